@@ -1,0 +1,170 @@
+"""What one stage hands to the next: small frozen facts and paths to Parquet, never frames of patients.
+
+Every path lies below the run's own work folder or below `staged`; nothing of a run reaches the warehouse or the site
+before `publish` commits it, so a run that fails anywhere leaves both as they were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from flows.progress import Progress
+from flows.settings import Settings
+from flows.workspace import Workspace
+from transforms.load import Definitions
+from transforms.release import Released
+
+DatePolicy = Literal["real", "shifted", "relative", "none"]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every stage may use beside its input. `started_at` is the only reading of the clock."""
+
+    run_id: str
+    started_at: datetime
+    workspace: Workspace
+    settings: Settings
+    definitions: Definitions
+    progress: Progress
+
+    @property
+    def work(self) -> Path:
+        """The run's own folder."""
+        return self.workspace.work(self.run_id)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map)."""
+
+    extracts: tuple[Path, ...]
+    source: str = "auto"
+
+
+@dataclass(frozen=True)
+class ReceivedInput:
+    """One file, as `ops.input` keeps it."""
+
+    input_id: str
+    source_id: str
+    name: str
+    bytes: int
+    sha256: str
+    rows: int
+    source_format: str
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One line of `ops.row_ledger`."""
+
+    input_id: str
+    table_name: str
+    n_received: int
+    n_accepted: int
+    n_duplicate: int = 0
+    n_superseded: int = 0
+    n_quarantined: int = 0
+    n_irrelevant: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One line of `ops.answerable`."""
+
+    question: str
+    status: Literal["answerable", "partly", "not_answerable"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of `ops.check`."""
+
+    check_id: str
+    table_name: str
+    severity: Literal["quarantine", "warn", "stop"]
+    status: Literal["error", "not_applicable", "failed", "passed"]
+    reason: str
+    n_rows: int | None = None
+    n_failed: int | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """Tonight's rows, staged. `staged` maps a canonical table (`canonical.lab`) to its Parquet files of tonight.
+
+    `dropped` is Parquet of set-aside rows: table_name, input_id, row_number, outcome (duplicate, superseded,
+    quarantined), rule, reason. Rows that could not be parsed are in `dropped` but not in `staged`; duplicates and
+    superseded rows are in both. `replaced` is Parquet of canonical rows that tonight supersedes: table_name,
+    source_id, person_id, record_key.
+    """
+
+    inputs: tuple[ReceivedInput, ...]
+    staged: Mapping[str, tuple[Path, ...]]
+    dropped: Path
+    replaced: Path
+    ledger: tuple[LedgerLine, ...]
+    dates: DatePolicy
+    result_id: str
+    is_unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The verdict. `set_aside` has the columns of `Received.dropped`: rows that a row rule quarantined."""
+
+    received: Received
+    verdict: Literal["go", "warn", "stop"]
+    checks: tuple[CheckResult, ...]
+    set_aside: Path
+    ledger: tuple[LedgerLine, ...]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Derived rows of all people after tonight, as Parquet by table name, keyed by `person_index`.
+
+    `people` maps person_index to (source_id, person_id). `touched` lists the person_index whose rows changed.
+    `frames` has: person, observation, exposure, diagnosis, encounter (canonical content of all people with
+    person_index), anc_candidate (touched only), anc, episode, episode_cause, cohort_member (all people).
+    """
+
+    validated: Validated
+    people: Path
+    touched: Path
+    frames: Mapping[str, Path]
+    answers: tuple[Answer, ...]
+    n_people: int
+    n_touched: int
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Counts and estimates as Parquet by full table name (`counts.person_interval`, `estimate.prevalence`)."""
+
+    derived: Derived
+    tables: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class ReleasedNight:
+    """The safe numbers, and what they came from."""
+
+    estimated: Estimated
+    released: Released
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the report is, and what a command prints of the night."""
+
+    run_id: str
+    verdict: Literal["go", "warn", "stop"]
+    report: Path
+    catalogue: Path
+    is_new: bool
+    key_numbers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,65 @@
+"""Tells how far a run is: a live bar on a terminal, plain log lines elsewhere; stage, rows and rate, never a value."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from resource import RUSAGE_SELF, getrusage
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+log = logging.getLogger("nadir")
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What one stage cost."""
+
+    stage: str
+    seconds: float
+    rows: int | None
+    peak_memory_mb: float
+
+
+@dataclass
+class Progress:
+    """Reports stages of one run; keeps what each cost."""
+
+    is_quiet: bool = False
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    stages: list[StageTime] = field(default_factory=list)
+    _rows: int | None = None
+
+    def rows(self, count: int) -> None:
+        """The stage under way works on `count` rows."""
+        self._rows = count
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Show that stage `name` runs; log what it took."""
+        self._rows = None
+        started = time.perf_counter()
+        with self._live(name):
+            yield
+        seconds = time.perf_counter() - started
+        peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+        self.stages.append(StageTime(name, seconds, self._rows, peak))
+        if not self.is_quiet:
+            self._say(name, seconds)
+
+    def _say(self, name: str, seconds: float) -> None:
+        amount = f"{self._rows:,} rows, {self._rows / max(seconds, 0.001):,.0f} rows/s, " if self._rows else ""
+        self.console.print(f"{name:<9} {amount}{seconds:.1f} s", highlight=False)
+
+    @contextmanager
+    def _live(self, name: str) -> Iterator[None]:
+        if self.is_quiet or not self.console.is_terminal:
+            yield
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Bar(*columns, console=self.console, transient=True) as bar:
+            bar.add_task(name, total=None)
+            yield

@@ -1,0 +1,46 @@
+"""How nadir runs here: paths, memory, schedule. Read from `nadir.toml`, then environment, then flags.
+
+No setting can change a number; a key that is not known is an error. Environment names begin with `NADIR_`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from flows.errors import WrongUse
+
+
+class Settings(BaseSettings):
+    """Operation only."""
+
+    model_config = SettingsConfigDict(env_prefix="NADIR_", toml_file="nadir.toml", extra="forbid", frozen=True)
+
+    workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
+    definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
+    memory_limit: str = Field("3GB", pattern=r"^\d+(\.\d+)?(MB|GB)$", description="memory of one DuckDB connection")
+    channel: Literal["internal", "public"] = Field("internal", description="which disclosure rules a release obeys")
+    identifiers: Literal["warn", "refuse"] = Field("warn", description="identifiers in standard formats")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def read_settings(**flags: object) -> Settings:
+    """Settings with the flags that were given (a flag of None was not)."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        valid = ", ".join(sorted(Settings.model_fields))
+        raise WrongUse("A setting is not valid.", details=details, repair=f"Settings are: {valid}.") from error

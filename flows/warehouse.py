@@ -1,0 +1,80 @@
+"""The one DuckDB file of a workspace: opened with fixed limits, created from the schemas, written by one process.
+
+Every connection names its memory limit and spill folder and never looks for extensions. A file held by another
+process is `Busy`, not a traceback.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import Busy, SourceError
+from transforms.schemas import load_tables
+
+
+@contextmanager
+def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse, closed at the end; tables exist afterwards unless `read_only`."""
+    connection = _connect(path, memory_limit, read_only)
+    try:
+        if not read_only:
+            create_tables(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_memory(spill: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection without a file, for reading and writing Parquet; it spills into `spill`."""
+    spill.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(":memory:", config=_config(memory_limit, spill))
+    try:
+        _quieten(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every schema and table that is not there yet."""
+    tables = load_tables().values()
+    for schema in sorted({table.name.split(".")[0] for table in tables}):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
+    for table in tables:
+        connection.execute(table.create_sql()).fetchall()
+
+
+def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(
+            str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(".tmp"))
+        )
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise Busy(
+                f"{path.name} is open in another process.", repair="Wait until that run has ended, then try again."
+            ) from error
+        raise SourceError(
+            f"{path.name} cannot be opened as a warehouse.",
+            repair="Restore it from a backup, or move it away to start anew.",
+        ) from error
+    _quieten(connection)
+    return connection
+
+
+def _config(memory_limit: str, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": memory_limit,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+
+
+def _quieten(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET enable_progress_bar=false").fetchall()
+    connection.execute("SET TimeZone='UTC'").fetchall()

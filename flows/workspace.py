@@ -1,0 +1,44 @@
+"""Where things lie in a workspace folder; nothing else in the project builds one of these paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace folder, private to its owner."""
+
+    root: Path
+
+    def create(self) -> "Workspace":
+        """Make the folder, readable by its owner only."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        """The file that one run at a time holds."""
+        return self.root / "run.lock"
+
+    @property
+    def site(self) -> Path:
+        """What people open: catalogue, runs, latest."""
+        return self.root / "site"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's own database and results, kept with the workspace."""
+        return self.root / ".prefect"
+
+    def staged(self, input_id: str) -> Path:
+        """Canonical rows of one received file, as Parquet."""
+        return self.root / "staged" / input_id
+
+    def work(self, run_id: str) -> Path:
+        """Everything one run computes before it is committed; removed afterwards."""
+        return self.root / "work" / run_id

@@ -1,0 +1,183 @@
+"""Reads every definition once, checks it, and hashes the tree; the only I/O in this package.
+
+A folder given with `--definitions` lies over the shipped one: a file at the same relative path replaces, any other
+adds. The hash covers every file that was read and the validation suites, so a changed comma is a changed result.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+import yaml
+from pydantic import ValidationError
+
+from transforms.errors import DefinitionError
+from transforms.model.anc import AncRoutes
+from transforms.model.base import Definition
+from transforms.model.causes import Cause
+from transforms.model.cohorts import Cohort
+from transforms.model.disclosure import DisclosureRule
+from transforms.model.episodes import EpisodeRule
+from transforms.model.estimation import Denominator, Estimation
+from transforms.model.scales import Scale
+from transforms.model.sources import Codelist, SourceMap
+
+SHIPPED = Path(__file__).parent / "definitions"
+SUITES = Path(__file__).parent.parent / "expectations" / "suites"
+
+D = TypeVar("D", bound=Definition)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Everything that can change a published number and is not code."""
+
+    files: Mapping[str, Path]
+    hash: str
+    overrides: tuple[str, ...] = ()
+
+    @cached_property
+    def anc(self) -> AncRoutes:
+        """How a count is derived."""
+        return self._one("anc", AncRoutes)
+
+    @cached_property
+    def scales(self) -> tuple[Scale, ...]:
+        """Severity scales."""
+        return self._all("scales", Scale)
+
+    @cached_property
+    def rules(self) -> tuple[EpisodeRule, ...]:
+        """Episode rules."""
+        return self._all("episodes", EpisodeRule)
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """Cause groups with their evidence and windows."""
+        return self._all("causes", Cause)
+
+    @cached_property
+    def cohorts(self) -> tuple[Cohort, ...]:
+        """Cohorts."""
+        return self._all("cohorts", Cohort)
+
+    @cached_property
+    def denominators(self) -> tuple[Denominator, ...]:
+        """Denominators by name."""
+        return self._all("denominators", Denominator)
+
+    @cached_property
+    def estimation(self) -> Estimation:
+        """Confidence level, horizons, interval methods."""
+        return self._one("estimation", Estimation)
+
+    @cached_property
+    def disclosure(self) -> tuple[DisclosureRule, ...]:
+        """Disclosure rules, one a channel."""
+        return self._all("disclosure", DisclosureRule)
+
+    @cached_property
+    def source_maps(self) -> tuple[SourceMap, ...]:
+        """Shipped maps of local exports."""
+        return self._all("source_maps", SourceMap)
+
+    @cached_property
+    def codelists(self) -> Mapping[str, Codelist]:
+        """What each code list is, by id."""
+        return {entry.id: entry for entry in self._all("codelists", Codelist)}
+
+    @cached_property
+    def glossary(self) -> Mapping[str, Any]:
+        """Words of the report and the tables."""
+        return _read_yaml(self.files["glossary.yaml"]) if "glossary.yaml" in self.files else {}
+
+    def codes(self, name: str) -> pl.DataFrame:
+        """A code list as text columns, in file order; an empty cell is null."""
+        entry = self.codelists.get(name)
+        if entry is None:
+            raise DefinitionError(f"There is no code list {name!r}.", details=sorted(self.codelists))
+        return pl.read_csv(self.files[f"codelists/{entry.file}"], infer_schema=False)
+
+    def all(self) -> tuple[Definition, ...]:
+        """Every definition, in a fixed order."""
+        listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, *self.cohorts]
+        listed += [*self.denominators, self.estimation, *self.disclosure, *self.source_maps, *self.codelists.values()]
+        return tuple(listed)
+
+    def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:
+        paths = {
+            name: path for name, path in self.files.items() if name.startswith(f"{folder}/") and name.endswith(".yaml")
+        }
+        found = [_read(path, kind) for _, path in sorted(paths.items())]
+        _refuse_doubles(found, folder)
+        return tuple(sorted(found, key=lambda definition: definition.id))
+
+    def _one(self, folder: str, kind: type[D]) -> D:
+        found = self._all(folder, kind)
+        if len(found) != 1:
+            raise DefinitionError(f"definitions/{folder} must hold exactly one definition; it holds {len(found)}.")
+        return found[0]
+
+
+def load_definitions(overlay: Path | None = None, *, shipped: Path = SHIPPED, suites: Path = SUITES) -> Definitions:
+    """The shipped definitions with `overlay` laid over them; every file is checked at once, not at 3 a.m."""
+    files = _files(shipped)
+    overrides: tuple[str, ...] = ()
+    if overlay is not None:
+        if not overlay.is_dir():
+            raise DefinitionError(f"The definitions folder {overlay} is not there.", repair="Name an existing folder.")
+        laid = _files(overlay)
+        overrides = tuple(sorted(laid))
+        files = {**files, **laid}
+    definitions = Definitions(files, _hash(files, _files(suites)), overrides)
+    definitions.all()
+    return definitions
+
+
+def _files(root: Path) -> dict[str, Path]:
+    return {
+        path.relative_to(root).as_posix(): path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.suffix in {".yaml", ".csv"}
+    }
+
+
+def _hash(*trees: Mapping[str, Path]) -> str:
+    digest = hashlib.sha256()
+    for tree in trees:
+        for name, path in sorted(tree.items()):
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path, kind: type[D]) -> D:
+    try:
+        return kind.model_validate(_read_yaml(path))
+    except ValidationError as error:
+        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
+        valid = ", ".join(kind.model_fields)
+        raise DefinitionError(
+            f"{path}: not a valid {kind.__name__}.", details=details, repair=f"Keys: {valid}."
+        ) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"{path}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
+    if not isinstance(content, dict):
+        raise DefinitionError(f"{path}: a definition is a mapping of keys to values.")
+    return content
+
+
+def _refuse_doubles(found: Iterable[Definition], folder: str) -> None:
+    seen: set[str] = set()
+    for definition in found:
+        if definition.id in seen:
+            raise DefinitionError(f"definitions/{folder}: the id {definition.id!r} is used twice.")
+        seen.add(definition.id)
