@@ -95,6 +95,11 @@ class Definitions:
         """Words of the report and the tables."""
         return _read_yaml(self.files["glossary.yaml"]) if "glossary.yaml" in self.files else {}
 
+    @cached_property
+    def answers(self) -> Mapping[str, Any]:
+        """Sentences of what an extract can and cannot answer."""
+        return _read_yaml(self.files["answers.yaml"])
+
     def codes(self, name: str) -> pl.DataFrame:
         """A code list as text columns, in file order; an empty cell is null."""
         entry = self.codelists.get(name)
