@@ -73,7 +73,7 @@ def schema_of(name: str) -> Table:
 def _read_table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
     try:
         columns = tuple(
-            Column(column, type_, null == "null", meaning)
+            Column(column, type_, null in {None, "null"}, meaning)
             for column, (type_, null, meaning) in entry["columns"].items()
         )
         return Table(name, entry["one_row_per"], tuple(entry["key"]), columns, tuple(entry.get("values", ())))
