@@ -1,0 +1,86 @@
+"""Released tables as plain rows: a value is a number, or the word of its mark where it is not shown.
+
+A mark `zero` becomes the number 0. Any other mark, or a value that is null without one, becomes a word, so that no
+later step can take it for a number. Rows are in the order of the table's key. Floats keep six decimals: page, key
+numbers and catalogue all start from the same rounded number.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from transforms.release import Released
+from transforms.schemas import schema_of
+
+Cell = str | int | float | bool | None
+Row = Mapping[str, Cell]
+
+TABLES = (
+    "prevalence",
+    "severity",
+    "testing",
+    "episode",
+    "duration",
+    "duration_curve",
+    "cause",
+    "anc_distribution",
+    "attrition",
+)
+DECIMALS = 6
+NOT_ESTIMABLE = "not_estimable"
+PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
+
+
+def rows_of(released: Released, table: str) -> tuple[Row, ...]:
+    """The rows of `released.TABLE` (`table` without its prefix); empty when the night has no such table."""
+    schema = schema_of(f"released.{table}")
+    frame = released.tables.get(schema.name, pl.DataFrame())
+    if frame.is_empty():
+        return ()
+    key = [name for name in schema.key if name in frame.columns]
+    names = [column.name for column in schema.columns if not column.name.endswith("_mark")]
+    kept = [name for name in names if name not in PROVENANCE]
+    values = set(schema.values)
+    return tuple(_row(row, kept, values) for row in frame.sort(key, nulls_last=False).iter_rows(named=True))
+
+
+def is_number(cell: Cell) -> bool:
+    """Whether a value is shown: True and False are words here."""
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def encode(rows: Sequence[Row]) -> dict[str, Any]:
+    """Columns instead of rows, and repeated words as places in a list: what the page carries."""
+    columns = list(rows[0]) if rows else []
+    return {"n": len(rows), "columns": {name: _encode_column([row[name] for row in rows]) for name in columns}}
+
+
+def _row(row: Mapping[str, Any], kept: Sequence[str], values: set[str]) -> Row:
+    return {name: _value(row, name) if name in values else _fact(row.get(name)) for name in kept}
+
+
+def _value(row: Mapping[str, Any], name: str) -> Cell:
+    mark, value = row.get(f"{name}_mark"), row.get(name)
+    if mark == "zero":
+        return value if value is not None else 0
+    if mark is not None:
+        return str(mark)
+    return NOT_ESTIMABLE if value is None else _fact(value)
+
+
+def _fact(value: Any) -> Cell:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _encode_column(cells: Sequence[Cell]) -> Any:
+    if not all(isinstance(cell, str) for cell in cells):
+        return list(cells)
+    words = sorted({str(cell) for cell in cells})
+    place = {word: index for index, word in enumerate(words)}
+    return {"words": words, "at": [place[str(cell)] for cell in cells]}

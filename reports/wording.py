@@ -1,0 +1,141 @@
+"""How a number, a mark and a name are written, everywhere in the same way.
+
+A number is never written without rounding half up from its exact binary value, which is also what the page's script
+does, so that a table drawn by either reads the same. Control and direction characters of foreign text become a
+visible replacement sign; escaping is the template's work.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
+from typing import Any
+
+from reports.rows import Cell, Row, is_number
+from transforms.load import Definitions
+
+NBSP = "\u00a0"
+CELLS_PER_GIGA = 1000  # 1 x10^9/L is 1,000 cells/uL
+LABELLED = (
+    "verdict",
+    "denominator",
+    "measure",
+    "rule",
+    "scale",
+    "severity",
+    "ended_as",
+    "cause_group",
+    "estimator",
+    "estimand",
+    "status",
+    "answer",
+    "check_status",
+    "check_severity",
+    "question",
+    "dates",
+)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Names from the definitions, else from the glossary, else the id as it is written."""
+
+    definitions: Definitions
+
+    @cached_property
+    def glossary(self) -> Mapping[str, Any]:
+        """The glossary as read."""
+        return self.definitions.glossary
+
+    @cached_property
+    def titles(self) -> Mapping[str, Mapping[str, str]]:
+        """Titles by kind of name and id; a definition's own title comes first."""
+        words = {kind: {str(k): _first(v) for k, v in self.glossary.get(kind, {}).items()} for kind in LABELLED}
+        words["cohort"] = {item.id: item.title for item in self.definitions.cohorts}
+        words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
+        return words
+
+    def name(self, kind: str, word: Cell) -> str:
+        """The name of an id, safe to show."""
+        text = str(word)
+        return plain(self.titles.get(kind, {}).get(text, text.replace("_", " ")))
+
+    def mark(self, word: str) -> str:
+        """What a mark says."""
+        return str(self.glossary.get("marks", {}).get(word, word.replace("_", " ")))
+
+    def threshold(self, cells_per_ul: Cell) -> str:
+        """A threshold in both units."""
+        number = float(cells_per_ul or 0)
+        giga = f"{number / CELLS_PER_GIGA:g}"
+        giga = giga if "." in giga else f"{giga}.0"
+        return f"{count(number)}{NBSP}cells/µL ({giga}{NBSP}×10⁹/L)"
+
+    def threshold_word(self, cells_per_ul: Cell) -> str:
+        """What a value below the threshold is called; empty when it has no name."""
+        words = {str(key): str(word) for key, word in self.glossary.get("thresholds", {}).items()}
+        return words.get(str(cells_per_ul), "")
+
+    def cell(self, row: Row, kind: str, keys: Sequence[str]) -> str:
+        """The text of one table cell. `kind` says how; `keys` are the columns it reads."""
+        cell = row.get(keys[0])
+        if kind.startswith("name:"):
+            return self.name(kind.removeprefix("name:"), cell)
+        if kind == "text":
+            return "" if cell is None else plain(str(cell))
+        if kind == "month":
+            return str(cell or "")[:7]
+        if kind == "yes":
+            return "yes" if cell else "no"
+        if kind == "bin":
+            return bin_text(cell, row.get(keys[1]))
+        return self.number(cell, kind) if kind != "range" else self.range(cell, row.get(keys[1]), keys[0])
+
+    def number(self, cell: Cell, kind: str) -> str:
+        """A value, or the words of its mark."""
+        if not is_number(cell):
+            return "" if cell is None else self.mark(str(cell))
+        value = float(cell or 0)
+        if kind == "percent":
+            return percent(value)
+        return count(value) if kind == "count" else decimal(value)
+
+    def range(self, lo: Cell, hi: Cell, key: str) -> str:
+        """An interval; of fractions in percent, of anything else as numbers."""
+        for cell in (lo, hi):
+            if not is_number(cell):
+                return "" if cell is None else self.mark(str(cell))
+        scale, unit = (1, "") if key.endswith(("_days", "_lo")) and key.startswith("median") else (100, f"{NBSP}%")
+        return f"{decimal(float(lo or 0) * scale, scale != 1)}–{decimal(float(hi or 0) * scale, scale != 1)}{unit}"
+
+
+def count(value: float) -> str:
+    """A whole number with commas: 4,120."""
+    return f"{round(value):,}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with one decimal: 7.6 %."""
+    return f"{decimal(fraction * 100, True)}{NBSP}%"
+
+
+def decimal(value: float, keep_zero: bool = False) -> str:
+    """One decimal, rounded half up; `12` rather than `12.0` unless `keep_zero`."""
+    text = f"{Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP):,}"
+    return text if keep_zero else text.removesuffix(".0")
+
+
+def bin_text(lower: Cell, upper: Cell) -> str:
+    """A bin of counts: `500 to <1,000`; the last one is open."""
+    low = count(float(lower or 0))
+    return f"{low} and more" if upper is None else f"{low} to <{count(float(upper))}"
+
+
+def plain(text: str) -> str:
+    """Foreign text without characters that change direction or control a terminal."""
+    return "".join("\ufffd" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} else sign for sign in text)
+
+
+def _first(entry: Any) -> str:
+    return str(entry[0] if isinstance(entry, list) else entry)
