@@ -1,0 +1,39 @@
+# The words of this repository; the hook and CI call the same ones.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check fix bench clean install
+
+demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
+	@$(BIN)/python -m flows.cli demo
+
+test: $(STAMP)            ## install, run every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)           ## format, lint, types, imports, definitions
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m flows.cli definitions check
+
+fix: $(STAMP)             ## mend what can be mended by machine
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+
+bench: $(STAMP)           ## time and memory of each stage, and the ratio to the floor
+	@$(BIN)/python -m tests.bench.night
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("nadir needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x "$(BIN)/python" || $(PYTHON) -m venv .venv
+	@echo "Installing from requirements.lock (one or two minutes the first time) ..."
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+clean:
+	rm -rf .venv workspace .pytest_cache .mypy_cache .ruff_cache .hypothesis
