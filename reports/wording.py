@@ -6,7 +6,7 @@ visible replacement sign; escaping is the template's work.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -15,9 +15,12 @@ from typing import Any
 from reports.rows import Cell, Row, is_number
 from transforms.load import Definitions
 
-NBSP = "\u00a0"
+NBSP, DASH, TIMES = "\u00a0", "\u2013", "\u00d7"
 CELLS_PER_GIGA = 1000  # 1 x10^9/L is 1,000 cells/uL
 LABELLED = (
+    "marks",
+    "outcome",
+    "method",
     "verdict",
     "denominator",
     "measure",
@@ -59,6 +62,8 @@ class Wording:
     def name(self, kind: str, word: Cell) -> str:
         """The name of an id, safe to show."""
         text = str(word)
+        if text in self.titles["marks"] and text not in self.titles.get(kind, {}):
+            return self.mark(text)
         return plain(self.titles.get(kind, {}).get(text, text.replace("_", " ")))
 
     def mark(self, word: str) -> str:
@@ -70,7 +75,7 @@ class Wording:
         number = float(cells_per_ul or 0)
         giga = f"{number / CELLS_PER_GIGA:g}"
         giga = giga if "." in giga else f"{giga}.0"
-        return f"{count(number)}{NBSP}cells/µL ({giga}{NBSP}×10⁹/L)"
+        return f"{count(number)}{NBSP}cells/µL ({giga}{NBSP}{TIMES}10⁹/L)"
 
     def threshold_word(self, cells_per_ul: Cell) -> str:
         """What a value below the threshold is called; empty when it has no name."""
@@ -80,17 +85,18 @@ class Wording:
     def cell(self, row: Row, kind: str, keys: Sequence[str]) -> str:
         """The text of one table cell. `kind` says how; `keys` are the columns it reads."""
         cell = row.get(keys[0])
+        second = row.get(keys[1]) if len(keys) > 1 else None
         if kind.startswith("name:"):
             return self.name(kind.removeprefix("name:"), cell)
-        if kind == "text":
-            return "" if cell is None else plain(str(cell))
-        if kind == "month":
-            return str(cell or "")[:7]
-        if kind == "yes":
-            return "yes" if cell else "no"
-        if kind == "bin":
-            return bin_text(cell, row.get(keys[1]))
-        return self.number(cell, kind) if kind != "range" else self.range(cell, row.get(keys[1]), keys[0])
+        writers: dict[str, Callable[[], str]] = {
+            "text": lambda: "" if cell is None else plain(str(cell)),
+            "month": lambda: str(cell or "")[:7],
+            "yes": lambda: "yes" if cell else "no",
+            "bin": lambda: bin_text(cell, second),
+            "range": lambda: self.range(cell, second),
+            "days_range": lambda: self.range(cell, second, kind),
+        }
+        return writers[kind]() if kind in writers else self.number(cell, kind)
 
     def number(self, cell: Cell, kind: str) -> str:
         """A value, or the words of its mark."""
@@ -101,13 +107,14 @@ class Wording:
             return percent(value)
         return count(value) if kind == "count" else decimal(value)
 
-    def range(self, lo: Cell, hi: Cell, key: str) -> str:
-        """An interval; of fractions in percent, of anything else as numbers."""
+    def range(self, lo: Cell, hi: Cell, kind: str = "range") -> str:
+        """An interval: of fractions in percent, of days as they are."""
         for cell in (lo, hi):
             if not is_number(cell):
                 return "" if cell is None else self.mark(str(cell))
-        scale, unit = (1, "") if key.endswith(("_days", "_lo")) and key.startswith("median") else (100, f"{NBSP}%")
-        return f"{decimal(float(lo or 0) * scale, scale != 1)}–{decimal(float(hi or 0) * scale, scale != 1)}{unit}"
+        if kind == "days_range":
+            return f"{decimal(float(lo or 0))}{DASH}{decimal(float(hi or 0))}"
+        return f"{decimal(float(lo or 0) * 100, True)}{DASH}{decimal(float(hi or 0) * 100, True)}{NBSP}%"
 
 
 def count(value: float) -> str:

@@ -1,0 +1,68 @@
+"""The first words of the page: one sentence that answers, how fresh the data are, and what cannot be answered."""
+
+from reports.facts import AnswerFact, NightFacts
+from reports.numbers import Numbers, headline_interval, prevalence_row, when
+from reports.rows import Row, is_number
+from reports.wording import count, plain
+
+POLICIES = {
+    "real": "no record with a date",
+    "shifted": "dates shifted for each person",
+    "relative": "times relative to an anchor of each person",
+    "none": "no dates",
+}
+
+
+def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
+    """Who was neutropenic of how many tested, with the interval, and how many gravely."""
+    if not numbers.has_anc:
+        reason = next((answer.reason for answer in facts.answers if answer.question == "anc"), "")
+        return plain(reason) or "ANC not computable from this extract."
+    interval = headline_interval(numbers, facts)
+    row = prevalence_row(numbers, numbers.thresholds[0], interval)
+    if row is None:
+        return f"Nobody was tested {when(interval)}."
+    people = f"{numbers.wording.number(row['n_population'], 'count')} people tested {when(interval)}"
+    first = _first_clause(numbers, row, people)
+    if len(numbers.thresholds) == 1:
+        return f"{first}."
+    grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
+    return f"{first}; {_grave_clause(numbers, grave)}."
+
+
+def freshness(facts: NightFacts) -> str:
+    """How far the data reach, and how old they were when the night ran."""
+    if facts.dates != "real" or facts.data_through is None:
+        return f"The extract has {POLICIES[facts.dates]}, so there is no calendar date to be fresh by."
+    days = (facts.started_at.date() - facts.data_through).days
+    since = f"from {facts.data_from.isoformat()} " if facts.data_from else ""
+    age = f"{count(days)} day{'' if days == 1 else 's'} before this run" if days >= 0 else "later than this run"
+    return f"Data {since}through {facts.data_through.isoformat()}, {age}."
+
+
+def unanswered(facts: NightFacts) -> tuple[AnswerFact, ...]:
+    """Questions that this extract does not answer, or only in part."""
+    return tuple(answer for answer in facts.answers if answer.status != "answerable")
+
+
+def _first_clause(numbers: Numbers, row: Row, people: str) -> str:
+    words, n_low = numbers.wording, row["n_low"]
+    if n_low == 0:
+        return f"None of {people} was neutropenic"
+    if not is_number(n_low):
+        return f"The number neutropenic among {people} is {words.mark(str(n_low))}"
+    share = f", {words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
+    spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
+    return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"
+
+
+def _grave_clause(numbers: Numbers, row: Row | None) -> str:
+    threshold = numbers.thresholds[-1]
+    word = numbers.wording.threshold_word(threshold)
+    grave = f"{word}ly so" if word else f"below {count(int(threshold))}"
+    n_low = row["n_low"] if row else "not_estimable"
+    if n_low == 0:
+        return f"none {grave}"
+    if not is_number(n_low):
+        return f"the number {grave} is {numbers.wording.mark(str(n_low))}"
+    return f"{count(float(n_low or 0))} {grave}"

@@ -1,0 +1,54 @@
+"""How low people got: people by their lowest ANC, with the thresholds as lines."""
+
+import plotly.graph_objects as go
+
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
+from reports.charts.style import COLOURS
+
+BIN = TableColumn("Lowest ANC, cells/µL", "bin", ("bin_lower_cells_per_ul", "bin_upper_cells_per_ul"))
+
+
+def chart() -> Chart:
+    """A histogram whose bins are those of the released table; they may differ in width."""
+    figure = go.Bar(
+        name="people",
+        marker={"color": COLOURS[0]},
+        hovertemplate="%{customdata[0]} cells/µL<br><b>%{customdata[1]}</b> people<extra></extra>",
+        showlegend=False,
+    )
+    bind: dict[str, Bind] = {
+        "x": {"cell": ["bin", "bin_lower_cells_per_ul", "bin_upper_cells_per_ul"]},
+        "y": {"col": "n_people"},
+        "customdata": {
+            "cells": [["bin", "bin_lower_cells_per_ul", "bin_upper_cells_per_ul"], ["count", "n_people"]],
+        },
+    }
+    return Chart(
+        id="anc-distribution",
+        section="severity",
+        position=3,
+        title="Lowest ANC of each person",
+        caption="{cohort}: people tested, by the lowest ANC of each. Dashed lines: the thresholds. "
+        "Bins differ in width.",
+        table="anc_distribution",
+        question="anc",
+        follows=("cohort",),
+        sorts={"value": (("bin_lower_cells_per_ul", "asc"),)},
+        traces=(
+            Trace(figure.to_plotly_json(), bind, needs="n_people"),
+            Trace(
+                go.Scatter(mode="text", showlegend=False, hoverinfo="skip", textposition="top center").to_plotly_json(),
+                {"x": bind["x"], "y": {"const": 0}, "text": {"const": "hidden"}},
+                lacks="n_people",
+            ),
+        ),
+        columns=(BIN, TableColumn("People", "count", ("n_people",))),
+        alt=Alt("n_people", "count", (BIN,)),
+        categories=(Categories("xaxis", "", "", reverse=False),),
+        threshold_lines="bin_lower_cells_per_ul",
+        layout=go.Layout(
+            bargap=0.12,
+            xaxis={"type": "category", "title": {"text": "Lowest ANC, cells/µL"}},
+            yaxis={"title": {"text": "People"}, "rangemode": "tozero"},
+        ).to_plotly_json(),
+    )

@@ -1,0 +1,67 @@
+"""The drugs most often suspected in one cohort."""
+
+import plotly.graph_objects as go
+
+from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+
+DRUG = TableColumn("Drug", "text", ("agent",))
+CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
+
+
+def chart() -> Chart:
+    """One bar a drug; the table has them all."""
+    bars = go.Bar(
+        orientation="h",
+        hovertemplate="<b>%{customdata[0]}</b> (%{customdata[1]})<br>%{customdata[2]} episodes of %{customdata[3]} "
+        "people<extra></extra>",
+    )
+    return Chart(
+        id="cause-drugs",
+        section="causes",
+        position=3,
+        title="Suspected drugs",
+        caption="{cohort}: confirmed episodes below {threshold} whose primary suspicion is the drug ({rule}). "
+        "The figure shows the most frequent; the table shows all.",
+        table="cause",
+        question="cause_by_drug",
+        where={"window": "default"},
+        unless={"agent": "all"},
+        follows=("cohort", "rule", "threshold"),
+        sorts={"value": (("n_episodes", "desc"), ("agent", "asc"))},
+        traces=(
+            Trace(
+                bars.to_plotly_json(),
+                {
+                    "x": {"col": "n_episodes"},
+                    "y": {"cell": ["text", "agent"]},
+                    "customdata": {
+                        "cells": [
+                            ["text", "agent"],
+                            ["name:cause_group", "cause_group"],
+                            ["count", "n_episodes"],
+                            ["count", "n_people"],
+                        ]
+                    },
+                },
+                needs="n_episodes",
+                split=("cause_group", "cause_group"),
+            ),
+        ),
+        columns=(
+            DRUG,
+            CAUSE,
+            TableColumn("Episodes", "count", ("n_episodes",)),
+            TableColumn("People", "count", ("n_people",)),
+            TableColumn("Of confirmed episodes", "percent", ("share",)),
+        ),
+        alt=Alt("n_episodes", "count", (DRUG,)),
+        categories=(Categories("yaxis", "", "agent"),),
+        top=20,
+        height=130,
+        row_height=28,
+        layout=go.Layout(
+            barmode="stack",
+            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"},
+            yaxis={"type": "category"},
+        ).to_plotly_json(),
+    )

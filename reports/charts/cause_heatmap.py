@@ -1,0 +1,62 @@
+"""Suspected causes of every cohort at a glance: the share of its confirmed episodes that has each primary cause."""
+
+import plotly.graph_objects as go
+
+from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+
+COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
+CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
+CELLS = [["name:cohort", "cohort"], ["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
+
+
+def chart() -> Chart:
+    """Cohorts down, causes across; a word where a share is not shown."""
+    place = {"x": {"name": "cause_group", "col": "cause_group"}, "y": {"name": "cohort", "col": "cohort"}}
+    heat = go.Heatmap(
+        zmin=0,
+        zmax=100,
+        colorscale="Blues",
+        xgap=2,
+        ygap=2,
+        texttemplate="%{text}",
+        hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",
+        colorbar={"title": {"text": "%"}, "thickness": 12, "outlinewidth": 0},
+    )
+    words = go.Scatter(mode="text", hoverinfo="skip", showlegend=False, textfont={"size": 10})
+    return Chart(
+        id="cause-heatmap",
+        section="causes",
+        position=1,
+        title="Suspected cause by cohort",
+        caption="Share of each cohort's confirmed episodes below {threshold} that has the cause as its primary "
+        "suspicion ({rule}). Rows add to 100 % where nothing is hidden.",
+        table="cause",
+        question="cause_by_diagnosis",
+        where={"agent": "all", "window": "default"},
+        unless={"cause_group": "all"},
+        follows=("rule", "threshold"),
+        sorts={"name": (("name:cohort", "asc"), ("name:cause_group", "asc"))},
+        traces=(
+            Trace(
+                heat.to_plotly_json(),
+                {**place, "z": {"col": "share", "scale": 100}, "text": {"cell": ["percent", "share"]}},
+                needs="share",
+            ),
+            Trace(words.to_plotly_json(), {**place, "text": {"short_mark": "share"}}, lacks="share"),
+        ),
+        columns=(
+            COHORT,
+            CAUSE,
+            TableColumn("Episodes", "count", ("n_episodes",)),
+            TableColumn("People", "count", ("n_people",)),
+            TableColumn("Of the cohort's episodes", "percent", ("share",)),
+        ),
+        alt=Alt("share", "percent", (COHORT, CAUSE)),
+        categories=(Categories("yaxis", "cohort", "cohort"), Categories("xaxis", "cause_group", "cause_group", False)),
+        height=170,
+        row_height=34,
+        layout=go.Layout(
+            xaxis={"type": "category", "tickangle": -35, "showgrid": False},
+            yaxis={"type": "category", "showgrid": False},
+        ).to_plotly_json(),
+    )

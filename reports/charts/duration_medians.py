@@ -1,0 +1,111 @@
+"""Median duration of each cohort with its interval, and the bounds that the test dates leave open."""
+
+import plotly.graph_objects as go
+
+from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.style import QUIET
+
+COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
+NAME = {"name": "cohort", "col": "cohort"}
+
+
+def chart() -> Chart:
+    """A forest plot of medians; the pale bar runs from the median lower to the median upper bound."""
+    return Chart(
+        id="duration-medians",
+        section="duration",
+        position=2,
+        title="Median duration by cohort",
+        caption="Confirmed incident episodes below {threshold} ({rule}): median days from the first low value to the "
+        "first recovered one. Pale bar: from the median of the lower bounds to the median of the upper bounds.",
+        table="duration",
+        question="duration",
+        where={"cause_group": "all"},
+        follows=("rule", "threshold"),
+        sorts={
+            "value": (("median_days", "desc"), ("name:cohort", "asc")),
+            "size": (("n_episodes", "desc"), ("name:cohort", "asc")),
+            "name": (("name:cohort", "asc"),),
+        },
+        traces=(_bounds(), _medians(), _not_shown()),
+        columns=(
+            COHORT,
+            TableColumn("Episodes", "count", ("n_episodes",)),
+            TableColumn("Not seen to recover", "count", ("n_censored",)),
+            TableColumn("Median, days", "days", ("median_days",)),
+            TableColumn("Interval, days", "days_range", ("median_lo", "median_hi")),
+            TableColumn("Bounds, days", "days_range", ("median_lower_days", "median_upper_days")),
+            TableColumn("Restricted mean, days", "days", ("rmst_days",)),
+            TableColumn("to day", "days", ("tau_days",)),
+            TableColumn("Median gap between tests, days", "days", ("median_gap_days",)),
+            TableColumn("Status", "name:status", ("status",)),
+            TableColumn("Estimator", "name:estimator", ("estimator",)),
+        ),
+        alt=Alt("median_days", "days", (COHORT,)),
+        categories=(Categories("yaxis", "cohort", "cohort"),),
+        height=120,
+        row_height=34,
+        layout=go.Layout(
+            barmode="overlay",
+            xaxis={"title": {"text": "Days"}, "rangemode": "tozero"},
+            yaxis={"type": "category"},
+        ).to_plotly_json(),
+    )
+
+
+def _bounds() -> Trace:
+    figure = go.Bar(
+        name="median lower to median upper bound",
+        orientation="h",
+        width=0.36,
+        marker={"color": QUIET, "opacity": 0.35},
+        hovertemplate="bounds %{customdata[0]} days<extra></extra>",
+    )
+    return Trace(
+        figure.to_plotly_json(),
+        {
+            "base": {"col": "median_lower_days"},
+            "x": {"col": "median_upper_days", "minus": "median_lower_days"},
+            "y": NAME,
+            "customdata": {"cells": [["days_range", "median_lower_days", "median_upper_days"]]},
+        },
+        needs="median_upper_days",
+    )
+
+
+def _medians() -> Trace:
+    figure = go.Scatter(
+        name="naive median and interval",
+        mode="markers",
+        marker={"size": 11},
+        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0},
+        hovertemplate="<b>%{customdata[0]}</b><br>median %{customdata[1]} days (%{customdata[2]})"
+        "<br>%{customdata[3]} episodes<extra></extra>",
+    )
+    return Trace(
+        figure.to_plotly_json(),
+        {
+            "x": {"col": "median_days"},
+            "y": NAME,
+            "error_x.array": {"col": "median_hi", "minus": "median_days"},
+            "error_x.arrayminus": {"col": "median_days", "minus": "median_lo"},
+            "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
+            "marker.symbol": {"style": "cohort", "col": "cohort", "part": "symbol"},
+            "customdata": {
+                "cells": [
+                    ["name:cohort", "cohort"],
+                    ["days", "median_days"],
+                    ["days_range", "median_lo", "median_hi"],
+                    ["count", "n_episodes"],
+                ]
+            },
+        },
+        needs="median_days",
+    )
+
+
+def _not_shown() -> Trace:
+    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return Trace(
+        figure.to_plotly_json(), {"x": {"const": 0}, "y": NAME, "text": {"mark": "median_days"}}, lacks="median_days"
+    )

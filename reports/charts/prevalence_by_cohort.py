@@ -1,0 +1,98 @@
+"""Prevalence of each cohort over the whole extract, with its interval; tested and observed people side by side."""
+
+import plotly.graph_objects as go
+
+from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+
+COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
+DENOMINATOR = TableColumn("Of", "name:denominator", ("denominator_name",))
+
+
+def chart() -> Chart:
+    """The forest plot; one row a cohort."""
+    return Chart(
+        id="prevalence-by-cohort",
+        section="prevalence",
+        position=1,
+        title="Prevalence by cohort",
+        caption="People with {measure_long}, below {threshold}, over the whole extract ({rule}). {denominator_long} "
+        "Filled: tested. Open: observed. Lines: the interval.",
+        note="Cohorts are tested for different reasons and at different times, so their prevalences are not a ranking "
+        "of risk.",
+        table="prevalence",
+        question="prevalence",
+        where={"interval_unit": "all", "stratum": "all", "standard": "crude"},
+        follows=("measure", "rule", "threshold", "denominator"),
+        sorts={
+            "value": (("prevalence", "desc"), ("name:cohort", "asc")),
+            "size": (("n_population", "desc"), ("name:cohort", "asc")),
+            "name": (("name:cohort", "asc"), ("denominator_name", "desc")),
+        },
+        traces=(*(_points(word, symbol) for word, symbol in (("tested", ""), ("observed", "-open"))), _hidden()),
+        columns=(
+            COHORT,
+            DENOMINATOR,
+            TableColumn("People low", "count", ("n_low",)),
+            TableColumn("Low or possibly low", "count", ("n_low_possible",)),
+            TableColumn("People", "count", ("n_population",)),
+            TableColumn("Prevalence", "percent", ("prevalence",)),
+            TableColumn("Interval", "range", ("prevalence_lo", "prevalence_hi")),
+            TableColumn("Method", "name:method", ("method",)),
+        ),
+        alt=Alt("prevalence", "percent", (COHORT, DENOMINATOR)),
+        categories=(Categories("yaxis", "cohort", "cohort"),),
+        height=120,
+        row_height=38,
+        layout=go.Layout(
+            scattermode="group",
+            xaxis={"title": {"text": "Prevalence, % of people"}, "ticksuffix": " %", "rangemode": "tozero"},
+            yaxis={"type": "category"},
+        ).to_plotly_json(),
+    )
+
+
+def _points(denominator: str, symbol: str) -> Trace:
+    figure = go.Scatter(
+        name=f"of people {denominator}",
+        mode="markers",
+        offsetgroup=denominator,
+        marker={"size": 11, "line": {"width": 2}},
+        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0},
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
+        f"<br>%{{customdata[3]}} of %{{customdata[4]}} people {denominator}<extra></extra>",
+    )
+    return Trace(
+        figure.to_plotly_json(),
+        {
+            "x": {"col": "prevalence", "scale": 100},
+            "y": {"name": "cohort", "col": "cohort"},
+            "error_x.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
+            "error_x.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
+            "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
+            "marker.symbol": {"style": "cohort", "col": "cohort", "part": "symbol", "suffix": symbol},
+            "customdata": {
+                "cells": [
+                    ["name:cohort", "cohort"],
+                    ["percent", "prevalence"],
+                    ["range", "prevalence_lo", "prevalence_hi"],
+                    ["count", "n_low"],
+                    ["count", "n_population"],
+                ]
+            },
+        },
+        needs="prevalence",
+        where={"denominator_name": denominator},
+    )
+
+
+def _hidden() -> Trace:
+    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return Trace(
+        figure.to_plotly_json(),
+        {
+            "x": {"const": 0},
+            "y": {"name": "cohort", "col": "cohort"},
+            "text": {"mark": "prevalence"},
+        },
+        lacks="prevalence",
+    )

@@ -1,0 +1,113 @@
+"""All rows a page may show, read once: the released tables, and two made of facts; with the rows of the headline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.facts import LedgerFact, NightFacts
+from reports.rows import TABLES, Cell, Row, is_number, rows_of
+from reports.view import Choices, choices_of
+from reports.wording import Wording, plain
+from transforms.load import Definitions
+from transforms.release import Released
+
+OUTCOMES = ("accepted", "duplicate", "superseded", "quarantined", "irrelevant")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The night's rows by table, what can be selected, and the words for both."""
+
+    tables: Mapping[str, tuple[Row, ...]]
+    choices: Choices
+    wording: Wording
+
+    @property
+    def has_anc(self) -> bool:
+        """Whether any prevalence was released, hidden ones included."""
+        return bool(self.tables["prevalence"])
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """Thresholds, highest first."""
+        return self.choices.options["threshold"]
+
+
+def read_numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
+    """The rows of `released`, with the attrition's differences, and the ledger summed by table and outcome."""
+    wording = Wording(definitions)
+    tables = {name: rows_of(released, name) for name in TABLES}
+    tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
+    choices = choices_of(tables, wording)
+    return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording)
+
+
+def headline_interval(numbers: Numbers, facts: NightFacts) -> str:
+    """First day of the latest whole month where dates are real, else empty: the whole extract."""
+    months = [
+        str(row["interval_start"])
+        for row in all_rows(numbers, "prevalence", interval_unit="month")
+        if row["is_complete"]
+    ]
+    return max(months, default="") if facts.dates == "real" else ""
+
+
+def when(interval: str) -> str:
+    """The interval of the headline in words."""
+    return f"in {interval[:7]}" if interval else "in the whole extract"
+
+
+def prevalence_row(numbers: Numbers, threshold: str, interval: str, measure: str = "any_low") -> Row | None:
+    """The prevalence among people tested, under the default rule."""
+    fixed: dict[str, Cell] = {
+        "interval_unit": "month" if interval else "all",
+        "interval_start": interval or None,
+        "measure": measure,
+        "threshold_cells_per_ul": int(threshold),
+        "denominator_name": "tested",
+        "stratum": "all",
+        "standard": "crude",
+    }
+    rules = (numbers.choices.default["rule"], *numbers.wording.glossary.get("neutral", ()))
+    return next((row for rule in rules for row in all_rows(numbers, "prevalence", rule=rule, **fixed)), None)
+
+
+def one_row(numbers: Numbers, table: str, **match: Cell) -> Row | None:
+    """The first row of the default cohort with these values."""
+    return next(iter(all_rows(numbers, table, **match)), None)
+
+
+def all_rows(numbers: Numbers, table: str, **match: Cell) -> list[Row]:
+    """Every row of the default cohort with these values."""
+    wanted = {"cohort": numbers.choices.default["cohort"], **match}
+    return [row for row in numbers.tables[table] if all(row[key] == value for key, value in wanted.items())]
+
+
+def default_rule(numbers: Numbers) -> dict[str, Cell]:
+    """The rule and the threshold of the headline."""
+    return {"rule": numbers.choices.default["rule"], "threshold_cells_per_ul": int(numbers.thresholds[0])}
+
+
+def _with_left_out(rows: Sequence[Row]) -> list[Row]:
+    found: list[Row] = []
+    before: Cell = None
+    for row in sorted(rows, key=lambda row: int(row["step_order"] or 0)):
+        here = row["n_people"]
+        left_out: Cell = None
+        if before is not None:
+            both = is_number(before) and is_number(here)
+            left_out = int(before or 0) - int(here or 0) if both else "hidden"
+        found.append({**row, "n_left_out": left_out})
+        before = here
+    return found
+
+
+def _row_flow(ledger: Sequence[LedgerFact]) -> list[Row]:
+    sums: dict[tuple[str, str], int] = {}
+    for line in ledger:
+        for outcome in OUTCOMES:
+            key = (plain(line.table_name), outcome)
+            sums[key] = sums.get(key, 0) + int(getattr(line, f"n_{outcome}"))
+    return [
+        {"table_name": table, "outcome": outcome, "outcome_order": OUTCOMES.index(outcome), "n_rows": n_rows}
+        for (table, outcome), n_rows in sorted(sums.items(), key=lambda item: (item[0][0], OUTCOMES.index(item[0][1])))
+    ]
