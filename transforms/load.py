@@ -23,8 +23,9 @@ from transforms.model.cohorts import Cohort
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
+from transforms.model.exposures import ExposureRules
 from transforms.model.scales import Scale
-from transforms.model.sources import Codelist, SourceMap
+from transforms.model.sources import Codelist, Receiving, SourceMap
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
@@ -61,6 +62,11 @@ class Definitions:
         return self._all("causes", Cause)
 
     @cached_property
+    def exposures(self) -> ExposureRules:
+        """How a drug exposure is recognised."""
+        return self._one("exposures", ExposureRules)
+
+    @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
         """Cohorts."""
         return self._all("cohorts", Cohort)
@@ -86,6 +92,11 @@ class Definitions:
         return self._all("source_maps", SourceMap)
 
     @cached_property
+    def receiving(self) -> Receiving:
+        """What happens to a row on its way in."""
+        return self._one("receiving", Receiving)
+
+    @cached_property
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
@@ -109,8 +120,10 @@ class Definitions:
 
     def all(self) -> tuple[Definition, ...]:
         """Every definition, in a fixed order."""
-        listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, *self.cohorts]
-        listed += [*self.denominators, self.estimation, *self.disclosure, *self.source_maps, *self.codelists.values()]
+        listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
+        listed += self.cohorts
+        listed += [*self.denominators, self.estimation, *self.disclosure, *self.source_maps]
+        listed += [self.receiving, *self.codelists.values()]
         return tuple(listed)
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:

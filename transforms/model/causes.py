@@ -1,7 +1,115 @@
-"""Cause groups: which evidence, in which window, with which precedence."""
+"""Cause groups: which evidence, in which window, how it is judged, and which cause comes before which.
 
-from transforms.model.base import Definition
+A cause is evidence from drugs, evidence from codes, or a fallback for an episode that has neither. Every piece of
+evidence says, for each category it can end in, where it stands in the order of suspects (`precedence`: low first).
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from transforms.model.base import Definition, Part
+
+Category = Literal["expected", "certain", "probable", "possible", "unlikely", "unassessable", "supported", "none"]
+Precedence = dict[Category, int]
+
+
+class Challenge(Part):
+    """What counts as recovery after stopping, and as going on with the drug."""
+
+    recovered_at_or_above_cells_per_ul: int = Field(gt=0)
+    within_days: int = Field(ge=0)
+    is_continued_within_days: int = Field(ge=0)
+
+
+class DrugEvidence(Part):
+    """Which drugs of the drug list count, and when the first low value must lie.
+
+    `any_dose`: each dose is an anchor, onset between `earliest_after_dose_days` (or the drug's own minimum if that
+    is lower) and the drug's window maximum + `beyond_max_days`. `by_anchor`: the drug's own anchor decides; where it
+    is each_dose the tail of the drug, if it has one, takes the place of the maximum + `beyond_max_days`.
+    `indication` splits dual-use drugs: `malignancy` leaves out those without a malignancy code, `other` keeps only those.
+    """
+
+    cause_groups: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    drugs: tuple[str, ...] = ()
+    is_cytotoxic: bool | None = None
+    indication: Literal["any", "malignancy", "other"] = "any"
+    window: Literal["any_dose", "by_anchor"]
+    earliest_after_dose_days: int = Field(ge=0)
+    beyond_max_days: int = Field(ge=0)
+    default_tail_days: int = Field(ge=0)
+    judged: Literal["expected", "who_umc"]
+    challenge: Challenge | None = None
+    precedence: Precedence
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.judged == "who_umc" and self.challenge is None:
+            raise ValueError("evidence judged by who_umc needs `challenge`")
+        needed = {"expected"} if self.judged == "expected" else {"certain", "probable", "possible", "unlikely"}
+        if missing := sorted(needed - set(self.precedence)):
+            raise ValueError(f"precedence is missing for {missing}")
+        return self
+
+
+class OwnCode(Part):
+    """A code that only this cause uses: prefix without dots, its system, and its window in days."""
+
+    prefix: str = Field(pattern=r"^[A-Z0-9]+$")
+    code_system: Literal["icd10cm", "icd10gm", "icd10who", "icd9cm"]
+    subgroup: str
+    lookback_days: int | None = Field(None, ge=0, description="null: ever before")
+    lookahead_days: int = Field(ge=0)
+
+
+class CodeEvidence(Part):
+    """Which diagnosis codes count. A code is dated within [onset - lookback, onset + lookahead] of its code list row.
+
+    `max_*` narrow that window; `at_least_days_before` asks for that much time between code and onset. Evidence that
+    does not compete (a coder's own attribution, weak codes) does not cast doubt on a drug; evidence that does not
+    decide is listed but never the primary suspect.
+    """
+
+    cause_groups: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    except_subgroups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    own_codes: tuple[OwnCode, ...] = ()
+    max_lookback_days: int | None = Field(None, ge=0)
+    max_lookahead_days: int | None = Field(None, ge=0)
+    at_least_days_before: int | None = Field(None, ge=0)
+    competes: bool = True
+    decides: bool = True
+    precedence: int
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.cause_groups or self.subgroups or self.own_codes):
+            raise ValueError("name cause_groups, subgroups or own_codes")
+        return self
+
+
+class Fallback(Part):
+    """The cause of an episode without any deciding candidate, if so much was observed before it."""
+
+    observed_days_before: int | None = Field(None, ge=0)
+    needs: tuple[Literal["drugs", "diagnoses"], ...] = ()
+    precedence: int
 
 
 class Cause(Definition):
-    """One cause group."""
+    """One cause group; `id` is the value of `cause_group`."""
+
+    rule: str
+    wording: str
+    drug_evidence: tuple[DrugEvidence, ...] = ()
+    code_evidence: tuple[CodeEvidence, ...] = ()
+    fallback: Fallback | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.drug_evidence or self.code_evidence or self.fallback):
+            raise ValueError("a cause needs drug_evidence, code_evidence or a fallback")
+        return self

@@ -1,7 +1,77 @@
-"""Cohorts: who is in, from when to when."""
+"""Cohorts: who is in, from when to when, as criteria joined by and, or and not."""
 
-from transforms.model.base import Definition
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from transforms.model.base import Definition, Part
+
+
+class AgeBand(Part):
+    """Completed years, both ends included; an open end is left out."""
+
+    at_least_years: int | None = Field(None, ge=0)
+    at_most_years: int | None = Field(None, ge=0)
+
+
+class DiagnosisCriterion(Part):
+    """Codes of the condition lists, or own prefixes (without dots) by code system.
+
+    In from the code on; for `lasts_days` after each code, or to the end of observation when that is left out.
+    """
+
+    cause_groups: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    except_subgroups: tuple[str, ...] = ()
+    prefixes: dict[str, tuple[str, ...]] = {}
+    lasts_days: int | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.cause_groups or self.subgroups or self.prefixes):
+            raise ValueError("name cause_groups, subgroups or prefixes")
+        return self
+
+
+class ExposureCriterion(Part):
+    """Drugs of the drug list; in from each exposure's first day to its last day + `at_risk_days`.
+
+    `indication: malignancy` leaves out dual-use drugs without a malignancy code near the dose.
+    """
+
+    drugs: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    cause_groups: tuple[str, ...] = ()
+    is_cytotoxic: bool | None = None
+    indication: Literal["any", "malignancy"] = "any"
+    at_risk_days: int = Field(ge=0)
+
+
+class Criterion(Part):
+    """Exactly one of these."""
+
+    observed: Literal[True] | None = None
+    age: AgeBand | None = None
+    sex: Literal["female", "male", "other"] | None = None
+    duffy_null: bool | None = None
+    diagnosis: DiagnosisCriterion | None = None
+    exposure: ExposureCriterion | None = None
+    all_of: tuple["Criterion", ...] | None = None
+    any_of: tuple["Criterion", ...] | None = None
+    none_of: tuple["Criterion", ...] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        named = sorted(self.model_fields_set)
+        if len(named) != 1 or getattr(self, named[0]) is None:
+            raise ValueError(f"a criterion is exactly one of {', '.join(type(self).model_fields)}; it has {named}")
+        if () in (self.all_of, self.any_of, self.none_of):
+            raise ValueError("all_of, any_of and none_of need at least one criterion")
+        return self
 
 
 class Cohort(Definition):
-    """One cohort."""
+    """One cohort: the observed days on which the criterion holds."""
+
+    rule: str
+    criterion: Criterion

@@ -1,0 +1,187 @@
+"""Which listed drug each exposure is, whether it counts, and in which course: one row per dose or order.
+
+Code before name (ATC with its earlier codes, then RxNorm ingredient, then name). Doses not given and drugs that do not
+reach the marrow are left out. An end before its start, or no end, is a single moment at the start (the former flagged).
+Within a course the best evidence alone is kept. Obeys `definitions/exposures` and `definitions/codelists/drugs.csv`.
+"""
+
+import polars as pl
+
+from transforms.diagnoses import recognise_conditions
+from transforms.drug_names import match_names, normalise_name
+from transforms.model.exposures import ExposureRules
+
+KEY = ("agent", "atc", "rxnorm", "route", "status")
+DRUG_COLUMNS = (
+    "drug",
+    "cause_group",
+    "subgroup",
+    "is_cytotoxic",
+    "is_dual_use",
+    "onset_anchor",
+    "onset_min_days",
+    "onset_max_days",
+    "tail_days",
+    "risk",
+)
+TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
+COURSE = ("person_index", "drug", "course_number")
+
+
+def recognise_drugs(
+    exposure: pl.LazyFrame,
+    diagnosis: pl.LazyFrame,
+    drugs: pl.DataFrame,
+    conditions: pl.DataFrame,
+    rules: ExposureRules,
+) -> pl.LazyFrame:
+    """Exposures to listed drugs, sorted; times in the extract's own clock, windows in days.
+
+    Columns: person_index, the drug's own (drug, cause_group, subgroup, is_cytotoxic, is_dual_use, onset_anchor,
+    onset_min_days, onset_max_days, tail_days, risk, may_cause, is_growth_factor), started_at, ended_at (never null),
+    evidence, is_end_repaired, course_number, has_malignancy (a malignancy code near the start; decides dual use).
+    """
+    listed = drugs.lazy().select(
+        *DRUG_COLUMNS,
+        (~pl.col("cause_group").is_in(rules.never_causes)).alias("may_cause"),
+        pl.col("subgroup").is_in(rules.growth_factor_subgroups).alias("is_growth_factor"),
+    )
+    keyed = exposure.with_columns(pl.col(*KEY).fill_null(""))
+    recognised = match_exposures(keyed.select(KEY).unique(), drugs, rules)
+    doses = keyed.join(recognised, on=KEY).select(
+        "person_index",
+        "drug",
+        "started_at",
+        pl.max_horizontal("started_at", pl.col("ended_at")).alias("ended_at"),
+        "evidence",
+        (pl.col("ended_at") < pl.col("started_at")).fill_null(value=False).alias("is_end_repaired"),
+    )
+    best = _keep_best_evidence(doses.unique(), rules)
+    told = _tell_malignancy(number_courses(best, rules.course_gap_days), diagnosis, conditions, rules)
+    return told.join(listed, on="drug").sort(*TIMES, "is_end_repaired")
+
+
+def chemotherapy_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
+    """Starts of cytotoxic doses (person_index, given_at); dual-use drugs only with a malignancy code near the dose."""
+    is_chemotherapy = pl.col("is_cytotoxic") & (~pl.col("is_dual_use") | pl.col("has_malignancy"))
+    return _given(recognised.filter(is_chemotherapy))
+
+
+def gcsf_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
+    """Starts of growth-factor doses (person_index, given_at): treatment, never a cause."""
+    return _given(recognised.filter("is_growth_factor"))
+
+
+def courses(recognised: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per person, drug and course: first_dose_at, last_dose_at, n_doses and the drug's own columns."""
+    own = [column for column in (*DRUG_COLUMNS, "may_cause", "has_malignancy") if column != "drug"]
+    return (
+        recognised.group_by(COURSE)
+        .agg(
+            pl.col("started_at").min().alias("first_dose_at"),
+            pl.col("ended_at").max().alias("last_dose_at"),
+            pl.len().alias("n_doses"),
+            pl.col(own).sort_by("started_at").first(),
+        )
+        .sort(COURSE)
+    )
+
+
+def match_exposures(keys: pl.LazyFrame, drugs: pl.DataFrame, rules: ExposureRules) -> pl.LazyFrame:
+    """For distinct (agent, atc, rxnorm, route, status), nulls as empty text: the drugs each one counts as."""
+    by_name = match_names(keys.select("agent").unique(), drugs, rules.strength_units)
+    by_atc = _match_atc(keys.select("atc").unique(), drugs)
+    by_rxnorm = drugs.lazy().select("drug", pl.col("rxnorm").alias("ingredient")).explode("ingredient")
+    ingredient = pl.col("rxnorm").str.replace(r"\.0+$", "").alias("ingredient")
+    matches = [
+        keys.join(by_atc, on="atc").with_columns(trust=pl.lit(0)),
+        keys.with_columns(ingredient).filter(pl.col("ingredient") != "").join(by_rxnorm, on="ingredient"),
+        keys.join(by_name, on="agent").filter(~_is_other_atc(rules)).with_columns(trust=pl.lit(2)),
+    ]
+    matches[1] = matches[1].select(*KEY, "drug", trust=pl.lit(1))
+    found = pl.concat([match.select(*KEY, "drug", "trust") for match in matches])
+    best = found.filter(pl.col("trust") == pl.col("trust").min().over(KEY))
+    return best.filter(_is_given(rules) & _is_systemic(rules)).select(*KEY, "drug").unique()
+
+
+def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
+    """Add course_number (from 1) per person and drug: a gap of more than `gap_days` days starts a new course."""
+    group = ("person_index", "drug")
+    ordered = doses.sort(*TIMES)
+    previous_end = pl.col("ended_at").cum_max().shift(1).over(group).dt.date()
+    gap = (pl.col("started_at").dt.date() - previous_end).dt.total_days()
+    is_new = (gap > gap_days).fill_null(value=True)
+    return (
+        ordered.with_columns(is_new.alias("is_new"))
+        .with_columns(pl.col("is_new").cast(pl.Int32).cum_sum().over(group).alias("course_number"))
+        .drop("is_new")
+    )
+
+
+def _given(recognised: pl.LazyFrame) -> pl.LazyFrame:
+    given = recognised.select("person_index", pl.col("started_at").alias("given_at"))
+    return given.unique().sort("person_index", "given_at")
+
+
+def _keep_best_evidence(doses: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFrame:
+    order = {evidence: place for place, evidence in enumerate(rules.evidence_order)}
+    place = pl.col("evidence").replace_strict(order, default=len(order), return_dtype=pl.Int8)
+    numbered = number_courses(doses, rules.course_gap_days).with_columns(place.alias("place"))
+    best = numbered.filter(pl.col("place") == pl.col("place").min().over(COURSE))
+    return best.select(*TIMES, "is_end_repaired")
+
+
+def _match_atc(codes: pl.LazyFrame, drugs: pl.DataFrame) -> pl.LazyFrame:
+    listed = drugs.select("drug", pl.col("atc").alias("code")).explode("code").filter(pl.col("code") != "").unique()
+    lengths = sorted(listed["code"].str.len_chars().unique())
+    sent = pl.col("atc").str.to_uppercase().str.strip_chars()
+    found = [codes.with_columns(sent.str.head(length).alias("code"), length=pl.lit(length)) for length in lengths]
+    matched = pl.concat(found).filter(pl.col("code").str.len_chars() == pl.col("length"))
+    matched = matched.join(listed.lazy(), on="code")
+    return matched.filter(pl.col("length") == pl.col("length").max().over("atc")).select("atc", "drug").unique()
+
+
+def _is_other_atc(rules: ExposureRules) -> pl.Expr:
+    sent = pl.col("atc").str.to_uppercase().str.strip_chars()
+    return pl.any_horizontal([sent.str.starts_with(prefix) for prefix in rules.not_systemic.atc_prefixes])
+
+
+def _is_given(rules: ExposureRules) -> pl.Expr:
+    return ~_says("status", rules.not_given.exact, rules.not_given.words, rules)
+
+
+def _is_systemic(rules: ExposureRules) -> pl.Expr:
+    where = rules.not_systemic
+    stays = _says("route", where.routes, where.route_words, rules) | _says("agent", (), where.forms, rules)
+    for rule in rules.not_absorbed:
+        stays_put = _says("route", rule.routes, (), rules) | _says("agent", (), rule.forms, rules)
+        stays = stays | (pl.col("drug").is_in(rule.drugs) & stays_put)
+    return ~stays
+
+
+def _says(column: str, whole: tuple[str, ...], words: tuple[str, ...], rules: ExposureRules) -> pl.Expr:
+    text = normalise_name(pl.col(column), rules.strength_units)
+    is_whole = text.is_in(list(whole))
+    if not words:
+        return is_whole
+    return is_whole | pl.concat_str(pl.lit(" "), text, pl.lit(" ")).str.contains_any([f" {word} " for word in words])
+
+
+def _tell_malignancy(
+    doses: pl.LazyFrame, diagnosis: pl.LazyFrame, conditions: pl.DataFrame, rules: ExposureRules
+) -> pl.LazyFrame:
+    """Add has_malignancy: the latest malignancy code up to the allowed time after the dose is not too old."""
+    rule = rules.malignancy
+    is_malignancy = pl.col("cause_group").is_in(rule.cause_groups) | pl.col("subgroup").is_in(rule.subgroups)
+    coded = (
+        recognise_conditions(diagnosis, conditions.filter(is_malignancy))
+        .select("person_index", pl.col("recorded_at").dt.date().alias("coded_on"))
+        .unique()
+        .sort("coded_on")
+    )
+    until = pl.col("started_at").dt.date() + pl.duration(days=rule.lookahead_days)
+    dated = doses.with_columns(until.alias("until")).sort("until")
+    told = dated.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", strategy="backward")
+    age_days = (pl.col("started_at").dt.date() - pl.col("coded_on")).dt.total_days()
+    is_near = (age_days <= rule.lookback_days).fill_null(value=False)
+    return told.with_columns(is_near.alias("has_malignancy")).drop("until", "coded_on")

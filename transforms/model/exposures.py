@@ -1,0 +1,56 @@
+"""How a drug exposure is recognised: what is no exposure, what is not systemic, what joins into a course."""
+
+from pydantic import Field
+
+from transforms.model.base import Definition, Part
+
+
+class NotGiven(Part):
+    """A status that says the drug was not given: the whole status, or words anywhere in it."""
+
+    exact: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+class NotSystemic(Part):
+    """What does not reach the marrow: routes (whole, or words in them), forms named in the drug, ATC groups.
+
+    A code that the drug list itself names is systemic, whatever its ATC group.
+    """
+
+    routes: tuple[str, ...] = ()
+    route_words: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+    atc_prefixes: tuple[str, ...] = ()
+
+
+class NotAbsorbed(Part):
+    """Drugs that stay where they are put, by these routes or in these forms."""
+
+    drugs: tuple[str, ...]
+    routes: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+
+class Malignancy(Part):
+    """The codes near a dose that make a dual-use drug chemotherapy."""
+
+    cause_groups: tuple[str, ...]
+    subgroups: tuple[str, ...]
+    lookback_days: int = Field(ge=0)
+    lookahead_days: int = Field(ge=0)
+
+
+class ExposureRules(Definition):
+    """One set of rules for all exposures; `evidence_order` has the best evidence first."""
+
+    rule: str
+    evidence_order: tuple[str, ...]
+    course_gap_days: int = Field(ge=0)
+    strength_units: tuple[str, ...]
+    never_causes: tuple[str, ...]
+    growth_factor_subgroups: tuple[str, ...]
+    not_given: NotGiven
+    not_systemic: NotSystemic
+    not_absorbed: tuple[NotAbsorbed, ...] = ()
+    malignancy: Malignancy
