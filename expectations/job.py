@@ -1,0 +1,69 @@
+"""What the checking process is asked and what it answers: names and counts, never a row or a value."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Expectation = Literal["flag", "not_null", "in_set", "between", "query"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One check as Great Expectations is to count it.
+
+    `flag`: `column` is 1 for a bad row, 0 for a good one, null for a row the check does not concern. `query`: `sql`
+    gives one line for each thing that is wrong; `{batch}` stands for the view. The rest are built-in expectations.
+    """
+
+    check_id: str
+    expectation: Expectation
+    column: str = ""
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    sql: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All questions of one night, by the view they are about."""
+
+    database: str
+    memory_limit: str
+    spill: str
+    views: Mapping[str, Sequence[Question]]
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> "Job":
+        """Read one line."""
+        content: dict[str, Any] = json.loads(line)
+        views = {
+            view: [Question(**{**question, "values": tuple(question["values"])}) for question in questions]
+            for view, questions in content.pop("views").items()
+        }
+        return cls(views=views, **content)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What came out of one check: rows it concerned, rows that failed; or the kind of error that prevented it."""
+
+    check_id: str
+    n_rows: int | None = None
+    n_failed: int | None = None
+    error: str | None = None
+
+
+def counts_to_json(counts: Sequence[Count]) -> str:
+    """One line."""
+    return json.dumps([asdict(count) for count in counts])
+
+
+def counts_from_json(line: str) -> tuple[Count, ...]:
+    """Read one line."""
+    return tuple(Count(**count) for count in json.loads(line))

@@ -1,0 +1,144 @@
+"""A small DuckDB file of views over tonight's Parquet, for checks; the warehouse itself is never opened for them.
+
+It holds one view for each canonical table, `night` (one row: started_on, dates), `known_person` (everybody in the
+warehouse or tonight, one row each: source_id, person_id, birth_year, died_on) and what the suites define. What a suite
+wants stored is computed once, as Parquet beside the file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from expectations.rows import failing_rows_sql, rules_sql, rules_view, targets
+from expectations.suite import Suite
+from flows.handover import Received, RunContext
+from flows.tonight import tonight_rows
+from flows.warehouse import open_warehouse
+from transforms.schemas import load_tables
+
+LIFE = "source_id, person_id, birth_year, died_on"
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """The file, and which suites could not be laid over tonight's rows, with the kind of error."""
+
+    path: Path
+    broken: dict[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """Where its stored facts lie."""
+        return self.path.parent
+
+
+def build_sidecar(received: Received, suites: Sequence[Suite], context: RunContext) -> Sidecar:
+    """Create the file anew. A table that cannot be read as its schema breaks its suite, not the build."""
+    folder = context.work / "validate"
+    folder.mkdir(parents=True, exist_ok=True)
+    sidecar = Sidecar(folder / "sidecar.duckdb", {})
+    sidecar.path.unlink(missing_ok=True)
+    known = _copy_known_persons(context, folder)
+    with open_sidecar(sidecar, context.settings.memory_limit, is_new=True) as connection:
+        broken_tables = _lay_tables(connection, received, context)
+        _lay_known_persons(connection, folder, known)
+        for suite in suites:
+            kind = broken_tables.get(suite.table) or _lay_suite(connection, suite, folder)
+            if kind:
+                sidecar.broken[suite.table] = kind
+    return sidecar
+
+
+def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection to the file; read-only unless it is being built."""
+    connection = duckdb.connect(
+        str(sidecar.path),
+        read_only=not is_new,
+        config={
+            "memory_limit": memory_limit,
+            "temp_directory": str(sidecar.folder / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute("SET enable_progress_bar=false").fetchall()
+    return connection
+
+
+def write_failing_rows(connection: duckdb.DuckDBPyConnection, suite: Suite, order: Sequence[str], path: Path) -> bool:
+    """One scan of the suite's table into Parquet: table_name, input_id, row_number, rules.
+
+    False when the suite sets nothing aside.
+    """
+    sql = failing_rows_sql(suite, order)
+    if sql is None:
+        return False
+    _store(connection, f"SELECT '{suite.table}' AS table_name, * FROM ({sql})", path)
+    return True
+
+
+def quoted(path: Path) -> str:
+    """The path as a SQL text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _copy_known_persons(context: RunContext, folder: Path) -> Path | None:
+    if not context.workspace.warehouse.exists():
+        return None
+    path = folder / "warehouse_person.parquet"
+    limit = context.settings.memory_limit
+    with open_warehouse(context.workspace.warehouse, memory_limit=limit, read_only=True) as connection:
+        _store(connection, f"SELECT {LIFE} FROM canonical.person", path)
+    return path
+
+
+def _lay_tables(connection: duckdb.DuckDBPyConnection, received: Received, context: RunContext) -> dict[str, str]:
+    started_on = context.started_at.date().isoformat()
+    connection.execute(
+        f"CREATE VIEW night AS SELECT DATE '{started_on}' AS started_on, '{received.dates}' AS dates"
+    ).fetchall()
+    broken: dict[str, str] = {}
+    for table in load_tables():
+        if not table.startswith("canonical."):
+            continue
+        name = table.removeprefix("canonical.")
+        try:
+            connection.execute(f"CREATE VIEW {name} AS {tonight_rows(received, table)}").fetchall()
+        except duckdb.Error as error:
+            broken[table] = type(error).__name__
+    return broken
+
+
+def _lay_known_persons(connection: duckdb.DuckDBPyConnection, folder: Path, known: Path | None) -> None:
+    path = folder / "known_person.parquet"
+    earlier = f"UNION ALL BY NAME SELECT * FROM read_parquet({quoted(known)})" if known else ""
+    life = "min(birth_year) AS birth_year, max(died_on) AS died_on"
+    sql = f"SELECT source_id, person_id, {life} FROM (SELECT {LIFE} FROM person {earlier}) GROUP BY ALL"
+    try:
+        _store(connection, sql, path)
+    except duckdb.Error:
+        return  # the person table is unreadable, and says so itself; suites that need people break too
+    connection.execute(f"CREATE VIEW known_person AS SELECT * FROM read_parquet({quoted(path)})").fetchall()
+
+
+def _lay_suite(connection: duckdb.DuckDBPyConnection, suite: Suite, folder: Path) -> str | None:
+    try:
+        for view in suite.views:
+            sql = view.sql
+            if view.is_stored:
+                path = folder / f"{view.name}.parquet"
+                _store(connection, sql, path)
+                sql = f"SELECT * FROM read_parquet({quoted(path)})"
+            connection.execute(f"CREATE VIEW {view.name} AS {sql}").fetchall()
+        for target in targets(suite):
+            connection.execute(f"CREATE VIEW {rules_view(target)} AS {rules_sql(suite, target)}").fetchall()
+    except duckdb.Error as error:
+        return type(error).__name__
+    return None
+
+
+def _store(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> None:
+    connection.execute(f"COPY ({sql}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy)").fetchall()

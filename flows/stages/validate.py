@@ -1,0 +1,181 @@
+"""Validate: tonight's rows against the suites; bad rows are set aside, and the night gets one verdict.
+
+Great Expectations counts in a child process while this one collects the rows to set aside; both read the same rule
+from the same view, and a rule whose two counts differ is an error. The stage itself never raises for bad data: it
+returns `stop`, and the caller decides with `stop_message`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from expectations.job import Count, Job
+from expectations.rows import checks_on, question, rules_view, targets
+from expectations.suite import Check, Suite, load_suites
+from expectations.verdict import reasons_to_stop, status_of, summary_lines, summary_table, verdict_of
+from flows.checker import Worker
+from flows.errors import ValidationStop
+from flows.handover import CheckResult, LedgerLine, Received, RunContext, Validated
+from flows.sidecar import Sidecar, build_sidecar, open_sidecar, quoted, write_failing_rows
+
+CHILD_MEMORY = "1GB"
+
+
+def warm_up() -> Worker:
+    """Start the checking process now; hand it to `validate` later, and close it if that never comes."""
+    return Worker()
+
+
+def validate(received: Received, context: RunContext, worker: Worker | None = None) -> Validated:
+    """Check every canonical table of tonight; set bad rows aside; judge. Closes `worker`, or the one it starts."""
+    with worker or warm_up() as checking:
+        suites = load_suites()
+        sidecar = build_sidecar(received, suites, context)
+        present = [s for s in suites if _is_present(received, s) and s.table not in sidecar.broken]
+        checking.ask(_job(sidecar, present, received.dates))
+        set_aside, n_set_aside = _set_aside(sidecar, suites, present, context)
+        counts = {count.check_id: count for count in checking.answer()}
+    checks = tuple(
+        _judge(check, _reconciled(check, _counted(check, suite, counts, sidecar), n_set_aside), received.dates)
+        for suite in suites
+        for check in suite.checks
+    )
+    context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))
+    ledger = _moved(received.ledger, set_aside)
+    return Validated(received, verdict_of(checks), checks, set_aside, ledger)
+
+
+def stop_message(validated: Validated) -> ValidationStop:
+    """Why a night with the verdict `stop` is not published, for the caller to raise."""
+    reasons = reasons_to_stop(validated.checks)
+    checks = "1 check" if len(reasons) == 1 else f"{len(reasons)} checks"
+    return ValidationStop(
+        f"The night is stopped by {checks}; nothing was published.",
+        details=reasons,
+        repair="Ask the sender for a repaired extract, or repair the source map; the last report stays as it was.",
+    )
+
+
+def summary_markdown(validated: Validated) -> str:
+    """The verdict, what is not as it should be, and all checks as a table; counts only."""
+    head, *lines = summary_lines(validated.checks)
+    return "\n".join([f"**{head}**", "", *(f"- {line}" for line in lines), "", summary_table(validated.checks)])
+
+
+def _is_present(received: Received, suite: Suite) -> bool:
+    return bool(received.staged.get(suite.table))
+
+
+def _job(sidecar: Sidecar, suites: Sequence[Suite], dates: str) -> Job:
+    views = {
+        rules_view(target): [question(suite, check) for check in checks_on(suite, target) if _applies(check, dates)]
+        for suite in suites
+        for target in targets(suite)
+    }
+    spill = str(sidecar.folder / "spill_child")
+    return Job(str(sidecar.path), CHILD_MEMORY, spill, {view: asked for view, asked in views.items() if asked})
+
+
+def _applies(check: Check, dates: str) -> bool:
+    return check.dates is None or dates in check.dates
+
+
+def _counted(check: Check, suite: Suite, counts: Mapping[str, Count], sidecar: Sidecar) -> Count:
+    if suite.table in sidecar.broken:
+        return Count(check.id, error=sidecar.broken[suite.table])
+    return counts.get(check.id, Count(check.id, 0, 0))
+
+
+def _reconciled(check: Check, count: Count, n_set_aside: Mapping[str, int]) -> Count:
+    if check.severity != "quarantine" or count.error is not None:
+        return count
+    if check.id not in n_set_aside or n_set_aside[check.id] == count.n_failed:
+        return count
+    return Count(check.id, error="CountsDisagree: the rows counted and the rows set aside are not the same number")
+
+
+def _judge(check: Check, count: Count, dates: str) -> CheckResult:
+    status = status_of(check, count, dates)
+    reason = f"{check.reason} ({count.error})" if status == "error" else check.reason
+    is_counted = status in {"failed", "passed"}
+    n_rows, n_failed = (count.n_rows, count.n_failed) if is_counted else (None, None)
+    return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed)
+
+
+def _set_aside(
+    sidecar: Sidecar, suites: Sequence[Suite], present: Sequence[Suite], context: RunContext
+) -> tuple[Path, dict[str, int]]:
+    """Write set_aside.parquet, one line a row with the first rule it broke; how many rows each rule caught."""
+    rules = [check for suite in suites for check in suite.checks if check.severity == "quarantine"]
+    order = [rule.id for rule in rules]
+    files: list[Path] = []
+    checked: set[str] = set()
+    with open_sidecar(sidecar, context.settings.memory_limit) as connection:
+        for suite in present:
+            path = sidecar.folder / f"failing_{suite.name}.parquet"
+            try:
+                is_written = write_failing_rows(connection, suite, order, path)
+            except duckdb.Error as error:
+                sidecar.broken[suite.table] = type(error).__name__
+                continue
+            if is_written:
+                files.append(path)
+                checked |= {check.id for check in suite.checks if check.severity == "quarantine"}
+        target = context.work / "set_aside.parquet"
+        _write_set_aside(connection, rules, files, target)
+        return target, _count_by_rule(connection, order, files, checked)
+
+
+def _write_set_aside(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[Check], files: Sequence[Path], target: Path
+) -> None:
+    named = ", ".join(f"({n}, {_text(rule.id)}, {_text(rule.reason)})" for n, rule in enumerate(rules))
+    first = "SELECT table_name, input_id, row_number, min(rules[1]) AS place FROM failing GROUP BY ALL"
+    connection.execute(
+        f"""COPY (
+            WITH failing AS ({_failing(files)}), first AS ({first}), rule (place, id, reason) AS (VALUES {named})
+            SELECT table_name, input_id, row_number, 'quarantined' AS outcome, rule.id AS rule, reason
+            FROM first JOIN rule USING (place) ORDER BY table_name, input_id, row_number
+        ) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"""
+    ).fetchall()
+
+
+def _count_by_rule(
+    connection: duckdb.DuckDBPyConnection, order: Sequence[str], files: Sequence[Path], checked: set[str]
+) -> dict[str, int]:
+    counted = connection.execute(
+        f"SELECT place, count(*) FROM (SELECT unnest(rules) AS place FROM ({_failing(files)})) GROUP BY place"
+    ).fetchall()
+    return {**dict.fromkeys(sorted(checked), 0), **{order[place]: n for place, n in counted}}
+
+
+def _failing(files: Sequence[Path]) -> str:
+    if not files:
+        return (
+            "SELECT NULL::VARCHAR AS table_name, NULL::VARCHAR AS input_id, NULL::BIGINT AS row_number, "
+            "NULL::INTEGER[] AS rules WHERE false"
+        )
+    return f"SELECT * FROM read_parquet([{', '.join(quoted(path) for path in files)}])"
+
+
+def _moved(ledger: Sequence[LedgerLine], set_aside: Path) -> tuple[LedgerLine, ...]:
+    """The ledger with the rows set aside moved from accepted to quarantined; it adds up as before."""
+    with duckdb.connect(":memory:") as connection:
+        counted = connection.execute(
+            f"SELECT input_id, table_name, count(*) FROM read_parquet({quoted(set_aside)}) GROUP BY ALL"
+        ).fetchall()
+    moved = {(input_id, table): n for input_id, table, n in counted}
+    lines = tuple(
+        replace(line, n_accepted=line.n_accepted - n, n_quarantined=line.n_quarantined + n)
+        for line in ledger
+        for n in [moved.pop((line.input_id, line.table_name), 0)]
+    )
+    if moved:
+        raise RuntimeError(f"{len(moved)} inputs have rows set aside but no line in the ledger")
+    return lines
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
