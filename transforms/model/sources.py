@@ -1,10 +1,95 @@
-"""Source maps of local exports, and code lists."""
+"""Source maps of local exports, code lists, and the rules by which a row is taken in or set aside."""
 
-from transforms.model.base import Definition
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from transforms.model.base import Definition, Part
+
+DatePolicy = Literal["real", "shifted", "relative", "none"]
+TableName = Literal["lab", "person", "observation", "encounter", "exposure", "diagnosis", "vital"]
+
+
+class TableMap(Part):
+    """Which columns of one file are which columns of one canonical table.
+
+    A file is taken for this table when every name in `needs` finds a header, and its name fits `files` if that is
+    given. `columns` lists the accepted headers of each column; upper and lower case and blanks make no difference.
+    """
+
+    table: TableName
+    columns: dict[str, tuple[str, ...]]
+    needs: tuple[str, ...] = ()
+    files: str = ""
+    constants: dict[str, str] = {}
+    filters: dict[str, tuple[str, ...]] = {}
+    value_spellings: dict[str, dict[str, str]] = {}
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _allow_one_spelling(cls, columns: object) -> object:
+        if not isinstance(columns, dict):
+            return columns
+        return {name: [spelling] if isinstance(spelling, str) else spelling for name, spelling in columns.items()}
 
 
 class SourceMap(Definition):
-    """How one local export is read."""
+    """How one local export is read.
+
+    `codes` maps a local test code to a LOINC code; `units` fixes the unit of a code whose rows have none;
+    `unit_spellings` translates a spelling that is unknown or ambiguous into one that codelists/units.csv knows.
+    """
+
+    version: str = Field("1", pattern=r"^\d+(\.\d+)*$")
+    title: str = "Local source map"
+    source: str = "the site"
+    why: str = "the site's own export"
+    source_id: str = Field("", pattern=r"^([a-z][a-z0-9_-]*)?$")
+    layout: str = ""
+    dates: DatePolicy = "real"
+    decimal: Literal[".", ","] = "."
+    delimiter: str = Field("", max_length=1)
+    encoding: str = ""
+    datetime_formats: tuple[str, ...] = ("%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
+    time_precision: Literal["auto", "minute", "day"] = "auto"
+    relative_unit: Literal["minutes", "hours", "days", "weeks"] = "days"
+    code_system: str = "loinc"
+    codes: dict[str, str] = {}
+    units: dict[str, str] = {}
+    unit_spellings: dict[str, str] = {}
+    values: dict[str, tuple[str, ...]] = {}
+    numbers: dict[str, int] = {}
+    tables: tuple[TableMap, ...] = ()
+
+
+class RowRule(Part):
+    """What happens to a row that breaks one rule.
+
+    `stops_above` is the share of usable rows above which the night stops with `repair` in place of setting rows aside.
+    """
+
+    outcome: Literal["quarantined", "irrelevant", "duplicate", "superseded"]
+    reason: str
+    stops_above: float | None = Field(None, ge=0, le=1)
+    repair: str = ""
+
+
+class Receiving(Definition):
+    """Rules of receive, and the words that stand for a status, a specimen, a comparator or no result at all."""
+
+    rules: dict[str, RowRule]
+    statuses: dict[str, tuple[str, ...]]
+    status_ranks: dict[str, int]
+    comparators: dict[str, tuple[str, ...]]
+    no_result_texts: tuple[str, ...]
+    specimens: dict[str, tuple[str, ...]]
+    sexes: dict[str, tuple[str, ...]]
+    settings: dict[str, tuple[str, ...]]
+    evidences: dict[str, tuple[str, ...]]
+    code_systems: dict[str, tuple[str, ...]]
+    not_given: tuple[str, ...]
+    trues: tuple[str, ...]
+    falses: tuple[str, ...]
 
 
 class Codelist(Definition):
