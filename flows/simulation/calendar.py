@@ -1,0 +1,150 @@
+"""When people come: by the schedule of their group, sooner after an observed low count, not at all after recovery.
+
+Nothing here knows the true count. People in hospital are counted every day.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.simulation.chemotherapy import Courses
+from flows.simulation.parameters import Parameters, Regime, Visits
+from flows.simulation.people import Bools, Floats, Illnesses, Ints, People
+
+NEVER_COMES = 1 << 30
+
+
+@dataclass
+class Calendar:
+    """One entry a person; days count from the start of the hospital."""
+
+    visits: Visits
+    regime: Regime
+    story_on: Ints
+    every: Floats  # [group phase table] looked up by schedule
+    until: Ints
+    schedule: Ints
+    is_random: Bools
+    has_story: Bools
+    next_on: Ints
+    is_concerned: Bools  # the last count was low, or the visit is about one that was
+    n_low: Ints
+    is_inpatient: Bools
+    admitted_on: Ints
+    ill_person: Ints
+    ill_seen_on: Ints
+    stays: list[tuple[Ints, Ints, int]] = field(default_factory=list)
+
+    def due(self, day: int) -> Bools:
+        """Who comes today."""
+        is_due = (self.next_on <= day) | self.is_inpatient
+        is_due[self.ill_person[self.ill_seen_on == day]] = True
+        return is_due
+
+    def plan(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
+        """Set the next visit of those who came today, on what was seen."""
+        gap = self._usual_gap(rng, day, person)
+        if self.regime.every_days is not None:
+            self.next_on[person] = day + self.regime.every_days
+            return
+        self.next_on[person] = day + gap
+        if not self.regime.reacts:
+            return
+        was_concerned = self.is_concerned[person]
+        is_low = observed < max(level.below for level in self.visits.reaction)
+        self.n_low[person] = np.where(is_low, self.n_low[person] + 1, 0)
+        patience = np.maximum(self.n_low[person] / self.visits.patience, 1.0) ** 2
+        soon = np.full(len(person), NEVER_COMES, dtype=np.float64)
+        for level in self.visits.reaction:
+            days = rng.integers(level.days[0], level.days[1] + 1, len(person)) * patience
+            soon = np.where((observed < level.below) & (soon >= NEVER_COMES), days, soon)
+        rechecked = was_concerned & ~is_low & (rng.random(len(person)) < self.visits.recheck_share)
+        recheck_days = rng.integers(self.visits.recheck_days[0], self.visits.recheck_days[1] + 1, len(person))
+        soon = np.where(rechecked, recheck_days, soon)
+        self.next_on[person] = day + np.minimum(gap, soon).astype(np.int64)
+        self.is_concerned[person] = is_low
+        self._admit(rng, day, person, observed)
+
+    def plan_cycles(self, rng: np.random.Generator, day: int, courses: Courses) -> None:
+        """After a dose, most are counted once in the middle of the cycle; others come back for the next dose."""
+        if self.regime.every_days is not None:
+            return
+        given = np.flatnonzero((courses.last_on == day) & ~courses.is_over)
+        person = courses.person[given]
+        first, last = self.visits.mid_cycle_days
+        middle = day + rng.integers(first, last + 1, len(given))
+        has_middle = rng.random(len(given)) < self.visits.mid_cycle_share
+        usual = np.where(has_middle & (middle < courses.next_on[given]), middle, courses.next_on[given])
+        self.next_on[person] = np.where(self.is_concerned[person], np.minimum(self.next_on[person], usual), usual)
+
+    def _usual_gap(self, rng: np.random.Generator, day: int, person: Ints) -> Ints:
+        since = day - self.story_on[person]
+        before = (since < 0) & self.has_story[person]
+        rows = self.until[self.schedule[person]]
+        phase = np.minimum((np.maximum(since, 0)[:, None] >= rows).sum(axis=1), rows.shape[1] - 1)
+        mean = np.where(before, self.visits.background_days, self.every[self.schedule[person], phase])
+        free = rng.exponential(1.0, len(person))
+        bound = 1.0 + self.visits.jitter * rng.standard_normal(len(person))
+        gap = mean * np.where(self.is_random[self.schedule[person]] | before, free, np.clip(bound, 0.4, 1.6))
+        to_story = np.where(before, np.maximum(-since - self._lead(rng, len(person)), 1), NEVER_COMES)
+        at_story = np.where(before & (-since <= self.visits.baseline_visit_days[1]), -since, NEVER_COMES)
+        return np.maximum(np.minimum(np.minimum(np.rint(gap), to_story), at_story), 1).astype(np.int64)
+
+    def _lead(self, rng: np.random.Generator, n_people: int) -> Ints:
+        return rng.integers(self.visits.baseline_visit_days[0], self.visits.baseline_visit_days[1] + 1, n_people)
+
+    def _admit(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
+        rules = self.visits.admission
+        inside = self.is_inpatient[person]
+        too_long = day - self.admitted_on[person] >= rules.most_days
+        leaves = person[inside & ((observed >= rules.leave_at) | too_long)]
+        self.stays.append((leaves, self.admitted_on[leaves], day))
+        self.is_inpatient[leaves] = False
+        enters = person[~inside & (observed < rules.below) & (rng.random(len(person)) < rules.share)]
+        enters = enters[self.n_low[enters] <= self.visits.patience]
+        self.is_inpatient[enters] = True
+        self.admitted_on[enters] = day
+
+
+def draw_calendar(
+    rng: np.random.Generator, people: People, illnesses: Illnesses, parameters: Parameters, visits: str
+) -> Calendar:
+    """The first visit of everyone; later ones are planned as they come."""
+    rules = parameters.visits
+    names = list(rules.schedules)
+    n_phases = max(len(schedule.phases) for schedule in rules.schedules.values())
+    every, until = np.ones((len(names), n_phases)), np.full((len(names), n_phases), NEVER_COMES)
+    for row, schedule in enumerate(rules.schedules.values()):
+        for column, phase in enumerate(schedule.phases):
+            every[row, column], until[row, column] = phase.every, phase.until
+    of_group = np.array([names.index(group.schedule) for group in parameters.groups.groups])
+    regime = rules.regimes[visits]
+    has_story = np.array([bool(group.regimens or group.cause or group.diagnoses) for group in parameters.groups.groups])
+    late = rng.exponential(rules.background_days, people.n)
+    early = rng.integers(0, regime.every_days or rules.baseline_visit_days[1], people.n)
+    comes_early = has_story[people.group] | (regime.every_days is not None)
+    first = people.entered_on + np.where(comes_early, early, late).astype(np.int64)
+    seen = illnesses.seen_on >= 0
+    return Calendar(
+        visits=rules,
+        regime=regime,
+        story_on=people.story_on,
+        every=every,
+        until=until,
+        schedule=of_group[people.group],
+        is_random=np.array([schedule.is_random for schedule in rules.schedules.values()]),
+        has_story=has_story[people.group],
+        next_on=first,
+        is_concerned=np.zeros(people.n, dtype=bool),
+        n_low=np.zeros(people.n, dtype=np.int64),
+        is_inpatient=np.zeros(people.n, dtype=bool),
+        admitted_on=np.zeros(people.n, dtype=np.int64),
+        ill_person=illnesses.person[seen],
+        ill_seen_on=illnesses.seen_on[seen],
+    )
+
+
+def open_stays(calendar: Calendar) -> NDArray[np.intp]:
+    """Who is still in hospital."""
+    return np.flatnonzero(calendar.is_inpatient)
