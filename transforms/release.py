@@ -1,14 +1,150 @@
-"""The one door out: only this module can make a `Released`, and reports accept nothing else."""
+"""The one door out: only this module can make a `Released`, and reports accept nothing else.
+
+Small counts are hidden with whatever would give them away (`nested.py`, `hiding.py`, `hiding_episodes.py`,
+`curves.py`, under `definitions/disclosure`), then all that is shown is looked at once more as a reader would see it;
+a count that could be read after all stops the release. A value is shown, or null with a mark that says why.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 import polars as pl
+
+from transforms.audit import find_small_cells
+from transforms.curves import coarsen_curves
+from transforms.errors import DisclosureStop
+from transforms.frames import fit
+from transforms.hiding import (
+    hide_anc_distribution,
+    hide_attrition,
+    hide_prevalence,
+    hide_severity,
+    hide_testing,
+)
+from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
+from transforms.model.disclosure import DisclosureRule
+from transforms.nested import shown_people
+from transforms.schemas import schema_of
+
+_DOOR = object()
+HIDDEN, ZERO, NOT_ESTIMABLE = "hidden", "zero", "not_estimable"
+
+
+@dataclass(frozen=True)
+class Utility:
+    """How much of a table is lost to readers: values, and those of them that are hidden."""
+
+    n_values: int
+    n_hidden: int
+
+    @property
+    def share_hidden(self) -> float:
+        """Hidden values of all values; 0 without values."""
+        return self.n_hidden / self.n_values if self.n_values else 0.0
 
 
 @dataclass(frozen=True)
 class Released:
-    """Released tables by name (`released.prevalence`), safe to show."""
+    """Released tables by name (`released.prevalence`), safe to show. Only `release` can make one."""
 
     tables: Mapping[str, pl.DataFrame]
     channel: str
+    utility: Mapping[str, Utility] = field(default_factory=dict)
+    door: InitVar[object] = None
+
+    def __post_init__(self, door: object) -> None:
+        if door is not _DOOR:
+            raise DisclosureStop(
+                "Numbers were about to be shown without having been released.",
+                repair="Make them with transforms.release.release; nothing else may.",
+            )
+
+
+def release(
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, *, run_id: str, definitions_hash: str
+) -> Released:
+    """Released tables of all `estimate.*` tables, for the channel of `rule`.
+
+    Raises DisclosureStop when a count below `rule.min_cell` could be read from the result.
+    """
+    hidden = _hide(estimates, rule)
+    tables: dict[str, pl.DataFrame] = {}
+    for name, rows in sorted(hidden.items()):
+        shown = _mark(name, _round(name, rows, rule)).with_columns(
+            run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions_hash), channel=pl.lit(rule.channel)
+        )
+        tables[_released(name)] = fit(shown, _released(name))
+    _refuse_small_cells(tables, rule)
+    return Released(tables, rule.channel, {name: _utility(name, rows) for name, rows in tables.items()}, _DOOR)
+
+
+def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[str, pl.DataFrame]:
+    """Every table with hide_VALUE columns."""
+    least = rule.min_cell
+    people = shown_people(estimates, least)
+    episode = hide_episodes(estimates["estimate.episode"], people, least)
+    cause = hide_causes(estimates["estimate.cause"], episode, least)
+    duration = hide_durations(estimates["estimate.duration"], cause, episode, least)
+    return {
+        "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people),
+        "estimate.severity": hide_severity(estimates["estimate.severity"], people),
+        "estimate.testing": hide_testing(estimates["estimate.testing"], people, least),
+        "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
+        "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
+        "estimate.episode": episode,
+        "estimate.cause": cause if rule.shows_agents else cause.filter(pl.col("agent") == "all"),
+        "estimate.duration": duration,
+        "estimate.duration_curve": coarsen_curves(estimates["estimate.duration_curve"], duration, least),
+    }
+
+
+def _round(name: str, rows: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
+    """Shares, curves and days with the digits of the rule; times stay in days."""
+    digits: dict[str, int | None] = {}
+    for column in schema_of(name).columns:
+        if column.type == "DOUBLE" and column.name in schema_of(name).values:
+            is_days = column.name.endswith("_days") or column.name.startswith("median_")
+            is_curve = name == "estimate.duration_curve"
+            digits[column.name] = rule.days_digits if is_days else rule.curve_digits if is_curve else rule.share_digits
+    return rows.with_columns(pl.col(column).round(count) for column, count in digits.items() if count is not None)
+
+
+def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Hidden values null, and VALUE_mark beside each value."""
+    table = schema_of(name)
+    types = {column.name: column.type for column in table.columns}
+    columns: list[pl.Expr] = []
+    for value in table.values:
+        hide = pl.col(f"hide_{value}").fill_null(value=True)
+        is_zero = pl.col(value) == 0 if types[value] != "VARCHAR" else pl.lit(value=False)
+        columns.append(pl.when(~hide).then(pl.col(value)).alias(value))
+        columns.append(
+            pl.when(hide)
+            .then(pl.lit(HIDDEN))
+            .when(pl.col(value).is_null())
+            .then(pl.lit(NOT_ESTIMABLE))
+            .when(is_zero)
+            .then(pl.lit(ZERO))
+            .alias(f"{value}_mark")
+        )
+    return rows.with_columns(columns)
+
+
+def _refuse_small_cells(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> None:
+    found = find_small_cells(tables, rule.min_cell)
+    if found:
+        raise DisclosureStop(
+            f"The release would show counts below {rule.min_cell}; nothing was published.",
+            details=found,
+            repair="This is a fault of nadir or of a definition of disclosure: please report it with these lines.",
+        )
+
+
+def _utility(name: str, rows: pl.DataFrame) -> Utility:
+    marks = [f"{value}_mark" for value in schema_of(name).values]
+    hidden = rows.select(pl.sum_horizontal((pl.col(mark) == HIDDEN).sum() for mark in marks)).item() if marks else 0
+    return Utility(rows.height * len(marks), int(hidden or 0))
+
+
+def _released(name: str) -> str:
+    return name.replace("estimate.", "released.")

@@ -1,11 +1,137 @@
-"""What estimates need: confidence level, horizons, methods, named denominators."""
+"""What estimates need: confidence level, horizons, methods, named denominators, and the plan of one night.
 
-from transforms.model.base import Definition
+A definition holds what a reader may want to argue with. A `Plan` is what remains of all definitions once the
+extract's dates are known: which cuts are counted, in which intervals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from transforms.errors import DefinitionError
+from transforms.model.base import Definition, Part
+
+Operator = Literal["lt", "le"]
 
 
 class Denominator(Definition):
-    """One named denominator."""
+    """One named denominator: whom a prevalence is a part of.
+
+    `upper_bound_below_cells_per_ul` and `uninformative_routes` say which count without a number is still a test.
+    """
+
+    rule: str
+    counts: Literal["observed", "tested"]
+    upper_bound_below_cells_per_ul: int | None = Field(None, gt=0)
+    uninformative_routes: tuple[str, ...] = ()
+
+
+class IntervalMethod(Part):
+    """Intervals of a share: `usual` unless min(x, n - x) is at most `exact_at_most`, then `exact`."""
+
+    usual: Literal["wilson"]
+    exact: Literal["clopper_pearson"]
+    exact_at_most: int = Field(ge=0)
+
+
+class DurationPlan(Part):
+    """The naive duration curve: its name, what it is of, its horizon and how far it is drawn."""
+
+    estimator: str
+    estimand: str
+    horizon_days: int = Field(gt=0)
+    curve_days: int = Field(gt=0)
+
+
+class Step(Part):
+    """One step of the attrition: what its people have."""
+
+    id: Literal["known", "observed", "counted", "tested", "low", "confirmed", "incident", "recovered"]
+    title: str
 
 
 class Estimation(Definition):
     """How estimates are made."""
+
+    confidence_level: float = Field(gt=0.5, lt=1)
+    prevalence_interval: IntervalMethod
+    default_rule: str
+    severity_scale: str
+    attribution_window: str
+    duration: DurationPlan
+    gap_days_at_most: int = Field(gt=0)
+    anc_bins_cells_per_ul: tuple[int, ...]
+    attrition: tuple[Step, ...]
+
+    @model_validator(mode="after")
+    def _bins_rise_from_zero(self) -> "Estimation":
+        bins = self.anc_bins_cells_per_ul
+        if not bins or bins[0] != 0 or any(low >= high for low, high in pairwise(bins)):
+            raise ValueError("anc_bins_cells_per_ul must rise from 0")
+        return self
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One measure at one threshold: `any_low` of any value, or `confirmed` by an episode rule."""
+
+    measure: Literal["any_low", "confirmed"]
+    rule: str
+    threshold_cells_per_ul: int
+    operator: Operator
+
+    def is_low(self, value: pl.Expr) -> pl.Expr:
+        """Whether a count lies below the threshold, as the operator says."""
+        return value < self.threshold_cells_per_ul if self.operator == "lt" else value <= self.threshold_cells_per_ul
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One grade of a severity scale: worse than all before it; holds counts up to `at_most`, null without an end."""
+
+    severity: str
+    severity_order: int
+    at_most_cells_per_ul: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one night counts. `grades` run from none to the worst; `has_calendar` allows months."""
+
+    estimation: Estimation
+    denominators: tuple[Denominator, ...]
+    cuts: tuple[Cut, ...]
+    grades: tuple[Grade, ...]
+    has_calendar: bool
+    has_dates: bool = True
+
+    @property
+    def any_low(self) -> tuple[Cut, ...]:
+        """Cuts of any value, highest threshold first."""
+        found = [cut for cut in self.cuts if cut.measure == "any_low"]
+        return tuple(sorted(found, key=lambda cut: -cut.threshold_cells_per_ul))
+
+    @property
+    def tested(self) -> Denominator:
+        """The denominator that says what a test is."""
+        return next(each for each in self.denominators if each.counts == "tested")
+
+
+def any_value_cuts(thresholds: Sequence[int], operator: Operator) -> tuple[Cut, ...]:
+    """Cuts of `any_low`; their rule is `any_value` because no episode rule takes part."""
+    return tuple(Cut("any_low", "any_value", threshold, operator) for threshold in thresholds)
+
+
+def require_denominators(denominators: Sequence[Denominator]) -> None:
+    """Stop when `tested` or `observed` is not defined, or twice."""
+    found = sorted(each.counts for each in denominators)
+    if found != ["observed", "tested"]:
+        raise DefinitionError(
+            "definitions/denominators must define one that counts the observed and one that counts the tested.",
+            details=found,
+            repair="Each file names `counts: observed` or `counts: tested`.",
+        )

@@ -1,0 +1,28 @@
+"""Release: estimates become numbers that may be shown, by the disclosure rule of the channel."""
+
+import polars as pl
+
+from flows.handover import Estimated, ReleasedNight, RunContext
+from transforms.errors import DefinitionError
+from transforms.model.disclosure import DisclosureRule
+from transforms.release import release as release_estimates
+
+
+def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
+    """Hide what must be hidden. Raises DisclosureStop when a small count could be read from the result."""
+    estimates = {name: pl.read_parquet(path) for name, path in estimated.tables.items() if name.startswith("estimate.")}
+    context.progress.rows(sum(rows.height for rows in estimates.values()))
+    rule = _rule_of(context)
+    released = release_estimates(estimates, rule, run_id=context.run_id, definitions_hash=context.definitions.hash)
+    return ReleasedNight(estimated, released)
+
+
+def _rule_of(context: RunContext) -> DisclosureRule:
+    found = [rule for rule in context.definitions.disclosure if rule.channel == context.settings.channel]
+    if len(found) != 1:
+        raise DefinitionError(
+            f"definitions/disclosure must hold exactly one rule for the channel {context.settings.channel!r}.",
+            details=[f"{rule.id}: {rule.channel}" for rule in context.definitions.disclosure],
+            repair="Give one file this channel.",
+        )
+    return found[0]

@@ -1,0 +1,88 @@
+"""All counts of a night, cohort by cohort; what is counted here can be added to the counts of other people.
+
+One cohort is in memory at a time, beside the test days of everybody. No count depends on the order of rows.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from transforms.durations import count_durations, hour_columns
+from transforms.frames import stack
+from transforms.model.estimation import Plan
+from transforms.person_time import Stays, find_test_days, read_members, stays_of
+from transforms.prevalence import count_observed_time, count_person_intervals
+from transforms.schemas import load_tables
+from transforms.shares import count_anc_distribution, count_causes, count_episodes, count_severity
+from transforms.steps import count_attrition
+from transforms.testing import count_gaps, count_tests
+
+UNKNOWN_CAUSE = "insufficient_data"
+
+
+def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
+    """Every `counts.*` table by name.
+
+    `frames`: person, observation, anc, episode, episode_cause and cohort_member by person_index.
+    """
+    test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
+    members = read_members(frames["cohort_member"])
+    episodes = _read_episodes(frames["episode"], frames["episode_cause"])
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
+    for cohort in members["cohort"].unique().sort():
+        stays = stays_of(cohort, members, test_days)
+        for name, rows in _count_cohort(stays, episodes, plan).items():
+            parts[name].append(rows)
+    if plan.has_calendar:
+        parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
+    parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
+    return {name: stack(rows, name) for name, rows in parts.items()}
+
+
+def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Counts of people in different partitions, added by key."""
+    table = load_tables()[name]
+    numbers = [column for column in table.column_names if column.startswith("n_")]
+    facts = [column for column in table.column_names if column not in numbers]
+    return stack([pl.concat(parts).group_by(facts).agg(pl.col(numbers).sum())], name)
+
+
+def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
+    confirmed = episodes.filter(pl.col("is_confirmed"))
+    begun = (
+        episodes.join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        .filter(pl.col("started").is_between("started_stay", "ended_stay"))
+        .drop("started_stay", "ended_stay")
+    )
+    counted: dict[str, Callable[[], pl.DataFrame]] = {
+        "counts.person_interval": lambda: count_person_intervals(stays, confirmed, plan),
+        "counts.severity": lambda: count_severity(stays, plan),
+        "counts.testing": lambda: count_tests(stays, plan),
+        "counts.testing_gap": lambda: count_gaps(stays, plan),
+        "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),
+        "counts.episode": lambda: count_episodes(stays.cohort, begun),
+        "counts.cause": lambda: count_causes(stays.cohort, begun),
+        "counts.duration": lambda: count_durations(stays.cohort, begun),
+    }
+    return {name: count() for name, count in counted.items()}
+
+
+def _read_episodes(episode: pl.LazyFrame, episode_cause: pl.LazyFrame) -> pl.DataFrame:
+    primary = episode_cause.filter(pl.col("is_primary")).select("episode_id", "cause_group", "agent")
+    return (
+        episode.join(primary, on="episode_id", how="left")
+        .select(
+            "person_index",
+            "rule",
+            "threshold_cells_per_ul",
+            "is_incident",
+            "is_confirmed",
+            "ended_as",
+            pl.col("cause_group").fill_null(UNKNOWN_CAUSE),
+            pl.col("agent").fill_null(""),
+            started=pl.col("first_low_at").dt.date().cast(pl.Int32),
+            ended=pl.coalesce("recovery_by", "last_low_at").dt.date().cast(pl.Int32),
+            **hour_columns(),
+        )
+        .collect()
+    )

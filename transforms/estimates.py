@@ -1,0 +1,31 @@
+"""Every estimate of a night is a function of its counts alone, so added counts of hospitals give a network's report."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from transforms.durations import estimate_duration_curves, estimate_durations
+from transforms.frames import fit
+from transforms.model.estimation import Plan
+from transforms.prevalence import estimate_prevalence
+from transforms.shares import estimate_causes, estimate_severity
+from transforms.testing import estimate_testing
+
+
+def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
+    """Every `estimate.*` table by name, from every `counts.*` table."""
+    duration = counts["counts.duration"]
+    made = {
+        "estimate.prevalence": estimate_prevalence(
+            counts["counts.person_interval"], counts["counts.observed_time"], plan
+        ),
+        "estimate.severity": estimate_severity(counts["counts.severity"]),
+        "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
+        "estimate.episode": counts["counts.episode"],
+        "estimate.duration": estimate_durations(duration, plan),
+        "estimate.duration_curve": estimate_duration_curves(duration, plan),
+        "estimate.cause": estimate_causes(counts["counts.cause"], plan),
+        "estimate.anc_distribution": counts["counts.anc_distribution"],
+        "estimate.attrition": counts["counts.attrition"],
+    }
+    return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in made.items()}

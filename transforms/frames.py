@@ -1,0 +1,47 @@
+"""A frame is made to fit its table: the columns of the schema in order, their types, rows sorted on the full key.
+
+Rows come out in one order whatever order or number of threads they came from, so the same counts give the same bytes.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.errors import DefinitionError
+from transforms.schemas import Table, schema_of
+
+_TYPES: dict[str, pl.DataType] = {
+    "VARCHAR": pl.String(),
+    "BIGINT": pl.Int64(),
+    "INTEGER": pl.Int32(),
+    "DOUBLE": pl.Float64(),
+    "BOOLEAN": pl.Boolean(),
+    "DATE": pl.Date(),
+    "TIMESTAMP": pl.Datetime("us"),
+}
+
+
+def polars_schema(table: Table) -> dict[str, pl.DataType]:
+    """Polars types of a table of counts, estimates or released numbers."""
+    unknown = sorted({column.type for column in table.columns} - set(_TYPES))
+    if unknown:
+        raise DefinitionError(f"{table.name} has types that no frame can hold.", details=unknown)
+    return {column.name: _TYPES[column.type] for column in table.columns}
+
+
+def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
+    """`rows` with the columns, order and types of `table_name`, sorted on its key, nulls first."""
+    table = schema_of(table_name)
+    typed = rows.select(pl.col(name).cast(type_) for name, type_ in polars_schema(table).items())
+    return typed.sort([name for name in table.key if name in typed.columns], nulls_last=False)
+
+
+def empty(table_name: str) -> pl.DataFrame:
+    """No rows of `table_name`."""
+    return pl.DataFrame(schema=polars_schema(schema_of(table_name)))
+
+
+def stack(parts: Sequence[pl.DataFrame], table_name: str) -> pl.DataFrame:
+    """All parts as one frame that fits `table_name`; no part gives no rows."""
+    filled = [fit(part, table_name) for part in parts if part.height]
+    return fit(pl.concat(filled), table_name) if filled else empty(table_name)

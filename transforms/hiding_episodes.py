@@ -1,0 +1,130 @@
+"""Which values of the tables of episodes must be hidden: columns `hide_VALUE` beside each table.
+
+Episodes add up: endings to all, causes to all, agents to their cause. Where one part is hidden others protect it. The
+people of a part go with its episodes. A median, mean or curve goes with the episodes it is made of.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.hiding import ALL, with_hidden
+from transforms.nested import episode_node
+from transforms.suppression import hide_parts, is_small
+
+_RULE = ["cohort", "rule", "threshold_cells_per_ul"]
+_CAUSE = [*_RULE, "cause_group"]
+_SUMMARIES = (
+    "median_days",
+    "median_lo",
+    "median_hi",
+    "rmst_days",
+    "median_lower_days",
+    "median_upper_days",
+    "median_gap_days",
+    "status",
+)
+
+
+def hide_episodes(episode: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Endings are parts of all episodes; people go with their episodes and must not nearly be all of them."""
+    key = [*_RULE, "is_confirmed"]
+    rows = episode.with_columns(interval_unit=pl.lit(ALL), interval_start=pl.lit(None, pl.Date))
+    rows = with_hidden(rows, people, {"people": episode_node()})
+    whole = rows.filter(pl.col("ended_as") == ALL).with_columns(
+        hide_n_episodes=is_small(pl.col("n_episodes"), min_cell)
+    )
+    whole = whole.with_columns(hide_n_people=pl.col("hide_people") | _hide_people(min_cell))
+    parts = rows.filter(pl.col("ended_as") != ALL).join(_totals(whole, key), on=key, how="left")
+    parts = parts.with_columns(hide_n_episodes=is_small(pl.col("n_episodes"), min_cell) | pl.col("hide_total"))
+    parts = parts.with_columns(hide_n_episodes=_parts(parts, key, "n_episodes", min_cell))
+    parts = parts.with_columns(hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell))
+    return pl.concat([whole, parts.select(whole.columns)])
+
+
+def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Causes are parts of all confirmed episodes, agents of their cause. `episode` is from `hide_episodes`."""
+    confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
+    causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
+    causes = _hide_shares(causes, _RULE, min_cell)
+    agents = cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left")
+    named = pl.col("n_episodes").sum().over(_CAUSE)
+    unnamed = {"n_episodes": pl.col("total") - named, "agent": pl.lit(None, pl.String)}
+    rest = (
+        agents.with_columns(**unnamed)
+        .filter(pl.col("n_episodes") > 0)
+        .unique(_CAUSE, keep="first", maintain_order=True)
+    )
+    agents = _hide_shares(pl.concat([agents, rest]), _CAUSE, min_cell).filter(pl.col("agent").is_not_null())
+    return pl.concat([causes, agents.select(causes.columns)])
+
+
+def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Counts are parts of all causes and lie in the confirmed episodes; medians need `min_cell` episodes.
+
+    `cause` and `episode` are what `hide_causes` and `hide_episodes` gave.
+    """
+    rows = duration.join(_wider(cause, episode), on=_CAUSE, how="left")
+    number = pl.col("n_episodes")
+    few = is_small(number, min_cell) | pl.col("hide_total").fill_null(value=True)
+    rows = rows.with_columns(few=few, primary=few | is_small(pl.col("total") - number, min_cell))
+    rows = _hide_by_cause(rows, "n_episodes", pl.col("primary"), min_cell)
+    rows = rows.with_columns(hide_values=pl.col("few") | (pl.col("hide_n_episodes") & ~pl.col("primary")))
+    for name, whole in (("n_censored", "n_episodes"), ("n_died", "n_censored")):
+        left = pl.col(whole) - pl.col(name)
+        hide = pl.col(f"hide_{whole}") | is_small(pl.col(name), min_cell) | is_small(left, min_cell)
+        rows = _hide_by_cause(rows, name, hide, min_cell)
+    return rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
+
+
+def _wider(cause: pl.DataFrame, episode: pl.DataFrame) -> pl.DataFrame:
+    """All confirmed episodes of each cause, and of all causes: total and hide_total."""
+    confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
+    whole = _totals(confirmed, _RULE).with_columns(cause_group=pl.lit(ALL))
+    causes = _totals(cause.filter(pl.col("agent") == ALL), _CAUSE)
+    return pl.concat([part.select(*_CAUSE, "total", "hide_total") for part in (whole, causes)])
+
+
+def _hide_by_cause(rows: pl.DataFrame, value: str, hide: pl.Expr, min_cell: int) -> pl.DataFrame:
+    """Adds hide_VALUE: `hide`, and among causes whatever else protects it from the row of all causes."""
+    is_all = pl.col("cause_group") == ALL
+    rows = rows.with_columns(hide.alias(f"hide_{value}"))
+    causes = rows.filter(~is_all)
+    parts = _parts(causes, _RULE, value, min_cell)
+    return pl.concat([rows.filter(is_all), causes.with_columns(parts.alias(f"hide_{value}"))])
+
+
+def _parts(rows: pl.DataFrame, by: Sequence[str], value: str, min_cell: int) -> pl.Series:
+    key = [name for name in ("ended_as", "cause_group", "agent") if name in rows.columns]
+    return hide_parts(rows, by=by, key=key, value=value, primary=f"hide_{value}", min_cell=min_cell)
+
+
+def _totals(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    return rows.select(
+        *key,
+        total="n_episodes",
+        hide_total="hide_n_episodes",
+        total_people="n_people",
+        hide_total_people="hide_n_people",
+    )
+
+
+def _hide_shares(rows: pl.DataFrame, by: Sequence[str], min_cell: int) -> pl.DataFrame:
+    is_rest = pl.col("agent").is_null()
+    rows = rows.with_columns(
+        hide_n_episodes=is_small(pl.col("n_episodes"), min_cell) | pl.col("hide_total").fill_null(value=True) | is_rest
+    )
+    rows = rows.with_columns(hide_n_episodes=_parts(rows, by, "n_episodes", min_cell))
+    rows = rows.with_columns(
+        hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell), hide_share=pl.col("hide_n_episodes")
+    )
+    return rows.drop("total", "hide_total", "total_people", "hide_total_people")
+
+
+def _hide_people(min_cell: int) -> pl.Expr:
+    again = pl.col("n_episodes") - pl.col("n_people")
+    return pl.col("hide_n_episodes") | is_small(pl.col("n_people"), min_cell) | is_small(again, min_cell)
+
+
+def _hide_near_whole(min_cell: int) -> pl.Expr:
+    return pl.col("hide_total_people") | is_small(pl.col("total_people") - pl.col("n_people"), min_cell)

@@ -1,0 +1,154 @@
+"""Every count belongs to a person and a day, and counts for a cohort when that day lies in a stay in the cohort.
+
+All values of a day are reduced once to the lowest proven one, because a person is low on a day when any value is. A
+count without a number is read at its upper bound; it is undecided at a threshold that its bounds straddle. A value
+without a date belongs to every stay of its person. What is a test is said by `definitions/denominators/tested.yaml`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from transforms.model.estimation import Cut, Denominator
+
+_LONG_AGO, _FAR_AHEAD = -(10**8), 10**8  # days; bounds of a stay without dates
+_NO_MONTH = 0
+
+
+@dataclass(frozen=True)
+class Stays:
+    """One cohort: its stays by day, and the test days inside them.
+
+    `spans`: person_index, started, ended (days since 1970). `days`: person_index, month, n_tests, lowest_cells_per_ul
+    (null: no test), undecided_THRESHOLD, gap_days, previous (day), started.
+    """
+
+    cohort: str
+    spans: pl.DataFrame
+    days: pl.DataFrame
+
+    @cached_property
+    def cells(self) -> pl.DataFrame:
+        """One row per person and month with at least one value that says something."""
+        return _reduce(self.days, ["person_index", "month"])
+
+    @cached_property
+    def people(self) -> pl.DataFrame:
+        """One row per person with at least one value that says something."""
+        return _reduce(self.cells, ["person_index"]).with_columns(month=pl.lit(_NO_MONTH, pl.Int32))
+
+
+def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) -> pl.DataFrame:
+    """One row per person and day with a value that says something, sorted by both.
+
+    Columns: person_index, day (days since 1970, null without a date), month (months since year 0), n_tests,
+    lowest_cells_per_ul, undecided_THRESHOLD for each cut, gap_days (since the person's test day before).
+    """
+    is_test, says_something = test_flags(tested)
+    days = (
+        anc.filter(is_test | says_something)
+        .select(
+            "person_index",
+            day=pl.col("collected_at").dt.date().cast(pl.Int32),
+            month=month_of(pl.col("collected_at").dt.date()),
+            is_test=is_test,
+            lowest_cells_per_ul=pl.when(is_test).then(_proven()),
+            **{undecided_name(cut): cut.is_low(_possible()) & ~_is_proven_low(cut) for cut in cuts},
+        )
+        .group_by("person_index", "day", "month")
+        .agg(
+            pl.col("is_test").sum().cast(pl.Int64).alias("n_tests"),
+            pl.col("lowest_cells_per_ul").min(),
+            pl.col("^undecided_.*$").any(),
+        )
+        .collect()
+    )
+    return _with_gaps(days.sort("person_index", "day", nulls_last=False))
+
+
+def test_flags(tested: Denominator) -> tuple[pl.Expr, pl.Expr]:
+    """Whether a value is a test; whether it says something about neutrophils without being one."""
+    bound = pl.col("upper_cells_per_ul")
+    proves = bound < tested.upper_bound_below_cells_per_ul if tested.upper_bound_below_cells_per_ul else pl.lit(False)
+    is_test = pl.col("anc_cells_per_ul").is_not_null() | proves.fill_null(value=False)
+    return is_test, ~pl.col("route").is_in(list(tested.uninformative_routes))
+
+
+def stays_of(cohort: str, members: pl.DataFrame, test_days: pl.DataFrame) -> Stays:
+    """The stays in one cohort and the test days inside them. `members` has person_index, cohort, started, ended."""
+    spans = members.filter(pl.col("cohort") == cohort).select("person_index", "started", "ended")
+    inside = pl.col("day").is_null() | pl.col("day").is_between("started", "ended")
+    days = (
+        test_days.join(spans, on="person_index", how="inner", maintain_order="left")
+        .filter(inside)
+        .with_columns(
+            gap_days=pl.when(pl.col("day") - pl.col("gap_days") >= pl.col("started")).then("gap_days"),
+        )
+        .drop("started", "ended")
+    )
+    return Stays(cohort, spans, days)
+
+
+def read_members(cohort_member: pl.LazyFrame) -> pl.DataFrame:
+    """person_index, cohort, started, ended as days since 1970, sorted; a stay without dates holds every day."""
+    return (
+        cohort_member.select(
+            "person_index",
+            "cohort",
+            started=pl.col("started_on").cast(pl.Int32).fill_null(_LONG_AGO),
+            ended=pl.col("ended_on").cast(pl.Int32).fill_null(_FAR_AHEAD),
+        )
+        .collect()
+        .sort("cohort", "person_index", "started")
+    )
+
+
+def month_of(day: pl.Expr) -> pl.Expr:
+    """Months since year 0 of a date."""
+    return (day.dt.year() * 12 + day.dt.month().cast(pl.Int32) - 1).cast(pl.Int32)
+
+
+def month_of_days(days: pl.Expr) -> pl.Expr:
+    """Months since year 0 of days since 1970."""
+    return month_of(days.cast(pl.Date))
+
+
+def first_day(month: pl.Expr) -> pl.Expr:
+    """First day of a month given as months since year 0."""
+    return pl.date(month // 12, month % 12 + 1, 1)
+
+
+def undecided_name(cut: Cut) -> str:
+    """Column that says whether a value is undecided at the cut."""
+    return f"undecided_{cut.threshold_cells_per_ul}"
+
+
+def _proven() -> pl.Expr:
+    return pl.coalesce("anc_cells_per_ul", "upper_cells_per_ul")
+
+
+def _possible() -> pl.Expr:
+    return pl.coalesce("anc_cells_per_ul", "lower_cells_per_ul")
+
+
+def _is_proven_low(cut: Cut) -> pl.Expr:
+    return cut.is_low(_proven()).fill_null(value=False)
+
+
+def _with_gaps(days: pl.DataFrame) -> pl.DataFrame:
+    tests = days.filter(pl.col("n_tests") > 0).select(
+        "person_index",
+        "day",
+        gap_days=pl.when(pl.col("person_index") == pl.col("person_index").shift(1)).then(
+            pl.col("day") - pl.col("day").shift(1)
+        ),
+    )
+    return days.join(tests, on=["person_index", "day"], how="left", maintain_order="left", nulls_equal=True)
+
+
+def _reduce(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    return rows.group_by(key).agg(
+        pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^undecided_.*$").any()
+    )

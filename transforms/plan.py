@@ -1,0 +1,52 @@
+"""What one night counts, made of all definitions and of what the dates of the extract allow.
+
+Single values are cut at the thresholds and with the operator of the default episode rule; confirmed episodes by every
+rule at its own thresholds. Calendar months are counted only where dates are real.
+"""
+
+from transforms.errors import DefinitionError
+from transforms.load import Definitions
+from transforms.model.estimation import Cut, Grade, Plan, any_value_cuts, require_denominators
+from transforms.model.scales import Scale
+
+
+def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) -> Plan:
+    """The plan of a night. Raises DefinitionError when a rule or scale that estimation names is not defined."""
+    estimation = definitions.estimation
+    require_denominators(definitions.denominators)
+    rules = {rule.id: rule for rule in definitions.rules}
+    if estimation.default_rule not in rules:
+        raise DefinitionError(
+            f"definitions/estimation names the episode rule {estimation.default_rule!r}, which is not defined.",
+            details=sorted(rules),
+            repair="Name one of these as default_rule.",
+        )
+    default = rules[estimation.default_rule]
+    cuts = any_value_cuts(default.thresholds_cells_per_ul, default.operator)
+    for rule in rules.values():
+        cuts += tuple(Cut("confirmed", rule.id, threshold, rule.operator) for threshold in rule.thresholds_cells_per_ul)
+    return Plan(
+        estimation=estimation,
+        denominators=definitions.denominators,
+        cuts=cuts,
+        grades=grades_of(_scale(definitions.scales, estimation.severity_scale)),
+        has_calendar=has_calendar,
+        has_dates=has_dates,
+    )
+
+
+def grades_of(scale: Scale) -> tuple[Grade, ...]:
+    """Grades of a scale from the mildest, each by the highest count it holds."""
+    ends = sorted(scale.levels, key=lambda level: float("inf") if level.most is None else level.most, reverse=True)
+    return tuple(Grade(level.name, order, level.most) for order, level in enumerate(ends))
+
+
+def _scale(scales: tuple[Scale, ...], name: str) -> Scale:
+    found = [scale for scale in scales if scale.id == name]
+    if not found:
+        raise DefinitionError(
+            f"definitions/estimation names the scale {name!r}, which is not defined.",
+            details=[scale.id for scale in scales],
+            repair="Name one of these as severity_scale.",
+        )
+    return found[0]

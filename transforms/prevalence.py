@@ -1,0 +1,246 @@
+"""Period prevalence: people low in an interval among people tested, and among people observed.
+
+A person counts once per interval however often they are low. `any_low` asks for one value certainly low; `confirmed`
+for a confirmed episode open on a day on which the person is in the cohort. The numerator is always a part of its
+denominator: among the tested, only tested people count. No people gives no prevalence, never 0. Obeys
+`definitions/denominators` and `definitions/estimation`.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.frames import fit
+from transforms.intervals import share_intervals
+from transforms.model.estimation import Cut, Plan
+from transforms.person_time import Stays, first_day, month_of_days, undecided_name
+
+_CUT = ("measure", "rule", "threshold_cells_per_ul")
+
+
+def count_person_intervals(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`counts.person_interval` of one cohort.
+
+    `episodes` holds confirmed ones: person_index, rule, threshold_cells_per_ul, started, ended (days since 1970).
+    """
+    population = count_population(stays, has_calendar=plan.has_calendar)
+    any_low = _count_any_low(stays, plan)
+    confirmed = _count_confirmed(stays, episodes, plan)
+    cuts = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in plan.cuts], orient="row")
+    rows = []
+    for denominator in plan.denominators:
+        flag = denominator.counts
+        low = pl.concat([any_low, confirmed]).select(
+            "month", *_CUT, n_low=f"n_low_{flag}", n_low_possible=f"n_low_possible_{flag}"
+        )
+        joined = population.join(cuts, how="cross").join(low, on=["month", *_CUT], how="left")
+        rows.append(
+            joined.with_columns(
+                pl.col("n_low", "n_low_possible").fill_null(0),
+                n_population=pl.col(f"n_{flag}"),
+                denominator_name=pl.lit(denominator.id),
+                cohort=pl.lit(stays.cohort),
+            )
+        )
+    return fit(name_intervals(pl.concat(rows)), "counts.person_interval")
+
+
+def count_population(stays: Stays, *, has_calendar: bool) -> pl.DataFrame:
+    """month (0 for the whole extract), n_observed, n_tested, n_tests of one cohort."""
+    parts = [
+        _population(pl.DataFrame({"month": [0], "n_observed": [stays.spans["person_index"].n_unique()]}), stays.people)
+    ]
+    if has_calendar:
+        parts.append(_population(_observed_months(stays.spans), stays.cells))
+    return pl.concat(parts)
+
+
+def name_intervals(rows: pl.DataFrame) -> pl.DataFrame:
+    """`month` as interval_unit and interval_start; month 0 is the whole extract."""
+    is_all = pl.col("month") == 0
+    return rows.with_columns(
+        interval_unit=pl.when(is_all).then(pl.lit("all")).otherwise(pl.lit("month")),
+        interval_start=pl.when(~is_all).then(first_day(pl.when(is_all).then(12).otherwise(pl.col("month")))),
+    )
+
+
+def count_observed_time(observation: pl.LazyFrame) -> pl.DataFrame:
+    """`counts.observed_time`: in which month the observed time of each person begins and ends whole."""
+    people = (
+        observation.group_by("person_index")
+        .agg(pl.col("started_on").min(), pl.col("ended_on").max())
+        .drop_nulls()
+        .select(
+            since=pl.when(pl.col("started_on").dt.day() == 1)
+            .then(pl.col("started_on"))
+            .otherwise(pl.col("started_on").dt.month_start().dt.offset_by("1mo")),
+            until=pl.when(pl.col("ended_on").dt.month_end() == pl.col("ended_on"))
+            .then(pl.col("ended_on").dt.month_start())
+            .otherwise(pl.col("ended_on").dt.month_start().dt.offset_by("-1mo")),
+        )
+        .collect()
+    )
+    edges = [
+        people.group_by(interval_start=pl.col(column)).agg(n_people=pl.len()).with_columns(edge=pl.lit(edge))
+        for edge, column in (("from", "since"), ("until", "until"))
+    ]
+    return fit(pl.concat(edges), "counts.observed_time")
+
+
+def estimate_prevalence(person_interval: pl.DataFrame, observed_time: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`estimate.prevalence` without its run: shares with their intervals from the counts alone."""
+    rows = person_interval.join(_complete_months(person_interval, observed_time), on="interval_start", how="left")
+    intervals = share_intervals(
+        rows["n_low"].to_numpy(),
+        rows["n_population"].to_numpy(),
+        level=plan.estimation.confidence_level,
+        method=plan.estimation.prevalence_interval,
+    )
+    return rows.hstack(intervals).with_columns(
+        stratum=pl.lit("all"),
+        standard=pl.lit("crude"),
+        is_weighted=pl.lit(value=False),
+        prevalence=pl.col("share"),
+        prevalence_lo=pl.col("share_lo"),
+        prevalence_hi=pl.col("share_hi"),
+        is_complete=(pl.col("interval_unit") == "all") | pl.col("is_complete").fill_null(value=False),
+    )
+
+
+def _population(observed: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    tested = (
+        cells.filter(pl.col("n_tests") > 0, pl.col("month").is_not_null())
+        .group_by("month")
+        .agg(n_tested=pl.len(), n_tests=pl.col("n_tests").sum())
+    )
+    return (
+        observed.cast({"month": pl.Int32})
+        .join(tested, on="month", how="left")
+        .select("month", pl.col("n_observed", "n_tested", "n_tests").cast(pl.Int64).fill_null(0))
+    )
+
+
+def _observed_months(spans: pl.DataFrame) -> pl.DataFrame:
+    if spans.is_empty():
+        return pl.DataFrame(schema={"month": pl.Int32, "n_observed": pl.Int64})
+    changes = _span_months(spans)
+    steps = pl.concat(
+        [
+            changes.group_by(month="first_month").agg(change=pl.len().cast(pl.Int64)),
+            changes.group_by(month=pl.col("last_month") + 1).agg(change=-pl.len().cast(pl.Int64)),
+        ]
+    )
+    months = pl.int_range(pl.col("first_month").min(), pl.col("last_month").max() + 1, dtype=pl.Int32)
+    return (
+        changes.select(month=months)
+        .join(steps.group_by("month").agg(pl.col("change").sum()), on="month", how="left")
+        .sort("month")
+        .select("month", n_observed=pl.col("change").fill_null(0).cum_sum())
+    )
+
+
+def _span_months(spans: pl.DataFrame) -> pl.DataFrame:
+    """Months of each stay, less the first one when the person's stay before has it already."""
+    months = spans.sort("person_index", "started").select(
+        "person_index", first_month=month_of_days(pl.col("started")), last_month=month_of_days(pl.col("ended"))
+    )
+    is_again = (pl.col("person_index") == pl.col("person_index").shift(1)) & (
+        pl.col("first_month") == pl.col("last_month").shift(1)
+    )
+    return months.with_columns(
+        first_month=pl.col("first_month") + is_again.fill_null(value=False).cast(pl.Int32)
+    ).filter(pl.col("first_month") <= pl.col("last_month"))
+
+
+def _count_any_low(stays: Stays, plan: Plan) -> pl.DataFrame:
+    frames = [stays.people, stays.cells] if plan.has_calendar else [stays.people]
+    parts = []
+    for cells in frames:
+        for cut in plan.any_low:
+            low = cut.is_low(pl.col("lowest_cells_per_ul")).fill_null(value=False)
+            possible = low | pl.col(undecided_name(cut))
+            is_tested = pl.col("n_tests") > 0
+            counted = (
+                cells.filter(pl.col("month").is_not_null(), possible)
+                .group_by("month")
+                .agg(
+                    n_low_tested=low.sum(),
+                    n_low_observed=low.sum(),
+                    n_low_possible_tested=(possible & is_tested).sum(),
+                    n_low_possible_observed=possible.sum(),
+                )
+            )
+            parts.append(counted.with_columns(**_names(cut)))
+    return _as_lows(parts)
+
+
+def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    open_days = (
+        episodes.join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        .with_columns(first=pl.max_horizontal("started", "started_stay"), last=pl.min_horizontal("ended", "ended_stay"))
+        .filter(pl.col("first") <= pl.col("last"))
+        .with_columns(first_month=month_of_days(pl.col("first")), last_month=month_of_days(pl.col("last")))
+    )
+    frames = [(open_days.with_columns(month=pl.lit(0, pl.Int32)), stays.people)]
+    if plan.has_calendar:
+        months = pl.int_ranges("first_month", pl.col("last_month") + 1, dtype=pl.Int32)
+        frames.append((open_days.with_columns(month=months).explode("month"), stays.cells))
+    parts = []
+    for cells, values in frames:
+        people = cells.select("person_index", "month", "rule", "threshold_cells_per_ul").unique()
+        seen = people.join(values, on=["person_index", "month"], how="left")
+        parts += [_confirmed_of(cut, seen, values) for cut in plan.cuts if cut.measure == "confirmed"]
+    return _as_lows(parts)
+
+
+def _confirmed_of(cut: Cut, seen: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    is_tested = (pl.col("n_tests") > 0).fill_null(value=False)
+    undecided = pl.col(undecided_name(cut)) if undecided_name(cut) in values.columns else pl.lit(value=False)
+    undecided = undecided.fill_null(value=False)
+    low = (
+        seen.filter(pl.col("rule") == cut.rule, pl.col("threshold_cells_per_ul") == cut.threshold_cells_per_ul)
+        .group_by("month")
+        .agg(
+            n_low_tested=is_tested.sum(),
+            n_low_observed=pl.len(),
+            both_tested=(is_tested & undecided).sum(),
+            both=undecided.sum(),
+        )
+    )
+    unclear = (
+        values.filter(pl.col("month").is_not_null(), undecided)
+        .group_by("month")
+        .agg(unclear_tested=is_tested.sum(), unclear=pl.len())
+    )
+    joined = low.join(unclear, on="month", how="full", coalesce=True).with_columns(
+        pl.all().exclude("month").cast(pl.Int64).fill_null(0)
+    )
+    return joined.select(
+        "month",
+        "n_low_tested",
+        "n_low_observed",
+        n_low_possible_tested=pl.col("n_low_tested") + pl.col("unclear_tested") - pl.col("both_tested"),
+        n_low_possible_observed=pl.col("n_low_observed") + pl.col("unclear") - pl.col("both"),
+        **_names(cut),
+    )
+
+
+def _names(cut: Cut) -> dict[str, pl.Expr]:
+    return {name: pl.lit(getattr(cut, name)) for name in _CUT}
+
+
+def _as_lows(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    numbers = ("n_low_tested", "n_low_observed", "n_low_possible_tested", "n_low_possible_observed")
+    types = {"month": pl.Int32, **dict.fromkeys(numbers, pl.Int64), "measure": pl.String, "rule": pl.String}
+    schema = {**types, "threshold_cells_per_ul": pl.Int64}
+    typed = [part.select(pl.col(name).cast(type_) for name, type_ in schema.items()) for part in parts]
+    return pl.concat([pl.DataFrame(schema=schema), *typed])
+
+
+def _complete_months(person_interval: pl.DataFrame, observed_time: pl.DataFrame) -> pl.DataFrame:
+    months = person_interval.select("interval_start").drop_nulls().unique()
+    since = observed_time.filter(pl.col("edge") == "from")["interval_start"].min()
+    until = observed_time.filter(pl.col("edge") == "until")["interval_start"].max()
+    return months.with_columns(
+        is_complete=pl.col("interval_start").is_between(pl.lit(since, pl.Date), pl.lit(until, pl.Date))
+    )

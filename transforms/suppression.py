@@ -1,0 +1,92 @@
+"""The mechanisms that hide a count: it is small, it leaves a small rest, or its neighbours would give it away.
+
+A hidden count can always be one of at least ten values for a reader who knows everything shown and this code. Zero is
+shown: it is nobody. All is decided on integers, in a fixed order, so the same counts hide the same cells.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+_A_PAIR = 2
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """Counts of people of which one contains the other, per row of a wide frame.
+
+    `order` lists the columns, the ones to keep first. `related` names for each the columns that contain it or that it
+    contains; those already decided may be outside `order`.
+    """
+
+    order: tuple[str, ...]
+    related: Mapping[str, frozenset[str]]
+
+
+def is_small(count: pl.Expr, min_cell: int) -> pl.Expr:
+    """Whether a count is one that may not be shown: 1 to `min_cell` - 1; false for null."""
+    return count.is_between(1, min_cell - 1).fill_null(value=False)
+
+
+def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.DataFrame:
+    """`wide` with every column of `nesting.order` null where it must be hidden.
+
+    A count is hidden when it is small, or differs from a shown related one by a small number. Columns of `wide` that
+    are not in the order are taken as decided: null is hidden.
+    """
+    shown = wide
+    decided = set(wide.columns) - set(nesting.order)
+    for name in nesting.order:
+        hide = is_small(pl.col(name), min_cell)
+        for other in sorted(nesting.related[name] & decided):
+            hide = hide | is_small((pl.col(name) - pl.col(other)).abs(), min_cell)
+        shown = shown.with_columns(pl.when(~hide).then(pl.col(name)).alias(name))
+        decided.add(name)
+    return shown
+
+
+def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """For each name all that contain it or that it contains, from (part, whole) pairs and what follows from them."""
+    wholes: dict[str, set[str]] = {}
+    for part, whole in pairs:
+        wholes.setdefault(part, set()).add(whole)
+        wholes.setdefault(whole, set())
+    for middle in sorted(wholes):
+        for name in sorted(wholes):
+            if middle in wholes[name]:
+                wholes[name] |= wholes[middle]
+    related: dict[str, set[str]] = {name: set() for name in wholes}
+    for part, contained in wholes.items():
+        for whole in contained - {part}:
+            related[part].add(whole)
+            related[whole].add(part)
+    return {name: frozenset(others) for name, others in related.items()}
+
+
+def hide_parts(
+    rows: pl.DataFrame, *, by: Sequence[str], key: Sequence[str], value: str, primary: str, min_cell: int
+) -> pl.Series:
+    """Which parts of a shown total must be hidden, `primary` included.
+
+    Beside a hidden part the next smallest is hidden, until there are two and together they hold enough that each can
+    be one of at least `min_cell` - 1 values. `by` is the total's key, `key` makes the order of equal parts fixed.
+    """
+    is_primary, count = pl.col(primary), pl.col(value)
+    is_next = ~is_primary & (count > 0)
+    ranked = (
+        rows.with_row_index("_row")
+        .sort([*by, value, *key, "_row"])
+        .with_columns(
+            _n_hidden=is_primary.sum().over(by, mapping_strategy="group_to_rows"),
+            _held=pl.when(is_primary).then(count).otherwise(0).sum().over(by),
+            _n_before=is_next.cast(pl.Int64).cum_sum().over(by) - is_next.cast(pl.Int64),
+            _held_before=pl.when(is_next).then(count).otherwise(0).cum_sum().over(by)
+            - pl.when(is_next).then(count).otherwise(0),
+        )
+    )
+    n_hidden = pl.col("_n_hidden").cast(pl.Int64) + pl.col("_n_before")
+    held = pl.col("_held") + pl.col("_held_before")
+    is_enough = (n_hidden >= _A_PAIR) & (held - (n_hidden - 1) >= min_cell - 1)
+    hidden = is_primary | (is_next & (pl.col("_n_hidden") > 0) & ~is_enough)
+    return ranked.select("_row", hidden=hidden).sort("_row")["hidden"]
