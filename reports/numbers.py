@@ -37,6 +37,7 @@ def read_numbers(released: Released, facts: NightFacts, definitions: Definitions
     wording = Wording(definitions)
     tables = {name: rows_of(released, name) for name in TABLES}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
+    tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
     choices = choices_of(tables, wording)
     return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording)
 
@@ -98,6 +99,19 @@ def _with_left_out(rows: Sequence[Row]) -> list[Row]:
             left_out = int(before or 0) - int(here or 0) if both else "hidden"
         found.append({**row, "n_left_out": left_out})
         before = here
+    return found
+
+
+def _steps(rows: Sequence[Row]) -> list[Row]:
+    """The days of each curve on which something changes; the days between repeat the one before."""
+    found: list[Row] = []
+    for place, row in enumerate(rows):
+        before = rows[place - 1] if place and row["day"] else None
+        is_last = place + 1 == len(rows) or not rows[place + 1]["day"]
+        is_quiet = row["n_recovered"] == 0 and row["n_censored"] == 0
+        is_same_gap = before is not None and not is_number(row["still_low"]) and not is_number(before["still_low"])
+        if before is None or is_last or not (is_quiet or is_same_gap):
+            found.append(row)
     return found
 
 

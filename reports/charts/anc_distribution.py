@@ -44,7 +44,7 @@ def chart() -> Chart:
         ),
         columns=(BIN, TableColumn("People", "count", ("n_people",))),
         alt=Alt("n_people", "count", (BIN,)),
-        categories=(Categories("xaxis", "", "", reverse=False),),
+        categories=(Categories("xaxis", "bin", BIN.keys, reverse=False),),
         threshold_lines="bin_lower_cells_per_ul",
         layout=go.Layout(
             bargap=0.12,

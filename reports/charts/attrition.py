@@ -53,7 +53,7 @@ def chart() -> Chart:
             TableColumn("Left out at this step", "count", ("n_left_out",)),
         ),
         alt=Alt("n_people", "count", (STEP,)),
-        categories=(Categories("yaxis", "step", "step"),),
+        categories=(Categories("yaxis", "name:step", ("step",)),),
         height=90,
         row_height=46,
         layout=go.Layout(

@@ -55,7 +55,7 @@ def chart() -> Chart:
             TableColumn("Of confirmed episodes", "percent", ("share",)),
         ),
         alt=Alt("n_episodes", "count", (DRUG,)),
-        categories=(Categories("yaxis", "", "agent"),),
+        categories=(Categories("yaxis", "text", ("agent",)),),
         top=20,
         height=130,
         row_height=28,

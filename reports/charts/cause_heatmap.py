@@ -52,7 +52,7 @@ def chart() -> Chart:
             TableColumn("Of the cohort's episodes", "percent", ("share",)),
         ),
         alt=Alt("share", "percent", (COHORT, CAUSE)),
-        categories=(Categories("yaxis", "cohort", "cohort"), Categories("xaxis", "cause_group", "cause_group", False)),
+        categories=(Categories("yaxis", "name:cohort", ("cohort",)), Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False)),
         height=170,
         row_height=34,
         layout=go.Layout(

@@ -52,7 +52,7 @@ def chart() -> Chart:
             TableColumn("Of confirmed episodes", "percent", ("share",)),
         ),
         alt=Alt("share", "percent", (CAUSE,)),
-        categories=(Categories("yaxis", "cause_group", "cause_group"),),
+        categories=(Categories("yaxis", "name:cause_group", ("cause_group",)),),
         height=100,
         row_height=34,
         layout=go.Layout(

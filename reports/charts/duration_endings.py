@@ -54,7 +54,7 @@ def chart() -> Chart:
             TableColumn("People", "count", ("n_people",)),
         ),
         alt=Alt("n_episodes", "count", (ENDING,)),
-        categories=(Categories("yaxis", "ended_as", "ended_as"),),
+        categories=(Categories("yaxis", "name:ended_as", ("ended_as",)),),
         height=100,
         row_height=40,
         layout=go.Layout(

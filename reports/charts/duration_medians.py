@@ -42,7 +42,7 @@ def chart() -> Chart:
             TableColumn("Estimator", "name:estimator", ("estimator",)),
         ),
         alt=Alt("median_days", "days", (COHORT,)),
-        categories=(Categories("yaxis", "cohort", "cohort"),),
+        categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=34,
         layout=go.Layout(

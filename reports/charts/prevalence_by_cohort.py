@@ -40,7 +40,7 @@ def chart() -> Chart:
             TableColumn("Method", "name:method", ("method",)),
         ),
         alt=Alt("prevalence", "percent", (COHORT, DENOMINATOR)),
-        categories=(Categories("yaxis", "cohort", "cohort"),),
+        categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=38,
         layout=go.Layout(

@@ -39,7 +39,7 @@ def chart() -> Chart:
         ),
         columns=(TABLE, OUTCOME, TableColumn("Rows", "count", ("n_rows",))),
         alt=Alt("n_rows", "count", (TABLE, OUTCOME)),
-        categories=(Categories("yaxis", "", "table_name"),),
+        categories=(Categories("yaxis", "text", ("table_name",)),),
         height=120,
         row_height=42,
         layout=go.Layout(

@@ -55,7 +55,7 @@ def chart() -> Chart:
             TableColumn("Of people tested", "percent", ("share",)),
         ),
         alt=Alt("share", "percent", (COHORT, SEVERITY), above=("severity_order", 0)),
-        categories=(Categories("yaxis", "cohort", "cohort"),),
+        categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=32,
         layout=go.Layout(

@@ -53,11 +53,11 @@ class Alt:
 
 @dataclass(frozen=True)
 class Categories:
-    """An axis of names: their order is the order of the rows; `reverse` puts the first on top."""
+    """An axis of names, written as in the table: their order is that of the rows; `reverse` puts the first on top."""
 
     axis: str
     kind: str
-    column: str
+    keys: tuple[str, ...]
     reverse: bool = True
 
 

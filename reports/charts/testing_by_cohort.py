@@ -68,7 +68,7 @@ def chart() -> Chart:
             TableColumn("Median gap, days", "days", ("median_gap_days",)),
         ),
         alt=Alt("tested_share", "percent", (COHORT,)),
-        categories=(Categories("yaxis", "cohort", "cohort"),),
+        categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=110,
         row_height=32,
         layout=go.Layout(

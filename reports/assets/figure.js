@@ -1,0 +1,174 @@
+/* A chart and its rows become a Plotly figure: columns are bound to attributes, colours follow the theme. */
+"use strict";
+
+const CONFIG = {
+  displaylogo: false,
+  responsive: true,
+  showSendToCloud: false,
+  plotlyServerURL: "",
+  showTips: false,
+  doubleClick: "reset",
+  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]],
+};
+const NARROW = 560;
+
+const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function setAt(target, path, value) {
+  const steps = path.split(".");
+  const last = steps.pop();
+  let here = target;
+  for (const step of steps) here = here[step] ??= {};
+  here[last] = value;
+}
+
+const scaled = (row, name, scale) => (isNumber(row[name]) ? row[name] * scale : null);
+
+function difference(row, bind, scale) {
+  const [from, minus] = [row[bind.col], row[bind.minus]];
+  return isNumber(from) && isNumber(minus) ? (from - minus) * scale : null;
+}
+
+function styleOf(kind, value, part) {
+  return page.styles[kind]?.[value]?.[part] ?? "#8A8F98";
+}
+
+function wrapped(text, width) {
+  if (width >= NARROW) return figureText(text);
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line && line.length + word.length > 15) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines.map(figureText).join("<br>");
+}
+
+function label(chart, row, kind, keys, view, width) {
+  const text = wrapped(cellText(row, kind, keys), width);
+  const isChosen = kind === "name:cohort" && row.cohort === view.cohort && !chart.follows.includes("cohort");
+  return isChosen ? `<b>${text}</b>` : text;
+}
+
+function bound(bind, row, draw) {
+  const scale = bind.scale ?? 1;
+  if ("const" in bind) return bind.const;
+  if ("name" in bind) return label(draw.chart, row, `name:${bind.name}`, [bind.col], draw.view, draw.width);
+  if ("minus" in bind) return difference(row, bind, scale);
+  if ("mark" in bind) return ` ${figureText(numberText(row[bind.mark], "count"))}`;
+  if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count").split(" (")[0]);
+  if ("when" in bind) return row[bind.when] ? bind.yes : bind.no;
+  if ("style" in bind) return styleOf(bind.style, row[bind.col], bind.part) + (bind.suffix ?? "");
+  if ("cells" in bind) return bind.cells.map(([kind, ...keys]) => figureText(cellText(row, kind, keys)));
+  if ("cell" in bind) return label(draw.chart, row, bind.cell[0], bind.cell.slice(1), draw.view, draw.width);
+  const cell = row[bind.col];
+  if (typeof cell === "string") return Object.hasOwn(page.names.marks, cell) ? null : cell;
+  return scaled(row, bind.col, scale);
+}
+
+function drawnBy(trace, row) {
+  if (Object.entries(trace.where).some(([column, value]) => row[column] !== value)) return false;
+  if (trace.above && !(row[trace.above[0]] > trace.above[1])) return false;
+  if (trace.needs) return isNumber(row[trace.needs]);
+  return !trace.lacks || !isNumber(row[trace.lacks]);
+}
+
+function oneTrace(trace, rows, draw, value) {
+  const drawn = structuredClone(trace.figure);
+  for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => bound(bind, row, draw)));
+  if (trace.lacks && drawn.mode === "text") setAt(drawn, "textfont.color", colourOf("--quiet"));
+  if (value === undefined) return drawn;
+  const kind = trace.split[1];
+  const colour = styleOf(kind, value, "colour");
+  drawn.name = figureText(nameOf(kind, value));
+  drawn.meta = value;
+  if (drawn.type === "bar") {
+    setAt(drawn, "marker.color", colour);
+    setAt(drawn, "marker.pattern", { shape: page.styles[kind]?.[value]?.pattern ?? "", fillmode: "overlay", size: 7 });
+  } else {
+    setAt(drawn, "line.color", colour);
+    if (value === "all") Object.assign(drawn.line, { color: colourOf("--ink"), width: 3.2 });
+  }
+  return drawn;
+}
+
+function tracesOf(trace, rows, draw) {
+  const drawn = rows.filter((row) => drawnBy(trace, row));
+  if (!trace.split) return drawn.length ? [oneTrace(trace, drawn, draw)] : [];
+  const values = [...new Set(drawn.map((row) => row[trace.split[0]]))];
+  return values.map((value) => oneTrace(trace, drawn.filter((row) => row[trace.split[0]] === value), draw, value));
+}
+
+function categoriesOf(chart, rows, axis, view, width) {
+  const found = [...new Set(rows.map((row) => label(chart, row, axis.kind, axis.keys, view, width)))];
+  return axis.reverse ? found.reverse() : found;
+}
+
+function thresholdLines(chart, rows, view, layout) {
+  const lowers = [...new Set(rows.map((row) => row[chart.threshold_lines]))];
+  for (const threshold of page.options.threshold) {
+    const place = lowers.findIndex((lower) => lower >= Number(threshold));
+    if (place < 0) continue;
+    const isChosen = threshold === view.threshold;
+    const line = { color: colourOf(isChosen ? "--accent" : "--quiet"), width: isChosen ? 2.5 : 1.2, dash: "dash" };
+    layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: place - 0.5, x1: place - 0.5, y0: 0, y1: 1, line });
+    layout.annotations.push({
+      x: place - 0.5, xref: "x", y: 1, yref: "paper", yanchor: "bottom", showarrow: false,
+      text: isChosen ? `<b>${count(Number(threshold))}</b>` : count(Number(threshold)),
+    });
+  }
+}
+
+function themed(layout, width) {
+  const [ink, line] = [colourOf("--ink"), colourOf("--line")];
+  Object.assign(layout, {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: width < NARROW ? 11 : 13, color: ink },
+    margin: { l: 12, r: 24, t: 36, b: 48 },
+    dragmode: false,
+    hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: line, font: { color: ink }, align: "left" },
+    legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colourOf("--quiet"), activecolor: colourOf("--accent") },
+    shapes: [], annotations: [],
+  });
+  for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
+    layout[name] = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
+  }
+  return layout;
+}
+
+function figureOf(chart, allRows, view, width) {
+  const draw = { chart, view, width };
+  let rows = allRows;
+  if (chart.top) {
+    const axis = chart.categories[0];
+    const kept = new Set([...new Set(rows.map((row) => cellText(row, axis.kind, axis.keys)))].slice(0, chart.top));
+    rows = rows.filter((row) => kept.has(cellText(row, axis.kind, axis.keys)));
+  }
+  const layout = themed(structuredClone(chart.layout), width);
+  let height = chart.height;
+  for (const axis of chart.categories) {
+    const names = categoriesOf(chart, rows, axis, view, width);
+    layout[axis.axis].categoryorder = "array";
+    layout[axis.axis].categoryarray = names;
+    if (axis.axis === "yaxis") {
+      const lines = width < NARROW ? Math.max(1, ...names.map((name) => name.split("<br>").length)) : 1;
+      height += names.length * Math.max(chart.row_height, 15 * lines + 8);
+    }
+  }
+  layout.height = height;
+  if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
+  return { data: chart.traces.flatMap((trace) => tracesOf(trace, rows, draw)), layout };
+}
+
+async function drawFigure(chart, rows, view) {
+  const place = document.getElementById(`plot-${chart.id}`);
+  const holder = place.closest("figure");
+  const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
+  holder.querySelector(".nothing").hidden = data.length > 0;
+  place.hidden = data.length === 0;
+  if (data.length) await Plotly.react(place, data, layout, CONFIG);
+  place.setAttribute("aria-label", altText(chart, rows, view));
+  holder.querySelector("figcaption").textContent = captionText(chart, view);
+}

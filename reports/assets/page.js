@@ -1,0 +1,151 @@
+/* The page as a whole: one selection drives every figure and table, and is kept in the address. */
+"use strict";
+
+const root = document.documentElement;
+const controls = document.getElementById("controls");
+let view = { ...page.default };
+
+function readAddress() {
+  const hash = decodeURIComponent(location.hash.slice(1));
+  const found = Object.fromEntries(new URLSearchParams(hash.includes("=") ? hash : `at=${hash}`));
+  const next = { ...page.default };
+  for (const [name, options] of Object.entries(page.options)) {
+    if (options.includes(found[name])) next[name] = found[name];
+  }
+  return [next, found.at ?? ""];
+}
+
+function writeAddress(next, at) {
+  const changed = Object.entries(next).filter(([name, value]) => value !== page.default[name]);
+  const hash = new URLSearchParams(at ? [...changed, ["at", at]] : changed).toString();
+  if (location.hash.slice(1) === hash) show();
+  else location.hash = hash;
+}
+
+async function drawAll() {
+  for (const chart of charts) {
+    const rows = chosenRows(chart, view);
+    await drawFigure(chart, rows, view);
+    fillTable(chart, rows);
+    if (chart.at_risk) fillAtRisk(chart, rows);
+  }
+  root.dataset.drawn = JSON.stringify(view);
+}
+
+let drawing = Promise.resolve();
+
+function redraw() {
+  delete root.dataset.drawn;
+  drawing = drawing.then(drawAll);
+  return drawing;
+}
+
+function show() {
+  const [next, at] = readAddress();
+  const isChanged = JSON.stringify(next) !== JSON.stringify(view) || !root.dataset.drawn;
+  view = next;
+  for (const select of controls?.querySelectorAll("select") ?? []) select.value = view[select.name];
+  document.getElementById("reset")?.toggleAttribute("disabled", JSON.stringify(view) === JSON.stringify(page.default));
+  if (isChanged) redraw();
+  const target = at && document.getElementById(at);
+  if (target) {
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
+  }
+}
+
+function followControls() {
+  controls?.addEventListener("change", (event) => writeAddress({ ...view, [event.target.name]: event.target.value }, ""));
+  document.getElementById("reset")?.addEventListener("click", () => writeAddress({ ...page.default }, ""));
+  window.addEventListener("hashchange", show);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link) {
+      event.preventDefault();
+      writeAddress(view, link.getAttribute("href").slice(1));
+      return;
+    }
+    const button = event.target.closest("button[data-save]");
+    if (!button) return;
+    if (button.dataset.save === "csv") saveTable(button.dataset.of);
+    else saveFigure(button.dataset.of, button.dataset.save);
+  });
+}
+
+function followTheme() {
+  const button = document.getElementById("theme");
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
+  const say = () => {
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Use ${isDark() ? "light" : "dark"} colours`);
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    say();
+    redraw();
+  });
+  prefersDark.addEventListener("change", () => { say(); redraw(); });
+  say();
+}
+
+function followTables() {
+  for (const table of document.querySelectorAll("table.data")) {
+    makeSortable(table);
+    const field = table.closest(".table-holder").querySelector("input[type=search]");
+    field?.addEventListener("input", () => applySearch(table));
+  }
+  for (const fold of document.querySelectorAll("details.twin")) fold.open = false;
+}
+
+function followLegends() {
+  for (const chart of charts.filter((one) => one.at_risk)) {
+    document.getElementById(`plot-${chart.id}`).on?.("plotly_restyle", () => fillAtRisk(chart, chosenRows(chart, view)));
+  }
+}
+
+/* Printed: every fold open, light colours, figures as wide as the paper. */
+function followPrinter() {
+  let before = null;
+  window.addEventListener("beforeprint", () => {
+    const folds = [...document.querySelectorAll("details")].map((fold) => [fold, fold.open]);
+    before = { folds, theme: root.dataset.theme };
+    for (const [fold] of folds) fold.open = true;
+    root.dataset.theme = "light";
+    root.classList.add("printed");
+    for (const chart of charts) {
+      const place = document.getElementById(`plot-${chart.id}`);
+      const { data, layout } = figureOf(chart, chosenRows(chart, view), view, place.clientWidth);
+      if (data.length) Plotly.react(place, data, { ...layout, width: 690, autosize: false }, CONFIG);
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    if (!before) return;
+    for (const [fold, isOpen] of before.folds) fold.open = isOpen;
+    if (before.theme) root.dataset.theme = before.theme;
+    else delete root.dataset.theme;
+    root.classList.remove("printed");
+    redraw();
+  });
+}
+
+function followReading() {
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      for (const link of links.values()) link.removeAttribute("aria-current");
+      links.get(entry.target.id)?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "-20% 0px -70% 0px" });
+  for (const section of document.querySelectorAll("main > section[id]")) watcher.observe(section);
+}
+
+root.classList.add("scripted");
+[view] = readAddress();
+followTheme();
+followTables();
+followControls();
+followPrinter();
+followReading();
+show();
+drawing.then(followLegends);

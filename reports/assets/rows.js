@@ -1,0 +1,95 @@
+/* Which rows a chart shows for a selection, in which order: the same rules as reports/view.py. */
+"use strict";
+
+const DIMENSIONS = {
+  cohort: "cohort",
+  threshold: "threshold_cells_per_ul",
+  rule: "rule",
+  measure: "measure",
+  denominator: "denominator_name",
+  scale: "scale",
+};
+
+function decode(table) {
+  const names = Object.keys(table.columns);
+  const columns = names.map((name) => {
+    const column = table.columns[name];
+    return Array.isArray(column) ? column : column.at.map((place) => column.words[place]);
+  });
+  return Array.from({ length: table.n }, (_, index) =>
+    Object.fromEntries(names.map((name, place) => [name, columns[place][index]])));
+}
+
+const tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, decode(table)]));
+const charts = page.charts.filter((chart) => chart.is_drawn);
+const neutral = new Set(page.neutral);
+const fixedRows = new Map();
+
+function rowsFixedBy(chart) {
+  if (!fixedRows.has(chart.id)) {
+    const where = Object.entries(chart.where);
+    const unless = Object.entries(chart.unless);
+    fixedRows.set(chart.id, tables[chart.table].filter((row) =>
+      where.every(([column, value]) => row[column] === value) &&
+      unless.every(([column, value]) => row[column] !== value)));
+  }
+  return fixedRows.get(chart.id);
+}
+
+function isSelected(chart, row, view) {
+  return chart.follows.every((dimension) => {
+    const found = String(row[DIMENSIONS[dimension]]);
+    return view[dimension] === "both" || found === view[dimension] || neutral.has(found);
+  });
+}
+
+function sortKey(row, key, isDown) {
+  if (key.startsWith("name:")) {
+    const kind = key.slice(5);
+    return [1, nameOf(kind, row[kind]).toLowerCase()];
+  }
+  const cell = row[key];
+  return [isNumber(cell) === isDown ? 1 : 0, isNumber(cell) ? cell : String(cell)];
+}
+
+function compareBy(key, direction) {
+  const isDown = direction === "desc";
+  const sign = isDown ? -1 : 1;
+  return (one, two) => {
+    const [a, b] = [sortKey(one, key, isDown), sortKey(two, key, isDown)];
+    const place = a[0] === b[0] ? 1 : 0;
+    if (a[place] === b[place]) return 0;
+    return a[place] < b[place] ? -sign : sign;
+  };
+}
+
+function chosenRows(chart, view) {
+  const rows = rowsFixedBy(chart).filter((row) => isSelected(chart, row, view));
+  const orders = chart.sorts[view.sort] ?? Object.values(chart.sorts)[0];
+  for (const [key, direction] of [...orders].reverse()) rows.sort(compareBy(key, direction));
+  return rows;
+}
+
+function captionText(chart, view) {
+  const words = {
+    threshold: page.captions.threshold[view.threshold] ?? "",
+    denominator_long: page.captions.denominator_long[view.denominator] ?? "",
+    measure_long: page.captions.measure_long[view.measure] ?? "",
+  };
+  for (const name of ["cohort", "rule", "measure", "denominator", "scale"]) words[name] = nameOf(name, view[name] ?? "");
+  return chart.caption.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
+}
+
+function altText(chart, rows, view) {
+  const { value, kind, labels, above } = chart.alt;
+  const meant = rows.filter((row) => !above || row[above[0]] > above[1]);
+  const shown = meant.filter((row) => isNumber(row[value]));
+  let text = `${chart.title}. ${captionText(chart, view)} ${count(shown.length)} numbers shown`;
+  if (meant.length > shown.length) text += `, ${count(meant.length - shown.length)} not shown`;
+  if (!shown.length) return `${text}.`;
+  const say = (row) =>
+    `${labels.map((label) => cellText(row, label.kind, label.keys)).join(", ")} ${numberText(row[value], kind)}`;
+  const highest = shown.reduce((best, row) => (row[value] > best[value] ? row : best));
+  const lowest = shown.reduce((best, row) => (row[value] < best[value] ? row : best));
+  return `${text}. Highest: ${say(highest)}. Lowest: ${say(lowest)}.`;
+}

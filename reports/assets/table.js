@@ -1,0 +1,120 @@
+/* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching, saving as CSV. */
+"use strict";
+
+const isNumericKind = (kind) => ["count", "percent", "days", "range", "days_range"].includes(kind);
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function fillTable(chart, rows) {
+  const body = document.querySelector(`#table-${chart.id} tbody`);
+  body.replaceChildren(...rows.map((row) => {
+    const line = element("tr");
+    chart.columns.forEach((column, place) => {
+      const cell = element(place ? "td" : "th", cellText(row, column.kind, column.keys));
+      if (!place) cell.scope = "row";
+      if (isNumericKind(column.kind)) cell.className = "num";
+      if (isNumber(row[column.keys[0]])) cell.dataset.value = row[column.keys[0]];
+      line.append(cell);
+    });
+    return line;
+  }));
+  const table = body.closest("table");
+  applySort(table);
+  applySearch(table);
+}
+
+const AT_RISK_COLUMNS = 7;
+
+function atRiskDays(rows) {
+  const last = Math.max(0, ...rows.map((row) => row.day));
+  const step = Math.max(1, Math.ceil(last / AT_RISK_COLUMNS));
+  return Array.from({ length: Math.floor(last / step) + 1 }, (_, place) => place * step);
+}
+
+function fillAtRisk(chart, rows) {
+  const table = document.getElementById(`at-risk-${chart.id}`);
+  const plot = document.getElementById(`plot-${chart.id}`);
+  const seen = (plot.data ?? []).filter((trace) => trace.visible !== "legendonly").map((trace) => trace.meta);
+  const days = atRiskDays(rows);
+  const head = element("tr");
+  head.append(element("th", "At risk on day"), ...days.map((day) => element("th", count(day), "num")));
+  table.tHead.replaceChildren(head);
+  const curves = [...new Set(rows.map((row) => row.cause_group))].filter((cause) => seen.includes(cause));
+  table.tBodies[0].replaceChildren(...curves.map((cause) => {
+    const curve = rows.filter((row) => row.cause_group === cause);
+    const line = element("tr");
+    const name = element("th", nameOf("cause_group", cause));
+    name.scope = "row";
+    line.append(name, ...days.map((day) => {
+      const next = curve.find((row) => row.day >= day);
+      return element("td", next ? numberText(next.n_at_risk, "count").split(" (")[0] : DASH, "num");
+    }));
+    return line;
+  }));
+  table.closest(".at-risk").hidden = curves.length === 0;
+}
+
+function cellValue(row, place) {
+  const cell = row.cells[place];
+  return cell.dataset.value === undefined ? cell.textContent.toLowerCase() : Number(cell.dataset.value);
+}
+
+function applySort(table) {
+  const heading = table.querySelector("th[aria-sort]");
+  if (!heading) return;
+  const sign = heading.getAttribute("aria-sort") === "descending" ? -1 : 1;
+  const rows = [...table.tBodies[0].rows].map((row) => [cellValue(row, heading.cellIndex), row]);
+  rows.sort(([one], [two]) => {
+    if (typeof one !== typeof two) return typeof one === "number" ? -1 : 1;
+    return one === two ? 0 : (one < two ? -sign : sign);
+  });
+  table.tBodies[0].append(...rows.map(([, row]) => row));
+}
+
+function applySearch(table) {
+  const field = table.closest(".table-holder").querySelector("input[type=search]");
+  if (!field) return;
+  const wanted = field.value.trim().toLowerCase();
+  for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+}
+
+function makeSortable(table) {
+  for (const heading of table.tHead.rows[0]?.cells ?? []) {
+    const button = element("button", heading.textContent, "sort");
+    button.type = "button";
+    button.addEventListener("click", () => {
+      const isUp = heading.getAttribute("aria-sort") === "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", isUp ? "descending" : "ascending");
+      applySort(table);
+    });
+    heading.replaceChildren(button);
+  }
+}
+
+const csvCell = (text) => `"${(/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+
+function saveTable(id) {
+  const table = document.getElementById(`table-${id}`);
+  const lines = [...table.rows].filter((row) => !row.hidden).map((row, place) => {
+    const cells = [...row.cells].map((cell) => cell.textContent.trim());
+    return [...cells, ...(place ? [page.run_id, page.definitions_hash] : ["run_id", "definitions_hash"])];
+  });
+  const text = lines.map((cells) => cells.map(csvCell).join(",")).join("\r\n");
+  const link = element("a");
+  link.href = URL.createObjectURL(new Blob(["\ufeff", text, "\r\n"], { type: "text/csv" }));
+  link.download = `${page.run_id}-${id}.csv`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function saveFigure(id, format) {
+  const place = document.getElementById(`plot-${id}`);
+  const size = { width: Math.max(place.clientWidth, 900), height: place.clientHeight };
+  Plotly.downloadImage(place, { format, filename: `${page.run_id}-${id}`, scale: format === "png" ? 2 : 1, ...size });
+}

@@ -1,0 +1,59 @@
+/* How a number, a mark and a name are written: the same rules as reports/wording.py. */
+"use strict";
+
+const page = JSON.parse(document.getElementById("page-data").textContent);
+const NBSP = "\u00a0";
+const DASH = "\u2013";
+
+const isNumber = (cell) => typeof cell === "number";
+
+const commas = (digits) => digits.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+
+function decimal(value, keepZero) {
+  const [whole, part] = value.toFixed(1).split(".");
+  return part === "0" && !keepZero ? commas(whole) : `${commas(whole)}.${part}`;
+}
+
+const count = (value) => commas(String(Math.round(value)));
+const percent = (fraction) => `${decimal(fraction * 100, true)}${NBSP}%`;
+const markWords = (mark) => page.names.marks[mark] ?? String(mark).replaceAll("_", " ");
+
+function nameOf(kind, cell) {
+  const word = String(cell);
+  const names = page.names[kind] ?? {};
+  if (Object.hasOwn(names, word)) return names[word];
+  return Object.hasOwn(page.names.marks, word) ? markWords(word) : word.replaceAll("_", " ");
+}
+
+function numberText(cell, kind) {
+  if (!isNumber(cell)) return cell === null || cell === undefined ? "" : markWords(cell);
+  if (kind === "percent") return percent(cell);
+  return kind === "count" ? count(cell) : decimal(cell, false);
+}
+
+function rangeText(lo, hi, kind) {
+  for (const cell of [lo, hi]) {
+    if (!isNumber(cell)) return cell === null || cell === undefined ? "" : markWords(cell);
+  }
+  if (kind === "days_range") return `${decimal(lo, false)}${DASH}${decimal(hi, false)}`;
+  return `${decimal(lo * 100, true)}${DASH}${decimal(hi * 100, true)}${NBSP}%`;
+}
+
+function binText(lower, upper) {
+  return upper === null || upper === undefined ? `${count(lower)} and more` : `${count(lower)} to <${count(upper)}`;
+}
+
+function cellText(row, kind, keys) {
+  const cell = row[keys[0]];
+  if (kind.startsWith("name:")) return nameOf(kind.slice(5), cell);
+  if (kind === "text") return cell ?? "";
+  if (kind === "month") return String(cell ?? "").slice(0, 7);
+  if (kind === "yes") return cell ? "yes" : "no";
+  if (kind === "bin") return binText(cell, row[keys[1]]);
+  if (kind === "range" || kind === "days_range") return rangeText(cell, row[keys[1]], kind);
+  return numberText(cell, kind);
+}
+
+/* Plotly reads a few tags inside its texts; foreign text must stay text. */
+const figureText = (text) =>
+  String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

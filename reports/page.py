@@ -1,0 +1,199 @@
+"""One night as one HTML page that opens from a file, without a network, and says the answer first.
+
+Only released rows and facts without people enter it. The page carries each released table once, as JSON, with the
+charts as bindings to its columns; its script draws figures and tables for any selection. What is written into the
+HTML here is the view that the page opens with, so that it can be read without a script.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Literal
+
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports import charts as chart_package
+from reports.answer import POLICIES, answer_sentence, freshness, unanswered
+from reports.charts.spec import Chart
+from reports.charts.style import ladder_styles, name_styles
+from reports.content import key_numbers_of
+from reports.downloads import ARCHIVE, DICTIONARY
+from reports.facts import NightFacts
+from reports.methods import methods_of
+from reports.numbers import Numbers, read_numbers
+from reports.quality import quality_tables
+from reports.rendering import read_asset, render_template, script_json, script_sources
+from reports.rows import TABLES, encode
+from reports.view import alt_text, chosen_rows, fill
+from reports.wording import Wording, plain
+from transforms.load import Definitions
+from transforms.release import Released
+
+SCRIPTS = ("words.js", "rows.js", "figure.js", "table.js", "page.js")
+SECTIONS = (
+    ("prevalence", "Prevalence", "Who is neutropenic, and has that changed?"),
+    ("severity", "Severity", "How badly?"),
+    ("duration", "Duration", "For how long?"),
+    ("causes", "Suspected causes", "What is the suspected cause?"),
+    ("testing", "Testing", "How closely were people looked at? Every number above depends on it."),
+    ("attrition", "Who is counted", "From everyone in the extract to those who can answer."),
+    ("quality", "Data quality", "What arrived, what was refused, and what was checked."),
+)
+
+
+def render_report(
+    released: Released,
+    facts: NightFacts,
+    definitions: Definitions,
+    *,
+    plotly: Literal["shared", "inline"],
+    plotly_src: str = "",
+) -> str:
+    """The page. `shared` loads Plotly from `plotly_src`, a path beside it; `inline` carries it inside."""
+    numbers = read_numbers(released, facts, definitions)
+    charts = load_charts()
+    words = numbers.wording
+    inline = get_plotlyjs() if plotly == "inline" else ""
+    script = read_asset(*SCRIPTS)
+    return render_template(
+        "page.html.j2",
+        facts=facts,
+        words=words,
+        plain=plain,
+        policy=POLICIES[facts.dates],
+        sentence=answer_sentence(numbers, facts),
+        freshness=freshness(facts),
+        key_numbers=key_numbers_of(numbers, facts),
+        verdict_words=words.glossary.get("verdict", {}).get(facts.verdict, ["", ""])[1],
+        confidence=f"{definitions.estimation.confidence_level * 100:g}",
+        unanswered=unanswered(facts),
+        sections=[_section(section, charts, numbers, facts) for section in SECTIONS],
+        controls=_controls(numbers),
+        methods=methods_of(definitions, facts.channel),
+        terms=words.glossary.get("terms", ()),
+        tables=TABLES,
+        archive=ARCHIVE,
+        dictionary=DICTIONARY,
+        is_shared=plotly == "shared",
+        plotly_src=plotly_src,
+        plotly_script=Markup(inline),  # noqa: S704
+        script_sources=script_sources(*([inline, script] if inline else [script]), shares=plotly == "shared"),
+        css=read_asset("page.css"),
+        script=script,
+        **quality_tables(facts, words),
+        payload=script_json(_payload(charts, numbers, facts)),
+    )
+
+
+def load_charts() -> tuple[Chart, ...]:
+    """Every chart of the package, in reading order: a new file there is a new figure here."""
+    modules = [import_module(f"{chart_package.__name__}.{found.name}") for found in iter_modules(chart_package.__path__)]
+    charts = [module.chart() for module in modules if hasattr(module, "chart")]
+    sections = [section[0] for section in SECTIONS]
+    return tuple(sorted(charts, key=lambda chart: (sections.index(chart.section), chart.position)))
+
+
+def _section(
+    section: tuple[str, str, str], charts: Sequence[Chart], numbers: Numbers, facts: NightFacts
+) -> dict[str, Any]:
+    name, title, lead = section
+    figures = [_figure(chart, numbers, facts) for chart in charts if chart.section == name]
+    return {"id": name, "title": title, "lead": lead, "figures": figures}
+
+
+def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]:
+    words, selection = numbers.wording, numbers.choices.default
+    rows = chosen_rows(chart, numbers.tables[chart.table], selection, words)
+    return {
+        "id": chart.id,
+        "title": chart.title,
+        "caption": fill(chart.caption, selection, words),
+        "note": chart.note,
+        "alt": alt_text(chart, rows, selection, words),
+        "follows": [CONTROLS[name].lower() for name in chart.follows],
+        "has_at_risk": chart.at_risk,
+        "is_drawn": _has_rows(chart, numbers),
+        "why_not": _why_not(chart, facts),
+        "headings": [(column.heading, _is_numeric(column.kind)) for column in chart.columns],
+        "rows": [[words.cell(row, column.kind, column.keys) for column in chart.columns] for row in rows],
+    }
+
+
+CONTROLS: Mapping[str, str] = {
+    "cohort": "Cohort",
+    "threshold": "Threshold",
+    "measure": "Counted when",
+    "rule": "Episode rule",
+    "denominator": "Denominator",
+    "scale": "Severity scale",
+    "sort": "Sort cohorts by",
+}
+SORTS = {"value": "value", "size": "size", "name": "name"}
+
+
+def _controls(numbers: Numbers) -> list[dict[str, Any]]:
+    """The selectors: only those with something to select."""
+    found = []
+    for name, label in CONTROLS.items():
+        options = numbers.choices.options[name]
+        if len(options) > 1 and numbers.has_anc:
+            named = [(option, _option(numbers.wording, name, option)) for option in options]
+            found.append(
+                {"name": name, "label": label, "options": named, "selected": numbers.choices.default[name]}
+            )
+    return found
+
+
+def _option(words: Wording, name: str, option: str) -> str:
+    if name == "threshold":
+        return words.threshold(int(option))
+    return SORTS[option] if name == "sort" else words.name(name, option)
+
+
+def _has_rows(chart: Chart, numbers: Numbers) -> bool:
+    return any(
+        all(row.get(column) == value for column, value in chart.where.items()) for row in numbers.tables[chart.table]
+    )
+
+
+def _why_not(chart: Chart, facts: NightFacts) -> str:
+    wanted = {chart.question, "anc"} if chart.question else set()
+    reasons = [
+        plain(answer.reason)
+        for answer in facts.answers
+        if answer.question in wanted and answer.status == "not_answerable"
+    ]
+    return reasons[0] if reasons else "There is no released number for this figure."
+
+
+def _is_numeric(kind: str) -> bool:
+    return kind in {"count", "percent", "days", "range", "days_range"}
+
+
+def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> dict[str, Any]:
+    words, choices = numbers.wording, numbers.choices
+    used = sorted({chart.table for chart in charts})
+    cohorts = choices.options["cohort"]
+    known = {kind: list(words.titles.get(kind, {})) for kind in ("cause_group", "ended_as", "outcome")}
+    severities = sorted({(int(r["severity_order"] or 0), str(r["severity"])) for r in numbers.tables["severity"]})
+    lows = [name for order, name in severities if order > 0]
+    return {
+        "run_id": facts.run_id,
+        "definitions_hash": facts.definitions_hash,
+        "tables": {name: encode(numbers.tables[name]) for name in used},
+        "charts": [{**chart.to_json(), "is_drawn": _has_rows(chart, numbers)} for chart in charts],
+        "options": dict(choices.options),
+        "default": dict(choices.default),
+        "neutral": list(words.glossary.get("neutral", ())),
+        "names": {kind: {key: plain(name) for key, name in names.items()} for kind, names in words.titles.items()},
+        "captions": {
+            "threshold": {option: words.threshold(int(option)) for option in choices.options["threshold"]},
+            **{name: words.glossary.get(name, {}) for name in ("denominator_long", "measure_long")},
+        },
+        "styles": {
+            "cohort": name_styles(cohorts),
+            "severity": ladder_styles(lows),
+            **{kind: name_styles(names) for kind, names in known.items()},
+        },
+    }

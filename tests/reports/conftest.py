@@ -1,0 +1,291 @@
+"""Released nights that look like a hospital's, made of drawn counts: what a page is built from in these tests."""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
+from transforms.load import Definitions, load_definitions
+from transforms.release import Released, release
+from transforms.schemas import schema_of
+
+RUN = "20261101T020000-3f9a1c"
+COHORTS = {
+    "everyone": 5200,
+    "adults": 4700,
+    "children": 500,
+    "chemotherapy": 900,
+    "malignancy": 1100,
+    "solid_tumour": 640,
+    "clozapine": 130,
+    "thionamides": 90,
+    "co_trimoxazole": 210,
+    "rituximab": 75,
+    "dialysis": 160,
+    "duffy_null": 22,
+}
+RISK = {"chemotherapy": 0.62, "malignancy": 0.44, "solid_tumour": 0.5, "rituximab": 0.25, "duffy_null": 0.3}
+SEVERITIES = {"mild": 0.45, "moderate": 0.27, "severe": 0.2, "profound": 0.08}
+THRESHOLDS = {1500: tuple(SEVERITIES), 1000: ("moderate", "severe", "profound"), 500: ("severe", "profound")}
+DEPTHS = {1500: 1.0, 1000: 0.55, 500: 0.28}
+CAUSES = ("chemotherapy", "medication", "infection", "nutritional", "malignancy_marrow", "unexplained", "congenital")
+MONTHS = [date(2024 + month // 12, month % 12 + 1, 1) for month in range(10, 34)]
+ENDINGS = {"recovered_unconfirmed": 0.12, "censored_end": 0.1, "censored_gap": 0.05, "died": 0.03}
+BINS = [0, 100, 200, 500, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000, 10000, 15000]
+TYPES = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "INTEGER": pl.Int32, "DOUBLE": pl.Float64}
+TYPES |= {"DATE": pl.Date, "BOOLEAN": pl.Boolean}
+HOSTILE = "<script>alert('1')</script>\"\u202e=cmd()"
+
+
+def released_of(drawn: Mapping[str, list[dict[str, Any]]]) -> Released:
+    """Rows of estimates through the one door."""
+    estimates = {}
+    for name, rows in drawn.items():
+        schema = {column.name: TYPES[column.type] for column in schema_of(name).columns}
+        estimates[name] = pl.DataFrame([{"run_id": RUN, **row} for row in rows], schema=schema, orient="row")
+    rule = next(rule for rule in load_definitions().disclosure if rule.channel == "internal")
+    return release(estimates, rule, run_id=RUN, definitions_hash="0123456789abcdef")
+
+
+def draw_estimates(
+    seed: int = 7, cohorts: Mapping[str, int] = COHORTS, *, has_dates: bool = True, has_anc: bool = True
+) -> dict[str, list[dict[str, Any]]]:
+    """Counts of a made-up hospital and what follows from them."""
+    rng = random.Random(seed)
+    out: dict[str, list[dict[str, Any]]] = {f"estimate.{name}": [] for name in TABLES}
+    for cohort, size in cohorts.items() if has_anc else ():
+        risk = RISK.get(cohort, 0.075)
+        _draw_intervals(out, rng, cohort, size, risk, has_dates)
+        if has_dates:
+            _draw_episodes(out, rng, cohort, round(size * risk * 1.3))
+    people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
+    tested = people[0]["n_tested"] if people else 0
+    steps = {"In the extract": 5480, "Under observation for at least a day": 5200, "Tested": tested}
+    for order, (step, n) in enumerate(steps.items()):
+        out["estimate.attrition"].append({"step_order": order + 1, "step": step, "n_people": n})
+    return out
+
+
+TABLES = (
+    "prevalence",
+    "severity",
+    "testing",
+    "episode",
+    "duration",
+    "duration_curve",
+    "cause",
+    "anc_distribution",
+    "attrition",
+)
+
+
+def _draw_intervals(
+    out: dict[str, list[dict[str, Any]]], rng: random.Random, cohort: str, size: int, risk: float, has_dates: bool
+) -> None:
+    intervals: list[tuple[str, date | None, float]] = [("all", None, 1.0)]
+    intervals += [("month", month, 0.3) for month in MONTHS] if has_dates else []
+    for unit, start, part in intervals:
+        n_observed = size if unit == "all" else round(size * rng.uniform(0.55, 0.65))
+        n_tested = round(n_observed * (0.79 if unit == "all" else part * rng.uniform(0.9, 1.1)))
+        interval = {"cohort": cohort, "interval_unit": unit, "interval_start": start}
+        n_tests = round(n_tested * rng.uniform(1.5, 6))
+        out["estimate.testing"].append(
+            {
+                **interval,
+                "n_observed": n_observed,
+                "n_tested": n_tested,
+                "n_tests": n_tests,
+                "n_gaps": max(n_tests - n_tested, 0),
+                "tested_share": n_tested / n_observed,
+                "tests_per_tested_person": n_tests / n_tested,
+                "median_gap_days": float(rng.randint(3, 40)),
+            }
+        )
+        chance = rng.uniform(0.85, 1.15) * risk
+        counts = {name: round(n_tested * chance * part) for name, part in SEVERITIES.items()}
+        counts = {"none": n_tested - sum(counts.values()), **counts}
+        _draw_prevalence(out, interval, n_tested, n_observed, counts)
+        _draw_severity(out, interval, counts)
+        if unit == "all":
+            _draw_distribution(out, cohort, counts)
+
+
+def _draw_prevalence(
+    out: dict[str, list[dict[str, Any]]], interval: dict[str, Any], n_tested: int, n_observed: int, counts: dict[str, int]
+) -> None:
+    cuts = [("any_low", "any_value", 1.0), ("confirmed", "clinical", 0.6), ("confirmed", "simple_run", 0.85)]
+    for measure, rule, share in cuts:
+        for threshold, names in THRESHOLDS.items():
+            n_low = round(sum(counts[name] for name in names) * share)
+            for name, n in (("tested", n_tested), ("observed", n_observed)):
+                p = n_low / n
+                wide = 1.96 * (p * (1 - p) / n) ** 0.5
+                out["estimate.prevalence"].append(
+                    {
+                        **interval,
+                        "measure": measure,
+                        "rule": rule,
+                        "threshold_cells_per_ul": threshold,
+                        "stratum": "all",
+                        "standard": "crude",
+                        "denominator_name": name,
+                        "n_low": n_low,
+                        "n_low_possible": n_low,
+                        "n_population": n,
+                        "is_weighted": False,
+                        "prevalence": p,
+                        "prevalence_lo": max(p - wide, 0),
+                        "prevalence_hi": p + wide,
+                        "method": "wilson",
+                        "is_complete": interval["interval_start"] not in {MONTHS[0], MONTHS[-1]},
+                    }
+                )
+
+
+def _draw_severity(out: dict[str, list[dict[str, Any]]], interval: dict[str, Any], counts: dict[str, int]) -> None:
+    for order, (severity, n_people) in enumerate(counts.items()):
+        row = {"scale": "clinical", "severity": severity, "severity_order": order, "n_people": n_people}
+        out["estimate.severity"].append({**interval, **row, "share": n_people / sum(counts.values())})
+
+
+def _draw_distribution(out: dict[str, list[dict[str, Any]]], cohort: str, counts: dict[str, int]) -> None:
+    higher = [round(counts["none"] * part) for part in (0.07, 0.12, 0.14, 0.2, 0.16, 0.12, 0.1, 0.05, 0.02)]
+    half = counts["severe"] // 2
+    low = [counts["profound"], half, counts["severe"] - half, counts["moderate"], counts["mild"]]
+    people = [*low, *higher, counts["none"] - sum(higher)]
+    for lower, upper, n_people in zip(BINS, [*BINS[1:], None], people, strict=True):
+        bounds = {"bin_lower_cells_per_ul": lower, "bin_upper_cells_per_ul": upper}
+        out["estimate.anc_distribution"].append({"cohort": cohort, **bounds, "n_people": n_people})
+
+
+def _draw_episodes(out: dict[str, list[dict[str, Any]]], rng: random.Random, cohort: str, size: int) -> None:
+    for rule in ("clinical", "simple_run"):
+        for threshold, depth in DEPTHS.items():
+            key = {"cohort": cohort, "rule": rule, "threshold_cells_per_ul": threshold}
+            n = round(size * depth)
+            ends = {ended_as: round(n * part) for ended_as, part in ENDINGS.items()}
+            ends = {"all": n, "recovered": n - sum(ends.values()), **ends}
+            for ended_as, n_episodes in ends.items():
+                row = {"ended_as": ended_as, "n_episodes": n_episodes, "n_people": round(n_episodes * 0.8)}
+                out["estimate.episode"].append({**key, "is_confirmed": True, **row})
+            _draw_causes(out, rng, key, n)
+            for cause, part in (("all", 1.0), ("chemotherapy", 0.5), ("infection", 0.2), ("unexplained", 0.15)):
+                _draw_duration(out, rng, {**key, "cause_group": cause}, round(n * part * 0.8))
+
+
+def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: random.Random, key: dict[str, Any], n: int) -> None:
+    weights = [rng.uniform(0.2, 1) for _ in CAUSES]
+    parts = {cause: int(n * weight / sum(weights)) for cause, weight in zip(CAUSES, weights, strict=True)}
+    parts["unexplained"] += n - sum(parts.values())
+    for cause, n_cause in parts.items():
+        agents = {"all": 1.0}
+        if cause in {"chemotherapy", "medication"}:
+            agents |= {f"{cause[:4]} drug {number}": 0.5**number for number in range(1, 6)}
+        for agent, part in agents.items():
+            row = {"cause_group": cause, "agent": agent, "window": "default"}
+            counts = {"n_episodes": round(n_cause * part), "n_people": round(n_cause * part * 0.9)}
+            out["estimate.cause"].append({**key, **row, **counts, "share": round(n_cause * part) / max(n, 1)})
+
+
+def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: random.Random, key: dict[str, Any], n: int) -> None:
+    median = rng.uniform(5, 25)
+    naive = {"estimator": "kaplan_meier_naive"}
+    out["estimate.duration"].append(
+        {
+            **key,
+            **naive,
+            "estimand": "typical incident episode",
+            "n_episodes": n,
+            "n_censored": n // 6,
+            "n_died": n // 30,
+            "median_days": median,
+            "median_lo": median * 0.85,
+            "median_hi": median * 1.2,
+            "tau_days": 30.0,
+            "rmst_days": median * 1.1,
+            "median_lower_days": median * 0.5,
+            "median_upper_days": median * 1.6,
+            "median_gap_days": median * 0.3,
+            "status": "estimated",
+        }
+    )
+    at_risk, still = n, 1.0
+    for day in range(0, 91):
+        recovered = round(at_risk * 0.693 / median) if day else 0
+        out["estimate.duration_curve"].append(
+            {
+                **key,
+                **naive,
+                "day": day,
+                "n_at_risk": at_risk,
+                "n_recovered": recovered,
+                "n_censored": 0,
+                "still_low": still * (1 - recovered / at_risk) if at_risk else still,
+                "still_low_lo": still * 0.9,
+                "still_low_hi": min(still * 1.1, 1),
+            }
+        )
+        still = still * (1 - recovered / at_risk) if at_risk else still
+        at_risk -= recovered
+
+
+def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
+    """Facts of a night with a warning and some refused rows."""
+    known: dict[str, Any] = {
+        "run_id": RUN,
+        "result_id": "9c1f00d2ab34",
+        "started_at": datetime(2026, 11, 1, 2, 0, 0),
+        "verdict": "warn",
+        "channel": "internal",
+        "dates": "real",
+        "definitions_hash": definitions.hash,
+        "code_version": "0.1.0+7a591d1",
+        "data_from": date(2024, 11, 4),
+        "data_through": date(2026, 10, 14),
+        "inputs": (
+            InputFact("labs.csv.zst", 48_113_004, 1_204_331, "ab" * 32, "delimited", "demo"),
+            InputFact("drugs.parquet", 1_204_100, 60_221, "cd" * 32, "parquet", "demo"),
+        ),
+        "ledger": (
+            LedgerFact("labs.csv.zst", "canonical.lab", 1_204_331, 1_100_000, 4_331, 120, 880, 99_000),
+            LedgerFact("drugs.parquet", "canonical.exposure", 60_221, 60_000, 21, 0, 0, 200),
+        ),
+        "refused": (RefusedFact("unit_unknown", "The unit is not known.", "canonical.lab", 880),),
+        "checks": (
+            CheckFact("lab_value_range", "A count lies in the plausible range.", "canonical.lab", "warn", "failed", 1000, 4),
+            CheckFact("person_key", "Every person has a key.", "canonical.person", "stop", "passed", 5480, 0),
+        ),
+        "answers": (
+            AnswerFact("anc", "answerable", "Neutrophils are reported."),
+            AnswerFact("cause_by_diagnosis", "partly", "Only billing diagnoses."),
+        ),
+    }
+    return NightFacts(**{**known, **changes})
+
+
+@pytest.fixture(scope="session")
+def definitions() -> Definitions:
+    """The shipped definitions."""
+    return load_definitions()
+
+
+@pytest.fixture(scope="session")
+def released() -> Released:
+    """A whole night."""
+    return released_of(draw_estimates())
+
+
+@pytest.fixture(scope="session")
+def facts(definitions: Definitions) -> NightFacts:
+    """Its facts."""
+    return draw_facts(definitions)
+
+
+@pytest.fixture(scope="session")
+def night() -> Callable[..., Released]:
+    """Other nights: the arguments of `draw_estimates`."""
+    return lambda **wanted: released_of(draw_estimates(**wanted))
