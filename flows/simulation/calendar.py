@@ -3,14 +3,16 @@
 Nothing here knows the true count. People in hospital are counted every day.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from flows.simulation.arrays import Bools, Floats, Ints
 from flows.simulation.chemotherapy import Courses
-from flows.simulation.parameters import Parameters, Regime, Visits
-from flows.simulation.people import Bools, Floats, Illnesses, Ints, People
+from flows.simulation.parameters import Parameters
+from flows.simulation.people import Illnesses, People
+from flows.simulation.reporting import Regime, Visits
 
 NEVER_COMES = 1 << 30
 
@@ -27,6 +29,7 @@ class Calendar:
     schedule: Ints
     is_random: Bools
     has_story: Bools
+    own_share: Floats  # of differentials, by schedule; NaN: the usual one
     next_on: Ints
     is_concerned: Bools  # the last count was low, or the visit is about one that was
     n_low: Ints
@@ -41,6 +44,12 @@ class Calendar:
         is_due = (self.next_on <= day) | self.is_inpatient
         is_due[self.ill_person[self.ill_seen_on == day]] = True
         return is_due
+
+    def differential_share(self, person: Ints, usual: Mapping[str, float]) -> Floats:
+        """Chance that a differential is asked for: the schedule's own, or more when the last count was low."""
+        own = self.own_share[self.schedule[person]]
+        routine = np.where(np.isnan(own), usual["routine"], own)
+        return np.where(self.is_concerned[person], np.fmax(usual["reacting"], own), routine)
 
     def plan(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
         """Set the next visit of those who came today, on what was seen."""
@@ -86,10 +95,11 @@ class Calendar:
         mean = np.where(before, self.visits.background_days, self.every[self.schedule[person], phase])
         free = rng.exponential(1.0, len(person))
         bound = 1.0 + self.visits.jitter * rng.standard_normal(len(person))
-        gap = mean * np.where(self.is_random[self.schedule[person]] | before, free, np.clip(bound, 0.4, 1.6))
+        gap = mean * np.where(self.is_random[self.schedule[person]] | before, free, np.maximum(bound, 0.0))
         to_story = np.where(before, np.maximum(-since - self._lead(rng, len(person)), 1), NEVER_COMES)
         at_story = np.where(before & (-since <= self.visits.baseline_visit_days[1]), -since, NEVER_COMES)
-        return np.maximum(np.minimum(np.minimum(np.rint(gap), to_story), at_story), 1).astype(np.int64)
+        days: Ints = np.maximum(np.minimum(np.minimum(np.rint(gap), to_story), at_story), 1).astype(np.int64)
+        return days
 
     def _lead(self, rng: np.random.Generator, n_people: int) -> Ints:
         return rng.integers(self.visits.baseline_visit_days[0], self.visits.baseline_visit_days[1] + 1, n_people)
@@ -135,6 +145,7 @@ def draw_calendar(
         schedule=of_group[people.group],
         is_random=np.array([schedule.is_random for schedule in rules.schedules.values()]),
         has_story=has_story[people.group],
+        own_share=np.array([s.differential_share or np.nan for s in rules.schedules.values()]),
         next_on=first,
         is_concerned=np.zeros(people.n, dtype=bool),
         n_low=np.zeros(people.n, dtype=np.int64),
@@ -143,8 +154,3 @@ def draw_calendar(
         ill_person=illnesses.person[seen],
         ill_seen_on=illnesses.seen_on[seen],
     )
-
-
-def open_stays(calendar: Calendar) -> NDArray[np.intp]:
-    """Who is still in hospital."""
-    return np.flatnonzero(calendar.is_inpatient)

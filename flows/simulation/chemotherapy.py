@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.simulation.arrays import Bools, Floats, Ints
 from flows.simulation.cycles import DOSES_PER_CYCLE, Plan, make_plan
 from flows.simulation.kinetics import docetaxel_effect, docetaxel_traits, mean_amount_factor
 from flows.simulation.marrow import BLOOD, MarrowTraits, rested, step
-from flows.simulation.parameters import Regimens
-from flows.simulation.people import Bools, Floats, Ints, People, choose
+from flows.simulation.people import People
+from flows.simulation.treatment import Regimens
 
 NOT_YET = 1 << 30
 HOURS_PER_DAY = 24
@@ -42,6 +43,7 @@ class Courses:
     fraction: Floats
     n_delays: Ints
     lowest: Floats
+    first_on: Ints
     last_on: Ints
     is_over: Bools
     has_prophylaxis: Bools
@@ -134,6 +136,7 @@ class Courses:
             effect = docetaxel_effect(docetaxel_mg[treated], traits, limits, self.parameters.step_hours, drug)
             self.profile[who, :-1] = effect
             self.profile_at[who] = 0
+        self.first_on[course] = np.minimum(self.first_on[course], day)
         self.last_on[course] = day
         protected = course[(dose == 0) & self.has_prophylaxis[course]]
         self.protected.append((self.person[protected], day))
@@ -189,6 +192,7 @@ def draw_courses(rng: np.random.Generator, people: People, group_regimens: Float
         fraction=np.ones(n_people),
         n_delays=np.zeros(n_people, dtype=np.int64),
         lowest=np.full(n_people, np.inf),
+        first_on=never.copy(),
         last_on=never.copy(),
         is_over=np.zeros(n_people, dtype=bool),
         has_prophylaxis=rng.random(n_people) < np.array([r.prophylaxis_share for r in regimens])[regimen],

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.simulation.parameters import Regimen, Regimens
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from flows.simulation.arrays import Floats, Ints
+from flows.simulation.treatment import Regimen, Regimens
 
 DOSES_PER_CYCLE = 100  # above any number of dose days: regimen and dose day make one number
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from flows.simulation.arrays import Floats, Ints
 from flows.simulation.cycles import DOSES_PER_CYCLE
-from flows.simulation.parameters import Cause, GivenDrug, NullDrug
-from flows.simulation.people import Floats, Ints, choose
+from flows.simulation.people import choose
+from flows.simulation.population import NullDrug
+from flows.simulation.treatment import Cause, GivenDrug
 from flows.simulation.ward import Ward
 
 SCHEMA = {
@@ -55,7 +57,7 @@ def _frame(
 
 
 def _spelled(ward: Ward, names: tuple[str, ...], size: int) -> list[str]:
-    return np.array(names)[ward.rng.integers(0, len(names), size)].tolist()
+    return [names[index] for index in ward.rng.integers(0, len(names), size)]
 
 
 def _chemotherapy(ward: Ward) -> list[pl.DataFrame]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.simulation.parameters import Cause, Parameters
-from flows.simulation.people import Bools, Floats, Ints, People, choose
+from flows.simulation.arrays import Bools, Floats, Ints
+from flows.simulation.parameters import Parameters
+from flows.simulation.people import People, choose
+from flows.simulation.treatment import Cause
 
 NEVER = np.inf
 

@@ -16,6 +16,7 @@ import polars as pl
 
 from flows.errors import WrongUse
 from flows.simulation.lab_rows import specimen_frame
+from flows.simulation.mimic_iv import HOSP_TABLES, MimicLayout
 from flows.simulation.parameters import Parameters, load_parameters
 from flows.simulation.records import TABLES, Keys, canonical_tables, person_id
 from flows.simulation.truth import TRUTH_COLUMNS, stamp, true_episodes
@@ -64,10 +65,11 @@ def simulate_hospital(request: SimulationRequest) -> SimulationSummary:
     request.out.mkdir(parents=True, exist_ok=True)
     paths = _paths(request)
     n_lab_rows = 0
+    layout = MimicLayout(parameters, request.start_on.year) if request.format == "mimic_iv" else None
     with ExtractWriter(paths) as extract:
         for tables in _chunks(request, parameters):
             n_lab_rows += tables["labs"].height
-            extract.append({name: frame for name, frame in tables.items() if name in paths})
+            extract.append(tables if layout is None else layout.rewrite(tables))
     return SimulationSummary(request.people, n_lab_rows, tuple(paths.values()))
 
 
@@ -85,14 +87,21 @@ def _check(request: SimulationRequest, parameters: Parameters) -> None:
 
 
 def _paths(request: SimulationRequest) -> dict[str, Path]:
-    suffix = {name: ".parquet" if request.format == "parquet" else ".csv" for name in TABLES}
+    if request.format == "mimic_iv":
+        (request.out / "hosp").mkdir(exist_ok=True)
+        paths = {name: request.out / "hosp" / f"{name}.csv.gz" for name in HOSP_TABLES}
+        return paths | _truth_path(request)
+    suffix = dict.fromkeys(TABLES, ".parquet" if request.format == "parquet" else ".csv")
     if request.format == "delimited":
         suffix["labs"] = ".csv.gz"
-    paths = {name: request.out / f"{name}{suffix[name]}" for name in TABLES}
-    if request.truth is not None:
-        request.truth.parent.mkdir(parents=True, exist_ok=True)
-        paths["truth"] = request.truth
-    return paths
+    return {name: request.out / f"{name}{suffix[name]}" for name in TABLES} | _truth_path(request)
+
+
+def _truth_path(request: SimulationRequest) -> dict[str, Path]:
+    if request.truth is None:
+        return {}
+    request.truth.parent.mkdir(parents=True, exist_ok=True)
+    return {"truth": request.truth}
 
 
 def _chunks(request: SimulationRequest, parameters: Parameters) -> Iterator[Mapping[str, pl.DataFrame]]:

@@ -6,11 +6,9 @@ amount, whose mean over a step is exact.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flows.simulation.parameters import Docetaxel
-
-Floats = NDArray[np.float64]
+from flows.simulation.arrays import Floats
+from flows.simulation.treatment import Docetaxel
 
 
 def docetaxel_traits(rng: np.random.Generator, n_people: int, drug: Docetaxel) -> dict[str, Floats]:
@@ -51,7 +49,8 @@ def docetaxel_effect(
     points = (np.arange(n_steps * drug.points_per_step) + 0.5) * width
     concentration = docetaxel_um(points, dose_mg, traits, drug)
     effect = emax_ec50[0][:, None] * concentration / (emax_ec50[1][:, None] + concentration)
-    return effect.reshape(len(dose_mg), n_steps, drug.points_per_step).mean(axis=2)
+    mean: Floats = effect.reshape(len(dose_mg), n_steps, drug.points_per_step).mean(axis=2)
+    return mean
 
 
 def mean_amount_factor(rate_per_hour: Floats, hours: float) -> tuple[Floats, Floats]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from flows.simulation.arrays import Bools
 from flows.simulation.measurement import CELLS_PER_UNIT, MACHINE, MANUAL, NOT_DONE, Count
-from flows.simulation.parameters import Laboratories, Laboratory, Test, VitaminB12
-from flows.simulation.people import Bools
+from flows.simulation.reporting import Laboratories, Laboratory, Test
+from flows.simulation.treatment import VitaminB12
 from flows.simulation.ward import Ward
 
 BLOOD, SERUM = "blood", "serum"
@@ -61,7 +62,7 @@ def specimen_frame(ward: Ward) -> pl.DataFrame:
         delay=rng.integers(first, last + 1, n_rows),
         is_corrected=happens(laboratories.corrected_share),
         is_preliminary=happens(laboratories.preliminary_share),
-        wrong_factor=np.where(rng.random(n_rows) < 0.5, wrong[0], wrong[1]),
+        wrong_factor=np.array(wrong)[rng.integers(0, len(wrong), n_rows)],
         late=rng.integers(laboratories.corrected_minutes[0], laboratories.corrected_minutes[1], n_rows),
         luck=rng.random(n_rows),
         repeated=np.where(happens(laboratories.duplicate_share), rng.integers(0, 4, n_rows), -1),

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from flows.simulation.arrays import Floats
 
 PROLIFERATING, TRANSIT_1, TRANSIT_2, TRANSIT_3, BLOOD = range(5)
 POOLS = 5
+TINY = 1e-9  # keeps logarithms and quotients finite; no count is that small
 MATURATION_STEPS = 4  # three transit pools and the way from proliferation: ktr = 4 / MTT
 
 
@@ -50,11 +51,11 @@ def step(
     loss = traits.transit_per_hour
     transit, growth = (loss, loss) if stimulus is None else (loss * stimulus[0], loss * stimulus[0] * stimulus[1])
     middle = pools[BLOOD] + 0.5 * hours * (transit * pools[TRANSIT_3] - loss * pools[BLOOD])
-    feedback = np.exp(-traits.gamma * np.log(np.maximum(middle, 1e-9)))
+    feedback = np.exp(-traits.gamma * np.log(np.maximum(middle, TINY)))
     exponent = hours * (growth * (1.0 - effect) * feedback - transit)
-    exponent = np.where(np.abs(exponent) < 1e-9, 1e-9, exponent)
+    exponent = np.where(np.abs(exponent) < TINY, TINY, exponent)
     moved = np.empty_like(pools)
-    moved[PROLIFERATING] = np.maximum(pools[PROLIFERATING] * np.exp(exponent), 1e-12)
+    moved[PROLIFERATING] = np.maximum(pools[PROLIFERATING] * np.exp(exponent), TINY)
     inflow = pools[PROLIFERATING] * np.expm1(exponent) / exponent
     half = 0.5 * hours * transit
     kept, gain = (1.0 - half) / (1.0 + half), 2.0 * half / (1.0 + half)

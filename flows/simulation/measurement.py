@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.simulation.parameters import Laboratories, Spread
-from flows.simulation.people import Bools, Floats, Ints
+from flows.simulation.arrays import Bools, Floats, Ints
+from flows.simulation.population import Spread
+from flows.simulation.reporting import Laboratories
 
 CELLS_PER_UNIT = 1000.0  # cells/uL in 10^9/L
 NONE, MACHINE, MANUAL, NOT_DONE = range(4)
@@ -102,16 +103,12 @@ def count_cells(
     bands = rng.binomial(cells, share * blood.bands_share)
     rest = cells - bands
     segs = rng.binomial(rest, share * (1.0 - blood.bands_share) / (1.0 - share * blood.bands_share))
-    machine = np.clip(
-        100.0 * share
-        + laboratories.percent_sd * rng.standard_normal(n_specimens) * 2.0 * np.sqrt(share * (1.0 - share)),
-        0.0,
-        100.0,
-    )
+    blur = laboratories.percent_sd * 2.0 * np.sqrt(share * (1.0 - share)) * rng.standard_normal(n_specimens)
+    machine = np.clip(100.0 * share + blur, 0.0, 100.0)
     neutrophils = np.where(is_manual, (segs + bands) * 100.0 / cells, machine)
     lymphocytes = np.minimum(100.0 * blood.lymphocytes / blood.leucocytes, 100.0 - neutrophils)
-    done, not_done = laboratories.not_done, np.zeros(n_specimens, dtype=bool)
-    is_tiny = wbc < done.at_or_below_wbc * CELLS_PER_UNIT + 50.0
+    done = laboratories.not_done
+    is_tiny = wbc / CELLS_PER_UNIT < done.below_wbc
     not_done = is_tiny & (rng.random(n_specimens) < done.share)
     kind = np.where(is_wanted, np.where(is_manual, MANUAL, MACHINE), NONE)
     kind = np.where(not_done & is_wanted, NOT_DONE, kind)

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.simulation.parameters import Hospital, Parameters
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from flows.simulation.arrays import Bools, Floats, Ints
+from flows.simulation.parameters import Parameters
+from flows.simulation.population import Hospital
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from flows.simulation.diagnosis_rows import diagnosis_rows
 from flows.simulation.drug_rows import exposure_rows
 from flows.simulation.lab_rows import lab_rows
-from flows.simulation.parameters import Parameters
-from flows.simulation.people import Bools, Floats, Ints, choose
+from flows.simulation.people import choose
 from flows.simulation.ward import MINUTES_PER_DAY, Ward
 
 TABLES = ("labs", "persons", "observations", "encounters", "exposures", "diagnoses", "vitals")
@@ -52,9 +52,9 @@ def person_id(keys: Keys) -> pl.Expr:
     return pl.format("P{}", (pl.col("person") + keys.first_person + 1).cast(pl.String).str.zfill(8))
 
 
-def moment(column: str, keys: Keys, unit: str = "minutes") -> pl.Expr:
-    """A whole number of minutes (or seconds) since the start as a time."""
-    return pl.lit(keys.start).dt.cast_time_unit("us") + pl.duration(**{unit: pl.col(column)})
+def moment(column: str, keys: Keys) -> pl.Expr:
+    """A whole number of minutes since the start as a time."""
+    return pl.lit(keys.start).dt.cast_time_unit("us") + pl.duration(minutes=pl.col(column))
 
 
 def day_moment(column: str, keys: Keys) -> pl.Expr:
@@ -169,33 +169,11 @@ def _exposures(ward: Ward, keys: Keys) -> pl.DataFrame:
 
 
 def _diagnoses(ward: Ward, keys: Keys) -> pl.DataFrame:
-    rng, parameters = ward.rng, ward.setting.parameters
-    parts: list[tuple[Ints, str, Floats]] = []
-
-    def record(person: Ints, shares: dict[str, float], on: Floats) -> None:
-        for code, share in shares.items():
-            is_coded = rng.random(len(person)) < share
-            parts.append((person[is_coded], code, on[is_coded]))
-
-    for index, group in enumerate(parameters.groups.groups):
-        person = np.flatnonzero(ward.people.group == index)
-        record(person, dict(group.diagnoses), ward.people.story_on[person] + 0.4)
-    _record_detected(ward, parameters, record)
-    ill, codes = ward.illnesses, list(parameters.hospital.viral.codes)
-    for index, code in enumerate(codes):
-        coded = ill.code == index
-        parts.append((ill.person[coded], code, ill.seen_on[coded] + 0.45))
-    frame = pl.concat(
-        [
-            pl.DataFrame({"person": who.astype(np.int64), "code": np.full(len(who), code), "on": on})
-            for who, code, on in parts
-        ],
-        how="vertical_relaxed",
-    )
-    person = frame["person"].to_numpy()
-    inside = _is_observed(ward, person, np.floor(frame["on"].to_numpy()).astype(np.int64))
+    rows = diagnosis_rows(ward)
+    person, on = rows["person"].to_numpy(), np.floor(rows["on"].to_numpy())
+    is_observed = (ward.people.entered_on[person] <= on) & (on <= ward.ends_on[person])
     return (
-        frame.filter(pl.Series(inside))
+        rows.filter(pl.Series(is_observed))
         .sort("person", "on", "code")
         .select(
             person_id=person_id(keys), code="code", code_system=pl.lit(CODE_SYSTEM), recorded_at=day_moment("on", keys)
@@ -203,27 +181,8 @@ def _diagnoses(ward: Ward, keys: Keys) -> pl.DataFrame:
     )
 
 
-def _record_detected(ward: Ward, parameters: Parameters, record: object) -> None:
-    """Codes that follow an observed low count: the cause that was found, or the neutropenia itself."""
-    assert callable(record)
-    events, on = ward.events, ward.detected_on + 0.6
-    found = ward.detected_on >= 0
-    for index, cause in enumerate(parameters.causes.causes.values()):
-        person = np.flatnonzero(found & events.has_event & (events.cause == index) & (events.falls_at <= on))
-        record(person, dict(cause.detected_codes), on[person])
-        if cause.coded is not None:
-            record(person, {cause.coded.code: cause.coded.share}, on[person])
-    coded = parameters.regimens.coded
-    treated = ward.courses.person[ward.courses.last_on[: ward.courses.n] <= on[ward.courses.person]]
-    record(treated[found[treated]], {coded.code: coded.share}, on[treated[found[treated]]])
-
-
 def _vitals(ward: Ward, specimens: pl.DataFrame) -> pl.DataFrame:
     sites = ward.setting.parameters.hospital.temperature.sites
     measured = specimens.filter(pl.col("celsius").is_not_nan())
     where = np.array(list(sites))[choose(ward.rng, np.array(list(sites.values())), measured.height)]
     return measured.select("person_id", measured_at="at", celsius=pl.col("celsius").round(1), site=pl.Series(where))
-
-
-def _is_observed(ward: Ward, person: Ints, on: Ints) -> Bools:
-    return (ward.people.entered_on[person] <= on) & (on <= ward.ends_on[person])

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from flows.simulation.arrays import Floats, Ints
 from flows.simulation.measurement import CELLS_PER_UNIT
-from flows.simulation.people import Floats, Ints
-from flows.simulation.ward import CHEMOTHERAPY, EVENT, MINUTES_PER_DAY, VIRAL, Ward, sample
+from flows.simulation.ward import CHEMOTHERAPY, EVENT, VIRAL, Ward
 
 SECONDS_PER_DAY = 86400
 TRUTH_COLUMNS = (
@@ -108,7 +108,8 @@ def _crossing(path: NDArray[np.float32], person: Ints, knot: Ints, level: np.flo
     """Seconds at which the line from `knot` to the next meets the level."""
     before, after = path[knot, person].astype(np.float64), path[knot + 1, person].astype(np.float64)
     slope = np.where(after == before, 1.0, after - before)
-    return (knot + np.clip((level - before) / slope, 0.0, 1.0)) * width
+    seconds: Floats = (knot + np.clip((level - before) / slope, 0.0, 1.0)) * width
+    return seconds
 
 
 def _nadir_knots(path: NDArray[np.float32], found: Excursions) -> Ints:
@@ -179,6 +180,3 @@ def stamp(column: str, start: pl.Expr) -> pl.Expr:
     """Seconds since the start as a time; negative: null."""
     moment = start + pl.duration(seconds=pl.col(column))
     return pl.when(pl.col(column) >= 0).then(moment).otherwise(None)
-
-
-__all__ = ["MINUTES_PER_DAY", "TRUTH_COLUMNS", "sample", "stamp", "true_episodes"]

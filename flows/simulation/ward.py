@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.simulation.arrays import Floats, Ints
 from flows.simulation.calendar import Calendar, draw_calendar
 from flows.simulation.chemotherapy import Courses, draw_courses
 from flows.simulation.events import Events, draw_events
 from flows.simulation.measurement import CELLS_PER_UNIT, Count, count_cells, count_exactly, draw_blood
 from flows.simulation.parameters import Parameters
-from flows.simulation.people import Floats, Illnesses, Ints, People, choose, draw_background, draw_people
+from flows.simulation.people import Illnesses, People, choose, draw_background, draw_people
 
 MINUTES_PER_DAY = 1440
 HOURS_PER_DAY = 24
@@ -117,7 +118,7 @@ def _move(ward: Ward, day: int, *, is_morning: bool) -> None:
     half = per_day // 2
     eventful = np.flatnonzero(ward.events.has_event)
     threshold = ward.setting.parameters.hospital.driver_log_ratio
-    for part in range(0, half) if is_morning else range(half, per_day):
+    for part in range(half) if is_morning else range(half, per_day):
         ward.courses.move(day, part * hours, hours)
         knot = day * per_day + part + 1
         ward.path[knot, ward.courses.person] += ward.courses.log_ratio.astype(np.float32)
@@ -189,8 +190,8 @@ def _measure(ward: Ward, day: int, person: Ints, true_anc: Floats) -> tuple[Coun
     by_drug[treated] = ward.courses.log_ratio[course[treated]] * coupling[ward.courses.regimen[course[treated]]]
     white = np.minimum(lowered + by_drug, 0.0)
     lineages = {name: value[person] for name, value in people.lineages.items()}
-    by_lineage = {name: white for name in ("lymphocytes", "monocytes", "other", "platelets")}
-    by_lineage["haemoglobin"] = lowered + 0.25 * np.minimum(by_drug, 0.0)
+    by_lineage = dict.fromkeys(("lymphocytes", "monocytes", "other", "platelets"), white)
+    by_lineage["haemoglobin"] = lowered + setting.parameters.hospital.haemoglobin_coupling * np.minimum(by_drug, 0.0)
     blood = draw_blood(
         rng,
         true_anc,
@@ -205,8 +206,7 @@ def _measure(ward: Ward, day: int, person: Ints, true_anc: Floats) -> tuple[Coun
     laboratory = np.where(away, elsewhere, people.home_laboratory[person])
     if setting.is_noise_free:
         return count_exactly(blood), laboratory
-    shares = laboratories.differential_share
-    wanted = np.where(ward.calendar.is_concerned[person] | treated, shares["reacting"], shares["routine"])
+    wanted = ward.calendar.differential_share(person, laboratories.differential_share)
     is_manual = np.array([site.reports == "manual" for site in sites])[laboratory]
     return count_cells(rng, blood, rng.random(len(person)) < wanted, is_manual, laboratories), laboratory
 
@@ -260,6 +260,7 @@ def _die(ward: Ward, day: int) -> None:
     more = np.zeros(ward.people.n)
     for below, added in sorted(parameters.hospital.death_per_day_below.items(), reverse=True):
         more[log_count < np.log(below / CELLS_PER_UNIT)] = added
+    more *= np.array([g.low_count_death for g in parameters.groups.groups])[ward.people.group]
     present = (ward.people.entered_on <= day) & (day <= ward.people.leaves_on)
     dies = present & (ward.died_on > day) & (ward.rng.random(ward.people.n) < chance + more)
     ward.died_on[dies] = day

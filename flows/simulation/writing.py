@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +24,7 @@ class TableWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._parquet: pq.ParquetWriter | None = None
+        self._parquet: Any = None
         self._file: BinaryIO | None = None
         self._is_empty = True
 
@@ -65,7 +65,7 @@ class ExtractWriter:
         for name, frame in tables.items():
             self._writers[name].append(frame)
 
-    def __enter__(self) -> "ExtractWriter":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
