@@ -1,0 +1,144 @@
+"""The bounds that each route gives for a specimen's neutrophil count, in whole cells/uL.
+
+Products are exact integers until the one rounding: half up when the factors are exact, else down for an upper and up
+for a lower bound. Whether bands lie inside the neutrophil share is tested per specimen. Obeys `definitions/anc`.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.model.anc import ROUTES, AncRoutes
+from transforms.specimens import MILLION, SPECIMEN
+
+_PERCENT = 100
+_WHOLE = _PERCENT * MILLION
+
+
+@dataclass(frozen=True)
+class Range:
+    """Lower and upper bound of one quantity, as integers; `per_unit` of them make one unit."""
+
+    lower: pl.Expr
+    upper: pl.Expr
+    per_unit: int = MILLION
+
+    def __add__(self, other: "Range") -> "Range":
+        return Range(self.lower + other.lower, self.upper + other.upper)
+
+    def or_else(self, other: "Range") -> "Range":
+        """This quantity where the specimen has it, else the other."""
+        has = self.lower.is_not_null()
+        lower = pl.when(has).then(self.lower).otherwise(other.lower)
+        return Range(lower, pl.when(has).then(self.upper).otherwise(other.upper), self.per_unit)
+
+    def only_if(self, condition: pl.Expr) -> "Range":
+        """Nothing where the condition does not hold."""
+        return Range(pl.when(condition).then(self.lower), pl.when(condition).then(self.upper), self.per_unit)
+
+
+def measure_routes(specimens: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
+    """Specimens with ROUTE_lower, ROUTE_upper, ROUTE_is_whole and ROUTE_bands_assumed_zero for every route.
+
+    `specimens` are those of `gather_specimens`. A route the specimen does not allow is null; one that says nothing
+    (0 or more) is null too. `is_whole` is false where the route only limits the count.
+    """
+    whites = _input("wbc_corrected").or_else(_input("wbc"))
+    neutrophils = _input("neut_pct_manual").or_else(_input("neut_pct")).or_else(_input("neut_fraction"))
+    bands = _input("bands_pct")
+    has_bands = bands.lower.is_not_null()
+    prepared = specimens.with_columns(
+        whites_lower=whites.lower,
+        whites_upper=whites.upper,
+        neutrophils_lower=neutrophils.lower,
+        neutrophils_upper=neutrophils.upper,
+    ).with_columns(
+        is_blank=_is_blank(),
+        adds_bands=has_bands & pl.col("segs_pct_lower").is_null() & ~_has_bands_inside(routes),
+    )
+    columns: dict[str, pl.Expr] = {}
+    for route, bounds in _bounds_by_route().items():
+        lower, upper = _whole_cells(bounds)
+        says_something = (lower > 0) | upper.is_not_null()
+        columns |= {f"{route}_lower": pl.when(says_something).then(lower), f"{route}_upper": upper}
+        columns |= {f"{route}_is_whole": _is_whole(route), f"{route}_bands_assumed_zero": _assumes_no_bands(route)}
+    return prepared.select(*SPECIMEN, "time_precision", "is_conflicting", **columns)
+
+
+def _bounds_by_route() -> dict[str, Range]:
+    whites, neutrophils = _input("whites"), _input("neutrophils")
+    bands, segments = _input("bands_pct"), _input("segs_pct")
+    zero = pl.lit(0, dtype=pl.Int64)
+    bands_or_none = bands.or_else(Range(zero, zero))
+    is_counted = ~pl.col("is_blank")
+    segments_alone = Range(pl.col("segs_abs_lower"), pl.lit(None, dtype=pl.Int64))
+    manual_share = (segments + bands_or_none).or_else((neutrophils + bands).only_if(pl.col("adds_bands")))
+    granulocytes = _input("gran_abs").or_else(_times(whites, _input("gran_pct"), MILLION))
+    bounds = {
+        "direct_auto": _input("direct_auto"),
+        "direct_manual": _input("direct_manual"),
+        "parts_abs": (_input("segs_abs") + _input("bands_abs")).or_else(segments_alone),
+        "neut_pct": _times(whites, neutrophils).only_if(is_counted & ~pl.col("adds_bands")),
+        "segs_bands_pct": _times(whites, manual_share).only_if(is_counted),
+    }
+    bounds |= {"granulocytes": _at_most(granulocytes.upper), "wbc_only": _at_most(whites.upper)}
+    return {route: bounds[route] for route in ROUTES}
+
+
+def _at_most(upper: pl.Expr) -> Range:
+    """Between none and `upper`; of no cells at all, none are neutrophils."""
+    return Range(pl.when(upper.is_not_null()).then(pl.lit(0, dtype=pl.Int64)), upper)
+
+
+def _input(name: str) -> Range:
+    return Range(pl.col(f"{name}_lower"), pl.col(f"{name}_upper"))
+
+
+def _times(whites: Range, share: Range, scale: int = 1) -> Range:
+    """White cells times a share of them, exact; a share is never more than all of them."""
+    most = pl.max_horizontal(share.lower, share.upper.fill_null(_WHOLE))
+    lower = whites.lower.cast(pl.Int128) * share.lower
+    upper = whites.upper.cast(pl.Int128) * pl.when(share.lower.is_not_null()).then(most)
+    if scale == 1:
+        return Range(lower, upper, MILLION * _WHOLE)
+    return Range(lower // _WHOLE, upper // _WHOLE)
+
+
+def _whole_cells(bounds: Range) -> tuple[pl.Expr, pl.Expr]:
+    """Whole cells/uL: half up when exact, else the whole counts that lie inside."""
+    unit = bounds.per_unit
+    rounded = (2 * bounds.lower + unit) // (2 * unit)
+    is_exact = bounds.lower == bounds.upper
+    lower = pl.when(is_exact).then(rounded).otherwise((bounds.lower + unit - 1) // unit)
+    upper = pl.when(is_exact).then(rounded).otherwise(bounds.upper // unit)
+    # Two limits inside one whole count leave none between them: the lower one stands.
+    return lower.cast(pl.Int64), pl.when(upper < lower).then(lower).otherwise(upper).cast(pl.Int64)
+
+
+def _is_whole(route: str) -> pl.Expr:
+    if route == "parts_abs":
+        return pl.col("bands_abs_lower").is_not_null()
+    return pl.lit(route not in {"granulocytes", "wbc_only"})
+
+
+def _assumes_no_bands(route: str) -> pl.Expr:
+    no_bands = pl.col("bands_pct_lower").is_null()
+    if route == "neut_pct":
+        return no_bands & pl.col("neut_pct_manual_lower").is_not_null()
+    return no_bands if route == "segs_bands_pct" else pl.lit(False)
+
+
+def _is_blank() -> pl.Expr:
+    """A differential that lists other parts and is zero in every one of them."""
+    own = pl.sum_horizontal("neutrophils_lower", "segs_pct_lower", "bands_pct_lower")
+    return ((pl.col("other_parts_pct") == 0) & (own == 0)).fill_null(False)
+
+
+def _has_bands_inside(routes: AncRoutes) -> pl.Expr:
+    tolerance = routes.differential_sum_tolerance_pct * MILLION
+    neutrophils, bands, others = (pl.col(name) for name in ("neutrophils_lower", "bands_pct_lower", "other_parts_pct"))
+    without = (neutrophils + others - _WHOLE).abs()
+    apart = (neutrophils + bands + others - _WHOLE).abs()
+    is_whole_without = (without <= tolerance) & (without < apart)
+    exceeds = neutrophils + bands > _WHOLE + tolerance
+    return is_whole_without.fill_null(False) | exceeds.fill_null(False)

@@ -1,0 +1,137 @@
+"""One row per specimen with every quantity a neutrophil count can be made of, as exact bounds.
+
+Quantities are integers in millionths of their unit (cells/uL, %), so that products are exact. A quantity known
+exactly has equal bounds. Two results of one quantity in one specimen are settled by method, status and value, or
+averaged where only the day is known; different ones mark the specimen as conflicting. Obeys `definitions/anc`.
+"""
+
+import polars as pl
+
+from transforms.model.anc import AncRoutes
+
+SPECIMEN = ("person_index", "collected_at", "specimen_id")
+MILLION = 10**6
+_OTHER_PART = "other_part"
+
+
+def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
+    """One row per specimen: SPECIMEN, time_precision, is_conflicting, other_parts_pct, NAME_lower and NAME_upper.
+
+    NAME is each input of `routes`; bounds are null where the specimen lacks it. `other_parts_pct` is the sum of the
+    shares that are no neutrophils, null when none is listed. Rows are in no order.
+    """
+    results = _read_results(lab, routes)
+    names = _present(lab, routes)
+    # Collected, because the rows of doubled specimens are read again only if there are any.
+    single = _pivot(results.with_columns(is_conflicting=pl.lit(False)), names).collect()
+    is_doubled = pl.col("n_results") > _n_inputs(names)
+    doubled = single.filter(is_doubled).select(SPECIMEN)
+    if doubled.height:
+        settled = _settle(results.join(doubled.lazy(), on=SPECIMEN, how="semi", nulls_equal=True))
+        single = pl.concat([single.filter(~is_doubled), _pivot(settled, names).collect()])
+    absent = {
+        f"{name}_{bound}": pl.lit(None, dtype=pl.Int64)
+        for name, _ in routes.named_inputs
+        for bound in ("lower", "upper")
+        if name not in names
+    }
+    return single.lazy().drop("n_results").with_columns(**absent)
+
+
+def _present(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
+    """The inputs this extract has at all; most extracts have few, and each costs a pass over all rows."""
+    found = set(lab.select("analyte", "method").unique().collect().iter_rows())
+    return [
+        name for name, entry in routes.named_inputs if any((entry.analyte, method) in found for method in entry.methods)
+    ]
+
+
+def _n_inputs(names: list[str]) -> pl.Expr:
+    return pl.sum_horizontal(pl.lit(0), *(pl.col(f"{name}_lower").is_not_null().cast(pl.UInt32) for name in names))
+
+
+def _read_results(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
+    """Results by input, with bounds in millionths; a strict limit excludes the limit itself."""
+    lower = pl.coalesce("value", "lower_bound").to_physical().cast(pl.Int64)
+    upper = pl.coalesce("value", "upper_bound").to_physical().cast(pl.Int64)
+    is_number = pl.col("value").is_not_null()
+    # A fraction that still is one becomes per cent; receive may have done so already.
+    to_percent = pl.when((pl.col("analyte") == routes.inputs.neut_fraction.analyte) & (pl.col("unit") != "%"))
+    factor = to_percent.then(100).otherwise(1)
+    above, below = ((~is_number & (pl.col("comparator") == sign)).fill_null(False) for sign in (">", "<"))
+    return lab.select(
+        *SPECIMEN,
+        "time_precision",
+        input=_input_of(routes),
+        method_rank=_rank("method", routes.method_order),
+        status_rank=_rank("status", routes.status_order),
+        lower=(lower + above.cast(pl.Int64)) * factor,
+        upper=(upper - below.cast(pl.Int64)) * factor,
+    ).filter(pl.col("input").is_not_null())
+
+
+def _input_of(routes: AncRoutes) -> pl.Expr:
+    kinds = pl.Enum([*(name for name, _ in routes.named_inputs), _OTHER_PART])
+    by_method: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for name, entry in routes.named_inputs:
+        by_method.setdefault(entry.analyte, []).append((name, entry.methods))
+    whole = {analyte: listed[0][0] for analyte, listed in by_method.items()}
+    whole |= dict.fromkeys(routes.other_parts_pct, _OTHER_PART)
+    named = pl.col("analyte").replace_strict(whole, default=None, return_dtype=kinds)
+    chosen = pl.when(pl.lit(False)).then(pl.lit(None, dtype=kinds))
+    for analyte, listed in by_method.items():
+        for name, methods in listed:
+            is_it = (pl.col("analyte") == analyte) & pl.col("method").is_in(methods)
+            if len(listed) > 1:
+                chosen = chosen.when(is_it).then(pl.lit(name, dtype=kinds))
+    return chosen.otherwise(named)
+
+
+def _rank(column: str, order: tuple[str, ...]) -> pl.Expr:
+    ranks = {word: rank for rank, word in enumerate(order)}
+    return pl.col(column).replace_strict(ranks, default=len(order), return_dtype=pl.UInt8)
+
+
+def _pivot(results: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
+    is_other = pl.col("input") == _OTHER_PART
+    bounds = [
+        pl.when(pl.col("input") == name).then(bound).min().alias(f"{name}_{bound}")
+        for name in names
+        for bound in ("lower", "upper")
+    ]
+    return (
+        results.group_by(SPECIMEN)
+        .agg(
+            pl.col("time_precision").min(),  # "day" sorts before "minute": the coarsest rules
+            pl.col("is_conflicting").any(),
+            n_results=(~is_other).sum(),
+            n_other_parts=is_other.sum(),
+            other_parts_pct=pl.when(is_other).then("lower").sum(),
+            *bounds,
+        )
+        .with_columns(other_parts_pct=pl.when(pl.col("n_other_parts") > 0).then("other_parts_pct"))
+        .drop("n_other_parts")
+    )
+
+
+def _settle(results: pl.LazyFrame) -> pl.LazyFrame:
+    """One result per specimen and input of specimens that have several; other parts pass unchanged."""
+    is_other = pl.col("input") == _OTHER_PART
+    keys = [*SPECIMEN, "input"]
+    best = pl.col("method_rank") == pl.col("method_rank").min()
+    is_day = pl.col("time_precision").min() == "day"
+    ordered = results.filter(~is_other).sort(*keys, "method_rank", "status_rank", "lower", "upper", nulls_last=True)
+    settled = ordered.group_by(keys, maintain_order=True).agg(
+        pl.col("time_precision").min(),
+        is_conflicting=(pl.col("lower").n_unique() > 1) | (pl.col("upper").n_unique() > 1),
+        lower=pl.when(is_day).then(_mean(pl.col("lower").filter(best))).otherwise(pl.col("lower").first()),
+        upper=pl.when(is_day).then(_mean(pl.col("upper").filter(best))).otherwise(pl.col("upper").first()),
+    )
+    others = results.filter(is_other).with_columns(is_conflicting=pl.lit(False))
+    columns = [*keys, "time_precision", "is_conflicting", "lower", "upper"]
+    return pl.concat([settled.select(columns), others.select(columns)])
+
+
+def _mean(values: pl.Expr) -> pl.Expr:
+    """Mean of integers, half up; null when one of them is not bounded."""
+    return pl.when(values.null_count() == 0).then((2 * values.sum() + values.len()) // (2 * values.len()))
