@@ -12,7 +12,9 @@ from decimal import Decimal
 
 import polars as pl
 
-SUPERSCRIPTS = str.maketrans({"⁰": "^0", "¹": "^1", "²": "^2", "³": "^3", "⁴": "^4", "⁶": "^6", "⁹": "^9", "×": "x"})
+SUPERSCRIPTS = str.maketrans(
+    {"⁰": "^0", "¹": "^1", "²": "^2", "³": "^3", "⁴": "^4", "⁶": "^6", "⁹": "^9", "\u00d7": "x"}
+)
 MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
 SHARES = frozenset({"%", "/100{WBCs}"})
 REFUSALS = {"count_ambiguous": "unit_ambiguous", "count_implausible": "unit_implausible", "reject": "unit_not_a_count"}

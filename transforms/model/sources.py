@@ -21,9 +21,9 @@ class TableMap(Part):
     columns: dict[str, tuple[str, ...]]
     needs: tuple[str, ...] = ()
     files: str = ""
-    constants: dict[str, str] = {}
-    filters: dict[str, tuple[str, ...]] = {}
-    value_spellings: dict[str, dict[str, str]] = {}
+    constants: dict[str, str] = Field({})
+    filters: dict[str, tuple[str, ...]] = Field({})
+    value_spellings: dict[str, dict[str, str]] = Field({})
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -54,11 +54,11 @@ class SourceMap(Definition):
     time_precision: Literal["auto", "minute", "day"] = "auto"
     relative_unit: Literal["minutes", "hours", "days", "weeks"] = "days"
     code_system: str = "loinc"
-    codes: dict[str, str] = {}
-    units: dict[str, str] = {}
-    unit_spellings: dict[str, str] = {}
-    values: dict[str, tuple[str, ...]] = {}
-    numbers: dict[str, int] = {}
+    codes: dict[str, str] = Field({})
+    units: dict[str, str] = Field({})
+    unit_spellings: dict[str, str] = Field({})
+    values: dict[str, tuple[str, ...]] = Field({})
+    numbers: dict[str, int] = Field({})
     tables: tuple[TableMap, ...] = ()
 
 
@@ -78,6 +78,7 @@ class Receiving(Definition):
     """Rules of receive, and the words that stand for a status, a specimen, a comparator or no result at all."""
 
     rules: dict[str, RowRule]
+    stop_needs_rows: int = Field(ge=1)
     statuses: dict[str, tuple[str, ...]]
     status_ranks: dict[str, int]
     comparators: dict[str, tuple[str, ...]]

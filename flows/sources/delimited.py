@@ -1,0 +1,122 @@
+"""Delimited text, packed or not, in any declared encoding: read once, in order, into Parquet with the needed columns.
+
+Lines with too many or too few columns, or with a quote that never closes, are counted and set aside with their row
+number; the rows around them keep theirs. Text that is not in its encoding is refused as a whole.
+"""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import duckdb
+
+from flows.errors import SourceError
+from flows.parsing import read_time
+from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
+from flows.sources.protocol import Kind, SourceFile, literal, quote
+from transforms.model.sources import SourceMap
+
+CHUNK_BYTES = 1 << 22
+PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii"})
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file ready to be read: SQL of a relation with `row_number`, its rows, and the rows that are no rows."""
+
+    relation: str
+    n_rows: int
+    malformed: tuple[int, ...] = ()
+
+
+def open_delimited(
+    connection: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    target: Path,
+) -> Opened:
+    """Write the needed columns to `target` as Parquet, times parsed; SourceError when the text cannot be read."""
+    plain = _as_utf8(file, target.with_suffix(".txt"))
+    connection.execute("SET preserve_insertion_order=true").fetchall()
+    try:
+        with refuse_unreadable(file.path.name):
+            connection.execute(_copy(file, plain, needed, source_map, target)).fetchall()
+        return _count(connection, file, target)
+    finally:
+        connection.execute("SET preserve_insertion_order=false").fetchall()
+        connection.execute("DROP TABLE IF EXISTS rejected").fetchall()
+        connection.execute("DROP TABLE IF EXISTS rejected_scan").fetchall()
+        if plain != file.path:
+            plain.unlink(missing_ok=True)
+
+
+def _copy(file: SourceFile, plain: Path, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
+    wanted = [
+        read_time(name, "VARCHAR", source_map) if kind == "time" else quote(name) for name, kind in needed.items()
+    ]
+    compression = "auto_detect" if plain != file.path else file.compression
+    return f"""COPY (SELECT {", ".join(wanted)} FROM read_csv({literal(str(plain))}, delim={literal(file.delimiter)},
+        quote='"', escape='"', header=true, auto_detect=false, columns={{{columns}}}, compression='{compression}',
+        store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan'))
+        TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"""
+
+
+def _as_utf8(file: SourceFile, target: Path) -> Path:
+    is_plain = file.encoding.lower() in PLAIN_ENCODINGS and file.compression != "xz"
+    if is_plain:
+        return file.path
+    try:
+        with (
+            refuse_unreadable(file.path.name),
+            open_bytes(file.path) as source,
+            target.open("w", encoding="utf-8", newline="") as copy,
+        ):
+            _transcode(source, copy, file.encoding)
+    except UnicodeDecodeError:
+        raise not_in_encoding(file.path.name, file.encoding) from None
+    return target
+
+
+def _transcode(source: IO[bytes], copy: IO[str], encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    while chunk := source.read(CHUNK_BYTES):
+        copy.write(decoder.decode(chunk))
+    copy.write(decoder.decode(b"", True))
+
+
+def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path) -> Opened:
+    rejected = connection.execute(
+        "SELECT line, bool_or(error_type = 'INVALID ENCODING') FROM rejected GROUP BY line ORDER BY line"
+    ).fetchall()
+    if any(is_encoding for _, is_encoding in rejected):
+        raise not_in_encoding(file.path.name, "utf-8")
+    if rejected and file.compression != "none":
+        _refuse_damaged(file)
+    kept = f"read_parquet({literal(str(target))}, file_row_number=true)"
+    n_kept = connection.execute(f"SELECT count(*) FROM {kept}").fetchall()[0][0]
+    malformed = tuple(line - 1 for line, _ in rejected)
+    return Opened(_numbered(kept, malformed), n_kept + len(malformed), malformed)
+
+
+def _numbered(kept: str, malformed: tuple[int, ...]) -> str:
+    if not malformed:
+        return f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS row_number FROM {kept})"
+    shifts = {row - place: place + 1 for place, row in enumerate(malformed)}
+    steps = ", ".join(f"({first}, {shift})" for first, shift in shifts.items())
+    return (
+        "(SELECT k.* EXCLUDE (file_row_number), file_row_number + 1 + coalesce(shift, 0) AS row_number "
+        f"FROM {kept} k ASOF LEFT JOIN (VALUES {steps}) s(first_row, shift) ON k.file_row_number + 1 >= s.first_row)"
+    )
+
+
+def _refuse_damaged(file: SourceFile) -> None:
+    """Lines of the wrong shape in a packed file are either the sender's or damage; its checksum tells which."""
+    with refuse_unreadable(file.path.name), open_bytes(file.path) as stream:
+        while stream.read(CHUNK_BYTES):
+            pass
+    if not file.path.exists():
+        raise SourceError(f"{file.path.name}: the file has gone.", repair=SHUT)

@@ -1,0 +1,145 @@
+"""Says what an extract is by looking inside its files, and where its source map comes from.
+
+The map is the one that was named, else `source.yaml` in the folder of the extract, else a shipped one whose columns
+fit. Nothing recognised is an error that says which columns came, unless they might be values.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from flows.errors import SourceError, WrongUse
+from flows.sources import mapped, mimic_iv
+from flows.sources.files import list_files, look_at
+from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
+from transforms.load import Definitions
+from transforms.model.sources import SourceMap
+
+LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {"mimic_iv": (mimic_iv.ADAPTER, mimic_iv.recognise_mimic_iv)}
+LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
+MAP_FILE = "source.yaml"
+HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
+SHOWN_HEADERS = 30
+
+
+@dataclass(frozen=True)
+class Line:
+    """What `nadir check` prints of one file: what it was recognised as, or that it was not read."""
+
+    name: str
+    adapter: str
+    tables: tuple[str, ...]
+
+
+def list_adapters() -> tuple[Adapter, ...]:
+    """Every adapter, for `nadir sources`."""
+    return (LONG[0], *(adapter for adapter, _ in LAYOUTS.values()))
+
+
+def describe(recognised: Sequence[Recognised]) -> tuple[Line, ...]:
+    """What was recognised, one line a file, unread files last."""
+    lines = [
+        Line(
+            file.path.name, entry.adapter, tuple(feed.table for feed in entry.feeds if feed.role == role) or ("lookup",)
+        )
+        for entry in recognised
+        for role, file in entry.files.items()
+    ]
+    unread = [Line(path.name, "not read", ()) for entry in recognised for path in entry.unread]
+    return (*lines, *unread)
+
+
+def recognise(extracts: Sequence[Path], source: str, definitions: Definitions) -> tuple[Recognised, ...]:
+    """One entry for each folder, and one for all files that were named; SourceError when something is no extract."""
+    folders = [path for path in extracts if path.is_dir()]
+    named = [path for path in extracts if not path.is_dir()]
+    groups = [[folder] for folder in folders] + ([named] if named else [])
+    return tuple(_recognise_group(group, source, definitions) for group in groups)
+
+
+def _recognise_group(paths: Sequence[Path], source: str, definitions: Definitions) -> Recognised:
+    chosen = _chosen_map(paths, source, definitions)
+    files: list[SourceFile] = []
+    unread: list[Path] = []
+    for path in list_files(paths):
+        found = None if path.suffix in {".yaml", ".yml"} else look_at(path, chosen, is_named=path in paths)
+        files += [found] if found else []
+        unread += [] if found else [path]
+    maps = [chosen] if chosen else _shipped(definitions)
+    for candidate in maps:
+        recognised = _recogniser(candidate)(files, candidate)
+        if recognised is not None:
+            return replace(recognised, unread=(*recognised.unread, *unread))
+    raise _nothing_recognised(paths, files, maps)
+
+
+def _recogniser(source_map: SourceMap) -> Recogniser:
+    if source_map.layout and source_map.layout not in LAYOUTS:
+        raise SourceError(
+            f"The source map {source_map.id} names a layout that does not exist.", details=sorted(LAYOUTS)
+        )
+    return LAYOUTS[source_map.layout][1] if source_map.layout else LONG[1]
+
+
+def _shipped(definitions: Definitions) -> list[SourceMap]:
+    return sorted(definitions.source_maps, key=lambda entry: (not entry.layout, entry.id))
+
+
+def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) -> SourceMap | None:
+    if source == "auto":
+        beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
+        return read_map(beside[0]) if beside else None
+    shipped = {entry.id: entry for entry in definitions.source_maps}
+    if source in shipped:
+        return shipped[source]
+    if Path(source).suffix not in {".yaml", ".yml"}:
+        raise WrongUse(
+            "--source names neither a known source nor a YAML file.", details=[*sorted(shipped), "FILE.yaml"]
+        )
+    return read_map(Path(source))
+
+
+def read_map(path: Path) -> SourceMap:
+    """A source map from a file; what is wrong in it is said by key, never by value."""
+    if not path.is_file():
+        raise WrongUse(f"{path}: there is no such source map.", repair="Check the path after --source.")
+    try:
+        return SourceMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SourceError(
+            f"{path.name}: not a valid source map.",
+            details=details,
+            repair=f"Keys: {', '.join(SourceMap.model_fields)}.",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise SourceError(f"{path.name}: not readable as YAML.", repair="Compare it with nadir sources.") from None
+
+
+def _nothing_recognised(paths: Sequence[Path], files: Sequence[SourceFile], maps: Sequence[SourceMap]) -> SourceError:
+    names = ", ".join(path.name for path in paths)
+    needs = [
+        f"{table.table} needs {', '.join(table.needs or table.columns)}"
+        for source_map in maps
+        for table in source_map.tables
+    ]
+    if not files:
+        return SourceError(f"{names}: there is no table in it.", repair="Name a CSV or Parquet file, or its folder.")
+    known = frozenset().union(*(mapped.known_headers(source_map) for source_map in maps))
+    return SourceError(
+        f"{names}: no file has the columns of a table.",
+        details=[*(_came(file, known) for file in files[:10]), *needs],
+        repair="Write a source map that names your columns and give it with --source FILE.yaml.",
+    )
+
+
+def _came(file: SourceFile, known: frozenset[str]) -> str:
+    """The headers, if they are headers: at least one is known, and each shown one looks like a name, not a value."""
+    if not known & {mapped.fold(header) for header in file.headers}:
+        return f"{file.path.name}: {len(file.headers)} columns, none with a known name; is there a header line?"
+    shown = [header for header in file.headers if HEADER_SHAPE.fullmatch(header)][:SHOWN_HEADERS]
+    return f"{file.path.name}: columns {', '.join(shown)} ({len(file.headers)} in all)"

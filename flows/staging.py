@@ -1,0 +1,144 @@
+"""Rows of one file on their way to one table: what is taken in goes to staged Parquet, the rest is counted by rule.
+
+Staged files are written aside and renamed, so a file that is there is whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import SourceError
+from flows.lab_rows import Laboratory, judge_labs, store_meanings
+from flows.record_rows import judge_records
+from flows.sources.delimited import Opened
+from flows.sources.files import refuse_unreadable
+from flows.sources.protocol import Feed, literal
+from transforms.model.sources import Receiving
+from transforms.schemas import schema_of
+
+DROPPED = ("table_name", "input_id", "row_number", "outcome", "rule", "reason")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What became of the rows of one feed. `refused` is Parquet of row_number and rule."""
+
+    table: str
+    input_id: str
+    path: Path
+    refused: Path
+    n_received: int
+    n_accepted: int
+    n_quarantined: int
+
+    @property
+    def n_irrelevant(self) -> int:
+        """Rows that are no concern of nadir."""
+        return self.n_received - self.n_accepted - self.n_quarantined
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One feed of one input, with the relations that its SELECT names."""
+
+    feed: Feed
+    input_id: str
+    source_id: str
+    name: str
+    opened: Mapping[str, Opened]
+
+
+def stage_rows(
+    connection: duckdb.DuckDBPyConnection, arrival: Arrival, laboratory: Laboratory, target: Path, work: Path
+) -> Staged:
+    """Write accepted rows to `target` and refused ones to `work`; SourceError when a rule stops the night."""
+    feed = arrival.feed
+    short = feed.table.split(".")[1]
+    refused = work / f"refused_{arrival.input_id}_{short}.parquet"
+    opened = arrival.opened[feed.role]
+    raw = feed.select.format(**{role: entry.relation for role, entry in arrival.opened.items()})
+    with refuse_unreadable(arrival.name):
+        judged = _judged(connection, raw, arrival, laboratory)
+        n_accepted = _write_accepted(connection, judged, feed.table, target)
+        if n_accepted == opened.n_rows:
+            judged = "SELECT 0 AS row_number, NULL AS rule FROM range(0)"
+        n_quarantined = _write_refused(connection, judged, opened, laboratory.receiving, refused)
+    _stop_if_common(connection, refused, n_accepted + n_quarantined, arrival, laboratory.receiving)
+    return Staged(feed.table, arrival.input_id, target, refused, opened.n_rows, n_accepted, n_quarantined)
+
+
+def write_dropped(
+    connection: duckdb.DuckDBPyConnection, staged: list[Staged], others: list[Path], receiving: Receiving, target: Path
+) -> None:
+    """One Parquet of all set-aside rows: those refused here, and `others` (the columns of DROPPED less the reason)."""
+    reasons = ", ".join(
+        f"({literal(rule)}, {literal(entry.outcome)}, {literal(entry.reason)})"
+        for rule, entry in receiving.rules.items()
+    )
+    parts = [
+        f"SELECT {literal(entry.table)} AS table_name, {literal(entry.input_id)} AS input_id, row_number, rule "
+        f"FROM read_parquet({literal(str(entry.refused))})"
+        for entry in staged
+    ]
+    parts += [
+        f"SELECT table_name, input_id, row_number, rule FROM read_parquet({literal(str(path))})" for path in others
+    ]
+    empty = "SELECT ''::VARCHAR AS table_name, ''::VARCHAR AS input_id, 0::BIGINT AS row_number, '' AS rule WHERE false"
+    connection.execute(
+        f"""COPY (
+            SELECT table_name, input_id, row_number::BIGINT AS row_number, outcome, rule, reason
+            FROM ({" UNION ALL ".join([empty, *parts])}) JOIN (VALUES {reasons}) r(rule, outcome, reason) USING (rule)
+            ORDER BY table_name, input_id, row_number
+        ) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"""
+    ).fetchall()
+
+
+def _judged(connection: duckdb.DuckDBPyConnection, raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
+    who = (arrival.source_id, arrival.input_id, arrival.feed.decimal)
+    if arrival.feed.table != "canonical.lab":
+        return judge_records(arrival.feed.table, raw, laboratory.receiving, *who)
+    store_meanings(connection, raw, laboratory, arrival.name)
+    return judge_labs(raw, laboratory, *who)
+
+
+def _write_accepted(connection: duckdb.DuckDBPyConnection, judged: str, table: str, target: Path) -> int:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_suffix(".part")
+    columns = ", ".join(schema_of(table).column_names)
+    copied = connection.execute(
+        f"COPY (SELECT {columns} FROM ({judged}) WHERE rule IS NULL) TO {literal(str(aside))} "
+        "(FORMAT parquet, COMPRESSION snappy)"
+    ).fetchall()
+    aside.replace(target)
+    return int(copied[0][0])
+
+
+def _write_refused(
+    connection: duckdb.DuckDBPyConnection, judged: str, opened: Opened, receiving: Receiving, target: Path
+) -> int:
+    kept = ", ".join(literal(rule) for rule, entry in receiving.rules.items() if entry.outcome == "quarantined")
+    numbers = ", ".join(str(row) for row in opened.malformed)
+    malformed = f"UNION ALL SELECT unnest([{numbers}]), 'row_malformed'" if numbers else ""
+    copied = connection.execute(
+        f"COPY (SELECT row_number, rule FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
+        f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
+    ).fetchall()
+    return int(copied[0][0])
+
+
+def _stop_if_common(
+    connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, arrival: Arrival, receiving: Receiving
+) -> None:
+    counts = connection.execute(
+        "SELECT rule, count(*) FROM read_parquet(?) GROUP BY rule ORDER BY count(*) DESC, rule", [str(refused)]
+    ).fetchall()
+    for rule, count in counts:
+        limit = receiving.rules[rule].stops_above
+        if limit is not None and count >= receiving.stop_needs_rows and count > limit * n_usable:
+            raise SourceError(
+                f"{arrival.name}: {count:,} of {n_usable:,} rows of {arrival.feed.table} were refused by one rule.",
+                details=[f"{rule}: {receiving.rules[rule].reason}"],
+                repair=receiving.rules[rule].repair,
+            )
