@@ -92,7 +92,9 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 
 def _dictionary(released: Released, definitions: Definitions) -> list[tuple[str, bytes]]:
-    run_id = next((_run_id(released.tables[name]) for name in sorted(released.tables) if released.tables[name].height), "")
+    run_id = next(
+        (_run_id(released.tables[name]) for name in sorted(released.tables) if released.tables[name].height), ""
+    )
     header = ["table", "one_row_per", "column", "type", "may_be_null", "meaning", "run_id", "definitions_hash"]
     rows = [
         [schema.name, schema.one_row_per, c.name, c.type, c.is_nullable, c.meaning, run_id, definitions.hash]

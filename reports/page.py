@@ -10,7 +10,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Literal
 
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports import charts as chart_package
@@ -77,7 +76,7 @@ def render_report(
         dictionary=DICTIONARY,
         is_shared=plotly == "shared",
         plotly_src=plotly_src,
-        plotly_script=Markup(inline),  # noqa: S704
+        plotly_script=inline,
         script_sources=script_sources(*([inline, script] if inline else [script]), shares=plotly == "shared"),
         css=read_asset("page.css"),
         script=script,
@@ -88,7 +87,9 @@ def render_report(
 
 def load_charts() -> tuple[Chart, ...]:
     """Every chart of the package, in reading order: a new file there is a new figure here."""
-    modules = [import_module(f"{chart_package.__name__}.{found.name}") for found in iter_modules(chart_package.__path__)]
+    modules = [
+        import_module(f"{chart_package.__name__}.{found.name}") for found in iter_modules(chart_package.__path__)
+    ]
     charts = [module.chart() for module in modules if hasattr(module, "chart")]
     sections = [section[0] for section in SECTIONS]
     return tuple(sorted(charts, key=lambda chart: (sections.index(chart.section), chart.position)))
@@ -139,9 +140,7 @@ def _controls(numbers: Numbers) -> list[dict[str, Any]]:
         options = numbers.choices.options[name]
         if len(options) > 1 and numbers.has_anc:
             named = [(option, _option(numbers.wording, name, option)) for option in options]
-            found.append(
-                {"name": name, "label": label, "options": named, "selected": numbers.choices.default[name]}
-            )
+            found.append({"name": name, "label": label, "options": named, "selected": numbers.choices.default[name]})
     return found
 
 

@@ -4,6 +4,7 @@ The only files read are those shipped beside this module.
 """
 
 import json
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -14,6 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 HERE = Path(__file__).parent
+_TOGETHER = re.compile("(\\d{4}-\\d{2}(?:-\\d{2})?|\\([\\d.,\u2013]+[^() ]*\\)|[\\d,.]+\u00a0cells/\u00b5L)")
+_NOT_BROKEN = Markup('<span class="nb">{}</span>')
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -22,29 +25,35 @@ def render_template(name: str, **content: Any) -> str:
     return _environment().get_template(name).render(**content)
 
 
-def script_json(content: Any) -> Markup:
+def script_json(content: Any) -> str:
     """JSON that cannot end the script element it stands in."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    for sign, escape in _UNSAFE.items():
-        text = text.replace(sign, escape)
-    return Markup(text)  # noqa: S704
+    for sign, code in _UNSAFE.items():
+        text = text.replace(sign, code)
+    return text
 
 
-def script_sources(*scripts: str, shares: bool) -> Markup:
+def script_sources(*scripts: str, shares: bool) -> str:
     """Which scripts a page may run: these, by their hash, and with `shares` those that lie beside it."""
     hashes = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts]
-    return Markup(" ".join([*hashes, *(["'self'", "file:"] if shares else [])]))  # noqa: S704
+    return " ".join([*hashes, *(["'self'", "file:"] if shares else [])])
 
 
 @cache
-def read_asset(*names: str) -> Markup:
+def read_asset(*names: str) -> str:
     """Style sheets or scripts of this package, one after the other; they are ours and hold no data."""
-    return Markup("\n".join((HERE / "assets" / name).read_text(encoding="utf-8") for name in names))  # noqa: S704
+    return "\n".join((HERE / "assets" / name).read_text(encoding="utf-8") for name in names)
+
+
+def keep_together(text: str) -> Markup:
+    """Escaped text in which no date, no unit and no interval in brackets is broken between two lines."""
+    parts = _TOGETHER.split(text)
+    return Markup("").join(_NOT_BROKEN.format(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -52,3 +61,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["unbroken"] = keep_together
+    return environment

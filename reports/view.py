@@ -74,7 +74,8 @@ def caption_words(selection: Selection, wording: Wording) -> dict[str, str]:
     threshold = selection.get("threshold", "")
     words["threshold"] = wording.threshold(int(threshold)) if threshold else ""
     for name in ("denominator", "measure"):
-        words[f"{name}_long"] = str(wording.glossary.get(f"{name}_long", {}).get(selection.get(name), ""))
+        long = str(wording.glossary.get(f"{name}_long", {}).get(selection.get(name), ""))
+        words[f"{name}_long"] = long.replace("{rule}", words["rule"])
     return words
 
 
@@ -83,7 +84,8 @@ def alt_text(chart: Chart, rows: Sequence[Row], selection: Selection, wording: W
     alt = chart.alt
     meant = [row for row in rows if alt.above is None or float(row[alt.above[0]] or 0) > alt.above[1]]
     shown = [row for row in meant if is_number(row[alt.value])]
-    text = f"{chart.title}. {fill(chart.caption, selection, wording)} {count(len(shown))} numbers shown"
+    noun = "number" if len(shown) == 1 else "numbers"
+    text = f"{chart.title}. {fill(chart.caption, selection, wording)} {count(len(shown))} {noun} shown"
     if len(meant) > len(shown):
         text += f", {count(len(meant) - len(shown))} not shown"
     if not shown:

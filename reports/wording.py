@@ -134,9 +134,9 @@ def decimal(value: float, keep_zero: bool = False) -> str:
 
 
 def bin_text(lower: Cell, upper: Cell) -> str:
-    """A bin of counts: `500 to <1,000`; the last one is open."""
+    """A bin of whole counts: `500-999`; the last one is open."""
     low = count(float(lower or 0))
-    return f"{low} and more" if upper is None else f"{low} to <{count(float(upper))}"
+    return f"{low} or more" if upper is None else f"{low}{DASH}{count(float(upper) - 1)}"
 
 
 def plain(text: str) -> str:

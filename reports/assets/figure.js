@@ -76,7 +76,7 @@ function drawnBy(trace, row) {
 function oneTrace(trace, rows, draw, value) {
   const drawn = structuredClone(trace.figure);
   for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => bound(bind, row, draw)));
-  if (trace.lacks && drawn.mode === "text") setAt(drawn, "textfont.color", colourOf("--quiet"));
+  if (drawn.mode === "text") setAt(drawn, "textfont.color", colourOf(trace.lacks ? "--quiet" : "--ink"));
   if (value === undefined) return drawn;
   const kind = trace.split[1];
   const colour = styleOf(kind, value, "colour");
@@ -92,8 +92,16 @@ function oneTrace(trace, rows, draw, value) {
   return drawn;
 }
 
+/* One word a category, and none where a number of the category is shown. */
+function wordsFor(trace, rows, draw) {
+  const spots = Object.entries(trace.bind).filter(([path, bind]) => (path === "x" || path === "y") && !("const" in bind));
+  const spotOf = (row) => spots.map(([, bind]) => bound(bind, row, draw)).join("\n");
+  const shown = new Set(rows.filter((row) => drawnBy({ ...trace, lacks: "", needs: trace.lacks }, row)).map(spotOf));
+  return rows.filter((row) => drawnBy(trace, row) && !shown.has(spotOf(row)) && shown.add(spotOf(row)));
+}
+
 function tracesOf(trace, rows, draw) {
-  const drawn = rows.filter((row) => drawnBy(trace, row));
+  const drawn = trace.lacks && trace.figure.mode === "text" ? wordsFor(trace, rows, draw) : rows.filter((row) => drawnBy(trace, row));
   if (!trace.split) return drawn.length ? [oneTrace(trace, drawn, draw)] : [];
   const values = [...new Set(drawn.map((row) => row[trace.split[0]]))];
   return values.map((value) => oneTrace(trace, drawn.filter((row) => row[trace.split[0]] === value), draw, value));
@@ -133,7 +141,10 @@ function themed(layout, width) {
     shapes: [], annotations: [],
   });
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
-    layout[name] = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
+    const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
+    if (axis.type === "category") axis.griddash = "dot";
+    if (axis.title) axis.title = { ...axis.title, font: { size: layout.font.size, color: colourOf("--quiet") }, standoff: 10 };
+    layout[name] = axis;
   }
   return layout;
 }

@@ -71,12 +71,11 @@ function chosenRows(chart, view) {
 }
 
 function captionText(chart, view) {
-  const words = {
-    threshold: page.captions.threshold[view.threshold] ?? "",
-    denominator_long: page.captions.denominator_long[view.denominator] ?? "",
-    measure_long: page.captions.measure_long[view.measure] ?? "",
-  };
+  const words = { threshold: page.captions.threshold[view.threshold] ?? "" };
   for (const name of ["cohort", "rule", "measure", "denominator", "scale"]) words[name] = nameOf(name, view[name] ?? "");
+  for (const name of ["denominator_long", "measure_long"]) {
+    words[name] = (page.captions[name][view[name.replace("_long", "")]] ?? "").replace("{rule}", words.rule);
+  }
   return chart.caption.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? "");
 }
 
@@ -84,7 +83,7 @@ function altText(chart, rows, view) {
   const { value, kind, labels, above } = chart.alt;
   const meant = rows.filter((row) => !above || row[above[0]] > above[1]);
   const shown = meant.filter((row) => isNumber(row[value]));
-  let text = `${chart.title}. ${captionText(chart, view)} ${count(shown.length)} numbers shown`;
+  let text = `${chart.title}. ${captionText(chart, view)} ${count(shown.length)} number${shown.length === 1 ? "" : "s"} shown`;
   if (meant.length > shown.length) text += `, ${count(meant.length - shown.length)} not shown`;
   if (!shown.length) return `${text}.`;
   const say = (row) =>

@@ -40,7 +40,7 @@ function rangeText(lo, hi, kind) {
 }
 
 function binText(lower, upper) {
-  return upper === null || upper === undefined ? `${count(lower)} and more` : `${count(lower)} to <${count(upper)}`;
+  return upper === null || upper === undefined ? `${count(lower)} or more` : `${count(lower)}${DASH}${count(upper - 1)}`;
 }
 
 function cellText(row, kind, keys) {

@@ -6,7 +6,6 @@ from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
-CELLS = [["name:cohort", "cohort"], ["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
 
 
 def chart() -> Chart:
@@ -15,10 +14,9 @@ def chart() -> Chart:
     heat = go.Heatmap(
         zmin=0,
         zmax=100,
-        colorscale="Blues",
+        colorscale=[[0, "rgba(86, 180, 233, 0.06)"], [1, "rgba(0, 114, 178, 0.8)"]],
         xgap=2,
         ygap=2,
-        texttemplate="%{text}",
         hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",
         colorbar={"title": {"text": "%"}, "thickness": 12, "outlinewidth": 0},
     )
@@ -39,9 +37,10 @@ def chart() -> Chart:
         traces=(
             Trace(
                 heat.to_plotly_json(),
-                {**place, "z": {"col": "share", "scale": 100}, "text": {"cell": ["percent", "share"]}},
+                {**place, "z": {"col": "share", "scale": 100}},
                 needs="share",
             ),
+            Trace(words.to_plotly_json(), {**place, "text": {"cell": ["percent", "share"]}}, needs="share"),
             Trace(words.to_plotly_json(), {**place, "text": {"short_mark": "share"}}, lacks="share"),
         ),
         columns=(
@@ -52,7 +51,10 @@ def chart() -> Chart:
             TableColumn("Of the cohort's episodes", "percent", ("share",)),
         ),
         alt=Alt("share", "percent", (COHORT, CAUSE)),
-        categories=(Categories("yaxis", "name:cohort", ("cohort",)), Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False)),
+        categories=(
+            Categories("yaxis", "name:cohort", ("cohort",)),
+            Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False),
+        ),
         height=170,
         row_height=34,
         layout=go.Layout(

@@ -36,7 +36,6 @@ def chart() -> Chart:
                     "x": {"col": "share", "scale": 100},
                     "y": place,
                     "marker.color": {"style": "cause_group", "col": "cause_group", "part": "colour"},
-                    "marker.pattern.shape": {"style": "cause_group", "col": "cause_group", "part": "pattern"},
                     "customdata": {
                         "cells": [["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
                     },

@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.style import COLOURS
 
 ENDING = TableColumn("Ending", "name:ended_as", ("ended_as",))
 
@@ -12,6 +13,7 @@ def chart() -> Chart:
     figure = go.Bar(
         orientation="h",
         showlegend=False,
+        marker={"color": COLOURS[0]},
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<extra></extra>",
     )
     place = {"name": "ended_as", "col": "ended_as"}
@@ -33,7 +35,6 @@ def chart() -> Chart:
                 {
                     "x": {"col": "n_episodes"},
                     "y": place,
-                    "marker.color": {"style": "ended_as", "col": "ended_as", "part": "colour"},
                     "customdata": {
                         "cells": [["name:ended_as", "ended_as"], ["count", "n_episodes"], ["count", "n_people"]],
                     },

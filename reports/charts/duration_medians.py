@@ -16,7 +16,7 @@ def chart() -> Chart:
         section="duration",
         position=2,
         title="Median duration by cohort",
-        caption="Confirmed incident episodes below {threshold} ({rule}): median days from the first low value to the "
+        caption="Confirmed incident episodes below {threshold}, {rule}: median days from the first low value to the "
         "first recovered one. Pale bar: from the median of the lower bounds to the median of the upper bounds.",
         table="duration",
         question="duration",
@@ -78,7 +78,7 @@ def _medians() -> Trace:
         name="naive median and interval",
         mode="markers",
         marker={"size": 11},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0},
+        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
         hovertemplate="<b>%{customdata[0]}</b><br>median %{customdata[1]} days (%{customdata[2]})"
         "<br>%{customdata[3]} episodes<extra></extra>",
     )

@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.style import QUIET
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 DENOMINATOR = TableColumn("Of", "name:denominator", ("denominator_name",))
@@ -15,7 +16,7 @@ def chart() -> Chart:
         section="prevalence",
         position=1,
         title="Prevalence by cohort",
-        caption="People with {measure_long}, below {threshold}, over the whole extract ({rule}). {denominator_long} "
+        caption="People with {measure_long} {threshold}, over the whole extract. {denominator_long} "
         "Filled: tested. Open: observed. Lines: the interval.",
         note="Cohorts are tested for different reasons and at different times, so their prevalences are not a ranking "
         "of risk.",
@@ -28,7 +29,7 @@ def chart() -> Chart:
             "size": (("n_population", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"), ("denominator_name", "desc")),
         },
-        traces=(*(_points(word, symbol) for word, symbol in (("tested", ""), ("observed", "-open"))), _hidden()),
+        traces=(*(_points(word, symbol) for word, symbol in (("observed", "-open"), ("tested", ""))), _hidden()),
         columns=(
             COHORT,
             DENOMINATOR,
@@ -55,9 +56,11 @@ def _points(denominator: str, symbol: str) -> Trace:
     figure = go.Scatter(
         name=f"of people {denominator}",
         mode="markers",
+        orientation="h",
         offsetgroup=denominator,
-        marker={"size": 11, "line": {"width": 2}},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0},
+        legendrank=1 if denominator == "tested" else 2,
+        marker={"size": 11, "line": {"width": 2 if symbol else 0}},
+        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         f"<br>%{{customdata[3]}} of %{{customdata[4]}} people {denominator}<extra></extra>",
     )

@@ -16,7 +16,7 @@ def chart() -> Chart:
         section="prevalence",
         position=2,
         title="Prevalence over time",
-        caption="{cohort}: people with {measure_long}, below {threshold}, by calendar month ({rule}). "
+        caption="{cohort}: people with {measure_long} {threshold}, by calendar month. "
         "{denominator_long} Hollow points: months that are not wholly inside the observed time.",
         table="prevalence",
         question="calendar_trend",

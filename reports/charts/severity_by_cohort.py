@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 SEVERITY = TableColumn("Severity", "name:severity", ("severity",))
@@ -35,6 +35,7 @@ def severity_bars(orientation: str, place: dict[str, object]) -> Trace:
 
 def chart() -> Chart:
     """Horizontal stacked bars."""
+    place = {"name": "cohort", "col": "cohort"}
     return Chart(
         id="severity-by-cohort",
         section="severity",
@@ -47,7 +48,7 @@ def chart() -> Chart:
         where={"interval_unit": "all"},
         follows=("scale",),
         sorts={"name": (("name:cohort", "asc"), ("severity_order", "asc"))},
-        traces=(severity_bars("h", {"name": "cohort", "col": "cohort"}),),
+        traces=(severity_bars("h", place), _hidden(place)),
         columns=(
             COHORT,
             SEVERITY,
@@ -65,3 +66,9 @@ def chart() -> Chart:
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
+
+
+def _hidden(place: dict[str, object]) -> Trace:
+    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    bind: dict[str, Bind] = {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}
+    return Trace(figure.to_plotly_json(), bind, lacks="share", above=("severity_order", 0))

@@ -20,7 +20,8 @@ Bind = Mapping[str, Any]
 class Trace:
     """One Plotly trace, or one for each value of `split` (column, kind of name).
 
-    `needs` is the value that must be a number for a row to be drawn; `lacks` draws the rows where it is not one.
+    `needs` is the value that must be a number for a row to be drawn; `lacks` draws the rows where it is not one (as a
+    text: one for each category that has nothing else to show).
     """
 
     figure: Mapping[str, Any]

@@ -1,10 +1,10 @@
 """Released nights that look like a hospital's, made of drawn counts: what a page is built from in these tests."""
 
-import random
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -55,7 +55,7 @@ def draw_estimates(
     seed: int = 7, cohorts: Mapping[str, int] = COHORTS, *, has_dates: bool = True, has_anc: bool = True
 ) -> dict[str, list[dict[str, Any]]]:
     """Counts of a made-up hospital and what follows from them."""
-    rng = random.Random(seed)
+    rng = np.random.default_rng(seed)
     out: dict[str, list[dict[str, Any]]] = {f"estimate.{name}": [] for name in TABLES}
     for cohort, size in cohorts.items() if has_anc else ():
         risk = RISK.get(cohort, 0.075)
@@ -84,7 +84,7 @@ TABLES = (
 
 
 def _draw_intervals(
-    out: dict[str, list[dict[str, Any]]], rng: random.Random, cohort: str, size: int, risk: float, has_dates: bool
+    out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, cohort: str, size: int, risk: float, has_dates: bool
 ) -> None:
     intervals: list[tuple[str, date | None, float]] = [("all", None, 1.0)]
     intervals += [("month", month, 0.3) for month in MONTHS] if has_dates else []
@@ -102,7 +102,7 @@ def _draw_intervals(
                 "n_gaps": max(n_tests - n_tested, 0),
                 "tested_share": n_tested / n_observed,
                 "tests_per_tested_person": n_tests / n_tested,
-                "median_gap_days": float(rng.randint(3, 40)),
+                "median_gap_days": float(rng.integers(3, 40)),
             }
         )
         chance = rng.uniform(0.85, 1.15) * risk
@@ -115,7 +115,11 @@ def _draw_intervals(
 
 
 def _draw_prevalence(
-    out: dict[str, list[dict[str, Any]]], interval: dict[str, Any], n_tested: int, n_observed: int, counts: dict[str, int]
+    out: dict[str, list[dict[str, Any]]],
+    interval: dict[str, Any],
+    n_tested: int,
+    n_observed: int,
+    counts: dict[str, int],
 ) -> None:
     cuts = [("any_low", "any_value", 1.0), ("confirmed", "clinical", 0.6), ("confirmed", "simple_run", 0.85)]
     for measure, rule, share in cuts:
@@ -162,7 +166,7 @@ def _draw_distribution(out: dict[str, list[dict[str, Any]]], cohort: str, counts
         out["estimate.anc_distribution"].append({"cohort": cohort, **bounds, "n_people": n_people})
 
 
-def _draw_episodes(out: dict[str, list[dict[str, Any]]], rng: random.Random, cohort: str, size: int) -> None:
+def _draw_episodes(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, cohort: str, size: int) -> None:
     for rule in ("clinical", "simple_run"):
         for threshold, depth in DEPTHS.items():
             key = {"cohort": cohort, "rule": rule, "threshold_cells_per_ul": threshold}
@@ -177,7 +181,7 @@ def _draw_episodes(out: dict[str, list[dict[str, Any]]], rng: random.Random, coh
                 _draw_duration(out, rng, {**key, "cause_group": cause}, round(n * part * 0.8))
 
 
-def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: random.Random, key: dict[str, Any], n: int) -> None:
+def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:
     weights = [rng.uniform(0.2, 1) for _ in CAUSES]
     parts = {cause: int(n * weight / sum(weights)) for cause, weight in zip(CAUSES, weights, strict=True)}
     parts["unexplained"] += n - sum(parts.values())
@@ -191,8 +195,8 @@ def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: random.Random, key: 
             out["estimate.cause"].append({**key, **row, **counts, "share": round(n_cause * part) / max(n, 1)})
 
 
-def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: random.Random, key: dict[str, Any], n: int) -> None:
-    median = rng.uniform(5, 25)
+def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:
+    median = float(rng.uniform(5, 25))
     naive = {"estimator": "kaplan_meier_naive"}
     out["estimate.duration"].append(
         {
@@ -214,7 +218,7 @@ def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: random.Random, key
         }
     )
     at_risk, still = n, 1.0
-    for day in range(0, 91):
+    for day in range(91):
         recovered = round(at_risk * 0.693 / median) if day else 0
         out["estimate.duration_curve"].append(
             {
@@ -238,7 +242,7 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
     known: dict[str, Any] = {
         "run_id": RUN,
         "result_id": "9c1f00d2ab34",
-        "started_at": datetime(2026, 11, 1, 2, 0, 0),
+        "started_at": datetime(2026, 11, 1, 2, tzinfo=UTC),
         "verdict": "warn",
         "channel": "internal",
         "dates": "real",
@@ -256,7 +260,9 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
         ),
         "refused": (RefusedFact("unit_unknown", "The unit is not known.", "canonical.lab", 880),),
         "checks": (
-            CheckFact("lab_value_range", "A count lies in the plausible range.", "canonical.lab", "warn", "failed", 1000, 4),
+            CheckFact(
+                "lab_value_range", "A count lies in the plausible range.", "canonical.lab", "warn", "failed", 1000, 4
+            ),
             CheckFact("person_key", "Every person has a key.", "canonical.person", "stop", "passed", 5480, 0),
         ),
         "answers": (
