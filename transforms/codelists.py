@@ -50,7 +50,7 @@ def read_drugs(definitions: Definitions) -> pl.DataFrame:
 
 
 def read_conditions(definitions: Definitions) -> pl.DataFrame:
-    """One row per code system and prefix: code_system, prefix, cause_group, subgroup, windows in days, role, pattern."""
+    """One row per code system and prefix: code_system, prefix, cause_group, subgroup, windows, role, code_pattern."""
     table = _gather(definitions, "conditions")
     conditions = table.with_columns(pl.col("code_systems").str.split("|").alias("code_system")).explode("code_system")
     if doubled := _doubled(conditions, ["code_system", "prefix"]):

@@ -181,7 +181,7 @@ def _tell_malignancy(
     )
     until = pl.col("started_at").dt.date() + pl.duration(days=rule.lookahead_days)
     dated = doses.with_columns(until.alias("until")).sort("until")
-    told = dated.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", strategy="backward")
+    told = dated.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", check_sortedness=False)
     age_days = (pl.col("started_at").dt.date() - pl.col("coded_on")).dt.total_days()
     is_near = (age_days <= rule.lookback_days).fill_null(value=False)
     return told.with_columns(is_near.alias("has_malignancy")).drop("until", "coded_on")

@@ -28,7 +28,8 @@ class DrugEvidence(Part):
     `any_dose`: each dose is an anchor, onset between `earliest_after_dose_days` (or the drug's own minimum if that
     is lower) and the drug's window maximum + `beyond_max_days`. `by_anchor`: the drug's own anchor decides; where it
     is each_dose the tail of the drug, if it has one, takes the place of the maximum + `beyond_max_days`.
-    `indication` splits dual-use drugs: `malignancy` leaves out those without a malignancy code, `other` keeps only those.
+    `indication` splits dual-use drugs: `malignancy` leaves out those without a malignancy code, `other` keeps only
+    those.
     """
 
     cause_groups: tuple[str, ...] = ()

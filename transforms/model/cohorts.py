@@ -1,5 +1,6 @@
 """Cohorts: who is in, from when to when, as criteria joined by and, or and not."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,7 +24,7 @@ class DiagnosisCriterion(Part):
     cause_groups: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     except_subgroups: tuple[str, ...] = ()
-    prefixes: dict[str, tuple[str, ...]] = {}
+    prefixes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     lasts_days: int | None = Field(None, ge=0)
 
     @model_validator(mode="after")

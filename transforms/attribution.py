@@ -1,0 +1,228 @@
+"""Every episode gets all its candidate causes, ranked, and exactly one primary suspect.
+
+Candidates come from drugs and diagnoses in their windows. Cytotoxics are expected toxicity; other drugs get a WHO-UMC
+category from window, dechallenge, rechallenge and competition; diagnoses support. The order of suspects is the
+`precedence` of the causes; ties go to the higher prior risk, then to the shorter time, then to the name. Without a
+deciding candidate the episode is unexplained, or there was too little data to say. Suspected is all that this claims.
+Obeys `definitions/causes`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.candidates import COLUMNS, find_code_candidates, find_drug_candidates
+from transforms.challenge import judge_dechallenge
+from transforms.codelists import RISKS
+from transforms.errors import DefinitionError
+from transforms.model.causes import Cause
+from transforms.spans import to_spans
+
+EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
+ONSET = ("person_index", "first_low_at", "recovery_by")
+KIND = ("cause_group", "evidence_number")
+KIND_SCHEMA: dict[str, pl.DataType] = {"cause_group": pl.String(), "evidence_number": pl.Int32()}
+OUTPUT = (
+    *EPISODE,
+    "cause_group",
+    "agent",
+    "rank",
+    "is_primary",
+    "category",
+    "days_from_exposure",
+    "dechallenge",
+    "rechallenge",
+    "n_competing",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known beside the counts. `recognised` is what `recognise_drugs` gives; the flags say what an extract has."""
+
+    recognised: pl.LazyFrame
+    diagnosis: pl.LazyFrame
+    observation: pl.LazyFrame
+    anc: pl.LazyFrame
+    has_drugs: bool = True
+    has_diagnoses: bool = True
+
+
+def attribute_causes(
+    episodes: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], conditions: pl.DataFrame
+) -> pl.LazyFrame:
+    """One row per episode and candidate, sorted by episode and rank; columns: OUTPUT.
+
+    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days.
+    """
+    onsets = _list_onsets(episodes)
+    drugs = find_drug_candidates(onsets, evidence.recognised, causes)
+    codes = find_code_candidates(onsets, evidence.diagnosis, conditions, causes)
+    judged = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)])
+    keyed = episodes.select(*EPISODE, "recovery_by").join(onsets, on=ONSET, nulls_equal=True)
+    candidates = keyed.select(*EPISODE, "onset_id").join(judged, on="onset_id").join(_kinds(causes), on=KIND)
+    weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge")))
+    ranked = weighed.join(_precedences(causes), on=(*KIND, "category"))
+    decided = ranked.filter("decides", pl.col("category") != "unlikely").select(EPISODE).unique()
+    undecided = keyed.join(decided, on=EPISODE, how="anti")
+    fallbacks = _fall_back(undecided, evidence, causes)
+    risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
+    every = pl.concat([ranked, fallbacks], how="diagonal").with_columns(pl.col("n_competing").fill_null(0))
+    return _rank(every.join(risks, on="agent", how="left"))
+
+
+def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
+    """Distinct onsets: rules and thresholds share them, so each is judged once."""
+    listed = episodes.select(ONSET).unique().sort(ONSET, nulls_last=True).with_row_index("onset_id")
+    return listed.with_columns(
+        pl.col("first_low_at").dt.date().to_physical().alias("onset_day"),
+        pl.col("recovery_by").dt.date().to_physical().alias("recovered_day"),
+    )
+
+
+def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """Judge each piece of drug evidence by its own rule; expected toxicity has no dechallenge."""
+    judged = []
+    for cause in causes:
+        for number, item in enumerate(cause.drug_evidence):
+            own = drugs.filter((pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number))
+            if item.challenge is None:
+                judged.append(_support(own))
+            else:
+                judged.append(judge_dechallenge(own, onsets, evidence.recognised, evidence.anc, item.challenge))
+    return pl.concat(judged) if judged else _support(drugs)
+
+
+def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:
+    return candidates.select(
+        *COLUMNS,
+        pl.lit(None, pl.String).alias("dechallenge"),
+        pl.lit(value=False).alias("is_recovered_on_drug"),
+        pl.lit(value=False).alias("is_reexposed"),
+    )
+
+
+def _kinds(causes: Sequence[Cause]) -> pl.LazyFrame:
+    """How each piece of evidence is judged, whether it competes and decides."""
+    rows: list[tuple[str, int, str, bool, bool]] = []
+    for cause in causes:
+        rows += [(cause.id, n, item.judged, True, True) for n, item in enumerate(cause.drug_evidence)]
+        first = len(cause.drug_evidence)
+        coded = enumerate(cause.code_evidence, first)
+        rows += [(cause.id, n, "code" if item.decides else "listed", item.competes, item.decides) for n, item in coded]
+    schema = {**KIND_SCHEMA, "judged": pl.String(), "competes": pl.Boolean(), "decides": pl.Boolean()}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
+
+
+def _precedences(causes: Sequence[Cause]) -> pl.LazyFrame:
+    rows: list[tuple[str, int, str, int]] = []
+    for cause in causes:
+        for number, drug in enumerate(cause.drug_evidence):
+            rows += [(cause.id, number, category, place) for category, place in drug.precedence.items()]
+        for number, code in enumerate(cause.code_evidence, len(cause.drug_evidence)):
+            rows.append((cause.id, number, "supported" if code.decides else "none", code.precedence))
+    schema = {**KIND_SCHEMA, "category": pl.String(), "precedence": pl.Int32()}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
+
+
+def _rechallenge() -> pl.Expr:
+    """Positive: another course of the drug has an episode of the same rule and threshold in its window.
+
+    Negative: the drug was given again, counts were taken, and no such episode came.
+    """
+    group = ("person_index", "rule", "threshold_cells_per_ul", "cause_group", "agent")
+    in_window = pl.when("is_in_window").then("course_number")
+    is_repeated = in_window.drop_nulls().n_unique().over(group) > 1
+    return (
+        pl.when(pl.col("judged") != "who_umc")
+        .then(pl.lit(None, pl.String))
+        .when(is_repeated & pl.col("is_in_window"))
+        .then(pl.lit("positive"))
+        .when(pl.col("is_reexposed") & ~is_repeated)
+        .then(pl.lit("negative"))
+        .otherwise(pl.lit("unknown"))
+    )
+
+
+def _weigh(candidates: pl.LazyFrame) -> pl.LazyFrame:
+    """Add n_competing and category; a drug outside its window, or gone on with, competes with nothing."""
+    is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug")
+    contends = pl.col("competes") & pl.col("decides") & is_likely
+    n_competing = contends.sum().over(EPISODE).cast(pl.Int32) - contends.cast(pl.Int32)
+    alone = pl.col("n_competing") == 0
+    is_back = pl.col("dechallenge") == "positive"
+    who_umc = (
+        pl.when(~is_likely)
+        .then(pl.lit("unlikely"))
+        .when(is_back & alone & (pl.col("rechallenge") == "positive"))
+        .then(pl.lit("certain"))
+        .when(is_back & alone)
+        .then(pl.lit("probable"))
+        .otherwise(pl.lit("possible"))
+    )
+    category = (
+        pl.when(pl.col("judged") == "who_umc")
+        .then(who_umc)
+        .otherwise(pl.col("judged").replace({"code": "supported", "listed": "none"}))
+    )
+    return candidates.with_columns(n_competing.alias("n_competing")).with_columns(category.alias("category"))
+
+
+def _fall_back(undecided: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """The first fallback whose conditions hold, for episodes without a deciding candidate."""
+    has = {"drugs": evidence.has_drugs, "diagnoses": evidence.has_diagnoses}
+    chosen, place = pl.lit(None, pl.String), pl.lit(None, pl.Int32)
+    for precedence, cause in _fallbacks_by_precedence(causes):
+        days = cause.fallback.observed_days_before if cause.fallback else None
+        holds = pl.lit(all(has[need] for need in (cause.fallback.needs if cause.fallback else ())))
+        if days is not None:
+            holds = holds & (pl.col("observed_days") >= days).fill_null(value=False)
+        is_first = holds & chosen.is_null()
+        place = pl.when(is_first).then(pl.lit(precedence, pl.Int32)).otherwise(place)
+        chosen = pl.when(is_first).then(pl.lit(cause.id)).otherwise(chosen)
+    observed = _add_observed_days(undecided, evidence.observation)
+    return observed.select(
+        *EPISODE,
+        chosen.alias("cause_group"),
+        pl.lit("").alias("agent"),
+        place.alias("precedence"),
+        pl.lit("none").alias("category"),
+    )
+
+
+def _fallbacks_by_precedence(causes: Sequence[Cause]) -> list[tuple[int, Cause]]:
+    found = sorted(((c.fallback.precedence, c.id, c) for c in causes if c.fallback), key=lambda item: item[:2])
+    if not any(c.fallback and c.fallback.observed_days_before is None and not c.fallback.needs for _, _, c in found):
+        raise DefinitionError(
+            "No cause is a fallback without conditions, so an episode could be left without a suspect.",
+            repair="Keep definitions/causes/insufficient_data.yaml, or one like it.",
+        )
+    return [(precedence, cause) for precedence, _, cause in found]
+
+
+def _add_observed_days(undecided: pl.LazyFrame, observation: pl.LazyFrame) -> pl.LazyFrame:
+    """Add observed_days: from the start of the unbroken observation to the onset; null outside observation."""
+    spans = to_spans(observation).sort("start_day")
+    last = undecided.sort("onset_day").join_asof(
+        spans,
+        left_on="onset_day",
+        right_on="start_day",
+        by="person_index",
+        strategy="backward",
+        coalesce=False,
+        check_sortedness=False,
+    )
+    days = pl.when(pl.col("end_day") >= pl.col("onset_day")).then(pl.col("onset_day") - pl.col("start_day"))
+    return last.with_columns(days.alias("observed_days"))
+
+
+def _rank(candidates: pl.LazyFrame) -> pl.LazyFrame:
+    risk = pl.col("risk").replace_strict({name: place for place, name in enumerate(RISKS)}, default=len(RISKS))
+    order = ("precedence", "risk_place", "distance", "cause_group", "agent")
+    ordered = candidates.with_columns(
+        risk.cast(pl.Int8).alias("risk_place"), pl.col("days_from_exposure").abs().alias("distance")
+    ).sort(*EPISODE, *order, nulls_last=True)
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(EPISODE)
+    ranked = ordered.with_columns(rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64))
+    return ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).select(OUTPUT).sort(*EPISODE, "rank")
