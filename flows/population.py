@@ -40,7 +40,8 @@ def hand_over_people(
     known = "UNION SELECT source_id, person_id FROM canonical.person" if has_history else ""
     connection.execute(
         f"""COPY (
-            SELECT (row_number() OVER (ORDER BY source_id, person_id) - 1)::UINTEGER AS person_index, source_id, person_id
+            SELECT (row_number() OVER (ORDER BY source_id, person_id) - 1)::UINTEGER AS person_index,
+                source_id, person_id
             FROM (SELECT source_id, person_id FROM ({tonight_rows(night, "canonical.person")}) {known})
             ORDER BY person_index
         ) TO '{quoted(people)}' (FORMAT parquet, COMPRESSION zstd)"""
@@ -110,14 +111,19 @@ def infer_observation(connection: duckdb.DuckDBPyConnection, folder: Path) -> No
     given, target = folder / "observation.parquet", folder / "observation_all.parquet"
     connection.execute(
         f"""COPY (
-            WITH given AS (SELECT person_index, started_on, ended_on, is_inferred FROM read_parquet('{quoted(given)}')),
+            WITH known AS (SELECT person_index, started_on, ended_on, is_inferred FROM read_parquet('{quoted(given)}')),
+            stated AS (SELECT * FROM known WHERE NOT is_inferred),
             inferred AS (
                 SELECT person_index, min(first) AS started_on, max(last) AS ended_on, true AS is_inferred
-                FROM ({spans}) ANTI JOIN (SELECT person_index FROM given WHERE NOT is_inferred) g USING (person_index)
+                FROM ({spans}) ANTI JOIN (SELECT person_index FROM stated) s USING (person_index)
                 GROUP BY person_index HAVING min(first) IS NOT NULL
+            ),
+            earlier AS (
+                SELECT * FROM known
+                ANTI JOIN (SELECT person_index FROM stated UNION SELECT person_index FROM inferred) d USING (person_index)
             )
-            SELECT * FROM given ANTI JOIN (SELECT person_index FROM inferred) i USING (person_index)
-            UNION ALL SELECT * FROM inferred ORDER BY person_index, started_on
+            SELECT * FROM stated UNION ALL SELECT * FROM inferred UNION ALL SELECT * FROM earlier
+            ORDER BY person_index, started_on
         ) TO '{quoted(target)}' (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
     target.replace(given)
@@ -135,11 +141,11 @@ def _rows_after_tonight(night: Validated, table: str, *, has_history: bool) -> s
     if not has_history:
         return tonight
     columns = ", ".join(f'"{name}"' for name in schema_of(table).column_names)
-    kept = f"SELECT {columns} FROM {table} c {unless_replaced(night, table)}"
+    kept = f"SELECT {columns} FROM {table} c {_unless_replaced(night, table)}"
     return f"{kept} UNION ALL {tonight}"
 
 
-def unless_replaced(night: Validated, table: str) -> str:
+def _unless_replaced(night: Validated, table: str) -> str:
     """`ANTI JOIN` that leaves out canonical rows which tonight replaces; a person row is replaced by its key."""
     replaced = (
         f"ANTI JOIN (SELECT source_id, person_id, record_key FROM read_parquet('{quoted(night.received.replaced)}') "

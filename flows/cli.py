@@ -1,0 +1,258 @@
+"""The commands of nadir. Nothing heavy is imported before a command needs it, so that `--help` answers at once.
+
+A user's mistake ends with one clear message and its own exit code; a mistake of ours ends with 1 and says where, but
+never with a text that could hold a patient's value.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from transforms.errors import UserError
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+app = typer.Typer(
+    name="nadir",
+    help="Who is neutropenic, how badly, for how long, and why: every night, from blood-count extracts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
+app.add_typer(definitions_app, name="definitions")
+
+Extracts = Annotated[list[Path], typer.Argument(metavar="EXTRACT...", help="Files or folders of the extract.")]
+Source = Annotated[str, typer.Option(help="auto, a format's name, or a source map (YAML).")]
+Workspace = Annotated[Path | None, typer.Option(help="Folder of the warehouse and the site. [default: ./workspace]")]
+Overlay = Annotated[Path | None, typer.Option(help="Folder of definitions laid over the shipped ones.")]
+Direct = Annotated[bool, typer.Option("--direct", help="Run the stages without Prefect.")]
+
+
+class Layout(StrEnum):
+    """Layouts that the simulated hospital can be written in."""
+
+    DELIMITED = "delimited"
+    PARQUET = "parquet"
+    MIMIC_IV = "mimic_iv"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def demo(
+    people: Annotated[int, typer.Option(min=50, help="People of the simulated hospital.")] = 3000,
+    days: Annotated[int, typer.Option(min=60, help="Days that it is watched.")] = 730,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same hospital.")] = 1,
+    workspace: Workspace = None,
+    direct: Direct = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a hospital, run the whole night on it, print the path of the report."""
+    from flows.demo import simulate_demo
+
+    extract = simulate_demo(_settings(workspace).workspace, people, days, seed)
+    _run([extract], "auto", workspace, None, direct=direct, as_json=as_json)
+
+
+@app.command()
+def run(
+    extracts: Extracts,
+    source: Source = "auto",
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    direct: Direct = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole night on an extract: receive, validate, derive, estimate, release, publish."""
+    _run(extracts, source, workspace, definitions, direct=direct, as_json=as_json)
+
+
+@app.command()
+def check(extracts: Extracts, source: Source = "auto", definitions: Overlay = None, as_json: AsJson = False) -> None:
+    """Everything up to the verdict; stores nothing."""
+    from flows.checking import check_extract
+
+    checked = check_extract(tuple(extracts), source, _settings(None, definitions))
+    _print(checked.as_dict(), as_json, checked.as_text())
+    if checked.verdict == "stop":
+        raise checked.stop
+
+
+@app.command()
+def simulate(
+    people: Annotated[int, typer.Option(min=1, help="How many people.")],
+    days: Annotated[int, typer.Option(min=1, help="How many days they are watched.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it must be empty or not there.")],
+    layout: Annotated[Layout, typer.Option("--format", help="Layout of the files.")] = Layout.DELIMITED,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    truth: Annotated[
+        Path | None, typer.Option(help="Write every true episode to this file (.csv or .parquet).")
+    ] = None,
+    noise_free: Annotated[bool, typer.Option("--noise-free", help="Report the true count at every visit.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the extract of a simulated hospital, and on request the truth behind it."""
+    from flows.demo import simulate_extract
+    from flows.simulation.hospital import SimulationRequest
+
+    request = SimulationRequest(
+        people=people, days=days, format=layout.value, out=out, seed=seed, truth=truth, is_noise_free=noise_free
+    )
+    written = simulate_extract(request)
+    _print(written, as_json, f"{written['lab_rows']:,} lab rows of {written['people']:,} people in {out}")
+
+
+@app.command()
+def schedule(
+    extracts: Extracts,
+    cron: Annotated[str, typer.Option(help="When, as a cron line.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="Time zone of the cron line.")] = "UTC",
+    source: Source = "auto",
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    port: Annotated[int, typer.Option(help="Port of the local Prefect server when none is configured.")] = 4200,
+) -> None:
+    """Serve the nightly deployment until interrupted; it also runs from Prefect's pages and command line."""
+    from flows.schedule import serve_nightly
+
+    settings = _settings(workspace, definitions)
+    serve_nightly(tuple(extracts), source, settings, cron=cron, timezone=timezone, port=port)
+
+
+@app.command()
+def runs(workspace: Workspace = None, as_json: AsJson = False) -> None:
+    """Every attempt in this workspace, newest last."""
+    from flows.history import list_runs
+    from flows.workspace import Workspace as Folder
+
+    settings = _settings(workspace)
+    lines = list_runs(Folder(settings.workspace.resolve()), settings.memory_limit)
+    table = [{name: str(value) for name, value in vars(line).items() if value is not None} for line in lines]
+    text = "\n".join(
+        f"{r['run_id']}  {r['state']:<10} {r.get('verdict', '-'):<5} {r.get('message', '')}" for r in table
+    )
+    _print({"runs": table}, as_json, text or "No run yet.")
+
+
+@app.command()
+def sources(as_json: AsJson = False) -> None:
+    """The formats that can be read, what each carries and what it cannot."""
+    from flows.sources.recognise import describe
+
+    formats = describe()
+    text = "\n".join(
+        f"{f['name']:<12} {f['title']}\n{'':<13}carries: {f['carries']}; cannot: {f['cannot']}" for f in formats
+    )
+    _print({"sources": formats}, as_json, text)
+
+
+@definitions_app.command("check")
+def definitions_check(definitions: Overlay = None, as_json: AsJson = False) -> None:
+    """Load every definition, run its examples, and say what failed."""
+    from flows.definitions import check_definitions
+
+    report = check_definitions(definitions)
+    _print(report.as_dict(), as_json, report.as_text())
+    if report.failures:
+        raise report.error()
+
+
+@definitions_app.command("show")
+def definitions_show(
+    name: Annotated[str | None, typer.Argument(help="Id of a definition; none lists all.")] = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print one definition with its source, reason, caveats and examples, or list all."""
+    from flows.definitions import show_definition
+
+    shown = show_definition(name, definitions)
+    _print(shown, as_json, str(shown["text"]))
+
+
+def main() -> NoReturn:
+    """Run a command; end with its exit code."""
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last door: our own bug must not print a patient's value
+        print(_describe_bug(error), file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _run(
+    extracts: list[Path], source: str, workspace: Path | None, definitions: Path | None, *, direct: bool, as_json: bool
+) -> None:
+    from flows.handover import Request
+    from flows.progress import Progress
+
+    settings = _settings(workspace, definitions)
+    request = Request(tuple(path.resolve() for path in extracts), _resolve_source(source))
+    if direct:
+        from flows.night import run_night
+
+        published = run_night(request, settings, Progress())
+    else:
+        from flows.prefect_run import run_with_prefect
+
+        published = run_with_prefect(request, settings)
+    result = {
+        "run_id": published.run_id,
+        "verdict": published.verdict,
+        "is_new": published.is_new,
+        "report": str(published.report),
+        "catalogue": str(published.catalogue),
+        "key_numbers": dict(published.key_numbers),
+    }
+    _print(result, as_json, _summary(result, published.key_numbers))
+
+
+def _summary(result: Mapping[str, object], key_numbers: Mapping[str, str]) -> str:
+    lines = [f"{label}: {value}" for label, value in key_numbers.items()]
+    if not result["is_new"]:
+        lines.insert(0, "Nothing new: the same inputs, definitions and code as the last published run.")
+    return "\n".join([*lines, f"verdict: {result['verdict']}", f"report: {result['report']}"])
+
+
+def _settings(workspace: Path | None, definitions: Path | None = None) -> "Settings":
+    from flows.settings import read_settings
+
+    return read_settings(workspace=workspace, definitions=definitions)
+
+
+def _resolve_source(source: str) -> str:
+    path = Path(source)
+    return str(path.resolve()) if path.suffix in {".yaml", ".yml"} else source
+
+
+def _print(result: Mapping[str, object], as_json: bool, text: str) -> None:
+    print(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text)
+
+
+def _describe_bug(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and "site-packages" not in str(trace.tb_next.tb_frame.f_code):
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
+    return (
+        f"nadir failed with {type(error).__name__} at {where}; this is a mistake of ours, not of yours.\n"
+        "  The warehouse and the last report are as they were. Please report these two lines."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The one transaction of a night: canonical, derived, counts, estimates and releases change together or not at all.
+
+Rows of touched people are replaced, all other people's stay. Estimates and releases are added under their run id.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from flows.attempts import close_line, record_answers, record_night
+from flows.handover import Derived, ReleasedNight, RunContext, Validated
+from flows.population import TABLES, quoted
+from flows.tonight import tonight_rows
+from flows.warehouse import open_warehouse
+from transforms.schemas import load_tables, schema_of
+
+
+def commit_night(night: ReleasedNight, context: RunContext) -> None:
+    """Write everything of the night to the warehouse, state `released`; on any error nothing has changed."""
+    derived = night.estimated.derived
+    limit = context.settings.memory_limit
+    with open_warehouse(context.workspace.warehouse, memory_limit=limit) as connection:
+        connection.execute("BEGIN").fetchall()
+        try:
+            for name in TABLES:
+                _merge_canonical(connection, derived.validated, f"canonical.{name}")
+            _replace_inferred_observation(connection, derived)
+            _replace_derived(connection, derived)
+            _replace_counts(connection, night)
+            _append_estimates(connection, night)
+            record_night(connection, context, derived.validated)
+            record_answers(connection, context.run_id, derived.answers)
+            close_line(connection, context.run_id, "released")
+            connection.execute("COMMIT").fetchall()
+        except BaseException:
+            connection.execute("ROLLBACK").fetchall()
+            raise
+
+
+def _merge_canonical(connection: duckdb.DuckDBPyConnection, night: Validated, table: str) -> None:
+    if _holds_rows(connection, table):
+        replaced = f"read_parquet('{quoted(night.received.replaced)}')"
+        gone = f"SELECT (source_id, person_id, record_key) FROM {replaced} WHERE table_name = '{table}'"
+        connection.execute(f"DELETE FROM {table} WHERE (source_id, person_id, record_key) IN ({gone})").fetchall()
+    if table == "canonical.person":
+        again = f"SELECT (source_id, person_id) FROM ({tonight_rows(night, table)})"
+        connection.execute(f"DELETE FROM {table} WHERE (source_id, person_id) IN ({again})").fetchall()
+    connection.execute(f"INSERT INTO {table} BY NAME {tonight_rows(night, table)}").fetchall()
+
+
+def _replace_inferred_observation(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
+    people, touched = quoted(derived.people), quoted(derived.touched)
+    who = f"SELECT * FROM read_parquet('{people}') SEMI JOIN read_parquet('{touched}') t USING (person_index)"
+    connection.execute(
+        "DELETE FROM canonical.observation WHERE is_inferred AND (source_id, person_id) IN "
+        f"(SELECT (source_id, person_id) FROM ({who}))"
+    ).fetchall()
+    connection.execute(
+        f"""INSERT INTO canonical.observation BY NAME
+        SELECT p.person_id, p.source_id, o.started_on, o.ended_on, true AS is_inferred,
+               md5_number_lower(concat_ws('|', p.source_id, p.person_id, o.started_on)) AS record_key
+        FROM read_parquet('{quoted(derived.frames["observation"])}') o JOIN ({who}) p USING (person_index)
+        WHERE o.is_inferred"""
+    ).fetchall()
+
+
+def _replace_derived(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
+    people, touched = quoted(derived.people), quoted(derived.touched)
+    who = f"SELECT * FROM read_parquet('{people}') SEMI JOIN read_parquet('{touched}') t USING (person_index)"
+    is_everybody = derived.n_people == derived.n_touched
+    theirs = "true" if is_everybody else f"(source_id, person_id) IN (SELECT (source_id, person_id) FROM ({who}))"
+    connection.execute(
+        "DELETE FROM derived.episode_cause WHERE "
+        + ("true" if is_everybody else f"episode_id IN (SELECT episode_id FROM derived.episode WHERE {theirs})")
+    ).fetchall()
+    for name in ("anc_candidate", "anc", "episode", "cohort_member"):
+        connection.execute(f"DELETE FROM derived.{name} WHERE {theirs}").fetchall()
+    for name in ("anc_candidate", "anc", "episode", "episode_cause", "cohort_member"):
+        columns = ", ".join(f'"{column}"' for column in schema_of(f"derived.{name}").column_names)
+        connection.execute(
+            f"""INSERT INTO derived.{name} BY NAME SELECT {columns}
+            FROM read_parquet('{quoted(derived.frames[name])}') JOIN ({who}) p USING (person_index)"""
+        ).fetchall()
+
+
+def _replace_counts(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> None:
+    for name in [table for table in load_tables() if table.startswith("counts.")]:
+        connection.execute(f"DELETE FROM {name}").fetchall()
+        _insert_parquet(connection, name, night.estimated.tables[name])
+
+
+def _append_estimates(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> None:
+    for name in [table for table in load_tables() if table.startswith("estimate.")]:
+        _insert_parquet(connection, name, night.estimated.tables[name])
+    for name, rows in sorted(night.released.tables.items()):
+        connection.register("rows_to_release", rows.to_arrow())
+        connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows_to_release").fetchall()
+        connection.unregister("rows_to_release")
+
+
+def _insert_parquet(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM read_parquet('{quoted(path)}')").fetchall()
+
+
+def _holds_rows(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1)").fetchall()[0][0])

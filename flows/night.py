@@ -1,0 +1,99 @@
+"""One night from start to end: the workspace held, the attempt on record, six stages in a line, a clean end.
+
+`open_night` is what a night needs around its stages, whoever calls them: `run_night` here, or the Prefect flow.
+"""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flows.attempts import begin_attempt, end_attempt, record_stages
+from flows.checker import Worker
+from flows.errors import UserError, ValidationStop
+from flows.handover import Published, Received, Request, RunContext, Validated
+from flows.lock import hold_workspace
+from flows.progress import Progress
+from flows.recovery import recover
+from flows.settings import Settings
+from flows.stages.derive import derive
+from flows.stages.estimate import estimate
+from flows.stages.publish import publish, show_latest
+from flows.stages.receive import receive
+from flows.stages.release import release
+from flows.stages.validate import stop_message, validate, warm_up
+from flows.workspace import Workspace
+from transforms.load import load_definitions
+
+
+@dataclass
+class Night:
+    """A run under way. `seen` is the newest hand-over, so that a stopped night is recorded with what is known."""
+
+    context: RunContext
+    worker: Worker
+    seen: Received | Validated | None = field(default=None)
+
+
+def run_night(request: Request, settings: Settings, progress: Progress) -> Published:
+    """The six stages without Prefect; the same functions that the flow wraps."""
+    with open_night(settings, progress) as night:
+        context = night.context
+        with progress.stage("receive"):
+            received = night.seen = receive(request, context)
+        if received.is_unchanged:
+            return end_unchanged(night)
+        with progress.stage("validate"):
+            validated = night.seen = validate(received, context, night.worker)
+        refuse_stopped(validated)
+        with progress.stage("derive"):
+            derived = derive(validated, context)
+        with progress.stage("estimate"):
+            estimated = estimate(derived, context)
+        with progress.stage("release"):
+            released = release(estimated, context)
+        with progress.stage("publish"):
+            return publish(released, context)
+
+
+def end_unchanged(night: Night) -> Published:
+    """The same inputs, definitions and code as before: nothing is computed, the attempt is on record."""
+    end_attempt(night.context, "unchanged", night=night.seen)
+    return show_latest(night.context)
+
+
+def refuse_stopped(validated: Validated) -> None:
+    """Raise `ValidationStop` when a check says that this night must not be published."""
+    if validated.verdict == "stop":
+        raise stop_message(validated)
+
+
+@contextmanager
+def open_night(settings: Settings, progress: Progress) -> Iterator[Night]:
+    """Hold the workspace, mend what a killed run left, put the attempt on record, and close it however it ends."""
+    definitions = load_definitions(settings.definitions)
+    workspace = Workspace(settings.workspace.resolve()).create()
+    with hold_workspace(workspace), warm_up() as worker:
+        recover(workspace, settings.memory_limit)
+        started_at = datetime.now(UTC)
+        run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        context = RunContext(run_id, started_at, workspace, settings, definitions, progress)
+        context.work.mkdir(parents=True)
+        begin_attempt(context)
+        night = Night(context, worker)
+        try:
+            yield night
+        except BaseException as error:
+            _close_failed(night, error)
+            raise
+        finally:
+            record_stages(context)
+            shutil.rmtree(context.work, ignore_errors=True)
+
+
+def _close_failed(night: Night, error: BaseException) -> None:
+    is_stop = isinstance(error, ValidationStop)
+    message = error.what if isinstance(error, UserError) else f"Unexpected {type(error).__name__}."
+    end_attempt(night.context, "stopped" if is_stop else "failed", night=night.seen, message=message)

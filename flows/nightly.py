@@ -1,0 +1,133 @@
+"""The one Prefect flow: six tasks in a line around the plain stage functions, retried only on transient errors.
+
+Hand-overs between tasks are paths and counts and stay in the process; Prefect stores none of them. No
+`from __future__ import annotations` here: the deployed flow could not resolve its parameter types.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.checker import Worker
+from flows.errors import Busy, TryAgainLater
+from flows.handover import (
+    Derived,
+    Estimated,
+    Published,
+    Received,
+    ReleasedNight,
+    Request,
+    RunContext,
+    Validated,
+)
+from flows.night import end_unchanged, open_night, refuse_stopped
+from flows.progress import Progress
+from flows.settings import read_settings
+from flows.stages.derive import derive
+from flows.stages.estimate import estimate
+from flows.stages.publish import publish
+from flows.stages.receive import receive
+from flows.stages.release import release
+from flows.stages.validate import summary_markdown, validate
+
+TRANSIENT = (TryAgainLater, Busy)
+
+
+class NightParameters(BaseModel):
+    """What a night reads and where it works; shown and checked in Prefect's own pages."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    extracts: list[Path] = Field(min_length=1, description="files or folders of the extract")
+    source: str = Field("auto", description="auto, a format's name, or the path of a source map")
+    workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
+    definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
+
+
+def is_transient(_task: object, _run: object, state: Any) -> bool:
+    """A retry helps only against what passes by itself."""
+    try:
+        state.result()
+    except TRANSIENT:
+        return True
+    except BaseException:  # noqa: BLE001 - whatever it is, it is not one of the transient ones
+        return False
+    return False
+
+
+OPTIONS: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [10, 60, 300],
+    "retry_condition_fn": is_transient,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+@task(name="receive", **OPTIONS)
+def receive_task(request: Request, context: RunContext) -> Received:
+    """Files as sent become staged rows."""
+    with context.progress.stage("receive"):
+        return receive(request, context)
+
+
+@task(name="validate", **OPTIONS)
+def validate_task(received: Received, context: RunContext, worker: Worker) -> Validated:
+    """Staged rows get a verdict."""
+    with context.progress.stage("validate"):
+        validated = validate(received, context, worker)
+    create_markdown_artifact(summary_markdown(validated), key="verdict", description="checks of the night")
+    return validated
+
+
+@task(name="derive", **OPTIONS)
+def derive_task(validated: Validated, context: RunContext) -> Derived:
+    """Accepted rows become counts, episodes and causes."""
+    with context.progress.stage("derive"):
+        return derive(validated, context)
+
+
+@task(name="estimate", **OPTIONS)
+def estimate_task(derived: Derived, context: RunContext) -> Estimated:
+    """Episodes become additive counts and estimates."""
+    with context.progress.stage("estimate"):
+        return estimate(derived, context)
+
+
+@task(name="release", **OPTIONS)
+def release_task(estimated: Estimated, context: RunContext) -> ReleasedNight:
+    """Estimates become safe numbers."""
+    with context.progress.stage("release"):
+        return release(estimated, context)
+
+
+@task(name="publish", **OPTIONS)
+def publish_task(night: ReleasedNight, context: RunContext) -> Published:
+    """Safe numbers become a report."""
+    with context.progress.stage("publish"):
+        published = publish(night, context)
+    rows = "".join(f"| {label} | {value} |\n" for label, value in published.key_numbers.items())
+    create_markdown_artifact(f"| key number | value |\n|---|---|\n{rows}", key="key-numbers")
+    create_link_artifact(published.report.as_uri(), key="report", link_text="report of the night")
+    return published
+
+
+@flow(name="nightly", validate_parameters=True, persist_result=False)
+def nightly(parameters: NightParameters) -> Published:
+    """One night from the files to the report."""
+    settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
+    request = Request(tuple(parameters.extracts), parameters.source)
+    with open_night(settings, Progress()) as night:
+        context = night.context
+        received = night.seen = receive_task(request, context)
+        if received.is_unchanged:
+            return end_unchanged(night)
+        validated = night.seen = validate_task(received, context, night.worker)
+        refuse_stopped(validated)
+        derived = derive_task(validated, context)
+        released = release_task(estimate_task(derived, context), context)
+        return publish_task(released, context)
