@@ -16,7 +16,7 @@ from transforms.candidates import COLUMNS, find_code_candidates, find_drug_candi
 from transforms.challenge import judge_dechallenge
 from transforms.codelists import RISKS
 from transforms.errors import DefinitionError
-from transforms.model.causes import Cause
+from transforms.model.causes import Cause, Challenge
 from transforms.spans import to_spans
 
 EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
@@ -39,7 +39,7 @@ OUTPUT = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known beside the counts. `recognised` is what `recognise_drugs` gives; the flags say what an extract has."""
+    """What is known beside the counts: `recognised` from `recognise_drugs`; the flags say what an extract has."""
 
     recognised: pl.LazyFrame
     diagnosis: pl.LazyFrame
@@ -56,20 +56,24 @@ def attribute_causes(
 
     `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days.
     """
-    onsets = _list_onsets(episodes)
-    drugs = find_drug_candidates(onsets, evidence.recognised, causes)
+    onsets = _hold(_list_onsets(episodes))
+    drugs = _hold(find_drug_candidates(onsets, evidence.recognised, causes))
     codes = find_code_candidates(onsets, evidence.diagnosis, conditions, causes)
-    judged = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)])
-    keyed = episodes.select(*EPISODE, "recovery_by").join(onsets, on=ONSET, nulls_equal=True)
+    judged = _hold(pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)]))
+    keyed = _hold(episodes.select(*EPISODE, "recovery_by").join(onsets, on=ONSET, nulls_equal=True))
     candidates = keyed.select(*EPISODE, "onset_id").join(judged, on="onset_id").join(_kinds(causes), on=KIND)
     weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge")))
-    ranked = weighed.join(_precedences(causes), on=(*KIND, "category"))
+    ranked = _hold(weighed.join(_precedences(causes), on=(*KIND, "category")))
     decided = ranked.filter("decides", pl.col("category") != "unlikely").select(EPISODE).unique()
-    undecided = keyed.join(decided, on=EPISODE, how="anti")
-    fallbacks = _fall_back(undecided, evidence, causes)
+    fallbacks = _fall_back(keyed.join(decided, on=EPISODE, how="anti"), evidence, causes)
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
     every = pl.concat([ranked, fallbacks], how="diagonal").with_columns(pl.col("n_competing").fill_null(0))
     return _rank(every.join(risks, on="agent", how="left"))
+
+
+def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Compute once what several branches read: a plan that repeats it doubles with each step."""
+    return frame.collect().lazy()
 
 
 def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
@@ -83,15 +87,19 @@ def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
 
 def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
     """Judge each piece of drug evidence by its own rule; expected toxicity has no dechallenge."""
-    judged = []
+    by_rule: dict[Challenge | None, list[pl.Expr]] = {}
     for cause in causes:
         for number, item in enumerate(cause.drug_evidence):
-            own = drugs.filter((pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number))
-            if item.challenge is None:
-                judged.append(_support(own))
-            else:
-                judged.append(judge_dechallenge(own, onsets, evidence.recognised, evidence.anc, item.challenge))
-    return pl.concat(judged) if judged else _support(drugs)
+            own = (pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number)
+            by_rule.setdefault(item.challenge, []).append(own)
+    judged = [_support(drugs.head(0))]
+    for rule, items in by_rule.items():
+        selected = drugs.filter(pl.any_horizontal(items))
+        if rule is None:
+            judged.append(_support(selected))
+        else:
+            judged.append(judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule))
+    return pl.concat(judged)
 
 
 def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:

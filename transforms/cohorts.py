@@ -28,7 +28,10 @@ def find_members(
 
     `recognised` is what `recognise_drugs` gives, `conditions` what `read_conditions` gives.
     """
-    known = _Known(person, to_spans(observation), recognised, diagnosis, recognise_conditions(diagnosis, conditions))
+    observed, coded = (
+        frame.collect().lazy() for frame in (to_spans(observation), recognise_conditions(diagnosis, conditions))
+    )
+    known = _Known(person, observed, recognised, diagnosis, coded)
     spans = [
         _spans_of(cohort.criterion, known).with_columns(cohort=pl.lit(cohort.id))
         for cohort in sorted(cohorts, key=lambda cohort: cohort.id)
@@ -61,17 +64,22 @@ def _spans_of(criterion: Criterion, known: _Known) -> pl.LazyFrame:
         return merge_spans([_spans_of(part, known) for part in criterion.any_of])
     if criterion.none_of is not None:
         return subtract_spans(known.observed, merge_spans([_spans_of(part, known) for part in criterion.none_of]))
+    return _spans_of_fact(criterion, known)
+
+
+def _spans_of_fact(criterion: Criterion, known: _Known) -> pl.LazyFrame:
+    spans = known.observed
     if criterion.age is not None:
-        return _cut(_at_age(known.person, criterion.age), known)
+        spans = _cut(_at_age(known.person, criterion.age), known)
     if criterion.diagnosis is not None:
-        return _cut(_diagnosed(known, criterion.diagnosis), known)
+        spans = _cut(_diagnosed(known, criterion.diagnosis), known)
     if criterion.exposure is not None:
-        return _cut(_exposed(known.recognised, criterion.exposure), known)
+        spans = _cut(_exposed(known.recognised, criterion.exposure), known)
     if criterion.sex is not None:
-        return _always(known.person.filter(pl.col("sex") == criterion.sex), known)
+        spans = _always(known.person.filter(pl.col("sex") == criterion.sex), known)
     if criterion.duffy_null is not None:
-        return _always(known.person.filter(pl.col("duffy_null") == criterion.duffy_null), known)
-    return known.observed
+        spans = _always(known.person.filter(pl.col("duffy_null") == criterion.duffy_null), known)
+    return spans
 
 
 def _cut(spans: pl.LazyFrame, known: _Known) -> pl.LazyFrame:

@@ -6,13 +6,13 @@ the primary suspect), cohorts (a patient, the spans). Days of a cause's example 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import polars as pl
 from pydantic import ValidationError
 
-from transforms.attribution import EPISODE, Evidence, attribute_causes
+from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members
 from transforms.diagnoses import match_codes
@@ -22,7 +22,7 @@ from transforms.load import Definitions
 from transforms.model.base import Definition, Part
 from transforms.model.examples import CauseExample, CodeExample, CohortExample, NameExample
 
-ORIGIN = datetime(2020, 1, 1)
+ORIGIN = datetime.combine(date(2020, 1, 1), time())
 RULE, THRESHOLD = "example", 0
 P = TypeVar("P", bound=Part)
 

@@ -44,7 +44,7 @@ class FurtherLow(Part):
 
 
 class CauseExample(Part):
-    """A patient with a first low value on day 0; `expect` is the primary suspect and, in `listed`, another candidate."""
+    """A patient with a first low value on day 0; `expect` is the primary suspect, its `listed` another candidate."""
 
     title: str
     exposures: tuple[DoseOnDay, ...] = ()
