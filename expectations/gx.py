@@ -57,10 +57,29 @@ class NotNull(CountsOnly, gxe.ExpectColumnValuesToNotBeNull):  # type: ignore[na
     ignores_nulls: ClassVar[bool] = False
 
 
+class NoFlags(gxe.ExpectColumnSumToBeBetween):  # type: ignore[name-defined, misc]
+    """The sum of a column of 0 and 1: how many rows are bad; every row counts."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("column.sum", "table.row_count")
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        n_empty = metrics.get("column_values.nonnull.unexpected_count") or 0
+        return _counts(metrics["table.row_count"] - n_empty, metrics["column.sum"] or 0)
+
+
+class NoFlagsWhere(NoFlags):
+    """The same for a column that is empty where the check does not apply."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (
+        *NoFlags.metric_dependencies,
+        "column_values.nonnull.unexpected_count",
+    )
+
+
 class NoRows(gxe.UnexpectedRowsExpectation):  # type: ignore[name-defined, misc]
     """The stock expectation without its query for the first two hundred rows."""
 
-    metric_dependencies = ("unexpected_rows_query.row_count", "table.row_count")
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count", "table.row_count")
 
     def _validate(self, metrics: dict[Any, Any], *_: Any, **__: Any) -> dict[str, Any]:
         return _counts(metrics["table.row_count"], metrics["unexpected_rows_query.row_count"])
@@ -108,7 +127,8 @@ def _expectation(question: Question) -> Any:
     if question.expectation == "between":
         ends = {"min_value": question.minimum, "max_value": question.maximum}
         return Between(column=question.column, meta=meta, **ends)
-    return InSet(column=question.column, value_set=[0], meta=meta)
+    flags = NoFlagsWhere if question.expectation == "flag_where" else NoFlags
+    return flags(column=question.column, max_value=0, meta=meta)
 
 
 def _read(check_id: str, result: Any) -> Count:

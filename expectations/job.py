@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Expectation = Literal["flag", "not_null", "in_set", "between", "query"]
+Expectation = Literal["flag", "flag_where", "not_null", "in_set", "between", "query"]
 
 
 @dataclass(frozen=True)
 class Question:
     """One check as Great Expectations is to count it.
 
-    `flag`: `column` is 1 for a bad row, 0 for a good one, null for a row the check does not concern. `query`: `sql`
-    gives one line for each thing that is wrong; `{batch}` stands for the view. The rest are built-in expectations.
+    `flag`: `column` is 1 for a bad row and 0 for a good one; in `flag_where` null for a row it does not concern.
+    `query`: `sql` gives one line for each thing that is wrong, and `{batch}` stands for the view. The rest are
+    expectations of the library on the table's own columns.
     """
 
     check_id: str

@@ -4,7 +4,7 @@ A check about rows becomes a column of its suite's view: 1 for a bad row, 0 for 
 not apply. All columns of a table are computed in one scan, however many checks there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from expectations.job import Question
 from expectations.suite import Check, Suite
@@ -21,50 +21,68 @@ def targets(suite: Suite) -> tuple[str, ...]:
     return tuple(dict.fromkeys(check.view or suite.name for check in suite.checks))
 
 
-def checks_on(suite: Suite, target: str) -> tuple[Check, ...]:
-    """The checks of `suite` that look at `target`."""
-    return tuple(check for check in suite.checks if (check.view or suite.name) == target)
-
-
 def rules_sql(suite: Suite, target: str) -> str:
     """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
     relation = suite.relation if suite.relation and target == suite.name else f"SELECT * FROM {target}"
-    flags = [f'{_flag(check)} AS "{check.id}"' for check in checks_on(suite, target) if _has_flag(check)]
+    checks = [check for check in suite.checks if (check.view or suite.name) == target and _has_flag(check)]
+    flags = [f'{_flag(check)} AS "{check.id}"' for check in checks]
     return f"SELECT {', '.join(['*', *flags])} FROM ({relation})"
 
 
-def failing_rows_sql(suite: Suite, order: Sequence[str]) -> str | None:
-    """`SELECT input_id, row_number, rules` of rows that break a quarantine rule; `rules` are places in `order`.
+def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str | None:
+    """`SELECT table_name, input_id, row_number, rules` of the rows of `target` that break one of `rules`.
 
-    None when the suite sets nothing aside.
+    `rules` gives each rule its place in the order of suites; a row lists the places of the rules it breaks, in order.
+    None when no rule is about `target`.
     """
-    checks = [check for check in suite.checks if check.severity == "quarantine"]
-    if not checks:
+    ids = [check.id for check in suite.checks if check.id in rules and (check.view or suite.name) == target]
+    if not ids:
         return None
-    broken = ", ".join(f'CASE WHEN "{check.id}" = 1 THEN {order.index(check.id)} END' for check in checks)
-    any_broken = " OR ".join(f'"{check.id}" = 1' for check in checks)
+    broken = ", ".join(f'CASE WHEN "{rule}" = 1 THEN {rules[rule]} END' for rule in ids)
+    any_broken = " OR ".join(f'"{rule}" = 1' for rule in ids)
+    places = f"list_filter([{broken}]::INTEGER[], lambda place: place IS NOT NULL)"
     return (
-        f"SELECT input_id, row_number, list_filter([{broken}]::INTEGER[], lambda r: r IS NOT NULL) AS rules "
-        f"FROM {rules_view(suite.name)} WHERE {any_broken}"
+        f"SELECT '{suite.table}' AS table_name, input_id, row_number, {places} AS rules "
+        f"FROM {rules_view(target)} WHERE {any_broken}"
     )
 
 
-def question(suite: Suite, check: Check) -> Question:
-    """How Great Expectations is to count the check: by its own expectation where it has one, else by flag or query."""
+def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:
+    """How Great Expectations is to count `checks`, by the view to count on.
+
+    What a query or an expectation of the library answers is asked of the table itself, whose rows cost least to read.
+    """
+    asked: dict[str, list[Question]] = {}
+    for check in checks:
+        target = check.view or suite.name
+        question = _stock_question(suite, check)
+        view = target if question else rules_view(target)
+        flag = Question(check.id, "flag" if check.where is None else "flag_where", column=check.id)
+        asked.setdefault(view, []).append(question or flag)
+    return asked
+
+
+def _stock_question(suite: Suite, check: Check) -> Question | None:
     if check.unique is not None:
-        columns = ", ".join(f'"{column}"' for column in check.unique)
-        sql = f"SELECT 1 AS failed FROM {{batch}} GROUP BY {columns} HAVING count(*) > 1"
-        return Question(check.id, "query", sql=sql)
+        return Question(check.id, "query", sql=_repeated_keys_sql(check.unique))
     if check.types is not None:
         return Question(check.id, "query", sql=_wrong_types_sql(suite))
-    if check.where is None and check.not_null is not None:
+    own = schema_of(suite.table).column_names
+    if check.where is None and check.not_null in own:
         return Question(check.id, "not_null", column=check.not_null)
-    if check.where is None and check.in_set is not None:
+    if check.where is None and check.in_set is not None and check.in_set.column in own:
         return Question(check.id, "in_set", column=check.in_set.column, values=check.in_set.values)
-    if check.where is None and check.between is not None:
+    if check.where is None and check.between is not None and check.between.column in own:
         ends = check.between
         return Question(check.id, "between", column=ends.column, minimum=ends.min, maximum=ends.max)
-    return Question(check.id, "flag", column=check.id)
+    return None
+
+
+def _repeated_keys_sql(key: Sequence[str]) -> str:
+    """Keys that occur twice: grouped by a hash first, which needs a third of the memory, then by the key itself."""
+    columns = ", ".join(f'"{column}"' for column in key)
+    once = f"SELECT hash({columns}) FROM {{batch}} GROUP BY 1 HAVING count(*) > 1"
+    return f"SELECT 1 AS failed FROM {{batch}} WHERE hash({columns}) IN ({once}) GROUP BY {columns} HAVING count(*) > 1"
 
 
 def _has_flag(check: Check) -> bool:

@@ -50,12 +50,16 @@ class Between(Part):
 
 
 class View(Part):
-    """A fact that several checks share, as a query over other views; `is_stored` computes it once a run."""
+    """A fact that several checks share, as a query over other views; `is_stored` computes it once a run.
+
+    `is_selection`: the table's own rows, narrowed to those that alone can fail; its checks concern all rows.
+    """
 
     name: str = Field(pattern=NAME)
     why: str
     sql: str
     is_stored: bool = False
+    is_selection: bool = False
 
 
 class Check(Part):
@@ -99,8 +103,8 @@ class Check(Part):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; it has {', '.join(given) or 'none'}")
-        if self.severity == "quarantine" and (not self.is_about_rows or self.view is not None):
-            raise ValueError("only a check of the table's own rows can set rows aside")
+        if self.severity == "quarantine" and not self.is_about_rows:
+            raise ValueError(f"{given[0]} judges no single row, so it can set none aside")
         if self.severity == "quarantine" and self.dates is not None:
             raise ValueError("dates has no meaning beside quarantine: a date that may be shifted refuses no row")
         if self.where is not None and not (self.is_about_rows or self.kind == "at_least"):
@@ -123,6 +127,10 @@ class Suite(Part):
         """The table without its schema: the name of its rows in SQL."""
         return self.table.removeprefix("canonical.")
 
+    def is_selected(self, check: Check) -> bool:
+        """The check looks at a selection of the table's rows."""
+        return any(view.name == check.view and view.is_selection for view in self.views)
+
     @model_validator(mode="before")
     @classmethod
     def _hand_down(cls, given: Any) -> Any:
@@ -143,6 +151,8 @@ class Suite(Part):
                 raise ValueError(f"{check.id}.any_of: no row check of this suite is called {sorted(unknown)}")
             if check.view is not None and check.view not in views:
                 raise ValueError(f"{check.id}.view: no view of this suite is called {check.view!r}")
+            if check.view is not None and check.severity == "quarantine" and not self.is_selected(check):
+                raise ValueError(f"{check.id}.view: {check.view!r} does not hold the table's own rows (is_selection)")
         return self
 
 

@@ -1,11 +1,13 @@
-"""A small DuckDB file of views over tonight's Parquet, for checks; the warehouse itself is never opened for them.
+"""A small DuckDB file of views over tonight's Parquet, for checks; they never hold the warehouse open.
 
 It holds one view for each canonical table, `night` (one row: started_on, dates), `known_person` (everybody in the
 warehouse or tonight, one row each: source_id, person_id, birth_year, died_on) and what the suites define. What a suite
 wants stored is computed once, as Parquet beside the file.
 """
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,21 +36,19 @@ class Sidecar:
         return self.path.parent
 
 
-def build_sidecar(received: Received, suites: Sequence[Suite], context: RunContext) -> Sidecar:
-    """Create the file anew. A table that cannot be read as its schema breaks its suite, not the build."""
+@contextmanager
+def build_sidecar(received: Received, suites: Sequence[Suite], context: RunContext) -> Iterator[Sidecar]:
+    """Create the file, and remove it with all its facts at the end: they hold rows of people.
+
+    A table that cannot be read as its schema breaks its suite, not the build.
+    """
     folder = context.work / "validate"
-    folder.mkdir(parents=True, exist_ok=True)
-    sidecar = Sidecar(folder / "sidecar.duckdb", {})
-    sidecar.path.unlink(missing_ok=True)
-    known = _copy_known_persons(context, folder)
-    with open_sidecar(sidecar, context.settings.memory_limit, is_new=True) as connection:
-        broken_tables = _lay_tables(connection, received, context)
-        _lay_known_persons(connection, folder, known)
-        for suite in suites:
-            kind = broken_tables.get(suite.table) or _lay_suite(connection, suite, folder)
-            if kind:
-                sidecar.broken[suite.table] = kind
-    return sidecar
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield _build(Sidecar(folder / "sidecar.duckdb", {}), received, suites, context)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -> duckdb.DuckDBPyConnection:
@@ -68,21 +68,34 @@ def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -
     return connection
 
 
-def write_failing_rows(connection: duckdb.DuckDBPyConnection, suite: Suite, order: Sequence[str], path: Path) -> bool:
-    """One scan of the suite's table into Parquet: table_name, input_id, row_number, rules.
-
-    False when the suite sets nothing aside.
-    """
-    sql = failing_rows_sql(suite, order)
-    if sql is None:
-        return False
-    _store(connection, f"SELECT '{suite.table}' AS table_name, * FROM ({sql})", path)
-    return True
+def write_failing_rows(
+    connection: duckdb.DuckDBPyConnection, suite: Suite, rules: Mapping[str, int], folder: Path
+) -> tuple[Path, ...]:
+    """One scan of each view that broken rules are about, into Parquet: table_name, input_id, row_number, rules."""
+    files: list[Path] = []
+    for target in targets(suite):
+        sql = failing_rows_sql(suite, target, rules)
+        if sql is not None:
+            files.append(folder / f"failing_{target}.parquet")
+            _store(connection, sql, files[-1])
+    return tuple(files)
 
 
 def quoted(path: Path) -> str:
     """The path as a SQL text."""
     return "'" + str(path).replace("'", "''") + "'"
+
+
+def _build(sidecar: Sidecar, received: Received, suites: Sequence[Suite], context: RunContext) -> Sidecar:
+    known = _copy_known_persons(context, sidecar.folder)
+    with open_sidecar(sidecar, context.settings.memory_limit, is_new=True) as connection:
+        broken_tables = _lay_tables(connection, received, context)
+        _lay_known_persons(connection, sidecar.folder, known)
+        for suite in suites:
+            kind = broken_tables.get(suite.table) or _lay_suite(connection, suite, sidecar.folder)
+            if kind:
+                sidecar.broken[suite.table] = kind
+    return sidecar
 
 
 def _copy_known_persons(context: RunContext, folder: Path) -> Path | None:

@@ -1,8 +1,8 @@
 """Validate: tonight's rows against the suites; bad rows are set aside, and the night gets one verdict.
 
-Great Expectations counts in a child process while this one collects the rows to set aside; both read the same rule
-from the same view, and a rule whose two counts differ is an error. The stage itself never raises for bad data: it
-returns `stop`, and the caller decides with `stop_message`.
+Great Expectations counts in a child process; then one scan of each table collects the rows of the rules that it found
+broken. Both read the same words, and a rule whose two counts differ is an error. The stage itself never raises for
+bad data: it returns `stop`, and the caller decides with `stop_message`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.job import Count, Job
-from expectations.rows import checks_on, question, rules_view, targets
+from expectations.job import Count, Job, Question
+from expectations.rows import questions
 from expectations.suite import Check, Suite, load_suites
 from expectations.verdict import reasons_to_stop, status_of, summary_lines, summary_table, verdict_of
 from flows.checker import Worker
@@ -30,13 +30,12 @@ def warm_up() -> Worker:
 
 def validate(received: Received, context: RunContext, worker: Worker | None = None) -> Validated:
     """Check every canonical table of tonight; set bad rows aside; judge. Closes `worker`, or the one it starts."""
-    with worker or warm_up() as checking:
-        suites = load_suites()
-        sidecar = build_sidecar(received, suites, context)
-        present = [s for s in suites if _is_present(received, s) and s.table not in sidecar.broken]
+    suites = load_suites()
+    with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
+        present = [s for s in suites if received.staged.get(s.table) and s.table not in sidecar.broken]
         checking.ask(_job(sidecar, present, received.dates))
-        set_aside, n_set_aside = _set_aside(sidecar, suites, present, context)
         counts = {count.check_id: count for count in checking.answer()}
+        set_aside, n_set_aside = _set_aside(sidecar, suites, counts, context)
     checks = tuple(
         _judge(check, _reconciled(check, _counted(check, suite, counts, sidecar), n_set_aside), received.dates)
         for suite in suites
@@ -64,18 +63,11 @@ def summary_markdown(validated: Validated) -> str:
     return "\n".join([f"**{head}**", "", *(f"- {line}" for line in lines), "", summary_table(validated.checks)])
 
 
-def _is_present(received: Received, suite: Suite) -> bool:
-    return bool(received.staged.get(suite.table))
-
-
 def _job(sidecar: Sidecar, suites: Sequence[Suite], dates: str) -> Job:
-    views = {
-        rules_view(target): [question(suite, check) for check in checks_on(suite, target) if _applies(check, dates)]
-        for suite in suites
-        for target in targets(suite)
-    }
-    spill = str(sidecar.folder / "spill_child")
-    return Job(str(sidecar.path), CHILD_MEMORY, spill, {view: asked for view, asked in views.items() if asked})
+    views: dict[str, list[Question]] = {}
+    for suite in suites:
+        views |= questions(suite, [check for check in suite.checks if _applies(check, dates)])
+    return Job(str(sidecar.path), CHILD_MEMORY, str(sidecar.folder / "spill_child"), views)
 
 
 def _applies(check: Check, dates: str) -> bool:
@@ -85,15 +77,17 @@ def _applies(check: Check, dates: str) -> bool:
 def _counted(check: Check, suite: Suite, counts: Mapping[str, Count], sidecar: Sidecar) -> Count:
     if suite.table in sidecar.broken:
         return Count(check.id, error=sidecar.broken[suite.table])
-    return counts.get(check.id, Count(check.id, 0, 0))
+    count = counts.get(check.id, Count(check.id, 0, 0))
+    if count.error is not None or not suite.is_selected(check):
+        return count
+    whole = [counts[c.id].n_rows for c in suite.checks if c.id in counts and c.view is None and c.where is None]
+    return replace(count, n_rows=max((n for n in whole if n is not None), default=None))
 
 
 def _reconciled(check: Check, count: Count, n_set_aside: Mapping[str, int]) -> Count:
-    if check.severity != "quarantine" or count.error is not None:
+    if check.severity != "quarantine" or count.error is not None or n_set_aside.get(check.id, 0) == count.n_failed:
         return count
-    if check.id not in n_set_aside or n_set_aside[check.id] == count.n_failed:
-        return count
-    return Count(check.id, error="CountsDisagree: the rows counted and the rows set aside are not the same number")
+    return Count(check.id, error="the rows counted and the rows set aside are not the same number")
 
 
 def _judge(check: Check, count: Count, dates: str) -> CheckResult:
@@ -105,27 +99,21 @@ def _judge(check: Check, count: Count, dates: str) -> CheckResult:
 
 
 def _set_aside(
-    sidecar: Sidecar, suites: Sequence[Suite], present: Sequence[Suite], context: RunContext
+    sidecar: Sidecar, suites: Sequence[Suite], counts: Mapping[str, Count], context: RunContext
 ) -> tuple[Path, dict[str, int]]:
     """Write set_aside.parquet, one line a row with the first rule it broke; how many rows each rule caught."""
     rules = [check for suite in suites for check in suite.checks if check.severity == "quarantine"]
-    order = [rule.id for rule in rules]
+    broken = {rule.id: n for n, rule in enumerate(rules) if rule.id in counts and counts[rule.id].n_failed}
     files: list[Path] = []
-    checked: set[str] = set()
     with open_sidecar(sidecar, context.settings.memory_limit) as connection:
-        for suite in present:
-            path = sidecar.folder / f"failing_{suite.name}.parquet"
+        for suite in suites:
             try:
-                is_written = write_failing_rows(connection, suite, order, path)
+                files += write_failing_rows(connection, suite, broken, sidecar.folder)
             except duckdb.Error as error:
                 sidecar.broken[suite.table] = type(error).__name__
-                continue
-            if is_written:
-                files.append(path)
-                checked |= {check.id for check in suite.checks if check.severity == "quarantine"}
         target = context.work / "set_aside.parquet"
         _write_set_aside(connection, rules, files, target)
-        return target, _count_by_rule(connection, order, files, checked)
+        return target, _count_by_rule(connection, [rule.id for rule in rules], files)
 
 
 def _write_set_aside(
@@ -143,12 +131,12 @@ def _write_set_aside(
 
 
 def _count_by_rule(
-    connection: duckdb.DuckDBPyConnection, order: Sequence[str], files: Sequence[Path], checked: set[str]
+    connection: duckdb.DuckDBPyConnection, order: Sequence[str], files: Sequence[Path]
 ) -> dict[str, int]:
     counted = connection.execute(
         f"SELECT place, count(*) FROM (SELECT unnest(rules) AS place FROM ({_failing(files)})) GROUP BY place"
     ).fetchall()
-    return {**dict.fromkeys(sorted(checked), 0), **{order[place]: n for place, n in counted}}
+    return {order[place]: n for place, n in counted}
 
 
 def _failing(files: Sequence[Path]) -> str:
