@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from flows.simulation.arrays import Bools, Floats, Ints
 from flows.simulation.cycles import DOSES_PER_CYCLE, Plan, make_plan
 from flows.simulation.kinetics import docetaxel_effect, docetaxel_traits, mean_amount_factor
-from flows.simulation.marrow import BLOOD, MarrowTraits, rested, step
+from flows.simulation.marrow import BLOOD, MarrowTraits, Stimulus, rested, step
 from flows.simulation.people import People
 from flows.simulation.treatment import Regimens
 
@@ -82,13 +82,7 @@ class Courses:
         mean, rest = mean_amount_factor(self.rates[:, moving], width)
         amounts, at = self.amounts[:, moving], self.profile_at[moving]
         active = (self.stimulus_from[moving] <= day) & (day < self.stimulus_until[moving])
-        factors = self.parameters.gcsf
-        stimulus = None
-        if active.any():
-            stimulus = (
-                np.where(active, factors["transit_factor"], 1.0),
-                np.where(active, factors["proliferation_factor"], 1.0),
-            )
+        stimulus = self._stimulus(active) if active.any() else None
         last = self.profile.shape[1] - 1  # always 0: nothing left to act
         for _ in range(hours // width):
             effect = (amounts * mean).sum(axis=0) + self.profile[moving, at]
@@ -97,6 +91,13 @@ class Courses:
             at = np.minimum(at + 1, last)
         self.pools[:, moving], self.amounts[:, moving], self.profile_at[moving] = pools, amounts, at
         self.log_ratio[moving] = np.log(np.maximum(pools[BLOOD], 1e-6))
+
+    def _stimulus(self, active: Bools) -> Stimulus:
+        factors = self.parameters.gcsf
+        transit, growth, loss = (
+            np.where(active, factors[name], 1.0) for name in ("transit_factor", "proliferation_factor", "loss_factor")
+        )
+        return transit, growth, loss
 
     def observe(self, course: NDArray[np.intp], observed: Floats) -> None:
         """Remember the lowest count seen since the last cycle began."""
@@ -158,9 +159,7 @@ def draw_courses(rng: np.random.Generator, people: People, group_regimens: Float
     """The course of everyone whose group has regimens; `group_regimens` are shares [group, regimen]."""
     person = np.flatnonzero(group_regimens[people.group].sum(axis=1) > 0)
     n_people, between, drug = len(person), parameters.between_people, parameters.docetaxel
-    shares = group_regimens[people.group[person]]
-    edges = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)[:, :-1]
-    regimen = (rng.random(n_people)[:, None] >= edges).sum(axis=1)
+    regimen = _draw_regimens(rng, group_regimens[people.group[person]])
     plan = make_plan(parameters)
     regimens = list(parameters.regimens.values())
 
@@ -201,3 +200,9 @@ def draw_courses(rng: np.random.Generator, people: People, group_regimens: Float
         rescue_until=np.full(n_people, -1),
         log_ratio=np.zeros(n_people),
     )
+
+
+def _draw_regimens(rng: np.random.Generator, shares: Floats) -> Ints:
+    edges = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)[:, :-1]
+    drawn: Ints = (rng.random(len(shares))[:, None] >= edges).sum(axis=1)
+    return drawn

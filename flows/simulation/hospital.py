@@ -16,7 +16,8 @@ import polars as pl
 
 from flows.errors import WrongUse
 from flows.simulation.lab_rows import specimen_frame
-from flows.simulation.mimic_iv import HOSP_TABLES, MimicLayout
+from flows.simulation.mimic_columns import HOSP_TABLES
+from flows.simulation.mimic_iv import MimicLayout
 from flows.simulation.parameters import Parameters, load_parameters
 from flows.simulation.records import TABLES, Keys, canonical_tables, person_id
 from flows.simulation.truth import TRUTH_COLUMNS, stamp, true_episodes

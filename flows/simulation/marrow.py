@@ -2,8 +2,9 @@
 
 Friberg 2002 (doi:10.1200/JCO.2002.02.140). All five pools are shares of the person's own baseline, so that the
 baseline itself never enters. The drug effect acts on proliferation as (1 - effect); G-CSF speeds maturation and
-proliferation, not the loss from blood. The proliferating pool moves by its exact exponential over a step, the others
-by the trapezoid rule, so that an effect of many times one at the end of an infusion needs no smaller step.
+proliferation and slows the loss from blood, so that a count falls when it is stopped. The proliferating pool moves by
+its exact exponential over a step, the others by the trapezoid rule, so that an effect of many times one at the end of
+an infusion needs no smaller step.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from flows.simulation.arrays import Floats
 
 PROLIFERATING, TRANSIT_1, TRANSIT_2, TRANSIT_3, BLOOD = range(5)
 POOLS = 5
+Stimulus = tuple[Floats, Floats, Floats]
 TINY = 1e-9  # keeps logarithms and quotients finite; no count is that small
 MATURATION_STEPS = 4  # three transit pools and the way from proliferation: ktr = 4 / MTT
 
@@ -41,15 +43,15 @@ def rested(n_people: int) -> Floats:
     return np.ones((POOLS, n_people))
 
 
-def step(
-    pools: Floats, traits: MarrowTraits, effect: Floats, hours: float, stimulus: tuple[Floats, Floats] | None = None
-) -> Floats:
+def step(pools: Floats, traits: MarrowTraits, effect: Floats, hours: float, stimulus: Stimulus | None = None) -> Floats:
     """Pools `hours` later under the mean `effect` of that time.
 
-    `stimulus` are factors on maturation and on proliferation while G-CSF acts.
+    `stimulus`: factors on maturation, proliferation and loss from blood while G-CSF acts.
     """
-    loss = traits.transit_per_hour
-    transit, growth = (loss, loss) if stimulus is None else (loss * stimulus[0], loss * stimulus[0] * stimulus[1])
+    transit = growth = loss = traits.transit_per_hour
+    if stimulus is not None:
+        transit, loss = loss * stimulus[0], loss * stimulus[2]
+        growth = transit * stimulus[1]
     middle = pools[BLOOD] + 0.5 * hours * (transit * pools[TRANSIT_3] - loss * pools[BLOOD])
     feedback = np.exp(-traits.gamma * np.log(np.maximum(middle, TINY)))
     exponent = hours * (growth * (1.0 - effect) * feedback - transit)

@@ -9,21 +9,17 @@ from collections.abc import Mapping
 import polars as pl
 
 from flows.simulation.measurement import CELLS_PER_UNIT
+from flows.simulation.mimic_columns import (
+    ADMISSION_COLUMNS,
+    EMPTY_ADMISSION_COLUMNS,
+    EMPTY_PRESCRIPTION_COLUMNS,
+    LABEVENT_COLUMNS,
+    PRESCRIPTION_COLUMNS,
+)
 from flows.simulation.parameters import Parameters
 from flows.simulation.reporting import MimicItem
 
-HOSP_TABLES = (
-    "labevents",
-    "d_labitems",
-    "patients",
-    "admissions",
-    "diagnoses_icd",
-    "d_icd_diagnoses",
-    "prescriptions",
-    "emar",
-)
 BLANK = pl.lit(None, dtype=pl.String)
-PER_LITRE = CELLS_PER_UNIT
 
 
 class MimicLayout:
@@ -88,7 +84,7 @@ class MimicLayout:
             admittime="started_at",
             dischtime="ended_at",
             deathtime=pl.when(is_last).then("ended_at"),
-            **dict.fromkeys(ADMISSION_COLUMNS[6:15], BLANK),
+            **dict.fromkeys(EMPTY_ADMISSION_COLUMNS, BLANK),
             hospital_expire_flag=is_last.fill_null(value=False).cast(pl.Int8),
         )
 
@@ -156,7 +152,7 @@ class MimicLayout:
             drug_type=pl.lit("MAIN"),
             dose_val_rx=amount,
             dose_unit_rx="dose_unit",
-            **dict.fromkeys(PRESCRIPTION_BLANKS, BLANK),
+            **dict.fromkeys(EMPTY_PRESCRIPTION_COLUMNS, BLANK),
         )
 
     def _emar(self, prescriptions: pl.DataFrame) -> pl.DataFrame:
@@ -212,7 +208,7 @@ def _lab_items(parameters: Parameters) -> pl.DataFrame:
         rows.append({"site": site, "test_code": code, "itemid": item.itemid, "valueuom": item.unit, "factor": factor})
 
     for site in laboratories.laboratories:
-        factor = site.cells_per_unit / PER_LITRE
+        factor = site.cells_per_unit / CELLS_PER_UNIT
         add(site.id, site.wbc.code, items["wbc"], factor)
         add(site.id, site.anc.code, items["anc"], factor)
         add(site.id, laboratories.platelets.code, items["platelets"], factor)
@@ -225,77 +221,3 @@ def _lab_items(parameters: Parameters) -> pl.DataFrame:
         add(site.id, laboratories.urine.code, items["urine"], 1.0)
         add(site.id, parameters.causes.vitamin_b12.code, items["vitamin_b12"], 1.0)
     return pl.DataFrame(rows)
-
-
-LABEVENT_COLUMNS = (
-    "labevent_id",
-    "subject_id",
-    "hadm_id",
-    "specimen_id",
-    "itemid",
-    "order_provider_id",
-    "charttime",
-    "storetime",
-    "value",
-    "valuenum",
-    "valueuom",
-    "ref_range_lower",
-    "ref_range_upper",
-    "flag",
-    "priority",
-    "comments",
-)
-ADMISSION_COLUMNS = (
-    "subject_id",
-    "hadm_id",
-    "admittime",
-    "dischtime",
-    "deathtime",
-    "admission_type",
-    "admit_provider_id",
-    "admission_location",
-    "discharge_location",
-    "insurance",
-    "language",
-    "marital_status",
-    "race",
-    "edregtime",
-    "edouttime",
-    "hospital_expire_flag",
-)
-PRESCRIPTION_BLANKS = (
-    "poe_id",
-    "poe_seq",
-    "order_provider_id",
-    "formulary_drug_cd",
-    "gsn",
-    "ndc",
-    "prod_strength",
-    "form_rx",
-    "form_val_disp",
-    "form_unit_disp",
-    "doses_per_24_hrs",
-)
-PRESCRIPTION_COLUMNS = (
-    "subject_id",
-    "hadm_id",
-    "pharmacy_id",
-    "poe_id",
-    "poe_seq",
-    "order_provider_id",
-    "starttime",
-    "stoptime",
-    "drug_type",
-    "drug",
-    "formulary_drug_cd",
-    "gsn",
-    "ndc",
-    "prod_strength",
-    "form_rx",
-    "dose_val_rx",
-    "dose_unit_rx",
-    "form_val_disp",
-    "form_unit_disp",
-    "doses_per_24_hrs",
-    "route",
-)

@@ -108,7 +108,8 @@ def _crossing(path: NDArray[np.float32], person: Ints, knot: Ints, level: np.flo
     """Seconds at which the line from `knot` to the next meets the level."""
     before, after = path[knot, person].astype(np.float64), path[knot + 1, person].astype(np.float64)
     slope = np.where(after == before, 1.0, after - before)
-    seconds: Floats = (knot + np.clip((level - before) / slope, 0.0, 1.0)) * width
+    share = np.clip((level - before) / slope, 0.0, 1.0)
+    seconds: Floats = (knot.astype(np.float64) + share) * width
     return seconds
 
 
