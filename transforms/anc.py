@@ -6,12 +6,10 @@ exact product is rounded once, half up; an upper bound is rounded down and a low
 cells is rejected. Routes, order and tolerances are `definitions/anc`.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from transforms.grades import severity_of
-from transforms.model.anc import ROUTES, AncRoutes, Tolerance
+from transforms.model.anc import ROUTES, AncRoutes, Route, Tolerance
 from transforms.model.scales import Scale
 from transforms.route_bounds import measure_routes
 from transforms.specimens import SPECIMEN, gather_specimens
@@ -23,11 +21,13 @@ def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     """Every route of every specimen: the columns of derived.anc_candidate by person_index, and what the choice needs.
 
     Also: time_precision, is_rejected (above the white cells), is_chosen (at most one a specimen),
-    is_discordant and bands_assumed_zero of the route, and the specimen's chosen_lower_cells_per_ul and
-    chosen_upper_cells_per_ul. Sorted by person, time, specimen and route.
+    bands_assumed_zero of the route; and of the specimen chosen_lower_cells_per_ul, chosen_upper_cells_per_ul,
+    is_conflicting (results that contradict each other), highest_cells_per_ul and lowest_cells_per_ul of its exact
+    counts. Sorted by person, time, specimen and route.
     """
     specimens = _choose(measure_routes(gather_specimens(lab, routes), routes), routes).sort(SPECIMEN)
-    shared = ["time_precision", "is_discordant", "chosen_lower_cells_per_ul", "chosen_upper_cells_per_ul"]
+    bounds = [f"{which}_cells_per_ul" for which in ("chosen_lower", "chosen_upper", "highest", "lowest")]
+    shared = ["time_precision", "is_conflicting", *bounds]
     listed = {
         "route": [pl.lit(place, dtype=pl.UInt8) for place in range(len(ROUTES))],
         "lower_cells_per_ul": [pl.col(f"{route}_lower") for route in ROUTES],
@@ -65,6 +65,8 @@ def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.
     neutrophils has no row.
     """
     lower, upper = pl.col("chosen_lower_cells_per_ul"), pl.col("chosen_upper_cells_per_ul")
+    highest, lowest = pl.col("highest_cells_per_ul"), pl.col("lowest_cells_per_ul")
+    allowance = _allowance(highest, routes.agreement)
     return candidates.filter("is_chosen").select(
         "person_index",
         "specimen_id",
@@ -74,19 +76,19 @@ def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.
         lower_cells_per_ul=lower,
         upper_cells_per_ul=upper,
         route=pl.col("route"),
-        is_discordant=pl.col("is_discordant"),
+        is_discordant=pl.col("is_conflicting") | (highest - lowest > allowance).fill_null(False),
         bands_assumed_zero=pl.col("bands_assumed_zero"),
         severity=severity_of(lower, upper, scale),
     )
 
 
 def _choose(measured: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
-    """Add what is rejected, which route is best, and the bounds and agreement of the specimen."""
-    white_most = pl.col("wbc_only_upper")
+    """Add what is rejected, which route is best, and the bounds of the specimen."""
+    whites = pl.col("wbc_only_upper")
     rejected = {
-        f"{route}_is_rejected": (
-            pl.col(f"{route}_lower") - white_most > _allowance(white_most, routes.above_wbc)
-        ).fill_null(False)
+        f"{route}_is_rejected": (pl.col(f"{route}_lower") - whites > _allowance(whites, routes.above_wbc)).fill_null(
+            False
+        )
         for route in ROUTES
     }
     ranks = {f"{route}_rank": _rank(route, routes) for route in ROUTES}
@@ -101,15 +103,21 @@ def _choose(measured: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     is_exact = (pl.col("best_lower") == pl.col("best_upper")).fill_null(False)
     is_contrary = ~is_exact & (pl.col("lower_limit") > pl.col("upper_limit")).fill_null(False)
     takes_limits = ~is_exact & ~is_contrary
-    disagrees = _disagree([route for route in ROUTES if route not in {"granulocytes", "wbc_only"}], routes)
+    counts = [
+        pl.when(_is_usable(r) & (pl.col(f"{r}_lower") == pl.col(f"{r}_upper"))).then(f"{r}_lower")
+        for r in ROUTES
+        if r not in {"granulocytes", "wbc_only"}
+    ]
     return bounded.with_columns(
         chosen_lower_cells_per_ul=pl.when(takes_limits).then("lower_limit").otherwise("best_lower"),
         chosen_upper_cells_per_ul=pl.when(takes_limits).then("upper_limit").otherwise("best_upper"),
-        is_discordant=pl.col("is_conflicting") | is_contrary | disagrees,
+        is_conflicting=pl.col("is_conflicting") | is_contrary,
+        highest_cells_per_ul=pl.max_horizontal(counts),
+        lowest_cells_per_ul=pl.min_horizontal(counts),
     )
 
 
-def _rank(route: str, routes: AncRoutes) -> pl.Expr:
+def _rank(route: Route, routes: AncRoutes) -> pl.Expr:
     """Place of the route on its specimen: routes that give the whole count first, then those that only limit it."""
     places = {name: place for place, name in enumerate(routes.routes_in_order)}
     place = pl.lit(places[route])
@@ -128,10 +136,10 @@ def _is_usable(route: str) -> pl.Expr:
 
 
 def _of_best(bound: str) -> pl.Expr:
-    best = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.Int64))
+    best: pl.Expr = pl.lit(None, dtype=pl.Int64)
     for route in ROUTES:
-        best = best.when(pl.col(f"{route}_rank") == pl.col("best_rank")).then(pl.col(f"{route}_{bound}"))
-    return best.otherwise(None)
+        best = pl.when(pl.col(f"{route}_rank") == pl.col("best_rank")).then(pl.col(f"{route}_{bound}")).otherwise(best)
+    return best
 
 
 def _limits(bound: str) -> list[pl.Expr]:
@@ -140,16 +148,6 @@ def _limits(bound: str) -> list[pl.Expr]:
         pl.when(_is_usable(route) & ~pl.col(f"{route}_is_whole")).then(pl.col(f"{route}_{bound}")) for route in ROUTES
     ]
     return [pl.col(f"best_{bound}"), *limiting]
-
-
-def _disagree(names: Sequence[str], routes: AncRoutes) -> pl.Expr:
-    """Two usable routes give counts that differ by more than the tolerance."""
-    exact = [
-        pl.when(_is_usable(name) & (pl.col(f"{name}_lower") == pl.col(f"{name}_upper"))).then(pl.col(f"{name}_lower"))
-        for name in names
-    ]
-    highest, lowest = pl.max_horizontal(exact), pl.min_horizontal(exact)
-    return (highest - lowest > _allowance(highest, routes.agreement)).fill_null(False)
 
 
 def _allowance(count: pl.Expr, tolerance: Tolerance) -> pl.Expr:

@@ -13,10 +13,10 @@ def severity_of(lower: pl.Expr | str, upper: pl.Expr | str, scale: Scale) -> pl.
     """Label of `scale` for a count of at least `lower` and at most `upper` cells/uL (null upper: unbounded)."""
     least = pl.col(lower) if isinstance(lower, str) else lower
     most = pl.col(upper) if isinstance(upper, str) else upper
-    label = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
-    for level in sorted(scale.levels, key=_span):
-        label = label.when(_holds(level, least, most)).then(pl.lit(level.name))
-    return label.otherwise(pl.lit(scale.undecided))
+    label: pl.Expr = pl.lit(scale.undecided)
+    for level in sorted(scale.levels, key=_span, reverse=True):
+        label = pl.when(_holds(level, least, most)).then(pl.lit(level.name)).otherwise(label)
+    return label
 
 
 def _holds(level: Level, least: pl.Expr, most: pl.Expr) -> pl.Expr:

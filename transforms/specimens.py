@@ -71,20 +71,18 @@ def _read_results(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
 
 
 def _input_of(routes: AncRoutes) -> pl.Expr:
+    """Which input a row is; null when its analyte or method is none of them."""
     kinds = pl.Enum([*(name for name, _ in routes.named_inputs), _OTHER_PART])
-    by_method: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    for name, entry in routes.named_inputs:
-        by_method.setdefault(entry.analyte, []).append((name, entry.methods))
-    whole = {analyte: listed[0][0] for analyte, listed in by_method.items()}
+    takes_all = {n: set(entry.methods) == set(routes.method_order) for n, entry in routes.named_inputs}
+    whole = {entry.analyte: n for n, entry in routes.named_inputs if takes_all[n]}
     whole |= dict.fromkeys(routes.other_parts_pct, _OTHER_PART)
-    named = pl.col("analyte").replace_strict(whole, default=None, return_dtype=kinds)
-    chosen = pl.when(pl.lit(False)).then(pl.lit(None, dtype=kinds))
-    for analyte, listed in by_method.items():
-        for name, methods in listed:
-            is_it = (pl.col("analyte") == analyte) & pl.col("method").is_in(methods)
-            if len(listed) > 1:
-                chosen = chosen.when(is_it).then(pl.lit(name, dtype=kinds))
-    return chosen.otherwise(named)
+    is_known = pl.col("method").is_in(routes.method_order)
+    chosen: pl.Expr = pl.when(is_known).then(pl.col("analyte").replace_strict(whole, default=None, return_dtype=kinds))
+    for name, entry in routes.named_inputs:
+        if not takes_all[name]:
+            is_it = (pl.col("analyte") == entry.analyte) & pl.col("method").is_in(entry.methods)
+            chosen = pl.when(is_it).then(pl.lit(name, dtype=kinds)).otherwise(chosen)
+    return chosen
 
 
 def _rank(column: str, order: tuple[str, ...]) -> pl.Expr:
@@ -104,10 +102,10 @@ def _pivot(results: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
         .agg(
             pl.col("time_precision").min(),  # "day" sorts before "minute": the coarsest rules
             pl.col("is_conflicting").any(),
+            *bounds,
             n_results=(~is_other).sum(),
             n_other_parts=is_other.sum(),
             other_parts_pct=pl.when(is_other).then("lower").sum(),
-            *bounds,
         )
         .with_columns(other_parts_pct=pl.when(pl.col("n_other_parts") > 0).then("other_parts_pct"))
         .drop("n_other_parts")

@@ -1,7 +1,7 @@
 """Small tables a clinician can read, turned into the frames the transforms take."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,11 +10,13 @@ import polars as pl
 import pytest
 
 from transforms.anc import choose_anc, derive_candidates
+from transforms.episodes import find_episodes
 from transforms.load import SHIPPED, _read
 from transforms.model.anc import AncRoutes
+from transforms.model.episodes import EpisodeRule
 from transforms.model.scales import Scale
 
-DAY_0 = datetime(2020, 1, 1, 8)
+DAY_0 = datetime.fromisoformat("2020-01-01T08:00")
 LAB_SCHEMA = {
     "person_index": pl.UInt32,
     "specimen_id": pl.String,
@@ -111,3 +113,64 @@ def table_reader() -> Any:
 
 def at_day(day: float) -> datetime:
     return DAY_0 + timedelta(days=day)
+
+
+ANC_SCHEMA = {
+    "person_index": pl.UInt32,
+    "specimen_id": pl.String,
+    "collected_at": pl.Datetime("us"),
+    "time_precision": pl.String,
+    "anc_cells_per_ul": pl.Int64,
+    "lower_cells_per_ul": pl.Int64,
+    "upper_cells_per_ul": pl.Int64,
+}
+
+
+def anc_row(day: float, count: object, **given: Any) -> dict[str, Any]:
+    """One count on a day: `900`, or bounds as `0-100` (`2000-` has no upper one)."""
+    least, dash, most = str(count).partition("-")
+    lower = int(least)
+    upper = (int(most) if most else None) if dash else lower
+    row = {
+        "person_index": 0,
+        "specimen_id": "s",
+        "collected_at": at_day(day),
+        "time_precision": "minute",
+        "anc_cells_per_ul": lower if lower == upper else None,
+        "lower_cells_per_ul": lower,
+        "upper_cells_per_ul": upper,
+    }
+    return row | given
+
+
+@pytest.fixture
+def day_0() -> datetime:
+    return DAY_0
+
+
+@pytest.fixture
+def episodes_of() -> Any:
+    """Counts by day of one person to episodes."""
+
+    def find(
+        counts: Mapping[float, object] | list[dict[str, Any]],
+        rule: EpisodeRule,
+        *,
+        doses: Sequence[float] = (),
+        gcsf: Sequence[float] = (),
+        died: float | None = None,
+    ) -> list[dict[str, Any]]:
+        rows = counts if isinstance(counts, list) else [anc_row(day, count) for day, count in counts.items()]
+        dead = [] if died is None else [{"person_index": 0, "died_on": at_day(died).date()}]
+        given = [
+            pl.DataFrame(
+                [{"person_index": 0, "given_at": at_day(day)} for day in days],
+                schema={"person_index": pl.UInt32, "given_at": pl.Datetime("us")},
+            ).lazy()
+            for days in (doses, gcsf)
+        ]
+        deaths = pl.DataFrame(dead, schema={"person_index": pl.UInt32, "died_on": pl.Date}).lazy()
+        anc = pl.DataFrame(rows, schema=ANC_SCHEMA).lazy()
+        return find_episodes(anc, [rule], deaths, *given).collect().to_dicts()
+
+    return find

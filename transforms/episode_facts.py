@@ -1,0 +1,174 @@
+"""What is known of each episode: when it began and ended, within which bounds, how deep, how sure.
+
+Onset lies after the last value that is not low and up to the first low; recovery after the last low and up to the
+first recovered value. Where only days are known, both durations are widened by a day. A death before any recovery
+competes with it, if it follows the last value before the rule would call it a gap.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from transforms.episode_states import LOW, ROW_BITS
+from transforms.model.episodes import Confirmation, EpisodeRule, Threshold
+
+_MICROSECONDS_A_DAY = 24 * 60 * 60 * 10**6
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """Deaths by person (person_index, died_on); days of doses and growth factors (person_index, day), in order."""
+
+    deaths: pl.DataFrame
+    doses: pl.DataFrame
+    gcsf: pl.DataFrame
+
+
+def gather_facts(
+    numbered: pl.DataFrame, proven: pl.DataFrame, rule: EpisodeRule, threshold: Threshold, treatment: Treatment
+) -> pl.DataFrame:
+    """One row per episode with the columns of derived.episode, less its id, rule and threshold."""
+    spans = _span_episodes(numbered).join(
+        _confirm(numbered, rule.confirmed_by, treatment.doses), on="episode", maintain_order="left"
+    )
+    timed = _point_at_values(spans, proven)
+    ended = _name_ending(timed, rule, treatment.deaths)
+    measured = ended.with_columns(
+        is_confirmed=_is_confirmed(rule.confirmed_by),
+        is_incident=(_days("onset_after", "first_low_at") <= rule.look_back_days).fill_null(False),
+        certainty=pl.when(pl.col("n_undecided") > 0).then(pl.lit("partly_bounded")).otherwise(pl.lit("certain")),
+        **_durations(threshold),
+    )
+    is_enough = (pl.col("n_lows") >= rule.minimum.low_values) & (pl.col("duration_lower_days") >= rule.minimum.days)
+    return _flag_gcsf(measured.filter(is_enough), rule, treatment.gcsf)
+
+
+def _span_episodes(numbered: pl.DataFrame) -> pl.DataFrame:
+    """First and last rows, lowest value, and whether the next episode of the person begins after a gap."""
+    is_low = pl.col("kind") == LOW
+    is_after_gap = pl.col("starts_after_gap").first()
+    grouped = numbered.lazy().group_by("episode", maintain_order=True)
+    spans = grouped.agg(
+        pl.col("person_index").first(),
+        pl.col("first_low_row").first(),
+        starts_after_gap=is_after_gap,
+        onset_row=pl.col("previous_row").first(),
+        last_low_row=pl.when(is_low).then("row").max(),
+        last_row=pl.col("row").max(),
+        # The first recovery; the last bit keeps whether it is sure.
+        recovery=pl.when("ends").then(pl.col("row").cast(pl.Int64) * 2 + pl.col("is_sure")).min(),
+        lowest=pl.when("in_span").then("lowest").min(),
+        n_values=pl.col("in_span").sum().cast(pl.Int64),
+        n_lows=is_low.sum().cast(pl.Int64),
+    )
+    is_same = pl.col("person_index").shift(-1) == pl.col("person_index")
+    return spans.with_columns(
+        onset_row=pl.when(~pl.col("starts_after_gap")).then("onset_row"),
+        recovery_row=(pl.col("recovery") // 2).cast(pl.UInt32),
+        is_sure=pl.col("recovery") % 2 == 1,
+        ends_in_gap=(is_same & pl.col("starts_after_gap").shift(-1)).fill_null(False),
+        nadir_row=(pl.col("lowest") % 2**ROW_BITS).cast(pl.UInt32),
+        nadir_cells_per_ul=pl.col("lowest") // 2**ROW_BITS,
+    ).collect(engine="in-memory")
+
+
+def _confirm(numbered: pl.DataFrame, confirmation: Confirmation, doses: pl.DataFrame) -> pl.DataFrame:
+    """episode, is_repeated: enough lows on different days close together, or a low so many days after a dose."""
+    lows = numbered.filter(pl.col("kind") == LOW).select("episode", "person_index", "day", "at")
+    is_repeat = (pl.col("episode") == pl.col("episode").shift(1)) & (pl.col("day") == pl.col("day").shift(1))
+    days = lows.filter(~is_repeat.fill_null(False))
+    back = confirmation.values - 1
+    is_enough = pl.lit(True)
+    if back:
+        is_enough = pl.col("episode") == pl.col("episode").shift(back)
+        if confirmation.within_days is not None:
+            is_enough &= pl.col("at") - pl.col("at").shift(back) <= timedelta(days=confirmation.within_days)
+    found = days.with_columns(is_repeated=is_enough.fill_null(False))
+    if confirmation.or_days_after_dose is not None:
+        found = found.with_columns(is_repeated=pl.col("is_repeated") | _follows_dose(days, confirmation, doses))
+    return found.group_by("episode", maintain_order=True).agg(pl.col("is_repeated").any())
+
+
+def _follows_dose(days: pl.DataFrame, confirmation: Confirmation, doses: pl.DataFrame) -> pl.Series:
+    soonest, latest = confirmation.or_days_after_dose or (0, 0)
+    until = days.select("person_index", day=pl.col("day") - timedelta(days=soonest))
+    given = doses.with_columns(given_on="day")
+    last = until.join_asof(given, on="day", by="person_index", strategy="backward", check_sortedness=False)["given_on"]
+    since = (days["day"] - last).dt.total_days()
+    return (since <= latest).fill_null(False)
+
+
+def _is_confirmed(confirmation: Confirmation) -> pl.Expr:
+    limit = confirmation.or_below_cells_per_ul
+    is_deep = pl.lit(False) if limit is None else pl.col("nadir_cells_per_ul") < limit
+    return pl.col("is_repeated") | is_deep
+
+
+def _point_at_values(spans: pl.DataFrame, proven: pl.DataFrame) -> pl.DataFrame:
+    """Times, numbers and precision of the values that bound each episode."""
+    pointed = spans
+    columns = {"onset_row": "p", "first_low_row": "d1", "last_low_row": "dn", "recovery_row": "r", "last_row": "end"}
+    source = proven.select("row", "at", "number", "is_day", "n_undecided")
+    for row, name in columns.items():
+        named = source.select(
+            pl.col("row").alias(row), *(pl.col(c).alias(f"{name}_{c}") for c in source.columns if c != "row")
+        )
+        pointed = pointed.join(named, on=row, how="left", maintain_order="left")
+    nadir = source.select(nadir_row="row", nadir_at="at")
+    pointed = pointed.join(nadir, on="nadir_row", how="left", maintain_order="left")
+    last, first = pl.coalesce("r_n_undecided", "dn_n_undecided"), pl.coalesce("p_n_undecided", "d1_n_undecided")
+    return pointed.with_columns(n_undecided=last - first).rename(
+        {"p_at": "onset_after", "d1_at": "first_low_at", "dn_at": "last_low_at", "r_at": "recovery_by"}
+    )
+
+
+def _name_ending(timed: pl.DataFrame, rule: EpisodeRule, deaths: pl.DataFrame) -> pl.DataFrame:
+    found = timed.join(deaths, on="person_index", how="left", maintain_order="left")
+    died = pl.col("died_on").is_not_null()
+    if rule.gap_days is not None:
+        died &= pl.col("died_on") - pl.col("end_at").dt.date() <= timedelta(days=rule.gap_days)
+    is_seen = pl.col("recovery_by").is_not_null()
+    ending = (
+        pl.when(is_seen & pl.col("is_sure"))
+        .then(pl.lit("recovered"))
+        .when(is_seen)
+        .then(pl.lit("recovered_unconfirmed"))
+        .when("ends_in_gap")
+        .then(pl.lit("censored_gap"))
+        .when(died.fill_null(False))
+        .then(pl.lit("died"))
+        .otherwise(pl.lit("censored_end"))
+    )
+    return found.with_columns(ended_as=ending)
+
+
+def _durations(threshold: Threshold) -> dict[str, pl.Expr]:
+    """Bounds and the time between linear crossings, in days; dates without times widen the bounds by a day."""
+    low, least, most = (_days(*pair) for pair in _PAIRS)
+    widens_low = (pl.col("d1_is_day") | pl.col("dn_is_day")).cast(pl.Int8)
+    widens_most = (pl.col("p_is_day") | pl.col("r_is_day")).cast(pl.Int8)
+    limit = float(threshold.low_cells_per_ul)
+    fall = (pl.col("p_number") - limit) / (pl.col("p_number") - pl.col("d1_number"))
+    rise = (limit - pl.col("dn_number")) / (pl.col("r_number") - pl.col("dn_number"))
+    return {
+        "duration_lower_days": pl.max_horizontal(low - widens_low, pl.lit(0.0)),
+        "duration_upper_days": most + widens_most,
+        "duration_interpolated_days": low + (1 - fall) * least + rise * _days("last_low_at", "recovery_by"),
+    }
+
+
+_PAIRS = (("first_low_at", "last_low_at"), ("onset_after", "first_low_at"), ("onset_after", "recovery_by"))
+
+
+def _days(earlier: str, later: str) -> pl.Expr:
+    return (pl.col(later) - pl.col(earlier)).dt.total_microseconds() / _MICROSECONDS_A_DAY
+
+
+def _flag_gcsf(episodes: pl.DataFrame, rule: EpisodeRule, gcsf: pl.DataFrame) -> pl.DataFrame:
+    """Add has_gcsf: a growth factor from so many days before the first low to the end."""
+    ends = episodes.with_columns(day=pl.coalesce("recovery_by", "last_low_at").dt.date())
+    given = gcsf.with_columns(given_on="day")
+    last = ends.join_asof(given, on="day", by="person_index", strategy="backward", check_sortedness=False)
+    earliest = pl.col("first_low_at").dt.date() - timedelta(days=rule.gcsf_days)
+    return last.with_columns(has_gcsf=(pl.col("given_on") >= earliest).fill_null(False))

@@ -1,0 +1,88 @@
+"""Counts in time order, and what each proves at a threshold: low, recovered, between, or nothing.
+
+A count whose bounds straddle the threshold proves nothing: it neither opens, extends nor ends an episode. Values of
+one minute are ordered by specimen. Extracts without dates have no order and so no values here.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.model.episodes import EpisodeRule, Threshold
+
+LOW, RECOVERED, BETWEEN = 0, 1, 2
+ROW_BITS = 32
+
+
+def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFrame:
+    """Values of people with at least one value that is low for any rule, in order: row, person_index, at, day, ...
+
+    Columns: row (UInt32, the place in the frame), person_index, at, day (date), is_day (only the day is known),
+    number, lower, upper (cells/uL). `row` is how later steps point at a value.
+    """
+    highest = max((threshold.highest_low for rule in rules for threshold in rule.thresholds), default=0)
+    dated = anc.filter(pl.col("collected_at").is_not_null())
+    people = dated.filter(pl.col("upper_cells_per_ul") <= highest).select("person_index").unique()
+    return (
+        dated.join(people, on="person_index", how="semi")
+        .select(
+            "person_index",
+            "specimen_id",
+            at="collected_at",
+            day=pl.col("collected_at").dt.date(),
+            is_day=pl.col("time_precision") == "day",
+            number="anc_cells_per_ul",
+            lower="lower_cells_per_ul",
+            upper="upper_cells_per_ul",
+        )
+        .sort("person_index", "at", "specimen_id", "lower", "upper", nulls_last=True)
+        .drop("specimen_id")
+        .with_row_index("row")
+        .collect(engine="in-memory")
+    )
+
+
+def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.DataFrame:
+    """`values` with kind (LOW, RECOVERED, BETWEEN, null: undecided) and n_undecided, a running count of those."""
+    is_used = pl.lit(True) if rule.uses_bounds else pl.col("number").is_not_null()
+    is_low = (pl.col("upper") <= threshold.highest_low).fill_null(False)
+    is_above = pl.col("lower") > threshold.highest_low
+    is_recovered = is_above & (pl.col("lower") >= threshold.recovered_cells_per_ul)
+    kind = (
+        pl.when(is_used & is_low)
+        .then(LOW)
+        .when(is_used & is_recovered)
+        .then(RECOVERED)
+        .when(is_used & is_above)
+        .then(BETWEEN)
+        .cast(pl.Int8)
+    )
+    proven = values.with_columns(kind=kind).filter((pl.col("kind") == LOW).any().over("person_index"))
+    return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64))
+
+
+def collapse(proven: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:
+    """One state per day or specimen, as the rule takes them, in order; undecided values are left out.
+
+    Columns: person_index, day, at, row, kind of the state (the last decided value of the day); first_low_row,
+    first_low_at and lowest (its count above its row, so that the earliest of equal counts is the lowest) of the day.
+    """
+    is_low = pl.col("kind") == LOW
+    decided = (
+        proven.lazy()
+        .filter(pl.col("kind").is_not_null())
+        .select(
+            "person_index",
+            "day",
+            "at",
+            "row",
+            "kind",
+            first_low_row=pl.when(is_low).then("row"),
+            first_low_at=pl.when(is_low).then("at"),
+            lowest=pl.when(is_low).then(pl.col("upper") * 2**ROW_BITS + pl.col("row")),
+        )
+    )
+    if rule.takes == "day":
+        last, least = pl.col("at", "row", "kind").last(), pl.col("first_low_row", "first_low_at", "lowest").min()
+        decided = decided.group_by("person_index", "day", maintain_order=True).agg(last, least)
+    return decided.collect(engine="in-memory")
