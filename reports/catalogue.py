@@ -6,6 +6,7 @@ What a night says of itself (`run.json`) is all that is read here, so the catalo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from reports.rendering import read_asset, render_template
 from reports.wording import plain
@@ -45,7 +46,7 @@ def render_catalogue(runs: Sequence[CatalogueEntry]) -> str:
 def _line(run: CatalogueEntry) -> dict[str, Any]:
     return {
         "run_id": plain(run.run_id),
-        "href": f"runs/{run.run_id}/index.html",
+        "href": f"runs/{quote(run.run_id)}/index.html",
         "date": run.started_at[:16].replace("T", " "),
         "verdict": run.verdict if run.verdict in VERDICTS else "warn",
         "data_through": plain(run.data_through),

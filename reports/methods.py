@@ -26,14 +26,19 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("What is hidden", release),
         ("Code lists", tuple(definitions.codelists.values())),
     ]
-    return [{"title": title, "items": [_item(one) for one in members]} for title, members in groups if members]
+    return [
+        {"title": title, "items": [_item(one, place) for one in members]}
+        for place, (title, members) in enumerate(groups)
+        if members
+    ]
 
 
-def _item(definition: Definition) -> dict[str, Any]:
+def _item(definition: Definition, group: int) -> dict[str, Any]:
     written = definition.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     parameters = {key: value for key, value in written.items() if key not in _SAID}
     return {
         "id": definition.id,
+        "anchor": f"definition-{group}-{definition.id}",
         "version": definition.version,
         "title": plain(definition.title),
         "rule": plain(" ".join(str(written.get("rule", "")).split())),

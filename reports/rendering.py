@@ -14,10 +14,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.wording import plain
+
 HERE = Path(__file__).parent
 _TOGETHER = re.compile("(\\d{4}-\\d{2}(?:-\\d{2})?|\\([\\d.,\u2013]+[^() ]*\\)|[\\d,.]+\u00a0cells/\u00b5L)")
 _NOT_BROKEN = Markup('<span class="nb">{}</span>')
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def render_template(name: str, **content: Any) -> str:
@@ -27,7 +29,7 @@ def render_template(name: str, **content: Any) -> str:
 
 def script_json(content: Any) -> str:
     """JSON that cannot end the script element it stands in."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, separators=(",", ":"))
     for sign, code in _UNSAFE.items():
         text = text.replace(sign, code)
     return text
@@ -48,7 +50,14 @@ def read_asset(*names: str) -> str:
 def keep_together(text: str) -> Markup:
     """Escaped text in which no date, no unit and no interval in brackets is broken between two lines."""
     parts = _TOGETHER.split(text)
-    return Markup("").join(_NOT_BROKEN.format(part) if place % 2 else part for place, part in enumerate(parts))
+    return Markup("").join(
+        _NOT_BROKEN.format(plain(part)) if place % 2 else plain(part) for place, part in enumerate(parts)
+    )
+
+
+def _shown(content: Any) -> Any:
+    """Text that is not our own markup never changes direction, wherever a template writes it."""
+    return plain(content) if type(content) is str else content
 
 
 @cache
@@ -60,6 +69,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
     environment.filters["unbroken"] = keep_together
     return environment

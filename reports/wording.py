@@ -123,8 +123,10 @@ def count(value: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a percentage with one decimal: 7.6 %."""
-    return f"{decimal(fraction * 100, True)}{NBSP}%"
+    """A fraction as a percentage with one decimal: 7.6 %; a true zero is 0 %, anything smaller than shown is <0.1 %."""
+    if fraction > 0 and decimal(fraction * 100, True) == "0.0":
+        return f"<0.1{NBSP}%"
+    return f"{decimal(fraction * 100, fraction != 0)}{NBSP}%"
 
 
 def decimal(value: float, keep_zero: bool = False) -> str:
@@ -141,7 +143,9 @@ def bin_text(lower: Cell, upper: Cell) -> str:
 
 def plain(text: str) -> str:
     """Foreign text without characters that change direction or control a terminal."""
-    return "".join("\ufffd" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} else sign for sign in text)
+    return "".join(
+        "\ufffd" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} and sign != "\n" else sign for sign in text
+    )
 
 
 def _first(entry: Any) -> str:

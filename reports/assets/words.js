@@ -15,14 +15,20 @@ function decimal(value, keepZero) {
 }
 
 const count = (value) => commas(String(Math.round(value)));
-const percent = (fraction) => `${decimal(fraction * 100, true)}${NBSP}%`;
+function percent(fraction) {
+  if (fraction > 0 && decimal(fraction * 100, true) === "0.0") return `<0.1${NBSP}%`;
+  return `${decimal(fraction * 100, fraction !== 0)}${NBSP}%`;
+}
+
+/* Characters that change the direction of text become visible. */
+const plain = (text) => String(text).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Cs}]/gu, "\ufffd");
 const markWords = (mark) => page.names.marks[mark] ?? String(mark).replaceAll("_", " ");
 
 function nameOf(kind, cell) {
   const word = String(cell);
   const names = page.names[kind] ?? {};
   if (Object.hasOwn(names, word)) return names[word];
-  return Object.hasOwn(page.names.marks, word) ? markWords(word) : word.replaceAll("_", " ");
+  return Object.hasOwn(page.names.marks, word) ? markWords(word) : plain(word).replaceAll("_", " ");
 }
 
 function numberText(cell, kind) {
@@ -46,7 +52,7 @@ function binText(lower, upper) {
 function cellText(row, kind, keys) {
   const cell = row[keys[0]];
   if (kind.startsWith("name:")) return nameOf(kind.slice(5), cell);
-  if (kind === "text") return cell ?? "";
+  if (kind === "text") return plain(cell ?? "");
   if (kind === "month") return String(cell ?? "").slice(0, 7);
   if (kind === "yes") return cell ? "yes" : "no";
   if (kind === "bin") return binText(cell, row[keys[1]]);

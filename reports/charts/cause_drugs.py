@@ -60,6 +60,7 @@ def chart() -> Chart:
         height=130,
         row_height=28,
         layout=go.Layout(
+            bargap=0.35,
             barmode="stack",
             xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"},
             yaxis={"type": "category"},

@@ -14,7 +14,11 @@ def chart() -> Chart:
     heat = go.Heatmap(
         zmin=0,
         zmax=100,
-        colorscale=[[0, "rgba(86, 180, 233, 0.06)"], [1, "rgba(0, 114, 178, 0.8)"]],
+        colorscale=[
+            [0, "rgba(86, 180, 233, 0.05)"],
+            [0.4, "rgba(45, 150, 205, 0.55)"],
+            [1, "rgba(0, 114, 178, 0.85)"],
+        ],
         xgap=2,
         ygap=2,
         hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",

@@ -55,6 +55,7 @@ def chart() -> Chart:
         height=100,
         row_height=34,
         layout=go.Layout(
+            bargap=0.35,
             xaxis={"title": {"text": "% of confirmed episodes"}, "ticksuffix": " %", "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),

@@ -59,6 +59,8 @@ def chart() -> Chart:
         height=100,
         row_height=40,
         layout=go.Layout(
-            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"}, yaxis={"type": "category"}
+            bargap=0.35,
+            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"},
+            yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -43,6 +43,9 @@ def chart() -> Chart:
         height=120,
         row_height=42,
         layout=go.Layout(
-            barmode="stack", xaxis={"title": {"text": "Rows"}, "rangemode": "tozero"}, yaxis={"type": "category"}
+            bargap=0.35,
+            barmode="stack",
+            xaxis={"title": {"text": "Rows"}, "rangemode": "tozero"},
+            yaxis={"type": "category"},
         ).to_plotly_json(),
     )

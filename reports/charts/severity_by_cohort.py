@@ -9,7 +9,7 @@ SEVERITY = TableColumn("Severity", "name:severity", ("severity",))
 HOVER = "<b>%{customdata[0]}</b>, %{customdata[1]}<br>%{customdata[2]} people, %{customdata[3]} of those tested"
 
 
-def severity_bars(orientation: str, place: dict[str, object]) -> Trace:
+def severity_bars(orientation: str, place: Bind) -> Trace:
     """Stacked bars, one trace a severity; people who are not low are in the table only."""
     value = "x" if orientation == "h" else "y"
     figure = go.Bar(orientation=orientation, hovertemplate=f"{HOVER}<extra></extra>", marker={"line": {"width": 0.5}})
@@ -68,7 +68,7 @@ def chart() -> Chart:
     )
 
 
-def _hidden(place: dict[str, object]) -> Trace:
+def _hidden(place: Bind) -> Trace:
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     bind: dict[str, Bind] = {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}
     return Trace(figure.to_plotly_json(), bind, lacks="share", above=("severity_order", 0))

@@ -72,6 +72,7 @@ def chart() -> Chart:
         height=110,
         row_height=32,
         layout=go.Layout(
+            bargap=0.35,
             xaxis={"title": {"text": "% of people observed"}, "ticksuffix": " %", "range": [0, 100]},
             yaxis={"type": "category"},
         ).to_plotly_json(),

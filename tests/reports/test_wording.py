@@ -1,0 +1,48 @@
+"""How numbers are written."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.wording import Wording, bin_text, count, decimal, percent, plain
+from transforms.load import Definitions
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0.0, "0 %"), (0.0761, "7.6 %"), (0.0625, "6.3 %"), (1.0, "100.0 %"), (0.0004, "<0.1 %"), (0.0005, "0.1 %")],
+)
+def test_a_share_is_written_with_one_decimal_and_only_nobody_is_zero(fraction: float, text: str) -> None:
+    assert percent(fraction).replace("\u00a0", " ") == text
+
+
+@given(st.floats(0.0005, 1))
+def test_a_written_share_is_never_further_from_the_number_than_half_a_digit(fraction: float) -> None:
+    written = float(percent(fraction).removesuffix("\u00a0%"))
+    assert abs(written - fraction * 100) <= 0.05 + 1e-9
+
+
+def test_counts_have_commas_and_days_lose_an_empty_decimal() -> None:
+    assert (count(4120), decimal(12.0), decimal(12.25)) == ("4,120", "12", "12.3")
+
+
+def test_a_bin_names_whole_counts_and_the_last_one_is_open() -> None:
+    assert (bin_text(1000, 1500), bin_text(15000, None)) == ("1,000\u20131,499", "15,000 or more")
+
+
+def test_marks_that_turn_the_direction_of_text_become_visible() -> None:
+    assert plain("abc\u202edef\u200f\x07") == "abc\ufffddef\ufffd\ufffd"
+
+
+def test_a_threshold_is_written_in_both_units(definitions: Definitions) -> None:
+    text = Wording(definitions).threshold(1500).replace("\u00a0", " ")
+    assert text == "1,500 cells/µL (1.5 \u00d710⁹/L)"
+
+
+def test_every_mark_of_a_released_value_has_words(definitions: Definitions) -> None:
+    words = Wording(definitions)
+    for mark in ("hidden", "held", "not_estimable", "not_applicable"):
+        assert not re.search(r"\d", words.mark(mark).replace("1\u201310", "")), mark
+        assert words.mark(mark) != mark or mark == "held"
