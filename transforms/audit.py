@@ -22,6 +22,11 @@ def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple
             column for column in rows.columns if column.startswith("n_") and f"{column}_mark" in rows.columns
         ]:
             findings[f"{name}: {column} is shown though small"] = _count(rows, is_small(pl.col(column), min_cell))
+    if "released.cause" in tables and "released.episode" in tables:
+        causes = tables["released.cause"].filter(pl.col("agent") == "all")
+        confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
+        lone = _solvable(causes, confirmed, _RULE, "n_episodes")
+        findings["released.cause: a cause from the rest of all episodes"] = lone
     checks: dict[str, Callable[[pl.DataFrame, int], dict[str, int]]] = {
         "released.prevalence": _look_at_prevalence,
         "released.testing": _look_at_testing,
@@ -83,9 +88,6 @@ def _look_at_causes(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
     return {
         "a share without its count": _count(rows, is_lone),
         "a drug from the rest": _count(rest, is_small(pl.col("n_episodes") - pl.col("named"), min_cell)),
-        "a lone hidden cause": _count(
-            causes.group_by(_RULE).agg(n=pl.col("n_episodes").is_null().sum()), pl.col("n") == 1
-        ),
     }
 
 

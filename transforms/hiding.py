@@ -18,7 +18,7 @@ from transforms.nested import (
     low_node,
     possible_node,
 )
-from transforms.suppression import hide_parts, is_small
+from transforms.suppression import hide_parts, is_small, is_small_total
 
 ALL = "all"
 
@@ -60,10 +60,10 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     rows = with_hidden(testing, people, {"n_observed": pl.lit(OBSERVED), "n_tested": pl.lit(TESTED)})
     extra = pl.col("n_tests") - pl.col("n_tested")
     rows = rows.with_columns(
-        hide_n_tests=pl.col("hide_n_tested") | is_small(pl.col("n_tests"), min_cell) | is_small(extra, min_cell)
+        hide_n_tests=pl.col("hide_n_tested") | _is_few("n_tests", min_cell) | is_small(extra, min_cell)
     )
     rows = rows.with_columns(hide_n_tests=_parts_of_whole(rows, "n_tests", min_cell))
-    rows = rows.with_columns(hide_n_gaps=pl.col("hide_n_tests") | is_small(pl.col("n_gaps"), min_cell))
+    rows = rows.with_columns(hide_n_gaps=pl.col("hide_n_tests") | _is_few("n_gaps", min_cell))
     rows = rows.with_columns(hide_n_gaps=_parts_of_whole(rows, "n_gaps", min_cell))
     return rows.with_columns(
         hide_tested_share=pl.col("hide_n_observed") | pl.col("hide_n_tested"),
@@ -97,6 +97,12 @@ def with_hidden(rows: pl.DataFrame, people: pl.DataFrame, nodes: Mapping[str, pl
             .drop("node")
         )
     return rows
+
+
+def _is_few(value: str, min_cell: int) -> pl.Expr:
+    is_whole = pl.col("interval_unit") == ALL
+    n_months = (~is_whole & (pl.col(value) > 0)).sum().over("cohort")
+    return is_small_total(pl.col(value), pl.when(is_whole).then(n_months).otherwise(1).cast(pl.Int64), min_cell)
 
 
 def _parts_of_whole(rows: pl.DataFrame, value: str, min_cell: int) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.hiding import ALL, with_hidden
 from transforms.nested import episode_node
-from transforms.suppression import hide_parts, is_small
+from transforms.suppression import hide_parts, is_small, is_small_total
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _CAUSE = [*_RULE, "cause_group"]
@@ -26,16 +26,22 @@ _SUMMARIES = (
 )
 
 
-def hide_episodes(episode: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+def hide_episodes(episode: pl.DataFrame, cause: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Endings are parts of all episodes; people go with their episodes and must not nearly be all of them."""
     key = [*_RULE, "is_confirmed"]
     rows = episode.with_columns(interval_unit=pl.lit(ALL), interval_start=pl.lit(None, pl.Date))
     rows = with_hidden(rows, people, {"people": episode_node()})
-    whole = rows.filter(pl.col("ended_as") == ALL).with_columns(
-        hide_n_episodes=is_small(pl.col("n_episodes"), min_cell)
+    is_all = pl.col("ended_as") == ALL
+    n_endings = rows.filter(~is_all).group_by(key).agg(n_endings=(pl.col("n_episodes") > 0).sum().cast(pl.Int64))
+    n_causes = cause.filter(pl.col("agent") == ALL).group_by(_RULE).agg(n_causes=pl.len().cast(pl.Int64))
+    whole = rows.filter(is_all).join(n_endings, on=key, how="left").join(n_causes, on=_RULE, how="left")
+    whole = whole.with_columns(
+        hide_n_episodes=is_small_total(pl.col("n_episodes"), pl.max_horizontal("n_endings", "n_causes"), min_cell)
     )
-    whole = whole.with_columns(hide_n_people=pl.col("hide_people") | _hide_people(min_cell))
-    parts = rows.filter(pl.col("ended_as") != ALL).join(_totals(whole, key), on=key, how="left")
+    whole = whole.drop("n_endings", "n_causes").with_columns(
+        hide_n_people=pl.col("hide_people") | _hide_people(min_cell)
+    )
+    parts = rows.filter(~is_all).join(_totals(whole, key), on=key, how="left")
     parts = parts.with_columns(hide_n_episodes=is_small(pl.col("n_episodes"), min_cell) | pl.col("hide_total"))
     parts = parts.with_columns(hide_n_episodes=_parts(parts, key, "n_episodes", min_cell))
     parts = parts.with_columns(hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell))
@@ -46,8 +52,11 @@ def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl
     """Causes are parts of all confirmed episodes, agents of their cause. `episode` is from `hide_episodes`."""
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
-    causes = _hide_shares(causes, _RULE, min_cell)
+    n_agents = cause.filter(pl.col("agent") != ALL).group_by(_CAUSE).agg(n_agents=pl.len().cast(pl.Int64))
+    causes = causes.join(n_agents, on=_CAUSE, how="left").with_columns(n_parts=pl.col("n_agents").fill_null(0) + 1)
+    causes = _hide_shares(causes.drop("n_agents"), _RULE, min_cell)
     agents = cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left")
+    agents = agents.with_columns(n_parts=pl.lit(1, pl.Int64))
     named = pl.col("n_episodes").sum().over(_CAUSE)
     unnamed = {"n_episodes": pl.col("total") - named, "agent": pl.lit(None, pl.String)}
     rest = (
@@ -66,15 +75,22 @@ def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.Data
     """
     rows = duration.join(_wider(cause, episode), on=_CAUSE, how="left")
     number = pl.col("n_episodes")
-    few = is_small(number, min_cell) | pl.col("hide_total").fill_null(value=True)
+    few = _is_few("n_episodes", min_cell) | pl.col("hide_total").fill_null(value=True)
     rows = rows.with_columns(few=few, primary=few | is_small(pl.col("total") - number, min_cell))
     rows = _hide_by_cause(rows, "n_episodes", pl.col("primary"), min_cell)
     rows = rows.with_columns(hide_values=pl.col("few") | (pl.col("hide_n_episodes") & ~pl.col("primary")))
     for name, whole in (("n_censored", "n_episodes"), ("n_died", "n_censored")):
         left = pl.col(whole) - pl.col(name)
-        hide = pl.col(f"hide_{whole}") | is_small(pl.col(name), min_cell) | is_small(left, min_cell)
+        hide = pl.col(f"hide_{whole}") | _is_few(name, min_cell) | is_small(left, min_cell)
         rows = _hide_by_cause(rows, name, hide, min_cell)
     return rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
+
+
+def _is_few(value: str, min_cell: int) -> pl.Expr:
+    """Whether a number of a duration is small; of all causes, also whether it is too small to protect theirs."""
+    is_part = (pl.col("cause_group") != ALL) & (pl.col(value) > 0)
+    n_parts = pl.when(pl.col("cause_group") == ALL).then(is_part.sum().over(_RULE)).otherwise(1).cast(pl.Int64)
+    return is_small_total(pl.col(value), n_parts, min_cell)
 
 
 def _wider(cause: pl.DataFrame, episode: pl.DataFrame) -> pl.DataFrame:
@@ -111,14 +127,13 @@ def _totals(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
 
 def _hide_shares(rows: pl.DataFrame, by: Sequence[str], min_cell: int) -> pl.DataFrame:
     is_rest = pl.col("agent").is_null()
-    rows = rows.with_columns(
-        hide_n_episodes=is_small(pl.col("n_episodes"), min_cell) | pl.col("hide_total").fill_null(value=True) | is_rest
-    )
+    few = is_small_total(pl.col("n_episodes"), pl.col("n_parts"), min_cell)
+    rows = rows.with_columns(hide_n_episodes=few | pl.col("hide_total").fill_null(value=True) | is_rest)
     rows = rows.with_columns(hide_n_episodes=_parts(rows, by, "n_episodes", min_cell))
     rows = rows.with_columns(
         hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell), hide_share=pl.col("hide_n_episodes")
     )
-    return rows.drop("total", "hide_total", "total_people", "hide_total_people")
+    return rows.drop("n_parts", "total", "hide_total", "total_people", "hide_total_people")
 
 
 def _hide_people(min_cell: int) -> pl.Expr:

@@ -22,9 +22,9 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
             repair="Name one of these as default_rule.",
         )
     default = rules[estimation.default_rule]
-    cuts = any_value_cuts(default.thresholds_cells_per_ul, default.operator)
+    cuts = tuple(_cut("any_low", ANY_VALUE, threshold) for threshold in default.thresholds)
     for rule in rules.values():
-        cuts += tuple(Cut("confirmed", rule.id, threshold, rule.operator) for threshold in rule.thresholds_cells_per_ul)
+        cuts += tuple(_cut("confirmed", rule.id, threshold) for threshold in rule.thresholds)
     return Plan(
         estimation=estimation,
         denominators=definitions.denominators,

@@ -82,7 +82,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     """Every table with hide_VALUE columns."""
     least = rule.min_cell
     people = shown_people(estimates, least)
-    episode = hide_episodes(estimates["estimate.episode"], people, least)
+    episode = hide_episodes(estimates["estimate.episode"], estimates["estimate.cause"], people, least)
     cause = hide_causes(estimates["estimate.cause"], episode, least)
     duration = hide_durations(estimates["estimate.duration"], cause, episode, least)
     return {

@@ -29,6 +29,12 @@ def is_small(count: pl.Expr, min_cell: int) -> pl.Expr:
     return count.is_between(1, min_cell - 1).fill_null(value=False)
 
 
+def is_small_total(total: pl.Expr, n_parts: pl.Expr, min_cell: int) -> pl.Expr:
+    """Whether a total of so many parts above zero is small, or too small to protect them if all are hidden."""
+    is_too_small = (total > 0) & (total - (n_parts - 1) < min_cell - 1)
+    return is_small(total, min_cell) | is_too_small.fill_null(value=False)
+
+
 def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.DataFrame:
     """`wide` with every column of `nesting.order` null where it must be hidden.
 

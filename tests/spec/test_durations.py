@@ -14,11 +14,11 @@ from transforms.load import load_definitions
 from transforms.model.estimation import Plan
 
 PLAN = Plan(load_definitions().estimation, (), (), (), has_calendar=True)
-ORIGIN = datetime(2025, 3, 1, 8)
+ORIGIN = datetime.fromisoformat("2025-03-01T08:00:00")
 
 
 def _counts(rows: str, *, cause: str = "chemotherapy") -> pl.DataFrame:
-    """counts.duration of a table: onset_after, first_low, last_low, recovery_by (days, - is not seen), values, ending."""
+    """counts.duration of a table: onset_after, first_low, last_low, recovery_by (days, - not seen), values, ending."""
     episodes = [_episode(*line.split()) | {"cause_group": cause} for line in rows.strip().splitlines()]
     frame = pl.DataFrame(episodes, infer_schema_length=None).with_columns(
         pl.col("onset_after", "recovery_by").cast(pl.Datetime("us"))

@@ -1,0 +1,144 @@
+"""Estimates of drawn hospitals of every size, for looking at what their release gives away."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from transforms.counting import count_people
+from transforms.estimates import estimate_counts
+from transforms.load import Definitions, load_definitions
+from transforms.model.estimation import Cut, Grade, Plan, any_value_cuts
+
+THRESHOLDS = (1500, 1000, 500)
+GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
+ENDINGS = ["recovered", "recovered_unconfirmed", "censored_end", "censored_gap", "died"]
+CAUSES = ["chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained"]
+Estimates = Mapping[str, pl.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def definitions() -> Definitions:
+    return load_definitions()
+
+
+@pytest.fixture(scope="session")
+def draw_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
+    """Estimates of the hospital of a seed; the same seed is drawn once."""
+    plan = Plan(
+        estimation=definitions.estimation,
+        denominators=definitions.denominators,
+        cuts=any_value_cuts(THRESHOLDS, "lt")
+        + tuple(Cut("confirmed", rule, each, "lt") for rule in ("clinical", "simple_run") for each in THRESHOLDS),
+        grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
+        has_calendar=True,
+    )
+    drawn: dict[int, Estimates] = {}
+
+    def draw(seed: int) -> Estimates:
+        if seed not in drawn:
+            drawn[seed] = estimate_counts(count_people(_hospital(seed), plan), plan, run_id="night")
+        return drawn[seed]
+
+    return draw
+
+
+def _hospital(seed: int) -> dict[str, pl.LazyFrame]:
+    rng = np.random.default_rng(seed)
+    people = int(rng.choice([15, 60, 200, 600]))
+    days = int(rng.choice([50, 110]))
+    return {
+        "person": pl.LazyFrame({"person_index": np.arange(people, dtype=np.uint32)}),
+        **_observe(rng, people, days),
+        "anc": _measure(rng, people, days),
+        **_neutropenia(rng, people, days),
+    }
+
+
+def _observe(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.LazyFrame]:
+    first = rng.integers(0, days // 2, people)
+    last = first + rng.integers(1, days // 2, people)
+    spans = pl.DataFrame(
+        {"person_index": np.arange(people, dtype=np.uint32), "started_on": _dates(first), "ended_on": _dates(last)}
+    )
+    members = [spans.with_columns(cohort=pl.lit("everyone"))]
+    for cohort, share in (("chemotherapy", 0.4), ("clozapine", 0.06)):
+        members.append(spans.filter(pl.Series(rng.random(people) < share)).with_columns(cohort=pl.lit(cohort)))
+    return {"observation": spans.lazy(), "cohort_member": pl.concat(members).lazy()}
+
+
+def _measure(rng: np.random.Generator, people: int, days: int) -> pl.LazyFrame:
+    size = people * int(rng.choice([2, 6]))
+    count = np.exp(rng.normal(7.9, 0.7, size)).astype(np.int64)
+    frame = pl.DataFrame(
+        {
+            "person_index": rng.integers(0, people, size).astype(np.uint32),
+            "collected_at": _times(rng.integers(0, days, size)),
+            "count": count,
+            "kind": rng.random(size),
+        }
+    )
+    is_number, is_white = pl.col("kind") > 0.06, pl.col("kind") > 0.02
+    return frame.lazy().select(
+        "person_index",
+        pl.int_range(pl.len()).cast(pl.String).alias("specimen_id"),
+        "collected_at",
+        pl.when(is_number).then("count").alias("anc_cells_per_ul"),
+        pl.when(is_number).then("count").otherwise(0).alias("lower_cells_per_ul"),
+        pl.col("count").alias("upper_cells_per_ul"),
+        pl.when(is_number)
+        .then(pl.lit("direct_auto"))
+        .when(is_white)
+        .then(pl.lit("wbc_only"))
+        .otherwise(pl.lit("granulocytes"))
+        .alias("route"),
+    )
+
+
+def _neutropenia(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.LazyFrame]:
+    parts = []
+    for rule in ("clinical", "simple_run"):
+        lows = _draw_lows(rng, people, days)
+        for threshold, share in zip(THRESHOLDS, (1.0, 0.55, 0.4), strict=True):
+            lows = lows.filter(pl.Series(rng.random(lows.height) < share))  # an episode at 500 lies in one at 1000
+            parts.append(lows.with_columns(rule=pl.lit(rule), threshold_cells_per_ul=pl.lit(threshold, pl.Int64)))
+    episode = pl.concat(parts).with_columns(
+        episode_id=pl.int_range(pl.len()).cast(pl.String),
+        onset_after=pl.when("is_incident").then("onset_after"),
+        recovery_by=pl.when(pl.col("ended_as").str.starts_with("recovered")).then("recovery_by"),
+    )
+    cause = episode.select("episode_id", "cause_group", "agent", is_primary=pl.lit(value=True))
+    return {"episode": episode.drop("cause_group", "agent").lazy(), "episode_cause": cause.lazy()}
+
+
+def _draw_lows(rng: np.random.Generator, people: int, days: int) -> pl.DataFrame:
+    size = max(1, int(people * rng.uniform(0.2, 0.6)))
+    low = rng.integers(0, days // 2, size)
+    last = low + rng.poisson(4, size)
+    return pl.DataFrame(
+        {
+            "person_index": rng.integers(0, people, size).astype(np.uint32),
+            "first_low_at": _times(low),
+            "last_low_at": _times(last),
+            "onset_after": _times(low - 3),
+            "recovery_by": _times(last + 1 + rng.poisson(2, size)),
+            "ended_as": rng.choice(ENDINGS, size, p=[0.68, 0.12, 0.1, 0.05, 0.05]),
+            "is_incident": rng.random(size) < rng.choice([0.7, 1.0]),
+            "is_confirmed": rng.random(size) < 0.8,
+            "n_values": rng.integers(1, 6, size),
+            "cause_group": rng.choice(CAUSES, size, p=[0.5, 0.15, 0.2, 0.05, 0.1]),
+            "agent": rng.choice(["doxorubicin", "docetaxel", "clozapine", ""], size, p=[0.5, 0.25, 0.05, 0.2]),
+        }
+    )
+
+
+def _dates(days: Any) -> list[date]:
+    return [date(2025, 1, 10) + timedelta(days=int(day)) for day in days]
+
+
+def _times(days: Any) -> pl.Series:
+    origin = datetime.fromisoformat("2025-01-10T09:00:00")
+    return pl.Series([origin + timedelta(days=int(day)) for day in days], dtype=pl.Datetime("us"))

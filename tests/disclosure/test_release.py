@@ -1,0 +1,326 @@
+"""What a reader of a release can and cannot find out, for hospitals of every size."""
+
+from collections.abc import Callable, Mapping
+from itertools import combinations, pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+
+import transforms.hiding
+import transforms.hiding_episodes
+import transforms.nested
+import transforms.release
+from transforms.audit import find_small_cells
+from transforms.errors import DisclosureStop
+from transforms.load import Definitions
+from transforms.release import Released, release
+from transforms.schemas import load_tables, schema_of
+
+SEEDS = range(10)
+Estimates = Mapping[str, pl.DataFrame]
+Draw = Callable[[int], Estimates]
+
+
+@pytest.fixture(scope="session")
+def draw_released(draw_estimates: Draw, definitions: Definitions) -> Callable[[int], Released]:
+    """The internal release of the hospital of a seed."""
+    drawn: dict[int, Released] = {}
+
+    def draw(seed: int) -> Released:
+        if seed not in drawn:
+            drawn[seed] = _release(draw_estimates(seed), definitions)
+        return drawn[seed]
+
+    return draw
+
+
+def _release(estimates: Estimates, definitions: Definitions, channel: str = "internal") -> Released:
+    rule = next(rule for rule in definitions.disclosure if rule.channel == channel)
+    return release(estimates, rule, run_id="night", definitions_hash="0123456789abcdef")
+
+
+def _release_all(nights: list[Estimates], definitions: Definitions) -> None:
+    for estimates in nights:
+        _release(estimates, definitions)
+
+
+def _counts(table: str) -> list[str]:
+    return [value for value in schema_of(table).values if value.startswith("n_")]
+
+
+def test_only_the_release_can_make_released_numbers(draw_released: Callable[[int], Released]) -> None:
+    with pytest.raises(DisclosureStop):
+        Released(draw_released(0).tables, "internal")
+
+
+def test_every_released_table_has_the_columns_it_promises(draw_released: Callable[[int], Released]) -> None:
+    tables = draw_released(3).tables
+    assert sorted(tables) == sorted(name for name in load_tables() if name.startswith("released."))
+    for name, rows in tables.items():
+        assert tuple(rows.columns) == schema_of(name).column_names
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_count_of_1_to_10_is_shown_anywhere(seed: int, draw_released: Callable[[int], Released]) -> None:
+    for name, rows in draw_released(seed).tables.items():
+        for value in _counts(name):
+            shown = rows[value].drop_nulls()
+            assert not shown.is_between(1, 10).any(), f"{name}.{value}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_true_zero_stays_a_zero_unless_nearly_nobody_is_there(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    for name, rows in draw_released(seed).tables.items():
+        for value in _counts(name):
+            zeros = rows.filter(pl.col(value) == 0)
+            assert set(zeros[f"{value}_mark"]) <= {"zero"}, f"{name}.{value}"
+            assert rows.filter(pl.col(f"{value}_mark") == "zero", pl.col(value).is_null()).is_empty()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_value_is_shown_or_marked_and_never_both_or_neither(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    for name, rows in draw_released(seed).tables.items():
+        for value in schema_of(name).values:
+            is_unmarked = pl.col(f"{value}_mark").is_null() | (pl.col(f"{value}_mark") == "zero")
+            wrong = rows.filter(pl.col(value).is_null() == is_unmarked)
+            assert wrong.is_empty(), f"{name}.{value}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shares_intervals_and_methods_go_with_their_counts(seed: int, draw_released: Callable[[int], Released]) -> None:
+    tables = draw_released(seed).tables
+    lone = tables["released.prevalence"].filter(pl.any_horizontal(pl.col("n_low", "n_population").is_null()))
+    assert (
+        lone.select("prevalence", "prevalence_lo", "prevalence_hi", "method").null_count().row(0) == (lone.height,) * 4
+    )
+    for name in ("released.severity", "released.cause"):
+        rows = tables[name]
+        hidden = rows.filter(pl.col(_counts(name)[0]).is_null())
+        assert hidden["share"].null_count() == hidden.height
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shown_numbers_are_the_estimated_ones(
+    seed: int, draw_released: Callable[[int], Released], draw_estimates: Draw
+) -> None:
+    for name, rows in draw_released(seed).tables.items():
+        if name == "released.duration_curve":
+            continue  # its counts are of longer steps
+        estimate = draw_estimates(seed)[name.replace("released.", "estimate.")]
+        key = [column for column in schema_of(name).key if column not in ("channel", "run_id")]
+        joined = rows.join(estimate, on=key, how="left", nulls_equal=True, suffix="_true")
+        for value in _counts(name):
+            shown = joined.filter(pl.col(value).is_not_null())
+            assert shown[value].equals(shown[f"{value}_true"], check_names=False), f"{name}.{value}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_hidden_count_of_people_keeps_at_least_ten_possible_values(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    """Bounds from everything nested: thresholds, denominators, possible, the whole extract."""
+    rows = draw_released(seed).tables["released.prevalence"].rows(named=True)
+    at: dict[tuple[Any, ...], dict[str, Any]] = {_address(row): row for row in rows}
+    for address, row in at.items():
+        if row["n_low"] is not None:
+            continue
+        inside = [at[each]["n_low"] for each in at if _is_inside(each, address)]
+        around = [at[each]["n_low"] for each in at if _is_inside(address, each)]
+        around += [at[each]["n_low_possible"] for each in at if each == address or _is_inside(address, each)]
+        around += [row["n_population"]]
+        least = max([0, *(count for count in inside if count is not None)])
+        most = min([10**9, *(count for count in around if count is not None)])
+        assert most - least >= 10, address
+
+
+def _address(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("cohort", "interval_start", "measure", "rule", "threshold_cells_per_ul", "denominator_name")
+    return tuple(row[name] for name in names)
+
+
+def _is_inside(part: tuple[Any, ...], whole: tuple[Any, ...]) -> bool:
+    if part == whole or (part[0], part[2], part[3]) != (whole[0], whole[2], whole[3]):
+        return False
+    is_in_time = part[1] == whole[1] or whole[1] is None
+    is_in_denominator = part[5] == whole[5] or part[5] == "tested" or part[2] == "any_low"
+    return is_in_time and is_in_denominator and part[4] <= whole[4]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_values(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    tables = draw_released(seed).tables
+    rule = ["cohort", "rule", "threshold_cells_per_ul"]
+    episode, cause, duration = (tables[f"released.{name}"] for name in ("episode", "cause", "duration"))
+    testing = tables["released.testing"].with_columns(n_episodes=0)
+    is_all = pl.col("cause_group") == "all"
+    agents, causes = cause.filter(pl.col("agent") != "all"), cause.filter(pl.col("agent") == "all")
+    confirmed = episode.filter("is_confirmed", pl.col("ended_as") == "all")
+    families = [
+        (
+            episode.filter(pl.col("ended_as") != "all"),
+            episode.filter(pl.col("ended_as") == "all"),
+            [*rule, "is_confirmed"],
+            "n_episodes",
+        ),
+        (causes, confirmed, rule, "n_episodes"),
+        (agents, causes, [*rule, "cause_group"], "n_episodes"),
+        (
+            testing.filter(pl.col("interval_unit") == "month"),
+            testing.filter(pl.col("interval_unit") == "all"),
+            ["cohort"],
+            "n_tests",
+        ),
+        *(
+            (duration.filter(~is_all), duration.filter(is_all), rule, name)
+            for name in ("n_episodes", "n_censored", "n_died")
+        ),
+    ]
+    for parts, wholes, key, value in families:
+        is_hidden = pl.col(value).is_null()
+        may_be_none = pl.col("n_episodes").is_null() & (pl.lit(value in ("n_censored", "n_died")))
+        held = parts.group_by(key).agg(
+            shown=pl.col(value).sum(), n_hidden=is_hidden.sum(), n_at_least_one=(is_hidden & ~may_be_none).sum()
+        )
+        joined = wholes.filter(~is_hidden).join(held, on=key).filter(pl.col("n_hidden") > 0)
+        left = pl.col(value) - pl.col("shown")
+        width = left - pl.col("n_at_least_one").cast(pl.Int64)
+        assert joined.filter(left > 0, width < 9).is_empty(), (key, value)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_step_of_a_curve_tells_of_1_to_10_episodes(seed: int, draw_released: Callable[[int], Released]) -> None:
+    tables = draw_released(seed).tables
+    key = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
+    durations = {tuple(row[name] for name in key): row for row in tables["released.duration"].rows(named=True)}
+    for group, curve in tables["released.duration_curve"].sort("day").group_by(key):
+        steps = curve.filter(pl.col("n_at_risk").is_not_null()).rows(named=True)
+        duration = durations[group]
+        for step in steps:
+            left = step["n_at_risk"] - step["n_recovered"] - step["n_censored"]
+            assert all(count == 0 or count > 10 for count in (step["n_recovered"], step["n_censored"], left))
+        for one, other in pairwise(steps):
+            assert one["n_at_risk"] - one["n_recovered"] - one["n_censored"] == other["n_at_risk"]
+        if duration["median_days_mark"] == "hidden":
+            assert curve["still_low"].null_count() == curve.height
+        if duration["n_censored"] is not None and steps:
+            rest = duration["n_censored"] - sum(step["n_censored"] for step in steps)
+            assert rest == 0 or rest > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_attrition_steps_never_differ_by_1_to_10_people(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    shown = draw_released(seed).tables["released.attrition"]["n_people"].drop_nulls().to_list()
+    assert all(abs(one - other) not in range(1, 11) for one, other in combinations(shown, 2))
+
+
+def test_the_same_estimates_give_the_same_release(draw_estimates: Draw, definitions: Definitions) -> None:
+    once, again = (_release(draw_estimates(2), definitions) for _ in range(2))
+    shuffled = {name: rows.sample(fraction=1, shuffle=True, seed=4) for name, rows in draw_estimates(2).items()}
+    other = _release(shuffled, definitions)
+    for name, rows in once.tables.items():
+        assert rows.equals(again.tables[name])
+        assert rows.equals(other.tables[name])
+
+
+def test_the_public_channel_names_no_drug_and_rounds_its_shares(draw_estimates: Draw, definitions: Definitions) -> None:
+    tables = _release(draw_estimates(3), definitions, "public").tables
+    assert set(tables["released.cause"]["agent"]) == {"all"}
+    shares = tables["released.prevalence"]["prevalence"].drop_nulls()
+    assert shares.round(3).equals(shares)
+    assert set(tables["released.prevalence"]["channel"]) == {"public"}
+
+
+def test_an_empty_night_is_released_as_empty_tables(draw_estimates: Draw, definitions: Definitions) -> None:
+    released = _release({name: rows.clear() for name, rows in draw_estimates(0).items()}, definitions)
+    assert all(rows.is_empty() for rows in released.tables.values())
+    assert all(utility.share_hidden == 0 for utility in released.utility.values())
+
+
+def test_the_share_of_hidden_values_is_told_for_every_table(draw_released: Callable[[int], Released]) -> None:
+    released = draw_released(1)
+    prevalence = released.tables["released.prevalence"]
+    n_hidden = sum((prevalence[f"{value}_mark"] == "hidden").sum() for value in schema_of("released.prevalence").values)
+    assert released.utility["released.prevalence"].n_hidden == n_hidden
+
+
+@pytest.mark.parametrize("example", [{"count": 0}, {"count": 1}, {"count": 10}, {"count": 11}], ids=str)
+def test_the_examples_of_the_rules_hold(
+    example: dict[str, int], draw_estimates: Draw, definitions: Definitions
+) -> None:
+    estimates = {name: rows.clear() for name, rows in draw_estimates(0).items()}
+    steps = draw_estimates(0)["estimate.attrition"].head(1).with_columns(n_people=pl.lit(example["count"], pl.Int64))
+    for rule in definitions.disclosure:
+        told = next(each for each in rule.examples if each["count"] == example["count"])
+        shown = release({**estimates, "estimate.attrition": steps}, rule, run_id="n", definitions_hash="h")
+        row = shown.tables["released.attrition"].row(0, named=True)
+        assert (row["n_people"], row["n_people_mark"]) == (told["shown"], told["mark"])
+
+
+def _show_all(rows: pl.DataFrame, *_: Any) -> pl.DataFrame:
+    tables = [table for name, table in load_tables().items() if name.startswith("estimate.")]
+    names = sorted({value for table in tables for value in table.values})
+    return rows.with_columns(pl.lit(value=False).alias(f"hide_{name}") for name in names).with_columns(
+        pl.lit(value=False).alias("hide_values")
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "hide_prevalence",
+        "hide_severity",
+        "hide_testing",
+        "hide_anc_distribution",
+        "hide_attrition",
+        "hide_episodes",
+        "hide_causes",
+        "hide_durations",
+        "coarsen_curves",
+    ],
+)
+def test_a_release_that_forgets_to_hide_a_table_is_stopped(
+    broken: str, monkeypatch: pytest.MonkeyPatch, draw_estimates: Draw, definitions: Definitions
+) -> None:
+    monkeypatch.setattr(transforms.release, broken, _show_all)
+    nights = [draw_estimates(seed) for seed in SEEDS]
+    with pytest.raises(DisclosureStop, match="counts below 11"):
+        _release_all(nights, definitions)
+
+
+def test_a_release_that_hides_only_the_small_part_of_a_total_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, draw_estimates: Draw, definitions: Definitions
+) -> None:
+    def only_small(rows: pl.DataFrame, *, primary: str, **_: Any) -> pl.Series:
+        return rows[primary]
+
+    monkeypatch.setattr(transforms.hiding_episodes, "hide_parts", only_small)
+    nights = [draw_estimates(seed) for seed in SEEDS]
+    with pytest.raises(DisclosureStop, match="counts below 11"):
+        _release_all(nights, definitions)
+
+
+def test_a_release_that_forgets_the_complement_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, draw_estimates: Draw, definitions: Definitions
+) -> None:
+    monkeypatch.setattr(transforms.nested, "close_relations", lambda _: {})
+    nights = [draw_estimates(seed) for seed in SEEDS]
+    with pytest.raises(DisclosureStop, match="counts below 11"):
+        _release_all(nights, definitions)
+
+
+def test_the_message_of_a_stop_names_tables_and_rows_but_no_count(draw_estimates: Draw) -> None:
+    estimates = draw_estimates(1)
+    rows = estimates["estimate.attrition"].with_columns(
+        n_people=pl.lit(7, pl.Int64), n_people_mark=pl.lit(None, pl.String)
+    )
+    found = find_small_cells({"released.attrition": rows}, 11)
+    assert found == (f"released.attrition: n_people is shown though small ({rows.height} rows)",)
