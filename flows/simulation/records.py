@@ -144,7 +144,7 @@ def _encounters(ward: Ward, specimens: pl.DataFrame, keys: Keys) -> pl.DataFrame
 
 def _exposures(ward: Ward, keys: Keys) -> pl.DataFrame:
     rows = exposure_rows(ward)
-    last = ward.ends_on[rows["person"].to_numpy()] + 1.0
+    last = ward.ends_on[rows["person"].to_numpy()] + 1.0 - 1.0 / MINUTES_PER_DAY
     first = ward.people.entered_on[rows["person"].to_numpy()].astype(np.float64)
     rows = rows.with_columns(
         pl.Series("off", np.minimum(rows["off"].to_numpy(), last)),
@@ -152,7 +152,7 @@ def _exposures(ward: Ward, keys: Keys) -> pl.DataFrame:
     )
     return (
         rows.filter((pl.col("on") < pl.Series(last)) & (pl.col("off") >= pl.col("on")))
-        .sort("person", "on", "drug", "off")
+        .sort("person", "on", "drug", "off", maintain_order=True)
         .select(
             person_id=person_id(keys),
             drug="drug",

@@ -170,3 +170,15 @@ def test_a_fixed_schedule_is_kept_whatever_the_counts(tmp_path: Path, visits: Vi
     counted = specimens.join(whole, on="person_id", how="semi").group_by("person_id").len()
     assert counted.height == whole.height
     assert counted["len"].min() >= least
+
+
+def test_fever_brings_people_in_only_where_symptoms_decide(tmp_path: Path) -> None:
+    temperatures = {}
+    regimes: tuple[VisitRegime, ...] = ("clinic", "symptoms", "fixed")
+    for visits in regimes:
+        out = tmp_path / visits
+        simulate_hospital(SimulationRequest(500, 240, "parquet", out, 8, visits=visits))
+        measured = pl.read_parquet(out / "vitals.parquet")
+        temperatures[visits] = measured.filter(pl.col("celsius") >= 38.0).height
+    assert temperatures["symptoms"] > 1.5 * temperatures["clinic"]
+    assert temperatures["fixed"] <= temperatures["clinic"]
