@@ -80,8 +80,9 @@ def _counted(check: Check, suite: Suite, counts: Mapping[str, Count], sidecar: S
     count = counts.get(check.id, Count(check.id, 0, 0))
     if count.error is not None or not suite.is_selected(check):
         return count
-    whole = [counts[c.id].n_rows for c in suite.checks if c.id in counts and c.view is None and c.where is None]
-    return replace(count, n_rows=max((n for n in whole if n is not None), default=None))
+    whole = [counts[c.id] for c in suite.checks if c.id in counts and c.view is None and c.where is None]
+    known = [c.n_rows for c in whole if c.n_rows is not None]
+    return replace(count, n_rows=max(known) if known else None if whole else 0)
 
 
 def _reconciled(check: Check, count: Count, n_set_aside: Mapping[str, int]) -> Count:

@@ -1,6 +1,6 @@
 """A small good night as canonical Parquet, and one warm checking process for all tests of this folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,12 +58,12 @@ def good_night() -> dict[str, list[Row]]:
         for n, (analyte, value) in enumerate(panel.items(), len(panel) + 1)
     ]
     labs += [lab(20, "platelets", "150000"), lab(21, "hgb", "13")]
-    people = {"p1": 1, "p2": 2}
+    people = {"p1": {}, "p2": {}, "young": {"birth_year": 2000}, "dead": {"died_on": "2024-03-01"}}
     start, end = "2024-01-01 00:00:00", "2024-01-03 00:00:00"
     return {
         "person": [
-            {**here, "person_id": p, "sex": "female", "birth_year": 1970, "record_key": n, "row_number": n}
-            for p, n in people.items()
+            {**here, "person_id": p, "sex": "female", "birth_year": 1970, "record_key": n, "row_number": n} | life
+            for n, (p, life) in enumerate(people.items(), 1)
         ],
         "observation": [
             {"started_on": "2024-01-01", "ended_on": "2024-12-31", "is_inferred": False, "record_key": 1}
@@ -109,12 +109,15 @@ def _literal(value: object) -> str:
 
 @dataclass
 class Night:
-    """A workspace in which nights are validated."""
+    """A workspace in which nights are validated, and the rows to make them of."""
 
     root: Path
     worker: Worker | None
-    validated: Validated | None = None
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    input_id = INPUT
+    lab = staticmethod(lab)
+    good = staticmethod(good_night)
 
     @property
     def context(self) -> RunContext:
@@ -178,6 +181,11 @@ def warm_worker() -> Iterator[Worker]:
     worker.end()
 
 
+@pytest.fixture(scope="session")
+def new_night(warm_worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Night]:
+    return lambda name: Night(tmp_path_factory.mktemp(name), warm_worker)
+
+
 @pytest.fixture
-def night(tmp_path: Path, warm_worker: Worker) -> Night:
-    return Night(tmp_path, warm_worker)
+def night(new_night: Callable[[str], Night]) -> Night:
+    return new_night("night")
