@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -17,6 +18,9 @@ from transforms.errors import UserError
 
 if TYPE_CHECKING:
     from flows.settings import Settings
+
+HOUSE = Path(__file__).resolve().parents[1]
+PACKAGES = ("flows", "transforms", "expectations", "reports")
 
 app = typer.Typer(
     name="nadir",
@@ -244,14 +248,16 @@ def _print(result: Mapping[str, object], as_json: bool, text: str) -> None:
 
 
 def _describe_bug(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and "site-packages" not in str(trace.tb_next.tb_frame.f_code):
-        trace = trace.tb_next
-    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
+    ours = [frame for frame in extract_tb(error.__traceback__) if _is_ours(frame.filename)]
+    where = f"{Path(ours[-1].filename).relative_to(HOUSE)}:{ours[-1].lineno}" if ours else "an unknown place"
     return (
         f"nadir failed with {type(error).__name__} at {where}; this is a mistake of ours, not of yours.\n"
         "  The warehouse and the last report are as they were. Please report these two lines."
     )
+
+
+def _is_ours(filename: str) -> bool:
+    return any(Path(filename).is_relative_to(HOUSE / name) for name in PACKAGES)
 
 
 if __name__ == "__main__":

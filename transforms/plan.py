@@ -6,7 +6,7 @@ rule at its own thresholds. Calendar months are counted only where dates are rea
 
 from transforms.errors import DefinitionError
 from transforms.load import Definitions
-from transforms.model.estimation import Cut, Grade, Plan, any_value_cuts, require_denominators
+from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan, require_denominators
 from transforms.model.scales import Scale
 
 
@@ -22,13 +22,13 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
             repair="Name one of these as default_rule.",
         )
     default = rules[estimation.default_rule]
-    cuts = tuple(_cut("any_low", ANY_VALUE, threshold) for threshold in default.thresholds)
+    cuts = [Cut("any_low", ANY_VALUE, each.low_cells_per_ul, each.low_operator) for each in default.thresholds]
     for rule in rules.values():
-        cuts += tuple(_cut("confirmed", rule.id, threshold) for threshold in rule.thresholds)
+        cuts += [Cut("confirmed", rule.id, each.low_cells_per_ul, each.low_operator) for each in rule.thresholds]
     return Plan(
         estimation=estimation,
         denominators=definitions.denominators,
-        cuts=cuts,
+        cuts=tuple(cuts),
         grades=grades_of(_scale(definitions.scales, estimation.severity_scale)),
         has_calendar=has_calendar,
         has_dates=has_dates,

@@ -1,0 +1,91 @@
+"""Publish: the report is written aside and checked, the night committed in one transaction, then the site changed.
+
+In this order a crash leaves either the old warehouse and the old site, or a committed night whose pages wait, whole,
+to be put in place by the next start.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import plotly
+from plotly.offline import get_plotlyjs
+
+from flows.attempts import close_line
+from flows.catalogue import rebuild_catalogue
+from flows.commit import commit_night
+from flows.facts import gather_facts
+from flows.handover import Published, ReleasedNight, RunContext
+from flows.history import list_runs
+from flows.site import (
+    MAILABLE,
+    REPORT,
+    SUMMARY,
+    check_aside,
+    install_asset,
+    install_night,
+    read_summaries,
+    write_aside,
+)
+from flows.warehouse import open_warehouse
+from reports.content import KeyNumber, key_numbers
+from reports.downloads import download_files
+from reports.facts import NightFacts
+from reports.page import render_report
+
+PLOTLY = f"plotly-{plotly.__version__}.min.js"
+
+
+def publish(night: ReleasedNight, context: RunContext) -> Published:
+    """The report of the night, its downloads and the catalogue, and every table of the night in the warehouse."""
+    nights = read_summaries(context.workspace)
+    facts = gather_facts(night, context, nights[-1] if nights else None)
+    numbers = key_numbers(night.released, facts, context.definitions)
+    aside = context.work / "site"
+    write_aside(aside, _files(night, facts, numbers, context))
+    check_aside(aside)
+    commit_night(night, context)
+    install_asset(context.workspace, PLOTLY, get_plotlyjs())
+    report = install_night(aside, context.workspace, context.run_id)
+    catalogue = rebuild_catalogue(context.workspace)
+    with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
+        close_line(connection, context.run_id, "published")
+    texts = {number.label: number.text for number in numbers}
+    return Published(context.run_id, facts.verdict, report, catalogue, is_new=True, key_numbers=texts)
+
+
+def show_latest(context: RunContext) -> Published:
+    """The report that stands, for a night that brought nothing new."""
+    runs = list_runs(context.workspace, context.settings.memory_limit)
+    last = next(run for run in reversed(runs) if run.state == "published")
+    site = context.workspace.site
+    summary = json.loads((site / "runs" / last.run_id / SUMMARY).read_text())
+    texts = {entry["label"]: entry["text"] for entry in summary["key_numbers"]}
+    report = site / "runs" / last.run_id / REPORT
+    return Published(last.run_id, summary["verdict"], report, site / REPORT, is_new=False, key_numbers=texts)
+
+
+def _files(
+    night: ReleasedNight, facts: NightFacts, numbers: Sequence[KeyNumber], context: RunContext
+) -> Iterator[tuple[str, bytes]]:
+    released, definitions = night.released, context.definitions
+    page = render_report(released, facts, definitions, plotly="shared", plotly_src=f"../../assets/{PLOTLY}")
+    yield REPORT, page.encode()
+    yield MAILABLE, render_report(released, facts, definitions, plotly="inline", plotly_src="").encode()
+    for name, content in download_files(released, definitions):
+        yield f"downloads/{name}", content
+    yield SUMMARY, json.dumps(_summarise(facts, numbers), indent=1, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber]) -> Mapping[str, Any]:
+    return {
+        "run_id": facts.run_id,
+        "started_at": facts.started_at.isoformat(timespec="seconds"),
+        "verdict": facts.verdict,
+        "data_through": facts.data_through.isoformat() if facts.data_through else "",
+        "definitions_hash": facts.definitions_hash,
+        "code_version": facts.code_version,
+        "sources": sorted({entry.source_id for entry in facts.inputs}),
+        "key_numbers": [{"id": n.id, "label": n.label, "text": n.text, "value": n.value} for n in numbers],
+        "key_values": {number.id: number.value for number in numbers},
+    }
