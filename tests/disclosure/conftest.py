@@ -11,7 +11,7 @@ import pytest
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
-from transforms.model.estimation import Cut, Grade, Plan, any_value_cuts
+from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
 
 THRESHOLDS = (1500, 1000, 500)
 GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
@@ -31,7 +31,7 @@ def draw_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
     plan = Plan(
         estimation=definitions.estimation,
         denominators=definitions.denominators,
-        cuts=any_value_cuts(THRESHOLDS, "lt")
+        cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
         + tuple(Cut("confirmed", rule, each, "lt") for rule in ("clinical", "simple_run") for each in THRESHOLDS),
         grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
         has_calendar=True,

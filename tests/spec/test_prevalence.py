@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transforms.counting import add_counts, count_people
 from transforms.estimates import estimate_counts
 from transforms.load import load_definitions
-from transforms.model.estimation import Cut, Grade, Plan, any_value_cuts
+from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
 from transforms.person_time import test_flags as flags_of_a_test
 
 DEFINITIONS = load_definitions()
@@ -21,7 +21,8 @@ GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("
 PLAN = Plan(
     estimation=DEFINITIONS.estimation,
     denominators=DEFINITIONS.denominators,
-    cuts=any_value_cuts(THRESHOLDS, "lt") + tuple(Cut("confirmed", "clinical", each, "lt") for each in THRESHOLDS),
+    cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
+    + tuple(Cut("confirmed", "clinical", each, "lt") for each in THRESHOLDS),
     grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
     has_calendar=True,
 )

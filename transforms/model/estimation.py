@@ -16,6 +16,7 @@ from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 
 Operator = Literal["lt", "le"]
+ANY_VALUE = "any_value"  # the rule of any_low: no episode rule takes part
 
 
 class Denominator(Definition):
@@ -120,11 +121,6 @@ class Plan:
     def tested(self) -> Denominator:
         """The denominator that says what a test is."""
         return next(each for each in self.denominators if each.counts == "tested")
-
-
-def any_value_cuts(thresholds: Sequence[int], operator: Operator) -> tuple[Cut, ...]:
-    """Cuts of `any_low`; their rule is `any_value` because no episode rule takes part."""
-    return tuple(Cut("any_low", "any_value", threshold, operator) for threshold in thresholds)
 
 
 def require_denominators(denominators: Sequence[Denominator]) -> None:
