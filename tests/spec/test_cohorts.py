@@ -1,0 +1,214 @@
+"""Cohort memberships are the observed days on which a criterion holds: checked day by day against plain sets."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.codelists import read_conditions, read_drugs
+from transforms.cohorts import find_members
+from transforms.errors import DefinitionError
+from transforms.examples import DIAGNOSIS, EXPOSURE, PERSON, find_patients
+from transforms.exposures import recognise_drugs
+from transforms.load import load_definitions
+from transforms.model.cohorts import Cohort
+from transforms.model.examples import CohortExample
+from transforms.spans import SPAN, intersect_spans, merge_spans, subtract_spans
+
+DEFINITIONS = load_definitions()
+SPANS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(-1, 10)), max_size=10)
+Days = set[tuple[int, int]]
+
+
+def _days(spans: list[tuple[int, int, int]]) -> Days:
+    return {(person, day) for person, start, length in spans for day in range(start, start + length + 1)}
+
+
+def _frame(spans: list[tuple[int, int, int]]) -> pl.LazyFrame:
+    rows = [(person, start, start + length) for person, start, length in spans]
+    schema = {"person_index": pl.UInt32, "start_day": pl.Int32, "end_day": pl.Int32}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
+
+
+def _told(spans: pl.LazyFrame) -> Days:
+    """The days of merged spans, after checking that they are sorted, disjoint and never touch."""
+    rows = spans.select(SPAN).collect().rows()
+    assert rows == sorted(rows)
+    for (person, _, end), (next_person, start, _) in pairwise(rows):
+        assert person != next_person or start > end + 1
+    return {(person, day) for person, start, end in rows for day in range(start, end + 1)}
+
+
+@given(spans=SPANS, more=SPANS)
+@settings(max_examples=60, deadline=None)
+def test_joined_spans_hold_every_day_once(spans: list[tuple[int, int, int]], more: list[tuple[int, int, int]]) -> None:
+    assert _told(merge_spans([_frame(spans), _frame(more)])) == _days(spans) | _days(more)
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        (lambda a, b: intersect_spans([a, b]), Days.intersection),
+        (subtract_spans, Days.difference),
+    ],
+    ids=["days in both", "days in the first alone"],
+)
+@given(spans=SPANS, more=SPANS)
+@settings(max_examples=60, deadline=None)
+def test_spans_cut_with_others_hold_the_right_days(
+    cut: Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame],
+    expected: Callable[[Days, Days], Days],
+    spans: list[tuple[int, int, int]],
+    more: list[tuple[int, int, int]],
+) -> None:
+    found = cut(merge_spans([_frame(spans)]), merge_spans([_frame(more)]))
+    assert _told(found) == expected(_days(spans), _days(more))
+
+
+def _cohort(name: str, criterion: dict[str, Any]) -> Cohort:
+    facts = {"version": "1", "title": name, "source": "a test", "why": "a test", "rule": "a test"}
+    return Cohort.model_validate({"id": name, **facts, "criterion": criterion})
+
+
+def _patient(**facts: Any) -> CohortExample:
+    return CohortExample.model_validate({"title": "", "expect": [], **facts})
+
+
+YEAR = ("2020-01-01", "2020-12-31")
+
+
+def _members(cohorts: list[Cohort], **facts: Any) -> dict[str, list[tuple[str, str]]]:
+    """Spans by cohort of one person, observed in 2020, with facts as rows."""
+    rows = {"person": [{}], "exposure": [], "diagnosis": [], "observed": [YEAR], **facts}
+    diagnosis = pl.LazyFrame(
+        [{"person_index": 0, "code_system": "icd10cm", **row} for row in rows["diagnosis"]], schema=_text(DIAGNOSIS)
+    ).cast(DIAGNOSIS)
+    exposure = pl.LazyFrame(
+        [{"person_index": 0, "evidence": "administered", **row} for row in rows["exposure"]], schema=_text(EXPOSURE)
+    ).cast(EXPOSURE)
+    person = pl.LazyFrame([{"person_index": 0, **row} for row in rows["person"]], schema=PERSON)
+    observed = pl.LazyFrame(
+        [(0, date.fromisoformat(a), date.fromisoformat(b)) for a, b in rows["observed"]],
+        schema={"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date},
+        orient="row",
+    )
+    drugs, conditions = read_drugs(DEFINITIONS), read_conditions(DEFINITIONS)
+    recognised = recognise_drugs(exposure, diagnosis, drugs, conditions, DEFINITIONS.exposures).collect().lazy()
+    found = find_members(person, observed, recognised, diagnosis, conditions, cohorts).collect()
+    spans: dict[str, list[tuple[str, str]]] = {cohort.id: [] for cohort in cohorts}
+    for _, cohort, start, end in found.rows():
+        spans[cohort].append((start.isoformat(), end.isoformat()))
+    return spans
+
+
+def _text(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: pl.Datetime("us") if dtype == pl.Datetime("us") else dtype for name, dtype in schema.items()}
+
+
+def _on(day: str) -> Any:
+    return pl.Series([day]).str.to_datetime().item()
+
+
+def test_a_cohort_defined_two_equivalent_ways_gives_one_answer() -> None:
+    """Not (child or man) is adult and not a man, day by day through a birthday year."""
+    child, man = {"age": {"at_most_years": 17}}, {"sex": "male"}
+    cohorts = [
+        _cohort("one_way", {"none_of": [{"any_of": [child, man]}]}),
+        _cohort("other_way", {"all_of": [{"age": {"at_least_years": 18}}, {"none_of": [man]}]}),
+    ]
+    person = [{"sex": "female", "age_years": 17, "age_at": date(2019, 7, 1)}]
+    found = _members(cohorts, person=person)
+    assert found["one_way"] == found["other_way"] == [("2020-07-01", "2020-12-31")]
+
+
+def test_all_of_is_the_days_on_which_every_part_holds() -> None:
+    cohort = _cohort(
+        "both",
+        {
+            "all_of": [
+                {"diagnosis": {"prefixes": {"icd10cm": ["C50"]}}},
+                {"exposure": {"drugs": ["docetaxel"], "at_risk_days": 10}},
+            ]
+        },
+    )
+    found = _members(
+        [cohort],
+        diagnosis=[{"code": "C509", "recorded_at": _on("2020-03-05")}],
+        exposure=[{"agent": "Docetaxel 80 mg", "started_at": _on("2020-03-01")}],
+    )
+    assert found["both"] == [("2020-03-05", "2020-03-11")]
+
+
+def test_time_at_risk_ends_with_observation() -> None:
+    cohort = _cohort("exposed", {"exposure": {"drugs": ["clozapine"], "at_risk_days": 28}})
+    exposure = [{"agent": "clozapine", "started_at": _on("2019-12-20"), "ended_at": _on("2019-12-25")}]
+    assert _members([cohort], exposure=exposure)["exposed"] == [("2020-01-01", "2020-01-22")]
+    late = [{"agent": "clozapine", "started_at": _on("2020-12-20")}]
+    assert _members([cohort], exposure=late)["exposed"] == [("2020-12-20", "2020-12-31")]
+
+
+def test_a_diagnosis_that_lasts_ends_after_its_days_and_begins_again_with_the_next_code() -> None:
+    cohort = _cohort("lasting", {"diagnosis": {"subgroups": ["viral_influenza"], "lasts_days": 14}})
+    codes = [{"code": "J101", "recorded_at": _on(day)} for day in ("2020-02-01", "2020-02-10", "2020-11-01")]
+    spans = _members([cohort], diagnosis=codes)["lasting"]
+    assert spans == [("2020-02-01", "2020-02-24"), ("2020-11-01", "2020-11-15")]
+
+
+def test_a_code_of_another_system_does_not_count() -> None:
+    cohort = _cohort("own", {"diagnosis": {"prefixes": {"icd9cm": ["042"]}}})
+    codes = [{"code": "042", "code_system": "icd10cm", "recorded_at": _on("2020-02-01")}]
+    assert _members([cohort], diagnosis=codes)["own"] == []
+
+
+def test_drug_given_but_charted_as_not_given_gives_no_membership() -> None:
+    cohort = _cohort("exposed", {"exposure": {"is_cytotoxic": True, "at_risk_days": 42}})
+    dose = {"agent": "IDArubicin", "started_at": _on("2020-02-01")}
+    assert _members([cohort], exposure=[{**dose, "status": "Not Given"}])["exposed"] == []
+    assert _members([cohort], exposure=[{**dose, "status": "Administered"}])["exposed"] == [
+        ("2020-02-01", "2020-03-14")
+    ]
+
+
+@pytest.mark.parametrize("birth_year", [1900, 1954, 1955, 1956, 2001, 2002, 2003, 2020])
+def test_everybody_of_known_age_is_a_child_or_an_adult_on_every_observed_day(birth_year: int) -> None:
+    patient = _patient(person={"birth_year": birth_year}, observed=[YEAR])
+    found = find_patients(DEFINITIONS, [patient])
+    days = sum(
+        (end - start + timedelta(days=1)).days
+        for _, cohort, start, end in found.rows()
+        if cohort in {"adults", "children"}
+    )
+    assert days == 366
+
+
+def test_members_come_sorted_whatever_the_order_of_the_cohorts() -> None:
+    patient = _patient(person={"sex": "female", "birth_year": 1950}, observed=[YEAR])
+    found = find_patients(DEFINITIONS, [patient, patient])
+    assert found.rows() == sorted(found.rows())
+    assert set(found["cohort"]) == {"everyone", "women", "adults", "age_65_plus"}
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        pytest.param({"sex": "female", "observed": True}, id="two at once"),
+        pytest.param({}, id="none"),
+        pytest.param({"any_of": []}, id="an empty or"),
+        pytest.param({"diagnosis": {}}, id="a diagnosis without codes"),
+        pytest.param({"shoe_size": 42}, id="an unknown key"),
+    ],
+)
+def test_a_criterion_that_is_not_exactly_one_thing_is_refused_at_load(
+    criterion: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "cohorts").mkdir()
+    text = f'id: wrong\nversion: "1"\ntitle: t\nsource: s\nwhy: w\nrule: r\ncriterion: {criterion}\n'
+    (tmp_path / "cohorts" / "wrong.yaml").write_text(text.replace("True", "true"), encoding="utf-8")
+    with pytest.raises(DefinitionError, match="not a valid Cohort"):
+        load_definitions(tmp_path)
