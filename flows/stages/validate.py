@@ -120,7 +120,7 @@ def _set_aside(
 def _write_set_aside(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[Check], files: Sequence[Path], target: Path
 ) -> None:
-    named = ", ".join(f"({n}, {_text(rule.id)}, {_text(rule.reason)})" for n, rule in enumerate(rules))
+    named = ", ".join(["(NULL, '', '')", *(f"({n}, {_text(r.id)}, {_text(r.reason)})" for n, r in enumerate(rules))])
     first = "SELECT table_name, input_id, row_number, min(rules[1]) AS place FROM failing GROUP BY ALL"
     connection.execute(
         f"""COPY (

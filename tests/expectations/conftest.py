@@ -174,9 +174,32 @@ class KeptWorker(Worker):
         super().close()
 
 
+WITNESS = """
+import os, sys
+log = open(os.environ["NADIR_TEST_WITNESS"], "a", buffering=1)
+log.write("watching\\n")
+def see(event, details):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"):
+        log.write(event + "\\n")
+    if event == "import" and details[0] in ("great_expectations", "posthog"):
+        log.write(f"import {details[0]} analytics={os.environ.get('GX_ANALYTICS_ENABLED')}\\n")
+sys.addaudithook(see)
+"""
+
+
 @pytest.fixture(scope="session")
-def warm_worker() -> Iterator[Worker]:
-    worker = KeptWorker()
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the checking process did that nobody asked for: one line an event."""
+    return tmp_path_factory.mktemp("witness") / "events.txt"
+
+
+@pytest.fixture(scope="session")
+def warm_worker(witness: Path) -> Iterator[Worker]:
+    (witness.parent / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(witness.parent))
+        patch.setenv("NADIR_TEST_WITNESS", str(witness))
+        worker = KeptWorker()
     yield worker
     worker.end()
 
