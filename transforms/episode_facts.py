@@ -162,7 +162,9 @@ _PAIRS = (("first_low_at", "last_low_at"), ("onset_after", "first_low_at"), ("on
 
 
 def _days(earlier: str, later: str) -> pl.Expr:
-    return (pl.col(later) - pl.col(earlier)).dt.total_microseconds() / _MICROSECONDS_A_DAY
+    """Elapsed days; whole days come out exactly, whatever way the division is done."""
+    elapsed = (pl.col(later) - pl.col(earlier)).dt.total_microseconds()
+    return elapsed // _MICROSECONDS_A_DAY + (elapsed % _MICROSECONDS_A_DAY) / _MICROSECONDS_A_DAY
 
 
 def _flag_gcsf(episodes: pl.DataFrame, rule: EpisodeRule, gcsf: pl.DataFrame) -> pl.DataFrame:

@@ -174,3 +174,15 @@ def episodes_of() -> Any:
         return find_episodes(anc, [rule], deaths, *given).collect().to_dicts()
 
     return find
+
+
+@pytest.fixture(name="anc")
+def anc_builder() -> Any:
+    """`anc_row` as a fixture."""
+    return anc_row
+
+
+@pytest.fixture
+def day_at() -> Any:
+    """A day's number to its time."""
+    return at_day

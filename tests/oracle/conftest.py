@@ -1,0 +1,104 @@
+"""The plain oracle and the fast code on the same patients."""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+import pytest
+
+from transforms.episodes import EPISODE_COLUMNS, find_episodes
+from transforms.model.episodes import EpisodeRule
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+plain = sys.modules.get("plain_episodes") or _load("plain_episodes")
+
+
+def fast_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
+    """Episodes of many patients by the fast code; the patient's place is the person_index."""
+    anc = [
+        {
+            "person_index": index,
+            "specimen_id": value.specimen_id,
+            "collected_at": value.at,
+            "time_precision": "day" if value.is_day else "minute",
+            "anc_cells_per_ul": value.number,
+            "lower_cells_per_ul": value.lower,
+            "upper_cells_per_ul": value.upper,
+        }
+        for index, patient in enumerate(patients)
+        for value in patient.values
+    ]
+    person, when = {"person_index": pl.UInt32}, pl.Datetime("us")
+    counts = {"anc_cells_per_ul": pl.Int64, "lower_cells_per_ul": pl.Int64, "upper_cells_per_ul": pl.Int64}
+    texts = {"specimen_id": pl.String, "collected_at": when, "time_precision": pl.String}
+    deaths = [{"person_index": i, "died_on": p.died_on} for i, p in enumerate(patients) if p.died_on]
+    given = [
+        pl.DataFrame(
+            [{"person_index": i, "given_at": day} for i, p in enumerate(patients) for day in getattr(p, name)],
+            schema=person | {"given_at": pl.Date},
+        ).with_columns(pl.col("given_at").cast(when))
+        for name in ("doses", "gcsf")
+    ]
+    found = find_episodes(
+        pl.DataFrame(anc, schema=person | texts | counts).lazy(),
+        rules,
+        pl.DataFrame(deaths, schema=person | {"died_on": pl.Date}).lazy(),
+        *(frame.lazy() for frame in given),
+    ).collect()
+    assert found.schema == pl.Schema(EPISODE_COLUMNS)
+    return found.to_dicts()
+
+
+def slow_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
+    """The same by the oracle, one patient at a time, in the order of the fast code."""
+    rows = []
+    for rule in rules:
+        for threshold in rule.thresholds:
+            for index, patient in enumerate(patients):
+                for episode in plain.plain_episodes(patient, rule, threshold):
+                    head = {"person_index": index, "rule": rule.id, "rule_version": rule.version}
+                    rows.append(head | {"threshold_cells_per_ul": threshold.low_cells_per_ul} | episode)
+    keys = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
+    return sorted(rows, key=lambda row: tuple(row[key] for key in keys))
+
+
+def assert_same(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> int:
+    """Both find the same episodes, durations to a billionth of a day; how many."""
+    fast, slow = fast_episodes(patients, rules), slow_episodes(patients, rules)
+    for ours, theirs in zip(fast, slow, strict=False):
+        expected = {name: theirs[name] for name in ours if name != "cycle_number"}
+        for name in ("duration_lower_days", "duration_upper_days", "duration_interpolated_days"):
+            expected[name] = None if expected[name] is None else pytest.approx(expected[name], abs=1e-9)
+        got = {name: value for name, value in ours.items() if name != "cycle_number"}
+        assert got == expected, (patients[ours["person_index"]], rules)
+    assert len(fast) == len(slow)
+    return len(fast)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> ModuleType:
+    return plain
+
+
+@pytest.fixture(scope="session")
+def agree() -> Any:
+    return assert_same
+
+
+@pytest.fixture(scope="session")
+def find_fast() -> Any:
+    return fast_episodes

@@ -1,0 +1,163 @@
+"""How a count is read from a specimen: traps that lose or invent neutropenia, one table each."""
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from transforms.anc import choose_anc, derive_candidates
+
+TWO_DRAWS = """
+specimen | day | analyte    | method | result
+s1       | 0   | wbc        | auto   | 4000
+s1       | 0   | neut_pct   | auto   | 50
+s2       | 1   | wbc        | auto   | 1000
+s3       | 1   | neut_pct   | auto   | 10
+"""
+
+
+def rows_of(text: str, table: Any, specimen: Any, day_at: Any, **given: Any) -> list[dict[str, Any]]:
+    rows = []
+    for line in table(text):
+        where = {"specimen_id": line["specimen"], "collected_at": day_at(float(line["day"]))}
+        rows += specimen({f"{line['analyte']} {line['method']}": line["result"]}, **where, **given)
+    return rows
+
+
+def test_parts_of_two_specimens_are_never_multiplied(table: Any, specimen: Any, day_at: Any, anc_of: Any) -> None:
+    found = anc_of(rows_of(TWO_DRAWS, table, specimen, day_at))
+    assert [(row["specimen_id"], row["anc_cells_per_ul"], row["upper_cells_per_ul"]) for row in found] == [
+        ("s1", 2000, 2000),
+        ("s2", None, 1000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "severity"),
+    [
+        pytest.param("0", "profound", id="a count of zero"),
+        pytest.param("<100", "profound", id="below what the machine can count"),
+        pytest.param("<=100", "severe", id="at most 100"),
+        pytest.param("<500", "severe", id="below 500 is severe"),
+        pytest.param("<=500", "undecided", id="at most 500 may be 500"),
+        pytest.param("<2000", "undecided", id="below 2000 may be anything"),
+        pytest.param(">1500", "none", id="above 1500"),
+        pytest.param("1499.4", "mild", id="1499.4 rounds to 1499"),
+        pytest.param("1499.5", "none", id="1499.5 rounds half up to 1500"),
+    ],
+)
+def test_a_reported_count_has_the_severity_it_proves(result: str, severity: str, specimen: Any, anc_of: Any) -> None:
+    (row,) = anc_of(specimen({"anc_direct auto": result}))
+    assert row["severity"] == severity
+
+
+def test_a_strict_limit_means_the_same_whether_receive_tightened_it_or_not(specimen: Any, anc_of: Any) -> None:
+    (as_sent,) = specimen({"anc_direct auto": "<500"})
+    tightened = as_sent | {"upper_bound": Decimal("499.999999")}
+    assert anc_of([as_sent]) == anc_of([tightened])
+
+
+def test_white_cells_below_500_without_a_differential_are_severe(specimen: Any, anc_of: Any) -> None:
+    (row,) = anc_of(specimen({"wbc auto": 400}))
+    assert (row["anc_cells_per_ul"], row["route"], row["severity"]) == (None, "wbc_only", "severe")
+
+
+def test_a_limit_on_the_white_cells_passes_through_the_product(specimen: Any, anc_of: Any) -> None:
+    (row,) = anc_of(specimen({"wbc auto": "<100", "neut_pct auto": 50}))
+    assert (row["lower_cells_per_ul"], row["upper_cells_per_ul"], row["route"]) == (0, 49, "neut_pct")
+
+
+def test_a_limit_on_the_share_passes_through_the_product(specimen: Any, anc_of: Any) -> None:
+    (below,) = anc_of(specimen({"wbc auto": 2000, "neut_pct auto": "<1"}))
+    (above,) = anc_of(specimen({"wbc auto": 2000, "neut_pct auto": ">90"}))
+    assert (below["lower_cells_per_ul"], below["upper_cells_per_ul"]) == (0, 19)
+    assert (above["lower_cells_per_ul"], above["upper_cells_per_ul"]) == (1801, 2000)
+
+
+def test_a_fraction_of_one_is_a_share_of_a_hundred(specimen: Any, anc_of: Any) -> None:
+    as_fraction = specimen({"wbc auto": 2000, "neut_fraction auto": "0.415"})
+    converted = [row | {"unit": "%", "value": row["value"] * 100} if "fraction" in row["analyte"] else row
+                 for row in as_fraction]  # fmt: skip
+    assert [row["anc_cells_per_ul"] for row in anc_of(as_fraction) + anc_of(converted)] == [830, 830]
+
+
+def test_every_route_of_a_specimen_is_kept(specimen: Any, candidates_of: Any) -> None:
+    found = candidates_of(
+        specimen({"anc_direct auto": 900, "anc_direct manual": 800, "wbc auto": 2000, "neut_pct auto": 45})
+    )
+    assert dict(found.select("route", "anc_cells_per_ul").iter_rows()) == {
+        "direct_auto": 900,
+        "direct_manual": 800,
+        "neut_pct": 900,
+        "wbc_only": None,
+    }
+    assert found.filter("is_chosen")["route"].to_list() == ["direct_manual"]
+
+
+def test_a_count_above_the_white_cells_within_tolerance_stands(specimen: Any, anc_of: Any) -> None:
+    (near,) = anc_of(specimen({"anc_direct auto": 2100, "wbc auto": 2000}))
+    (far,) = anc_of(specimen({"anc_direct auto": 2101, "wbc auto": 2000}))
+    assert (near["anc_cells_per_ul"], far["anc_cells_per_ul"], far["route"]) == (2100, None, "wbc_only")
+
+
+@pytest.mark.parametrize(
+    ("reported", "calculated_pct", "discordant"),
+    [
+        pytest.param(1000, 55, False, id="a hundred cells apart"),
+        pytest.param(1000, 56, True, id="more than a hundred cells apart"),
+        pytest.param(5000, 50, False, id="the same"),
+    ],
+)
+def test_routes_agree_within_a_hundred_cells_or_a_tenth(
+    reported: int, calculated_pct: int, discordant: bool, specimen: Any, anc_of: Any
+) -> None:
+    white = 2000 if reported == 1000 else 10000
+    (row,) = anc_of(specimen({"anc_direct auto": reported, "wbc auto": white, "neut_pct auto": calculated_pct}))
+    assert row["is_discordant"] is discordant
+
+
+def test_the_same_result_twice_is_one_and_two_results_take_the_lower_with_a_flag(specimen: Any, anc_of: Any) -> None:
+    low, high = specimen({"wbc auto": 2000}), specimen({"wbc auto": 3000})
+    share = specimen({"neut_pct auto": 50})
+    (same,) = anc_of(low + low + share)
+    (different,) = anc_of(high + low + share)
+    assert (same["anc_cells_per_ul"], same["is_discordant"]) == (1000, False)
+    assert (different["anc_cells_per_ul"], different["is_discordant"]) == (1000, True)
+
+
+def test_of_two_results_the_better_method_and_then_the_better_status_is_taken(specimen: Any, anc_of: Any) -> None:
+    by_machine, by_hand = specimen({"wbc auto": 3000}), specimen({"wbc manual": 2000})
+    corrected = specimen({"wbc auto": 2600}, status="corrected")
+    share = specimen({"neut_pct auto": 50})
+    assert anc_of(by_hand + by_machine + share)[0]["anc_cells_per_ul"] == 1500
+    assert anc_of(by_hand + by_machine + corrected + share)[0]["anc_cells_per_ul"] == 1300
+
+
+def test_where_only_days_are_known_two_white_counts_of_a_day_are_averaged(specimen: Any, anc_of: Any) -> None:
+    rows = specimen({"wbc auto": 2000}, time_precision="day") + specimen({"wbc auto": 3000}, time_precision="day")
+    (row,) = anc_of(rows + specimen({"neut_pct auto": 50}, time_precision="day"))
+    assert (row["anc_cells_per_ul"], row["is_discordant"], row["time_precision"]) == (1250, True, "day")
+
+
+def test_counts_without_dates_are_still_counts(specimen: Any, anc_of: Any) -> None:
+    (row,) = anc_of(specimen({"anc_direct auto": 900}, collected_at=None, time_precision="none"))
+    assert (row["anc_cells_per_ul"], row["collected_at"]) == (900, None)
+
+
+def test_no_results_give_no_counts(anc_of: Any, candidates_of: Any) -> None:
+    assert anc_of([]) == []
+    assert candidates_of([]).height == 0
+
+
+def test_the_order_of_rows_changes_nothing(
+    table: Any, specimen: Any, day_at: Any, routes: Any, clinical_scale: Any
+) -> None:
+    text = TWO_DRAWS + "s1 | 0 | wbc | manual | 4100\ns1 | 0 | wbc | auto | 3900\ns1 | 0 | bands_pct | manual | 3\n"
+    rows = pl.DataFrame(rows_of(text, table, specimen, day_at), infer_schema_length=None).lazy()
+    once, reversed_ = (
+        choose_anc(derive_candidates(frame, routes), routes, clinical_scale).collect()
+        for frame in (rows, rows.reverse())
+    )
+    assert once.equals(reversed_)
+    assert once.height == 2
