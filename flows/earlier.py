@@ -61,13 +61,41 @@ class Question:
 
 
 def fetch_earlier(context: RunContext, question: Question, target: Path) -> Path | None:
-    """Parquet of warehouse rows of the table that share a record_key with tonight's; None without a warehouse."""
+    """Parquet of earlier rows of the table that share a record_key with tonight's; None without a warehouse.
+
+    `is_held` marks rows that are not in the table, because two versions differed and nothing told which was later:
+    they are remembered, so that sending one of the two again does not bring it in.
+    """
     columns = ", ".join(schema_of(question.table).column_names)
     files = ", ".join(literal(str(path)) for path in question.tonight)
     inferred = " AND NOT is_inferred" if question.table == "canonical.observation" else ""
-    sql = f"""SELECT {columns} FROM {question.table} SEMI JOIN (SELECT record_key FROM read_parquet([{files}])) t
-        USING (record_key) WHERE {_is_read_again(question.read_again, "NOT")}{inferred}"""
-    return _copy(context, sql, target)
+    kept = _is_read_again(question.read_again, "NOT")
+    parts = [f"SELECT {columns}, false AS is_held FROM {question.table} WHERE {kept}{inferred}"]
+    for input_id in _inputs_with_conflicts(context, question):
+        staged = context.workspace.staged(input_id) / f"{question.table.split('.')[1]}.parquet"
+        held = f"SELECT row_number FROM quarantine.row WHERE {_CONFLICT} AND input_id = {literal(input_id)}"
+        if staged.exists():
+            rows = f"read_parquet({literal(str(staged))})"
+            parts.append(f"SELECT {columns}, true FROM {rows} SEMI JOIN ({held}) USING (row_number)")
+    sql = f"""SELECT * FROM ({" UNION ALL ".join(parts)})
+        SEMI JOIN (SELECT record_key FROM read_parquet([{files}])) t USING (record_key)"""
+    return _copy(context, sql.replace("$table", literal(question.table)), target)
+
+
+_CONFLICT = "rule = 'conflicting_versions' AND table_name = $table"
+
+
+def _inputs_with_conflicts(context: RunContext, question: Question) -> list[str]:
+    path = context.workspace.warehouse
+    if not path.exists():
+        return []
+    with open_warehouse(path, memory_limit=context.settings.memory_limit, read_only=True) as connection:
+        if not _has_tables(connection):
+            return []
+        found = connection.execute(
+            f"SELECT DISTINCT input_id FROM quarantine.row WHERE {_CONFLICT} ORDER BY 1", {"table": question.table}
+        ).fetchall()
+    return [input_id for (input_id,) in found if input_id not in question.read_again]
 
 
 def fetch_read_again(

@@ -109,7 +109,7 @@ def _write_accepted(connection: duckdb.DuckDBPyConnection, judged: str, table: s
     columns = ", ".join(schema_of(table).column_names)
     copied = connection.execute(
         f"COPY (SELECT {columns} FROM ({judged}) WHERE rule IS NULL) TO {literal(str(aside))} "
-        "(FORMAT parquet, COMPRESSION snappy)"
+        "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 500000)"
     ).fetchall()
     aside.replace(target)
     return int(copied[0][0])

@@ -82,7 +82,7 @@ def settle_versions(
     connection.execute(
         f"""COPY (
             SELECT {literal(contest.table)} AS table_name, source_id, person_id, record_key FROM settled
-            WHERE is_earlier AND rule IS NOT NULL
+            WHERE is_earlier AND NOT is_held AND rule IS NOT NULL
         ) TO {literal(str(replaced))} (FORMAT parquet)"""
     ).fetchall()
     return lost, replaced
@@ -106,13 +106,13 @@ def _settled(contest: Contest, order: Order) -> str:
         f"source_id, person_id, record_key, input_id, row_number, {order.rank} AS rank, {order.version} AS version, "
         f"{content} AS content"
     )
-    sources = [
-        f"SELECT {columns}, false AS is_earlier FROM {_rows(contest.tonight)} SEMI JOIN contested USING (record_key)"
-    ]
+    tonight = f"{_rows(contest.tonight)} SEMI JOIN contested USING (record_key)"
+    sources = [f"SELECT {columns}, false AS is_earlier, false AS is_held FROM {tonight}"]
     if contest.earlier:
         earlier = f"{_rows([contest.earlier])} SEMI JOIN contested USING (record_key)"
-        sources.append(f"SELECT {columns}, true AS is_earlier FROM {earlier}")
+        sources.append(f"SELECT {columns}, true AS is_earlier, is_held FROM {earlier}")
     key = "PARTITION BY person_id, record_key"
+    first = "version NULLS LAST, is_earlier DESC, is_held, input_id, row_number"
     return f"""
         WITH versions AS ({" UNION ALL ".join(sources)}),
         ranked AS (SELECT *, max(rank) OVER ({key}) AS top_rank FROM versions),
@@ -123,11 +123,10 @@ def _settled(contest: Contest, order: Order) -> str:
         placed AS (
             SELECT *, min(content) FILTER (is_contender) OVER ({key})
                     <> max(content) FILTER (is_contender) OVER ({key}) AS is_conflict,
-                row_number() OVER ({key}, is_contender ORDER BY version NULLS LAST, is_earlier DESC, input_id, row_number)
-                    AS place
+                row_number() OVER ({key}, is_contender ORDER BY {first}) AS place
             FROM marked
         )
-        SELECT source_id, person_id, record_key, input_id, row_number, is_earlier,
+        SELECT source_id, person_id, record_key, input_id, row_number, is_earlier, is_held,
             CASE WHEN NOT is_contender THEN 'replaced_by_later' WHEN is_conflict THEN 'conflicting_versions'
                  WHEN place > 1 THEN 'same_as_another' END AS rule
         FROM placed"""

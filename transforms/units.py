@@ -5,6 +5,7 @@ lower case are kept (G/L is giga per litre, g/l is not always) and dropped only 
 The list is `definitions/codelists/units.csv`.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ SUPERSCRIPTS = str.maketrans(
     {"⁰": "^0", "¹": "^1", "²": "^2", "³": "^3", "⁴": "^4", "⁶": "^6", "⁹": "^9", "\u00d7": "x"}
 )
 MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
+POWER = re.compile(r"^(?:[xX] ?)?10(?:\*\*|\*|\^)(\d)")
 SHARES = frozenset({"%", "/100{WBCs}"})
 REFUSALS = {"count_ambiguous": "unit_ambiguous", "count_implausible": "unit_implausible", "reject": "unit_not_a_count"}
 
@@ -55,9 +57,9 @@ class UnitBook:
 
 
 def normalise_unit(text: str) -> str:
-    """One spelling for what looks the same: NFKC, micro as u, superscripts as ^n, x for the times sign, one blank."""
+    """One spelling for what reads the same: NFKC, micro as u, superscripts as ^n, x10**3 and 10*3 as 10^3, one blank."""
     plain = unicodedata.normalize("NFKC", text.translate(SUPERSCRIPTS)).translate(MICRO)
-    return " ".join(plain.split())
+    return POWER.sub(r"10^\1", " ".join(plain.split()))
 
 
 def quantity_of(canonical_unit: str) -> str:

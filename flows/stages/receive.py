@@ -176,10 +176,10 @@ def _infer_people(night: Night) -> None:
         return
     dropped = f"read_parquet({literal(str(night.context.work / 'dropped.parquet'))})"
     known = _known_people(night, dropped)
-    seen = " UNION ALL ".join(_seen_people(entry, dropped, "DISTINCT source_id, person_id") for entry in files)
+    seen = " UNION ALL ".join(f"SELECT source_id, person_id FROM read_parquet({literal(str(e.path))})" for e in files)
     night.connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE strangers AS
-        SELECT DISTINCT source_id, person_id FROM ({seen}) ANTI JOIN ({known}) k USING (source_id, person_id)"""
+        SELECT * FROM (SELECT DISTINCT source_id, person_id FROM ({seen})) ANTI JOIN ({known}) k USING (source_id, person_id)"""
     ).fetchall()
     if not night.connection.execute("SELECT count(*) FROM strangers").fetchall()[0][0]:
         return

@@ -1,0 +1,127 @@
+"""What a value and a unit become; the examples of the definitions are run as they stand."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from transforms.load import load_definitions
+from transforms.units import normalise_unit, read_units
+
+DEFINITIONS = load_definitions()
+UNITS = read_units(DEFINITIONS.codes("units"))
+HEADER = "person_id\tcollected_at\ttest_code\tvalue\tunit\tspecimen\n"
+BOUNDS = "value, comparator, lower_bound, upper_bound, unit"
+
+
+@pytest.mark.parametrize("example", DEFINITIONS.codelists["units"].examples, ids=str)
+def test_units_are_converted_by_analyte_and_spelling(example: dict[str, Any]) -> None:
+    decision = UNITS.decide(example["quantity"], example["unit"])
+    assert decision.rule == example.get("rule")
+    assert decision.factor == (Decimal(example["factor"]) if "factor" in example else None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("K/\u00b5L", "K/\u03bcL"),
+        ("10\u2079/L", "10^9/L"),
+        (" K/uL\t", "K/uL"),
+        ("\uff05", "%"),
+        ("/mm\u00b3", "/mm^3"),
+    ],
+    ids=["both_micro_signs", "superscripts", "blanks_and_tabs", "wide_forms", "cubic"],
+)
+def test_spellings_that_look_the_same_are_the_same(one: str, other: str) -> None:
+    assert normalise_unit(one) == normalise_unit(other)
+
+
+def test_every_spelling_of_the_list_is_decided_as_the_list_says() -> None:
+    listed = DEFINITIONS.codes("units").drop_nulls("source_unit").filter(pl.col("kind") != "missing")
+    for row in listed.iter_rows(named=True):
+        decision = UNITS.decide(row["quantity"], row["source_unit"])
+        assert (decision.factor is not None) == (row["kind"] in {"count", "percent", "fraction", "other"}), row
+
+
+@pytest.mark.parametrize("example", DEFINITIONS.receiving.examples, ids=lambda example: example["value"])
+def test_a_value_becomes_bounds_or_a_rule(
+    hospital: Any, accepted: Callable[..., Any], set_aside: Callable[..., Any], example: dict[str, Any]
+) -> None:
+    night = hospital.receive_text(HEADER + f"P1\t2024-03-01 08:00\t751-8\t{example['value']}\t/uL\t\n", name="labs.tsv")
+    if "rule" in example:
+        assert accepted(night) == []
+        assert set_aside(night) in ({example["rule"]: 1}, {})
+        assert night.ledger[0].n_irrelevant == (1 if example["rule"] == "no_number" else 0)
+        return
+    lower, upper = (Decimal(example[key]) if key in example else None for key in ("lower", "upper"))
+    value = lower if "comparator" not in example else None
+    assert accepted(night, BOUNDS) == [(value, example.get("comparator"), lower, upper, "cells/uL")]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit", "expected"),
+    [
+        ("751-8", "<0.1", "K/uL", (None, "<", 0, 100, "cells/uL")),
+        ("751-8", ">20", "10*9/L", (None, ">", 20000, None, "cells/uL")),
+        ("6690-2", "1.5", "10^9/L", (1500, None, 1500, 1500, "cells/uL")),
+        ("6690-2", "4500000000", "/L", (4500, None, 4500, 4500, "cells/uL")),
+        ("6690-2", "1.4999999", "10*9/L", (Decimal("1499.9999"), None, *2 * (Decimal("1499.9999"),), "cells/uL")),
+        ("6690-2", "45", "10^2/uL", (4500, None, 4500, 4500, "cells/uL")),
+        ("6690-2", "1.2e1", "G/L", (12000, None, 12000, 12000, "cells/uL")),
+        ("770-8", "45.5", "%", (Decimal("45.5"), None, *2 * (Decimal("45.5"),), "%")),
+        ("71676-1", "0.455", "1", (Decimal("45.5"), None, *2 * (Decimal("45.5"),), "%")),
+        ("718-7", "135", "g/l", (Decimal("13.5"), None, *2 * (Decimal("13.5"),), "g/dL")),
+    ],
+)
+def test_counts_are_stored_in_cells_per_microlitre(
+    hospital: Any, accepted: Callable[..., Any], code: str, value: str, unit: str, expected: tuple[object, ...]
+) -> None:
+    night = hospital.receive_text(HEADER + f"P1\t2024-03-01 08:00\t{code}\t{value}\t{unit}\tblood\n", name="labs.tsv")
+    assert accepted(night, BOUNDS) == [expected]
+
+
+def test_a_fraction_becomes_a_percentage_under_the_name_of_one(hospital: Any, accepted: Callable[..., Any]) -> None:
+    night = hospital.receive_text(HEADER + "P1\t2024-03-01\t71676-1\t0.4\tratio\tblood\n", name="labs.tsv")
+    assert accepted(night, "analyte, value, source_value, source_unit") == [("neut_pct", 40, "0.4", "ratio")]
+
+
+@pytest.mark.parametrize(
+    ("code", "specimen"),
+    [
+        ("5821-4", "urine"),
+        ("26506-6", ""),
+        ("17351-8", "serum"),
+        ("751-8", "CSF"),
+        ("6690-2", "Ascites"),
+        ("99999-9", "blood"),
+    ],
+    ids=["urine", "csf_code", "anca_is_not_anc", "csf_specimen", "ascites_specimen", "unlisted_code"],
+)
+def test_what_is_no_blood_count_is_counted_and_left_out(
+    hospital: Any, accepted: Callable[..., Any], code: str, specimen: str
+) -> None:
+    night = hospital.receive_text(HEADER + f"P1\t2024-03-01\t{code}\t3\tK/uL\t{specimen}\n", name="labs.tsv")
+    assert accepted(night) == []
+    assert night.ledger[0].n_irrelevant == 1
+
+
+def test_a_specimen_nobody_knows_is_set_aside(hospital: Any, set_aside: Callable[..., Any]) -> None:
+    night = hospital.receive_text(HEADER + "P1\t2024-03-01\t751-8\t3\tK/uL\tmoonwater\n", name="labs.tsv")
+    assert set_aside(night) == {"specimen_unknown": 1}
+
+
+def test_without_a_specimen_the_collection_time_names_it(hospital: Any, accepted: Callable[..., Any]) -> None:
+    night = hospital.receive_text(HEADER + "93703.0\t2024-03-01T08:05:00\t751-8\t3\tK/uL\t\n", name="labs.tsv")
+    found = accepted(night, "person_id, specimen_id, time_precision, specimen_type, method, status")
+    assert found == [("93703", "2024-03-01 08:05:00", "minute", "blood", "auto", "unknown")]
+
+
+def test_two_counts_of_one_day_are_both_kept_when_only_the_date_is_known(
+    hospital: Any, accepted: Callable[..., Any]
+) -> None:
+    rows = "P1\t2024-03-01\t751-8\t3\tK/uL\t\nP1\t2024-03-01\t751-8\t2\tK/uL\t\nP1\t2024-03-01\t751-8\t2\tK/uL\t\n"
+    night = hospital.receive_text(HEADER + rows, name="labs.tsv")
+    assert accepted(night, "value, time_precision") == [(2000, "day"), (3000, "day")]
+    assert night.ledger[0].n_duplicate == 1
