@@ -105,12 +105,8 @@ def _look_at_durations(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
 def _look_at_curves(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
     key = [*_RULE, "cause_group", "estimator"]
     shown = rows.filter(pl.col("n_at_risk").is_not_null()).sort([*key, "day"])
-    drop = pl.col("n_at_risk") - pl.col("n_at_risk").shift(-1).over(key)
-    left = pl.col("n_at_risk") - pl.col("n_recovered") - pl.col("n_censored")
-    return {
-        "people between two steps": _count(shown, is_small(drop, min_cell)),
-        "people left after a step": _count(shown, is_small(left, min_cell)),
-    }
+    drop = pl.col("n_at_risk").shift(1).over(key) - pl.col("n_at_risk")
+    return {"those who left between two steps": _count(shown, is_small(drop, min_cell))}
 
 
 def _solvable(parts: pl.DataFrame, wholes: pl.DataFrame, key: list[str], value: str) -> int:

@@ -76,7 +76,7 @@ def _keep_days(rows: pl.DataFrame, min_cell: int) -> pl.DataFrame:
         kept[:, at] = is_there[:, at] & (_may_keep(steps, min_cell) | (at == 0))
         counted[:, at] = kept[:, at] & _may_count(steps, min_cell)
         step_recovered[:, at], step_censored[:, at] = steps.recovered, steps.censored
-        at_risk[:, at] = steps.recovered + steps.censored + steps.recovered_to_come + steps.censored_to_come
+        at_risk[:, at] = steps.recovered_to_come + steps.censored_to_come
         steps = _start_again(steps, kept[:, at], counted[:, at])
     return rows.with_columns(
         is_kept=pl.Series(kept[curve_at, day]),

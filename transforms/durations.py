@@ -86,7 +86,7 @@ def estimate_durations(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
 def estimate_duration_curves(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.duration_curve` without its run: every whole day until nobody is left or the curve is long enough.
 
-    A day holds what happened after the day before and up to it.
+    A day holds what happened after the day before and up to it, and who is still open after it.
     """
     wanted = plan.estimation.duration
     times = _times(_incident(duration))
@@ -117,7 +117,7 @@ def estimate_duration_curves(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame
     filled = filled.with_columns(pl.when(is_before).then(1.0).otherwise(pl.col(limits)).name.keep())
     left = (pl.col("n_recovered") + pl.col("n_censored")).cum_sum().over(_GROUP)
     return filled.with_columns(
-        n_at_risk=pl.col("total") - left + pl.col("n_recovered") + pl.col("n_censored"),
+        n_at_risk=pl.col("total") - left,
         estimator=pl.lit(wanted.estimator),
     )
 

@@ -17,16 +17,19 @@ from transforms.nested import (
     grade_node,
     low_node,
     possible_node,
+    step_nodes,
 )
 from transforms.suppression import hide_parts, is_small, is_small_total
 
 ALL = "all"
 
 
-def hide_prevalence(prevalence: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def hide_prevalence(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Counts by their nodes; share, interval and method when either count is hidden, or nearly nobody is there."""
     rows = with_hidden(prevalence, people, {"n_low": low_node(), "n_low_possible": possible_node()})
     rows = with_hidden(rows, people, {"n_population": pl.col("denominator_name")})
+    is_near = pl.col("n_low_possible") - pl.col("n_low") < min_cell  # it would stand in for a hidden n_low
+    rows = rows.with_columns(hide_n_low_possible=pl.col("hide_n_low_possible") | (pl.col("hide_n_low") & is_near))
     hide = pl.col("hide_n_low") | pl.col("hide_n_population")
     return rows.with_columns(hide.alias(f"hide_{name}") for name in _made_of_share())
 
@@ -73,10 +76,16 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
 
 
 def hide_attrition(attrition: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Each step holds the next; from the last up, a step is hidden when it is small or nearly another shown count."""
+    """Each step holds the next; from the last up, a step is hidden when it is small or nearly another shown count.
+
+    Other counts are those of the largest cohort: observed, tested, and low at the highest threshold.
+    """
     whole = people.filter(pl.col("interval_unit") == ALL)
     largest = whole.filter(pl.col("node") == OBSERVED).sort(["n_people", "cohort"], descending=[True, False]).head(1)
-    near = whole.join(largest.select("cohort"), on="cohort", how="semi")["n_shown"].drop_nulls().to_list()
+    whole = whole.join(largest.select("cohort"), on="cohort", how="semi").filter(
+        pl.col("node").is_in(step_nodes(whole))
+    )
+    near = whole["n_shown"].drop_nulls().to_list()
     hidden: dict[int, bool] = {}
     for order, count in sorted(zip(attrition["step_order"], attrition["n_people"], strict=True), reverse=True):
         hidden[order] = any(0 < abs(count - other) < min_cell for other in [0, *near])

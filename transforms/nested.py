@@ -63,6 +63,14 @@ def episode_node() -> pl.Expr:
     return pl.format("{}|{}|{}", kind, "rule", "threshold_cells_per_ul")
 
 
+def step_nodes(people: pl.DataFrame) -> list[str]:
+    """Nodes that attrition steps lie in or hold: observed, tested, and low at the highest threshold by any measure."""
+    names = people["node"].unique().sort().to_list()
+    low = [name for name in names if name.startswith("low|")]
+    highest = max((_threshold(name) for name in low), default=0)
+    return [OBSERVED, TESTED, *(name for name in low if _threshold(name) == highest)]
+
+
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     prevalence, testing = estimates["estimate.prevalence"], estimates["estimate.testing"]
     severity, bins = estimates["estimate.severity"], estimates["estimate.anc_distribution"]

@@ -86,7 +86,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     cause = hide_causes(estimates["estimate.cause"], episode, least)
     duration = hide_durations(estimates["estimate.duration"], cause, episode, least)
     return {
-        "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people),
+        "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
         "estimate.testing": hide_testing(estimates["estimate.testing"], people, least),
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),

@@ -99,9 +99,9 @@ def test_the_curve_says_for_every_day_how_many_are_still_open_and_what_happened_
     assert told == [
         (0, 4, 0, 0, 1.0),
         (1, 4, 0, 0, 1.0),
-        (2, 4, 1, 0, 0.75),
-        (3, 3, 1, 1, 0.5),
-        (4, 1, 1, 0, 0.0),
+        (2, 3, 1, 0, 0.75),
+        (3, 1, 1, 1, 0.5),
+        (4, 0, 1, 0, 0.0),
     ]
 
 
