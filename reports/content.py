@@ -118,16 +118,14 @@ def _median(numbers: Numbers) -> KeyNumber | None:
 
 
 def _first_cause(numbers: Numbers) -> KeyNumber | None:
-    rows = [
-        row
-        for row in all_rows(numbers, "cause", agent="all", **default_rule(numbers))
-        if row["cause_group"] != "all" and is_number(row["share"])
-    ]
+    causes = all_rows(numbers, "cause", agent="all", **default_rule(numbers))
+    rows = [row for row in causes if is_number(row["share"])]
     if not rows:
         return None
     row = max(rows, key=lambda row: (float(row["share"] or 0), str(row["cause_group"])))
     of = f"{numbers.wording.number(row['n_episodes'], 'count')} episodes, of all confirmed ones"
-    label = f"Most often suspected: {numbers.wording.name('cause_group', row['cause_group'])}"
+    shown = "Most often suspected" if len(rows) == len(causes) else "Most often suspected, of those shown"
+    label = f"{shown}: {numbers.wording.name('cause_group', row['cause_group'])}"
     return _number(numbers, "first_cause", label, row["share"], "percent", of)
 
 

@@ -22,7 +22,7 @@ from reports.facts import NightFacts
 from reports.methods import methods_of
 from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
-from reports.rendering import read_asset, render_template, script_json, script_sources
+from reports.rendering import pack, read_asset, render_template, script_sources
 from reports.rows import TABLES, encode
 from reports.view import alt_text, chosen_rows, fill
 from reports.wording import Wording, plain
@@ -54,7 +54,7 @@ def render_report(
     charts = load_charts()
     words = numbers.wording
     inline = get_plotlyjs() if plotly == "inline" else ""
-    script = read_asset(*SCRIPTS)
+    script = f"(async () => {{\n{read_asset(*SCRIPTS)}}})();\n"
     return render_template(
         "page.html.j2",
         facts=facts,
@@ -81,7 +81,7 @@ def render_report(
         css=read_asset("page.css"),
         script=script,
         **quality_tables(facts, words),
-        payload=script_json(_payload(charts, numbers, facts)),
+        payload=pack(_payload(charts, numbers, facts)),
     )
 
 
@@ -100,7 +100,15 @@ def _section(
 ) -> dict[str, Any]:
     name, title, lead = section
     figures = [_figure(chart, numbers, facts) for chart in charts if chart.section == name]
-    return {"id": name, "title": title, "lead": lead, "figures": figures}
+    reasons = list(dict.fromkeys(figure["why_not"] for figure in figures if not figure["is_drawn"]))
+    is_silent = bool(figures) and not any(figure["is_drawn"] for figure in figures)
+    return {
+        "id": name,
+        "title": title,
+        "lead": lead,
+        "figures": [] if is_silent else figures,
+        "reasons": reasons if is_silent else [],
+    }
 
 
 def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]:

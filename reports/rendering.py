@@ -5,7 +5,8 @@ The only files read are those shipped beside this module.
 
 import json
 import re
-from base64 import b64encode
+import zlib
+from base64 import b64decode, b64encode
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,6 @@ from reports.wording import plain
 HERE = Path(__file__).parent
 _TOGETHER = re.compile("(\\d{4}-\\d{2}(?:-\\d{2})?|\\([\\d.,\u2013]+[^() ]*\\)|[\\d,.]+\u00a0cells/\u00b5L)")
 _NOT_BROKEN = Markup('<span class="nb">{}</span>')
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def render_template(name: str, **content: Any) -> str:
@@ -27,12 +27,15 @@ def render_template(name: str, **content: Any) -> str:
     return _environment().get_template(name).render(**content)
 
 
-def script_json(content: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(content, separators=(",", ":"))
-    for sign, code in _UNSAFE.items():
-        text = text.replace(sign, code)
-    return text
+def pack(content: Any) -> str:
+    """JSON, compressed, in letters that cannot end the element it stands in; the page's script unpacks it."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(packed: str) -> Any:
+    """What `pack` was given."""
+    return json.loads(zlib.decompress(b64decode(packed)))
 
 
 def script_sources(*scripts: str, shares: bool) -> str:

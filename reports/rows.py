@@ -79,8 +79,10 @@ def _fact(value: Any) -> Cell:
 
 
 def _encode_column(cells: Sequence[Cell]) -> Any:
-    if not all(isinstance(cell, str) for cell in cells):
+    if any(is_number(cell) for cell in cells):
         return list(cells)
-    words = sorted({str(cell) for cell in cells})
+    words = sorted(set(cells), key=lambda cell: (str(type(cell)), str(cell)))
+    if len(words) == 1:
+        return {"words": words, "at": 0}
     place = {word: index for index, word in enumerate(words)}
-    return {"words": words, "at": [place[str(cell)] for cell in cells]}
+    return {"words": words, "at": [place[cell] for cell in cells]}

@@ -1,6 +1,4 @@
 /* A chart and its rows become a Plotly figure: columns are bound to attributes, colours follow the theme. */
-"use strict";
-
 const CONFIG = {
   displaylogo: false,
   responsive: true,
@@ -142,7 +140,7 @@ function themed(layout, width) {
   });
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
     const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
-    if (axis.type === "category") axis.griddash = "dot";
+    if (axis.type === "category") Object.assign(axis, { griddash: "dot", showgrid: name.startsWith("y") && axis.showgrid !== false });
     if (axis.title) axis.title = { ...axis.title, font: { size: layout.font.size, color: colourOf("--quiet") }, standoff: 10 };
     layout[name] = axis;
   }

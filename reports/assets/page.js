@@ -1,6 +1,4 @@
 /* The page as a whole: one selection drives every figure and table, and is kept in the address. */
-"use strict";
-
 const root = document.documentElement;
 const controls = document.getElementById("controls");
 let view = { ...page.default };
@@ -28,6 +26,7 @@ async function drawAll() {
     await drawFigure(chart, rows, view);
     fillTable(chart, rows);
     if (chart.at_risk) fillAtRisk(chart, rows);
+    await new Promise((resume) => setTimeout(resume)); // the first figures show while the others are drawn
   }
   root.dataset.drawn = JSON.stringify(view);
 }

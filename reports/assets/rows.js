@@ -1,6 +1,4 @@
 /* Which rows a chart shows for a selection, in which order: the same rules as reports/view.py. */
-"use strict";
-
 const DIMENSIONS = {
   cohort: "cohort",
   threshold: "threshold_cells_per_ul",
@@ -14,7 +12,8 @@ function decode(table) {
   const names = Object.keys(table.columns);
   const columns = names.map((name) => {
     const column = table.columns[name];
-    return Array.isArray(column) ? column : column.at.map((place) => column.words[place]);
+    if (Array.isArray(column)) return column;
+    return column.at === 0 ? Array(table.n).fill(column.words[0]) : column.at.map((place) => column.words[place]);
   });
   return Array.from({ length: table.n }, (_, index) =>
     Object.fromEntries(names.map((name, place) => [name, columns[place][index]])));

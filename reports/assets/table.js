@@ -1,6 +1,4 @@
 /* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching, saving as CSV. */
-"use strict";
-
 const isNumericKind = (kind) => ["count", "percent", "days", "range", "days_range"].includes(kind);
 
 function element(name, text, className) {

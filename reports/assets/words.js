@@ -1,7 +1,14 @@
 /* How a number, a mark and a name are written: the same rules as reports/wording.py. */
 "use strict";
 
-const page = JSON.parse(document.getElementById("page-data").textContent);
+/* All scripts of the page run inside one async function, after its data have been unpacked. */
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+const page = await unpack(document.getElementById("page-data").textContent);
 const NBSP = "\u00a0";
 const DASH = "\u2013";
 

@@ -49,6 +49,6 @@ def chart() -> Chart:
         layout=go.Layout(
             bargap=0.12,
             xaxis={"type": "category", "title": {"text": "Lowest ANC, cells/µL"}},
-            yaxis={"title": {"text": "People"}, "rangemode": "tozero"},
+            yaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
         ).to_plotly_json(),
     )

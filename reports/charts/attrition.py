@@ -57,6 +57,8 @@ def chart() -> Chart:
         height=90,
         row_height=46,
         layout=go.Layout(
-            xaxis={"title": {"text": "People"}, "rangemode": "tozero"}, yaxis={"type": "category"}, bargap=0.3
+            xaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
+            yaxis={"type": "category"},
+            bargap=0.3,
         ).to_plotly_json(),
     )

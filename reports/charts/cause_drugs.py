@@ -62,7 +62,7 @@ def chart() -> Chart:
         layout=go.Layout(
             bargap=0.35,
             barmode="stack",
-            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero", "tickformat": ",d"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -60,7 +60,7 @@ def chart() -> Chart:
         row_height=40,
         layout=go.Layout(
             bargap=0.35,
-            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero", "tickformat": ",d"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -45,7 +45,7 @@ def chart() -> Chart:
         layout=go.Layout(
             bargap=0.35,
             barmode="stack",
-            xaxis={"title": {"text": "Rows"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Rows"}, "rangemode": "tozero", "tickformat": ",d"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

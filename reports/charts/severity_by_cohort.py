@@ -62,7 +62,7 @@ def chart() -> Chart:
         layout=go.Layout(
             barmode="stack",
             bargap=0.35,
-            xaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %"},
+            xaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %", "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -37,7 +37,7 @@ def chart() -> Chart:
         alt=Alt("n_tested", "count", (MONTH,)),
         layout=go.Layout(
             xaxis={"type": "date", "tickformat": "%Y-%m", "hoverformat": "%Y-%m"},
-            yaxis={"title": {"text": "People"}, "rangemode": "tozero"},
+            yaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
         ).to_plotly_json(),
     )
 
