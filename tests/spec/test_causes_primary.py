@@ -105,7 +105,7 @@ def test_the_suspects_of_one_episode_stand_in_the_order_of_the_reference() -> No
 
 
 def test_of_a_regimen_the_drug_of_higher_risk_comes_first() -> None:
-    doses = [{"agent": agent, "day": -8} for agent in ("vincristine", "doxorubicin")]
+    doses = [{"agent": agent, "day": -8} for agent in ("bleomycin", "doxorubicin", "vincristine")]
     assert _primary(DEFINITIONS, exposures=doses) == ("chemotherapy", "doxorubicin")
 
 
@@ -187,7 +187,7 @@ NIGHTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(night=NIGHTS, has_drugs=st.booleans())
 def test_every_episode_has_exactly_one_primary_suspect_and_it_ranks_first(
     night: dict[str, list[dict[str, object]]], has_drugs: bool
@@ -208,7 +208,7 @@ def test_every_episode_has_exactly_one_primary_suspect_and_it_ranks_first(
         assert "unexplained" not in set(found["cause_group"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(night=NIGHTS, shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
     night: dict[str, list[dict[str, object]]], shuffled: random.Random

@@ -103,6 +103,17 @@ def test_a_name_is_found_between_any_other_words(words: list[str]) -> None:
     assert "clozapine" in _match(sent)[sent]
 
 
+def test_a_synonym_that_is_an_unsafe_abbreviation_of_another_drug_is_not_matched() -> None:
+    own = DRUGS.filter(pl.col("drug").is_in(["azacitidine", "epirubicin"])).with_columns(
+        synonyms=pl.lit(["Epi", "Vidaza"])
+    )
+    only_one = own.with_columns(
+        pl.when(pl.col("drug") == "azacitidine").then("synonyms").otherwise(pl.lit([""])).alias("synonyms")
+    )
+    found = match_names(pl.LazyFrame({"agent": ["epi 2 mg", "vidaza"]}), only_one, UNITS).collect()
+    assert found.rows() == [("vidaza", "azacitidine")]
+
+
 def test_one_name_for_two_drugs_is_refused() -> None:
     doubled = DRUGS.with_columns(
         pl.when(pl.col("drug") == "clozapine").then(pl.lit(["Taxol"])).otherwise("synonyms").alias("synonyms")
