@@ -13,8 +13,9 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx  # the switch above is read at import
 import great_expectations.expectations as gxe
+from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from expectations.job import Count, Job, Question
+from expectations.job import Count, Job, Question, concerns
 
 # DuckDB 2 streams its results, and Great Expectations fetches them after it has let the connection go.
 STREAMING = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True, "pool_reset_on_return": None}
@@ -63,17 +64,25 @@ class NoFlags(gxe.ExpectColumnSumToBeBetween):  # type: ignore[name-defined, mis
     metric_dependencies: ClassVar[tuple[str, ...]] = ("column.sum", "table.row_count")
 
     def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        n_empty = metrics.get("column_values.nonnull.unexpected_count") or 0
-        return _counts(metrics["table.row_count"] - n_empty, metrics["column.sum"] or 0)
+        return _counts(metrics["table.row_count"], metrics["column.sum"] or 0)
 
 
 class NoFlagsWhere(NoFlags):
-    """The same for a column that is empty where the check does not apply."""
+    """The same for a check that concerns some rows only: those where the column beside it is 1.
 
-    metric_dependencies: ClassVar[tuple[str, ...]] = (
-        *NoFlags.metric_dependencies,
-        "column_values.nonnull.unexpected_count",
-    )
+    A second sum is answered by the same scan of the table; counting empty cells would take another.
+    """
+
+    def get_validation_dependencies(self, *given: Any, **more: Any) -> Any:
+        """Ask for the sum of the column beside it as well."""
+        found = super().get_validation_dependencies(*given, **more)
+        own = found.get_metric_configuration("column.sum")
+        beside = {**own.metric_domain_kwargs, "column": concerns(self.column)}
+        found.set_metric_configuration("concerned", MetricConfiguration("column.sum", beside, own.metric_value_kwargs))
+        return found
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        return _counts(metrics["concerned"] or 0, metrics["column.sum"] or 0)
 
 
 class NoRows(gxe.UnexpectedRowsExpectation):  # type: ignore[name-defined, misc]

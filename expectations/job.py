@@ -8,11 +8,16 @@ from typing import Any, Literal
 Expectation = Literal["flag", "flag_where", "not_null", "in_set", "between", "query"]
 
 
+def concerns(flag: str) -> str:
+    """Name of the column that is 1 for the rows which the check of `flag` is about."""
+    return f"{flag}__concerns"
+
+
 @dataclass(frozen=True)
 class Question:
     """One check as Great Expectations is to count it.
 
-    `flag`: `column` is 1 for a bad row and 0 for a good one; in `flag_where` null for a row it does not concern.
+    `flag`: `column` is 1 for a bad row, else 0; for `flag_where`, `concerns(column)` is 1 for each row it is about.
     `query`: `sql` gives one line for each thing that is wrong, and `{batch}` stands for the view. The rest are
     expectations of the library on the table's own columns.
     """

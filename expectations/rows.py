@@ -1,12 +1,13 @@
 """Each rule once as SQL: the flag that an expectation counts and the rows that are set aside come from here.
 
-A check about rows becomes a column of its suite's view: 1 for a bad row, 0 for a good one, null where the check does
-not apply. All columns of a table are computed in one scan, however many checks there are.
+A check about rows becomes a column of its suite's view: 1 for a bad row, else 0; and a second column if it is about
+some rows only. A condition that is unknown, because a value is missing, is no failure. All columns of a table are
+computed in one scan, however many checks there are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from expectations.job import Question
+from expectations.job import Question, concerns
 from expectations.suite import Check, Suite
 from transforms.schemas import schema_of
 
@@ -25,7 +26,7 @@ def rules_sql(suite: Suite, target: str) -> str:
     """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
     relation = suite.relation if suite.relation and target == suite.name else f"SELECT * FROM {target}"
     checks = [check for check in suite.checks if (check.view or suite.name) == target and _has_flag(check)]
-    flags = [f'{_flag(check)} AS "{check.id}"' for check in checks]
+    flags = [column for check in checks for column in _flags(check)]
     return f"SELECT {', '.join(['*', *flags])} FROM ({relation})"
 
 
@@ -89,10 +90,12 @@ def _has_flag(check: Check) -> bool:
     return check.is_about_rows or check.kind == "at_least"
 
 
-def _flag(check: Check) -> str:
+def _flags(check: Check) -> list[str]:
+    bad = f"coalesce({_bad(check)}, false)"
     if check.where is None:
-        return f"(CASE WHEN {_bad(check)} THEN 1 ELSE 0 END)::TINYINT"
-    return f"(CASE WHEN {check.where} THEN CASE WHEN {_bad(check)} THEN 1 ELSE 0 END END)::TINYINT"
+        return [f'({bad})::TINYINT AS "{check.id}"']
+    where = f"coalesce({check.where}, false)"
+    return [f'({where} AND {bad})::TINYINT AS "{check.id}"', f'({where})::TINYINT AS "{concerns(check.id)}"']
 
 
 def _bad(check: Check) -> str:

@@ -98,3 +98,12 @@ def test_very_low_counts_are_never_taken_for_a_wrong_unit(night: Any, direct: st
     rows = [night.lab(1, "anc_direct", direct), night.lab(2, "wbc", computed_wbc), night.lab(3, "neut_pct", "100")]
     validated = night.check({"person": night.good()["person"], "lab": rows})
     assert set_aside(validated) == []
+
+
+def test_the_largest_number_a_column_can_hold_is_set_aside_and_no_error(night: Any) -> None:
+    most = "999999999999.999999"
+    analytes = ["anc_direct", "wbc", "neut_pct", "bands_pct", "lymph_pct", "mono_pct", "platelets", "hgb"]
+    rows = [night.lab(n, analyte, most) for n, analyte in enumerate(analytes, 1)]
+    validated = night.check({"person": night.good()["person"], "lab": rows})
+    assert [check.check_id for check in validated.checks if check.status == "error"] == []
+    assert len(set_aside(validated)) == len(rows)
