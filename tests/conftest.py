@@ -1,0 +1,83 @@
+"""What many tests stand on: small simulated extracts, a published night, and an honest last line about skips."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.handover import Published, Request
+from flows.night import run_night
+from flows.progress import Progress
+from flows.settings import Settings
+from flows.simulation.hospital import SimulationRequest, simulate_hospital
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    no_browser = shutil.which("chromium") is None
+    for item in items:
+        if "shared_data" in item.keywords and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason="the open extracts are not beside the project"))
+        if "browser" in item.keywords and no_browser and not os.environ.get("CI"):
+            item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr}
+    if any("no chromium" in reason for reason in skipped):
+        terminalreporter.write_line("Browser tests were skipped: chromium is not installed.")
+
+
+@pytest.fixture(scope="session")
+def small_extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delimited extract of a few hundred simulated people."""
+    out = tmp_path_factory.mktemp("small") / "extract"
+    simulate_hospital(
+        SimulationRequest(people=400, days=400, format="delimited", out=out, seed=11, truth=out.parent / "truth.csv")
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def run_directly() -> Callable[..., Published]:
+    """Run a whole night in this process, without Prefect."""
+
+    def run(workspace: Path, *extracts: Path, source: str = "auto") -> Published:
+        return run_night(Request(tuple(extracts), source), Settings(workspace=workspace), Progress(is_quiet=True))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def published_night(
+    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, run_directly: Callable[..., Published]
+) -> tuple[Path, Published]:
+    """A workspace after one night on the small extract; tests must leave it as it is."""
+    workspace = tmp_path_factory.mktemp("published") / "workspace"
+    return workspace, run_directly(workspace, small_extract)
+
+
+@pytest.fixture
+def nadir() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Call the command as a user does."""
+
+    def call(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return call
+
+
+@pytest.fixture
+def workspace_copy(tmp_path: Path, published_night: tuple[Path, Published]) -> Iterator[Path]:
+    """A published workspace that a test may change."""
+    copy = tmp_path / "workspace"
+    shutil.copytree(published_night[0], copy)
+    yield copy
+    shutil.rmtree(copy, ignore_errors=True)

@@ -1,0 +1,109 @@
+"""What a user meets at the command line: speed, help, exit codes, and errors that can be repaired."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Call = Callable[..., "subprocess.CompletedProcess[str]"]
+COMMANDS = ["demo", "run", "check", "simulate", "schedule", "runs", "sources", "definitions"]
+
+
+def test_help_names_every_command(nadir: Call) -> None:
+    shown = nadir("--help").stdout
+    for command in COMMANDS:
+        assert command in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(nadir: Call, command: str) -> None:
+    done = nadir(command, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.split()) > 10
+
+
+def test_help_imports_neither_prefect_nor_great_expectations_nor_an_engine() -> None:
+    program = (
+        "import sys\nsys.argv=['nadir','--help']\nfrom flows import cli\n"
+        "try: cli.main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('prefect','great_expectations','polars','duckdb','plotly','pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_an_unknown_option_is_wrong_use(nadir: Call) -> None:
+    assert nadir("run", "--no-such-option").returncode == 2
+
+
+def test_a_missing_path_is_a_source_error_that_names_it(nadir: Call, tmp_path: Path) -> None:
+    done = nadir("run", "--direct", "--workspace", tmp_path / "w", tmp_path / "nothing_here")
+    assert done.returncode == 11
+    assert "nothing_here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_setting_is_wrong_use(nadir: Call, tmp_path: Path) -> None:
+    (tmp_path / "nadir.toml").write_text("colour = 'blue'\n")
+    done = nadir("runs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "colour" in done.stderr
+    assert "workspace" in done.stderr
+
+
+def test_a_definitions_folder_with_a_wrong_key_is_a_definition_error(nadir: Call, tmp_path: Path) -> None:
+    overlay = tmp_path / "own"
+    (overlay / "cohorts").mkdir(parents=True)
+    (overlay / "cohorts" / "mine.yaml").write_text("id: mine\nversion: '1'\ncolour: blue\n")
+    done = nadir("definitions", "check", "--definitions", overlay)
+    assert done.returncode == 10
+    assert "mine.yaml" in done.stderr
+    assert "colour" in done.stderr
+
+
+def test_the_shipped_definitions_pass_their_own_examples(nadir: Call) -> None:
+    done = nadir("definitions", "check", "--json")
+    assert done.returncode == 0, done.stdout
+    report = json.loads(done.stdout)
+    assert report["examples"] > 20
+    assert report["failures"] == []
+
+
+def test_a_definition_is_shown_with_its_source_and_reason(nadir: Call) -> None:
+    done = nadir("definitions", "show", "clinical")
+    assert done.returncode == 0
+    assert "source" in done.stdout
+    assert "why" in done.stdout
+
+
+def test_an_unknown_definition_names_the_known_ones(nadir: Call) -> None:
+    done = nadir("definitions", "show", "nothing_like_it")
+    assert done.returncode == 10
+    assert "clinical" in done.stderr
+
+
+def test_simulating_into_a_full_folder_is_wrong_use(nadir: Call, tmp_path: Path) -> None:
+    (tmp_path / "keep.txt").write_text("mine")
+    done = nadir("simulate", "--people", 5, "--days", 60, "--out", tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / "keep.txt").read_text() == "mine"
+
+
+def test_runs_of_an_empty_workspace_say_so(nadir: Call, tmp_path: Path) -> None:
+    assert "No run yet" in nadir("runs", "--workspace", tmp_path / "w").stdout
+
+
+def test_checking_an_extract_prints_a_ledger_that_adds_up_and_stores_nothing(
+    nadir: Call, small_extract: Path, tmp_path: Path
+) -> None:
+    done = nadir("check", "--json", small_extract, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    checked = json.loads(done.stdout)
+    assert checked["verdict"] in {"go", "warn"}
+    for line in checked["ledger"]:
+        ends = ("n_accepted", "n_duplicate", "n_superseded", "n_quarantined", "n_irrelevant")
+        assert line["n_received"] == sum(line[name] for name in ends)
+    assert list(tmp_path.iterdir()) == []
