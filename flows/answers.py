@@ -23,13 +23,17 @@ def answer_questions(
     has_history: bool,
 ) -> tuple[Answer, ...]:
     """One answer a question, in the order of the definition."""
+    has_drugs, has_diagnoses = (
+        holds_rows(connection, night, table, has_history=has_history)
+        for table in ("canonical.exposure", "canonical.diagnosis")
+    )
     anc = _find_anc(connection, night, frames["anc"], has_history=has_history)
     found = {
         "anc": anc,
         "prevalence": "answerable" if anc == "answerable" else "anc_missing",
         "duration": _find_duration(connection, frames["anc"], anc, night.received.dates),
-        "cause_by_drug": _present(connection, night, "canonical.exposure", has_history=has_history),
-        "cause_by_diagnosis": _present(connection, night, "canonical.diagnosis", has_history=has_history),
+        "cause_by_drug": "answerable" if has_drugs else "missing",
+        "cause_by_diagnosis": "answerable" if has_diagnoses else "missing",
         "calendar_trend": night.received.dates,
     }
     sentences = definitions.answers
@@ -39,7 +43,7 @@ def answer_questions(
 def _find_anc(connection: duckdb.DuckDBPyConnection, night: Validated, anc: Path, *, has_history: bool) -> str:
     if _count(connection, f"SELECT count(*) FROM read_parquet('{quoted(anc)}') WHERE route <> 'wbc_only'"):
         return "answerable"
-    has_blood = _present(connection, night, "canonical.lab", has_history=has_history) == "answerable"
+    has_blood = holds_rows(connection, night, "canonical.lab", has_history=has_history)
     return "bounds_only" if has_blood else "no_blood_counts"
 
 
@@ -55,12 +59,12 @@ def _find_duration(connection: duckdb.DuckDBPyConnection, anc: Path, found: str,
     return "answerable" if _count(connection, retested) else "one_visit"
 
 
-def _present(connection: duckdb.DuckDBPyConnection, night: Validated, table: str, *, has_history: bool) -> str:
+def holds_rows(connection: duckdb.DuckDBPyConnection, night: Validated, table: str, *, has_history: bool) -> bool:
+    """Whether a canonical table has any row after tonight."""
     queries = [f"SELECT 1 FROM ({tonight_rows(night, table)}) LIMIT 1"]
     if has_history:
         queries.append(f"SELECT 1 FROM {table} LIMIT 1")
-    is_there = any(_count(connection, f"SELECT count(*) FROM ({query})") for query in queries)
-    return "answerable" if is_there else "missing"
+    return any(_count(connection, f"SELECT count(*) FROM ({query})") for query in queries)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
