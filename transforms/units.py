@@ -57,7 +57,7 @@ class UnitBook:
 
 
 def normalise_unit(text: str) -> str:
-    """One spelling for what reads the same: NFKC, micro as u, superscripts as ^n, x10**3 and 10*3 as 10^3, one blank."""
+    """One spelling for what reads the same: NFKC, micro as u, superscripts as ^n, x10*3 as 10^3, one blank."""
     plain = unicodedata.normalize("NFKC", text.translate(SUPERSCRIPTS)).translate(MICRO)
     return POWER.sub(r"10^\1", " ".join(plain.split()))
 

@@ -16,6 +16,7 @@ from flows.code_version import code_version
 from flows.earlier import History, Question, fetch_earlier, fetch_people, fetch_read_again, read_history
 from flows.handover import DatePolicy, LedgerLine, Received, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
+from flows.people import Census, infer_people
 from flows.sources.delimited import Opened, open_delimited
 from flows.sources.parquet import open_parquet
 from flows.sources.protocol import Recognised, literal
@@ -23,7 +24,6 @@ from flows.sources.recognise import recognise
 from flows.staging import Arrival, Staged, stage_rows, write_dropped
 from flows.versions import Contest, orders, settle_versions
 from flows.warehouse import open_memory
-from transforms.schemas import schema_of
 
 TABLES = ("person", "observation", "encounter", "lab", "exposure", "diagnosis", "vital")
 LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
@@ -170,60 +170,17 @@ def _write_replaced(night: Night, replaced: Sequence[Path]) -> None:
 
 
 def _infer_people(night: Night) -> None:
-    """A row with nothing but the key for everyone who appears in a table of tonight and in no person table."""
-    files = [entry for entry in night.staged if entry.table != "canonical.person"]
-    if not files:
-        return
-    dropped = f"read_parquet({literal(str(night.context.work / 'dropped.parquet'))})"
-    known = _known_people(night, dropped)
-    seen = " UNION ALL ".join(f"SELECT source_id, person_id FROM read_parquet({literal(str(e.path))})" for e in files)
-    night.connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE strangers AS
-        SELECT * FROM (SELECT DISTINCT source_id, person_id FROM ({seen})) ANTI JOIN ({known}) k USING (source_id, person_id)"""
-    ).fetchall()
-    if not night.connection.execute("SELECT count(*) FROM strangers").fetchall()[0][0]:
-        return
-    target = night.context.work / "inferred_person.parquet"
-    columns = ", ".join(
-        f"{c.name}::{c.type} AS {c.name}" if c.name in PERSON_KEYS else f"NULL::{c.type} AS {c.name}"
-        for c in schema_of("canonical.person").columns
+    work = night.context.work
+    contested = work / "earlier_person.parquet"
+    census = Census(
+        night.staged,
+        work / "dropped.parquet",
+        work / "replaced.parquet",
+        fetch_people(night.context, night.read_again, work / "earlier_people.parquet"),
+        contested if contested.exists() else None,
     )
-    rows = " UNION ALL ".join(
-        _seen_people(entry, dropped, "source_id, person_id, input_id, row_number") for entry in files
-    )
-    night.connection.execute(
-        f"""COPY (
-            SELECT {columns} FROM (
-                SELECT source_id, person_id, hash(source_id, person_id) AS record_key,
-                    min(input_id) AS input_id, min_by(row_number, (input_id, row_number)) AS row_number
-                FROM ({rows}) SEMI JOIN strangers USING (source_id, person_id) GROUP BY source_id, person_id
-            ) ORDER BY source_id, person_id
-        ) TO {literal(str(target))} (FORMAT parquet)"""
-    ).fetchall()
-    night.people.append(target)
-
-
-PERSON_KEYS = frozenset({"source_id", "person_id", "record_key", "input_id", "row_number"})
-
-
-def _known_people(night: Night, dropped: str) -> str:
-    parts = ["SELECT ''::VARCHAR AS source_id, ''::VARCHAR AS person_id WHERE false"]
-    parts += [
-        _seen_people(entry, dropped, "source_id, person_id")
-        for entry in night.staged
-        if entry.table == "canonical.person"
-    ]
-    earlier = fetch_people(night.context, night.read_again, night.context.work / "earlier_people.parquet")
-    parts += [f"SELECT source_id, person_id FROM read_parquet({literal(str(earlier))})"] if earlier else []
-    return " UNION ALL ".join(parts)
-
-
-def _seen_people(entry: Staged, dropped: str, columns: str) -> str:
-    is_out = f"table_name = {literal(entry.table)} AND input_id = {literal(entry.input_id)}"
-    return (
-        f"SELECT {columns} FROM read_parquet({literal(str(entry.path))}) ANTI JOIN "
-        f"(SELECT row_number FROM {dropped} WHERE {is_out}) o USING (row_number)"
-    )
+    inferred = infer_people(night.connection, census, work / "inferred_person.parquet") if night.staged else None
+    night.people += [inferred] if inferred else []
 
 
 def _close_ledger(night: Night) -> None:

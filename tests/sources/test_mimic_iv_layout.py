@@ -96,7 +96,8 @@ def test_outpatient_draws_without_an_admission_are_kept(ask: Ask) -> None:
 
 def test_only_items_whose_fluid_is_blood_are_counts(ask: Ask) -> None:
     other = ask(
-        f"SELECT count(*) FROM lab JOIN '{DEMO}/hosp/d_labitems.csv.gz' i ON i.itemid::VARCHAR = source_code WHERE fluid <> 'Blood'"
+        f"""SELECT count(*) FROM lab JOIN '{DEMO}/hosp/d_labitems.csv.gz' i ON i.itemid::VARCHAR = source_code
+        WHERE fluid <> 'Blood'"""
     )
     assert other == [(0,)]
     assert ask("SELECT count(*) FROM lab WHERE source_code IN ('51516', '50872', '51697', '52220')") == [(0,)]

@@ -117,6 +117,15 @@ def test_two_sexes_for_one_person_stay_out_but_the_person_does_not(
     assert accepted(night, "person_id, sex", "canonical.person") == [("P1", None)]
 
 
+def test_a_person_who_is_contradicted_on_a_later_night_keeps_a_row_without_facts(hospital: Any) -> None:
+    folder = hospital.write("persons.csv", "person_id,sex\nP1,F\n").parent
+    hospital.write("labs.csv", HEADER + FINAL)
+    hospital.commit(hospital.receive(folder))
+    hospital.commit(hospital.receive_text("person_id,sex\nP1,M\n", name="persons.csv"))
+    assert hospital.canonical("person", "person_id, sex") == [("P1", None)]
+    assert hospital.canonical("lab", "person_id") == [("P1",)]
+
+
 def test_what_the_result_is_called_depends_on_content_alone(make_hospital: Callable[[], Any]) -> None:
     ids = set()
     for names in (("a.csv", "b.csv"), ("z.csv", "c.csv")):
