@@ -16,6 +16,7 @@ from transforms.examples import ANC, DIAGNOSIS, EPISODES, EXPOSURE, OBSERVATION,
 from transforms.exposures import recognise_drugs
 from transforms.load import SHIPPED, Definitions, load_definitions
 from transforms.model.examples import CauseExample
+from transforms.schemas import schema_of
 
 DEFINITIONS = load_definitions()
 DRUGS, CONDITIONS = read_drugs(DEFINITIONS), read_conditions(DEFINITIONS)
@@ -215,3 +216,22 @@ def test_the_order_of_the_rows_changes_nothing(
 ) -> None:
     other = {name: shuffled.sample(rows, len(rows)) for name, rows in night.items()}
     assert _attribute(night, True).equals(_attribute(other, True))
+
+
+def test_an_extract_without_drugs_and_diagnoses_still_gives_each_episode_one_answer() -> None:
+    night: dict[str, list[dict[str, object]]] = {name: [] for name in ("exposed", "coded", "counted", "observed")}
+    low = {"person_index": 0, "rule": "clinical", "threshold_cells_per_ul": 500, "first_low_at": 0, "recovery_by": None}
+    found = _attribute({**night, "low": [low]}, has_drugs=False)
+    assert found.select("cause_group", "agent", "category", "n_competing").rows() == [
+        ("insufficient_data", "", "none", 0)
+    ]
+
+
+def test_no_episodes_give_no_causes_in_the_columns_of_the_table() -> None:
+    night: dict[str, list[dict[str, object]]] = {
+        name: [] for name in ("exposed", "coded", "counted", "observed", "low")
+    }
+    found = _attribute(night, has_drugs=True)
+    own = [name for name in schema_of("derived.episode_cause").column_names if name != "episode_id"]
+    assert found.is_empty()
+    assert found.columns == [*EPISODE, *own]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import polars as pl
@@ -212,3 +213,29 @@ def test_a_criterion_that_is_not_exactly_one_thing_is_refused_at_load(
     (tmp_path / "cohorts" / "wrong.yaml").write_text(text.replace("True", "true"), encoding="utf-8")
     with pytest.raises(DefinitionError, match="not a valid Cohort"):
         load_definitions(tmp_path)
+
+
+def test_nobody_is_in_any_cohort_without_observation() -> None:
+    patient = _patient(person={"sex": "female", "birth_year": 1950}, observed=[])
+    assert find_patients(DEFINITIONS, [patient]).is_empty()
+
+
+def test_two_hundred_thousand_people_take_seconds() -> None:
+    """A guard against a plan that grows with the square of the people, not a benchmark."""
+    n = 200_000
+    person = pl.LazyFrame({"person_index": range(n)}).select(
+        pl.col("person_index").cast(pl.UInt32),
+        sex=pl.lit("female"),
+        birth_year=pl.lit(1960, pl.Int32),
+        age_years=pl.lit(None, pl.Int32),
+        age_at=pl.lit(None, pl.Date),
+        duffy_null=pl.lit(None, pl.Boolean),
+    )
+    observed = person.select("person_index", started_on=pl.date(2019, 1, 1), ended_on=pl.date(2020, 12, 31))
+    conditions, drugs = read_conditions(DEFINITIONS), read_drugs(DEFINITIONS)
+    nothing, no_doses = pl.LazyFrame(schema=DIAGNOSIS), pl.LazyFrame(schema=EXPOSURE)
+    recognised = recognise_drugs(no_doses, nothing, drugs, conditions, DEFINITIONS.exposures).collect().lazy()
+    began = perf_counter()
+    found = find_members(person, observed, recognised, nothing, conditions, DEFINITIONS.cohorts).collect()
+    assert perf_counter() - began < 20
+    assert found["cohort"].value_counts().sort("cohort").rows() == [("adults", n), ("everyone", n), ("women", n)]
