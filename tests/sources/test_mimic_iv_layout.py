@@ -46,9 +46,8 @@ def ask(demo: Any) -> Iterator[Ask]:
 def test_each_count_is_read_as_measured_independently(
     ask: Ask, itemid: str, rows: int, people: int, lowest: int, highest: int
 ) -> None:
-    found = ask(
-        f"SELECT count(value), count(DISTINCT person_id), min(value), max(value) FROM lab WHERE source_code = '{itemid}'"
-    )
+    facts = "count(value), count(DISTINCT person_id), min(value), max(value)"
+    found = ask(f"SELECT {facts} FROM lab WHERE source_code = '{itemid}'")
     assert found == [(rows, people, lowest, highest)]
 
 
@@ -114,9 +113,8 @@ def test_only_what_was_administered_is_an_administration(ask: Ask) -> None:
 def test_an_order_that_stops_before_it_starts_is_set_aside(demo: Any, ask: Ask) -> None:
     assert ask("SELECT count(*) FROM exposure WHERE ended_at < started_at") == [(0,)]
     refused = duckdb.sql(f"SELECT count(*) FROM '{demo.dropped}' WHERE rule = 'ends_before_start'").fetchall()
-    wanted = ask(
-        f"""SELECT count(*) FROM '{DEMO}/hosp/prescriptions.csv.gz' WHERE stoptime < starttime AND drug_type <> 'BASE'"""
-    )
+    orders = f"'{DEMO}/hosp/prescriptions.csv.gz'"
+    wanted = ask(f"SELECT count(*) FROM {orders} WHERE stoptime < starttime AND drug_type <> 'BASE'")
     assert refused == wanted
 
 
