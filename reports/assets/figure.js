@@ -152,6 +152,7 @@ function figureOf(chart, allRows, view, width) {
   let rows = allRows;
   if (chart.top) {
     const axis = chart.categories[0];
+    rows = rows.filter((row) => isNumber(row[chart.alt.value]));
     const kept = new Set([...new Set(rows.map((row) => cellText(row, axis.kind, axis.keys)))].slice(0, chart.top));
     rows = rows.filter((row) => kept.has(cellText(row, axis.kind, axis.keys)));
   }
@@ -171,13 +172,21 @@ function figureOf(chart, allRows, view, width) {
   return { data: chart.traces.flatMap((trace) => tracesOf(trace, rows, draw)), layout };
 }
 
+const canDraw = typeof Plotly !== "undefined";
+const WITHOUT_PLOTLY = "This figure needs the site's script folder beside this page. Its table is complete; " +
+  "latest.html is one file with everything.";
+
 async function drawFigure(chart, rows, view) {
   const place = document.getElementById(`plot-${chart.id}`);
   const holder = place.closest("figure");
+  holder.querySelector("figcaption").textContent = captionText(chart, view);
+  place.setAttribute("aria-label", altText(chart, rows, view));
+  if (!canDraw) {
+    place.textContent = WITHOUT_PLOTLY;
+    return;
+  }
   const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
   holder.querySelector(".nothing").hidden = data.length > 0;
   place.hidden = data.length === 0;
   if (data.length) await Plotly.react(place, data, layout, CONFIG);
-  place.setAttribute("aria-label", altText(chart, rows, view));
-  holder.querySelector("figcaption").textContent = captionText(chart, view);
 }

@@ -94,7 +94,7 @@ function followTables() {
     const field = table.closest(".table-holder").querySelector("input[type=search]");
     field?.addEventListener("input", () => applySearch(table));
   }
-  for (const fold of document.querySelectorAll("details.twin")) fold.open = false;
+  for (const fold of document.querySelectorAll("details.twin")) fold.open = !canDraw;
 }
 
 function followLegends() {
@@ -112,7 +112,7 @@ function followPrinter() {
     for (const [fold] of folds) fold.open = true;
     root.dataset.theme = "light";
     root.classList.add("printed");
-    for (const chart of charts) {
+    for (const chart of canDraw ? charts : []) {
       const place = document.getElementById(`plot-${chart.id}`);
       const { data, layout } = figureOf(chart, chosenRows(chart, view), view, place.clientWidth);
       if (data.length) Plotly.react(place, data, { ...layout, width: 690, autosize: false }, CONFIG);

@@ -1,10 +1,10 @@
-"""The drugs most often suspected in one cohort."""
+"""The drugs and groups of diagnoses most often suspected in one cohort."""
 
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
-DRUG = TableColumn("Drug", "text", ("agent",))
+DRUG = TableColumn("Drug or disease", "text", ("agent",))
 CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
 
 
@@ -19,9 +19,9 @@ def chart() -> Chart:
         id="cause-drugs",
         section="causes",
         position=3,
-        title="Suspected drugs",
-        caption="{cohort}: confirmed episodes below {threshold} whose primary suspicion is the drug ({rule}). "
-        "The figure shows the most frequent; the table shows all.",
+        title="Suspected drugs and diseases",
+        caption="{cohort}: confirmed episodes below {threshold} whose primary suspicion is the drug or "
+        "the group of diagnoses ({rule}). The figure shows the most frequent; the table shows all.",
         table="cause",
         question="cause_by_drug",
         where={"window": "default"},

@@ -31,7 +31,7 @@ def chart() -> Chart:
         position=1,
         title="Suspected cause by cohort",
         caption="Share of each cohort's confirmed episodes below {threshold} that has the cause as its primary "
-        "suspicion ({rule}). Rows add to 100 % where nothing is hidden.",
+        "suspicion ({rule}). Rows add to 100 % where nothing is hidden; an empty cell is a cause that no episode has.",
         table="cause",
         question="cause_by_diagnosis",
         where={"agent": "all", "window": "default"},

@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
+from reports.charts.style import QUIET
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 SEVERITY = TableColumn("Severity", "name:severity", ("severity",))
@@ -42,13 +43,13 @@ def chart() -> Chart:
         position=1,
         title="Severity by cohort",
         caption="Worst severity of each person over the whole extract, of the people tested ({scale}). "
-        "A bar lacks the parts that are hidden; people who were never low are in the table.",
+        "A sign at the right: the bar lacks a part that is not shown. People who were never low are in the table.",
         table="severity",
         question="prevalence",
         where={"interval_unit": "all"},
         follows=("scale",),
         sorts={"name": (("name:cohort", "asc"), ("severity_order", "asc"))},
-        traces=(severity_bars("h", place), _hidden(place)),
+        traces=(severity_bars("h", place), partly_hidden("y", place)),
         columns=(
             COHORT,
             SEVERITY,
@@ -62,13 +63,31 @@ def chart() -> Chart:
         layout=go.Layout(
             barmode="stack",
             bargap=0.35,
-            xaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %", "rangemode": "tozero"},
+            xaxis={
+                "title": {"text": "% of people tested"},
+                "ticksuffix": " %",
+                "rangemode": "tozero",
+                "domain": [0, 0.94],
+            },
+            xaxis2={"domain": [0.95, 1], "range": [-1, 1], "visible": False, "fixedrange": True},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
 
 
-def _hidden(place: Bind) -> Trace:
-    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    bind: dict[str, Bind] = {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}
+def partly_hidden(place: str, where: Bind) -> Trace:
+    """A sign in a strip beside the bars for each that lacks a hidden part, so that it is not read as the whole."""
+    axis = {"x": "xaxis", "y": "yaxis"}["y" if place == "x" else "x"]
+    figure = go.Scatter(
+        name="a part is not shown",
+        mode="markers",
+        marker={"symbol": "line-ne-open", "size": 10, "color": QUIET, "line": {"width": 2}},
+        hovertemplate="<b>%{customdata[0]}</b>: %{customdata[1]}<extra></extra>",
+        **{axis: f"{axis[0]}2"},
+    )
+    bind: dict[str, Bind] = {
+        place: where,
+        axis[0]: {"const": 0},
+        "customdata": {"cells": [["name:severity", "severity"], ["percent", "share"]]},
+    }
     return Trace(figure.to_plotly_json(), bind, lacks="share", above=("severity_order", 0))

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.severity_by_cohort import SEVERITY, severity_bars
+from reports.charts.severity_by_cohort import SEVERITY, partly_hidden, severity_bars
 from reports.charts.spec import Alt, Chart, TableColumn
 
 MONTH = TableColumn("Month", "month", ("interval_start",))
@@ -15,13 +15,14 @@ def chart() -> Chart:
         section="severity",
         position=2,
         title="Severity over time",
-        caption="{cohort}: worst severity of each person in the month, of the people tested in that month ({scale}).",
+        caption="{cohort}: worst severity of each person in the month, of the people tested in that month ({scale}). "
+        "A sign at the bottom: the bar lacks a part that is not shown.",
         table="severity",
         question="calendar_trend",
         where={"interval_unit": "month"},
         follows=("cohort", "scale"),
         sorts={"value": (("interval_start", "asc"), ("severity_order", "asc"))},
-        traces=(severity_bars("v", {"col": "interval_start"}),),
+        traces=(severity_bars("v", {"col": "interval_start"}), partly_hidden("x", {"col": "interval_start"})),
         columns=(
             MONTH,
             SEVERITY,
@@ -32,7 +33,13 @@ def chart() -> Chart:
         layout=go.Layout(
             barmode="stack",
             bargap=0.2,
-            xaxis={"type": "date", "tickformat": "%Y-%m", "hoverformat": "%Y-%m"},
-            yaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %"},
+            xaxis={"type": "date", "tickformat": "%Y-%m", "hoverformat": "%Y-%m", "anchor": "y2"},
+            yaxis={
+                "title": {"text": "% of people tested"},
+                "ticksuffix": " %",
+                "rangemode": "tozero",
+                "domain": [0.1, 1],
+            },
+            yaxis2={"domain": [0, 0.05], "range": [-1, 1], "visible": False, "fixedrange": True},
         ).to_plotly_json(),
     )

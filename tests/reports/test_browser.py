@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DRAWN = "document.documentElement.dataset.drawn !== undefined"
+DRAWN = "html[data-drawn]"
 LOCAL = re.compile(r"^(file|data|blob):")
 
 
@@ -78,13 +78,16 @@ class Opened:
         self.wait()
 
     def wait(self) -> None:
-        self.page.wait_for_function(DRAWN, timeout=40_000)
+        self.page.wait_for_selector(DRAWN, timeout=40_000, state="attached")
 
     def select(self, name: str, value: str) -> None:
         self.page.select_option(f"select[name={name}]", value)
-        self.page.wait_for_function(
-            f"JSON.parse(document.documentElement.dataset.drawn ?? '{{}}').{name} === '{value}'"
-        )
+        self.page.wait_for_selector(f'html[data-drawn*=\'"{name}":"{value}"\']', state="attached")
+
+    def wait_for_start(self) -> None:
+        """Until the page shows again what it opens with."""
+        self.page.wait_for_selector("#reset:disabled")
+        self.wait()
 
     def drawn(self, chart: str) -> Any:
         return self.page.evaluate(f"JSON.stringify(document.getElementById('plot-{chart}').data)")
@@ -137,8 +140,7 @@ def test_every_selector_changes_tables_captions_and_alt_texts_to_the_released_nu
         opened.select(name, value)
     compare_with_python(opened, released, facts, definitions, changes)
     opened.page.click("#reset")
-    opened.page.wait_for_function("location.hash === ''")
-    opened.wait()
+    opened.wait_for_start()
 
 
 def compare_with_python(
@@ -173,8 +175,7 @@ def test_the_threshold_changes_what_the_figures_draw(opened: Opened) -> None:
     after = {chart: opened.drawn(chart) for chart in charts}
     assert [chart for chart in charts if before[chart] == after[chart]] == []
     opened.page.go_back()
-    opened.page.wait_for_function("location.hash === ''")
-    opened.wait()
+    opened.wait_for_start()
     assert {chart: opened.drawn(chart) for chart in charts} == before
 
 
@@ -187,7 +188,7 @@ def test_an_address_that_was_sent_opens_the_same_view(chromium: Any, site: Path,
     assert report.table("prevalence-over-time") == opened.table("prevalence-over-time")
     report.context.close()
     opened.page.click("#reset")
-    opened.wait()
+    opened.wait_for_start()
 
 
 def test_the_episodes_at_risk_follow_the_legend(opened: Opened) -> None:
