@@ -8,7 +8,7 @@ ends lie between two tests (clinical.md sections 0 and 4). Horizon and names are
 
 import polars as pl
 
-from transforms.frames import fit
+from transforms.frames import shape
 from transforms.medians import median_of_counts
 from transforms.model.estimation import Plan
 from transforms.shares import ALL
@@ -17,6 +17,16 @@ from transforms.survival import kaplan_meier, median_times, restricted_means
 HOURS_A_DAY = 24
 _RECOVERED = ["recovered", "recovered_unconfirmed"]
 _GROUP = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
+_BY = ["group"]
+_DAYS_OF = {
+    "median_days": "median",
+    "median_lo": "median_lo",
+    "median_hi": "median_hi",
+    "rmst_days": "rmst",
+    "median_lower_days": "lower_hours",
+    "median_upper_days": "upper_hours",
+    "median_gap_days": "gap_hours",
+}
 _TRIPLE = ["gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hours"]
 
 
@@ -28,7 +38,7 @@ def count_durations(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE]
     triples = episodes.filter(pl.col("is_confirmed"))
     counted = triples.group_by(key).agg(n_episodes=pl.len()).with_columns(cohort=pl.lit(cohort))
-    return fit(counted, "counts.duration")
+    return shape(counted, "counts.duration")
 
 
 def hour_columns() -> dict[str, pl.Expr]:
@@ -45,33 +55,44 @@ def hour_columns() -> dict[str, pl.Expr]:
     }
 
 
-def estimate_durations(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`estimate.duration` without its run: one row per group with at least one confirmed incident episode."""
-    incident = _incident(duration)
-    wanted = plan.estimation.duration
-    curve = kaplan_meier(_times(incident), by=_GROUP, level=plan.estimation.confidence_level)
-    numbers = incident.group_by(_GROUP).agg(
+def recovery_curve(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """The naive curve of every group of `counts.duration`, in hours; see `kaplan_meier`. `group` is of `groups_of`."""
+    is_event = _is_event()
+    times = _incident(duration).select(
+        "group",
+        time=pl.when(is_event).then(pl.col("inside_hours") + pl.col("gap_after_hours")).otherwise("inside_hours"),
+        n_events=pl.when(is_event).then("n_episodes").otherwise(0),
+        n_censored=pl.when(is_event).then(0).otherwise("n_episodes"),
+    )
+    return kaplan_meier(times, by=_BY, level=plan.estimation.confidence_level)
+
+
+def groups_of(duration: pl.DataFrame) -> pl.DataFrame:
+    """cohort, cause_group (each and all), rule, threshold_cells_per_ul of incident episodes, numbered as `group`."""
+    causes = duration.filter(pl.col("is_incident")).select(_GROUP).unique()
+    return (
+        pl.concat([causes, causes.with_columns(cause_group=pl.lit(ALL)).unique()]).sort(_GROUP).with_row_index("group")
+    )
+
+
+def estimate_durations(duration: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`estimate.duration` without its run: one row per group with at least one confirmed incident episode.
+
+    `curve` is the `recovery_curve` of `duration`.
+    """
+    incident, wanted = _incident(duration), plan.estimation.duration
+    rows = incident.group_by(_BY).agg(
         n_episodes=pl.col("n_episodes").sum(),
         n_censored=pl.col("n_episodes").filter(~_is_event()).sum(),
         n_died=pl.col("n_episodes").filter(pl.col("ended_as") == "died").sum(),
         longest=pl.max_horizontal("inside_hours", "gap_after_hours").max(),
     )
-    rows = numbers.join(median_times(curve, by=_GROUP), on=_GROUP, how="left")
-    means = restricted_means(curve, by=_GROUP, horizon=wanted.horizon_days * HOURS_A_DAY)
-    rows = rows.join(means, on=_GROUP, how="left")
-    for name, value in _medians_of_bounds().items():
-        medians = median_of_counts(
-            incident.with_columns(value=value).filter(pl.col("value").is_not_null() | pl.lit(name != "median_gap")),
-            by=_GROUP,
-            value="value",
-            count="n_episodes",
-        )
-        rows = rows.join(medians.rename({"median": f"{name}_hours"}), on=_GROUP, how="left")
-    days = {"median_days": "median", "median_lo": "median_lo", "median_hi": "median_hi", "rmst_days": "rmst"}
-    days |= {f"{name}_days": f"{name}_hours" for name in _medians_of_bounds()}
+    means = restricted_means(curve, by=_BY, horizon=wanted.horizon_days * HOURS_A_DAY)
+    for more in (median_times(curve, by=_BY), means, *_medians_of_bounds(incident), groups_of(duration)):
+        rows = rows.join(more, on=_BY, how="left")
     is_retested = pl.col("longest") > 0
     return rows.with_columns(
-        **{name: pl.when(is_retested).then(pl.col(hours) / HOURS_A_DAY) for name, hours in days.items()},
+        **{name: pl.when(is_retested).then(pl.col(hours) / HOURS_A_DAY) for name, hours in _DAYS_OF.items()},
         status=pl.when(~is_retested)
         .then(pl.lit("not_estimable"))
         .when(pl.col("median").is_null())
@@ -83,69 +104,64 @@ def estimate_durations(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     )
 
 
-def estimate_duration_curves(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def estimate_duration_curves(duration: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.duration_curve` without its run: every whole day until nobody is left or the curve is long enough.
 
-    A day holds what happened after the day before and up to it, and who is still open after it.
+    A day holds what happened after the day before and up to it, and who is still open after it. `curve` is the
+    `recovery_curve` of `duration`.
     """
     wanted = plan.estimation.duration
-    times = _times(_incident(duration))
-    curve = kaplan_meier(times, by=_GROUP, level=plan.estimation.confidence_level)
-    by_day = (
-        curve.with_columns(day=-(-pl.col("time") // HOURS_A_DAY))
-        .group_by([*_GROUP, "day"], maintain_order=True)
-        .agg(
-            n_recovered=pl.col("n_events").sum(),
-            n_censored=pl.col("n_censored").sum(),
-            still_low=pl.col("still").last(),
-            still_low_lo=pl.col("still_lo").last(),
-            still_low_hi=pl.col("still_hi").last(),
-        )
+    ended = curve.with_columns(day=-(-pl.col("time") // HOURS_A_DAY)).group_by("group", "day", maintain_order=True)
+    by_day = ended.agg(
+        n_recovered=pl.col("n_events").sum(),
+        n_censored=pl.col("n_censored").sum(),
+        still_low=pl.col("still").last(),
+        still_low_lo=pl.col("still_lo").last(),
+        still_low_hi=pl.col("still_hi").last(),
     )
-    days = by_day.group_by(_GROUP).agg(
-        total=(pl.col("n_recovered") + pl.col("n_censored")).sum(), last=pl.col("day").max()
-    )
-    last = pl.min_horizontal("last", pl.lit(wanted.curve_days))
-    grid = days.with_columns(day=pl.int_ranges(0, last + 1)).explode("day").drop("last")
-    limits = ["still_low", "still_low_lo", "still_low_hi"]
-    filled = (
-        grid.join(by_day, on=[*_GROUP, "day"], how="left")
-        .sort([*_GROUP, "day"])
-        .with_columns(pl.col("n_recovered", "n_censored").fill_null(0), pl.col(limits).forward_fill().over(_GROUP))
-    )
-    is_before = pl.col("still_low").is_null()
-    filled = filled.with_columns(pl.when(is_before).then(1.0).otherwise(pl.col(limits)).name.keep())
-    left = (pl.col("n_recovered") + pl.col("n_censored")).cum_sum().over(_GROUP)
-    return filled.with_columns(
-        n_at_risk=pl.col("total") - left,
+    gone = pl.col("n_recovered") + pl.col("n_censored")
+    by_day = by_day.sort("group", "day").with_columns(n_at_risk=gone.sum().over(_BY) - gone.cum_sum().over(_BY))
+    last = by_day.group_by(_BY).agg(pl.min_horizontal(pl.col("day").max(), wanted.curve_days).alias("last"))
+    begins = by_day.group_by(_BY).agg(total=gone.sum())
+    grid = last.join(begins, on=_BY).with_columns(day=pl.int_ranges(0, pl.col("last") + 1)).explode("day")
+    states = by_day.drop("n_recovered", "n_censored").with_columns(is_begun=pl.lit(value=True))
+    filled = grid.sort("group", "day").join_asof(states, on="day", by="group", check_sortedness=False)
+    filled = filled.join(by_day.select("group", "day", "n_recovered", "n_censored"), on=["group", "day"], how="left")
+    is_begun = pl.col("is_begun").is_not_null()
+    return filled.join(groups_of(duration), on=_BY).with_columns(
+        pl.col("n_recovered", "n_censored").fill_null(0),
+        pl.when(is_begun).then(pl.col("still_low", "still_low_lo", "still_low_hi")).otherwise(1.0).name.keep(),
+        n_at_risk=pl.when(is_begun).then("n_at_risk").otherwise("total"),
         estimator=pl.lit(wanted.estimator),
     )
 
 
 def _incident(duration: pl.DataFrame) -> pl.DataFrame:
-    incident = duration.filter(pl.col("is_incident"))
-    return pl.concat([incident, incident.with_columns(cause_group=pl.lit(ALL))])
+    """Incident episodes under the group of their cause and once more under that of all causes."""
+    groups = groups_of(duration)
+    incident = duration.filter(pl.col("is_incident")).join(groups, on=_GROUP, how="left")
+    whole = groups.filter(pl.col("cause_group") == ALL).select(pl.exclude("cause_group"))
+    causes = groups.join(whole, on=[name for name in _GROUP if name != "cause_group"], suffix="_whole")
+    again = incident.join(causes.select("group", "group_whole"), on=_BY, how="left").with_columns(group="group_whole")
+    return pl.concat([incident, again.drop("group_whole")]).select(
+        "group", "ended_as", "gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hours", "n_episodes"
+    )
 
 
 def _is_event() -> pl.Expr:
     return pl.col("ended_as").is_in(_RECOVERED) & pl.col("gap_after_hours").is_not_null()
 
 
-def _times(incident: pl.DataFrame) -> pl.DataFrame:
-    is_event = _is_event()
-    return incident.select(
-        *_GROUP,
-        time=pl.when(is_event).then(pl.col("inside_hours") + pl.col("gap_after_hours")).otherwise("inside_hours"),
-        n_events=pl.when(is_event).then("n_episodes").otherwise(0),
-        n_censored=pl.when(is_event).then(0).otherwise("n_episodes"),
-    )
-
-
-def _medians_of_bounds() -> dict[str, pl.Expr]:
-    """Lower bound, upper bound (open when an end was not seen) and gap between tests, in hours."""
+def _medians_of_bounds(incident: pl.DataFrame) -> list[pl.DataFrame]:
+    """Medians of the lower bound, the upper bound (open when an end was not seen) and the gap between tests, hours."""
     upper = pl.col("gap_before_hours") + pl.col("inside_hours") + pl.col("gap_after_hours")
-    return {
-        "median_lower": pl.col("inside_hours"),
-        "median_upper": pl.when(_is_event()).then(upper),
-        "median_gap": pl.col("test_gap_hours"),
-    }
+    bounds = incident.with_columns(upper=pl.when(_is_event()).then(upper))
+    with_gap = incident.filter(pl.col("test_gap_hours").is_not_null())
+    return [
+        median_of_counts(rows, by=_BY, value=value, count="n_episodes").rename({"median": name})
+        for rows, value, name in (
+            (bounds, "inside_hours", "lower_hours"),
+            (bounds, "upper", "upper_hours"),
+            (with_gap, "test_gap_hours", "gap_hours"),
+        )
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.durations import estimate_duration_curves, estimate_durations
+from transforms.durations import estimate_duration_curves, estimate_durations, recovery_curve
 from transforms.frames import fit
 from transforms.model.estimation import Plan
 from transforms.prevalence import estimate_prevalence
@@ -15,6 +15,7 @@ from transforms.testing import estimate_testing
 def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
     """Every `estimate.*` table by name, from every `counts.*` table."""
     duration = counts["counts.duration"]
+    curve = recovery_curve(duration, plan)
     made = {
         "estimate.prevalence": estimate_prevalence(
             counts["counts.person_interval"], counts["counts.observed_time"], plan
@@ -22,8 +23,8 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
-        "estimate.duration": estimate_durations(duration, plan),
-        "estimate.duration_curve": estimate_duration_curves(duration, plan),
+        "estimate.duration": estimate_durations(duration, curve, plan),
+        "estimate.duration_curve": estimate_duration_curves(duration, curve, plan),
         "estimate.cause": estimate_causes(counts["counts.cause"], plan),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],

@@ -29,11 +29,18 @@ def polars_schema(table: Table) -> dict[str, pl.DataType]:
     return {column.name: _TYPES[column.type] for column in table.columns}
 
 
+def shape(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
+    """`rows` with the columns, order and types of `table_name`, in any order."""
+    return rows.select(pl.col(name).cast(type_) for name, type_ in polars_schema(schema_of(table_name)).items())
+
+
 def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
     """`rows` with the columns, order and types of `table_name`, sorted on its key, nulls first."""
-    table = schema_of(table_name)
-    typed = rows.select(pl.col(name).cast(type_) for name, type_ in polars_schema(table).items())
-    return typed.sort([name for name in table.key if name in typed.columns], nulls_last=False)
+    shaped = shape(rows, table_name)
+    key = [name for name in schema_of(table_name).key if name in shaped.columns]
+    texts = [name for name in key if shaped.schema[name] == pl.String]
+    ranks = [pl.col(name).cast(pl.Enum(shaped[name].unique().drop_nulls().sort())) for name in texts]
+    return shaped.with_columns(ranks).sort(key, nulls_last=False).with_columns(pl.col(texts).cast(pl.String))
 
 
 def empty(table_name: str) -> pl.DataFrame:
@@ -43,5 +50,5 @@ def empty(table_name: str) -> pl.DataFrame:
 
 def stack(parts: Sequence[pl.DataFrame], table_name: str) -> pl.DataFrame:
     """All parts as one frame that fits `table_name`; no part gives no rows."""
-    filled = [fit(part, table_name) for part in parts if part.height]
+    filled = [shape(part, table_name) for part in parts if part.height]
     return fit(pl.concat(filled), table_name) if filled else empty(table_name)

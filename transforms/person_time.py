@@ -15,14 +15,16 @@ from transforms.model.estimation import Cut, Denominator
 
 _LONG_AGO, _FAR_AHEAD = -(10**8), 10**8  # days; bounds of a stay without dates
 _NO_MONTH = 0
+_DAYS, _MONTHS = 2**22, 2**18  # room for days and months beside a person in one sorted whole number
+_EPOCH = 2**20  # added to days since 1970, so that no day of history is below 1; 0 is a value without a date
 
 
 @dataclass(frozen=True)
 class Stays:
     """One cohort: its stays by day, and the test days inside them.
 
-    `spans`: person_index, started, ended (days since 1970). `days`: person_index, month, n_tests, lowest_cells_per_ul
-    (null: no test), undecided_THRESHOLD, gap_days, previous (day), started.
+    `spans`: person_index, started, ended (days since 1970). `days`: person_index, day, month, n_tests,
+    lowest_cells_per_ul (null: no test), undecided_THRESHOLD, gap_days; sorted by person and day.
     """
 
     cohort: str
@@ -32,12 +34,19 @@ class Stays:
     @cached_property
     def cells(self) -> pl.DataFrame:
         """One row per person and month with at least one value that says something."""
-        return _reduce(self.days, ["person_index", "month"])
+        cell = pl.col("person_index").cast(pl.Int64) * _MONTHS + pl.col("month").fill_null(_NO_MONTH)
+        month = (pl.col("cell") % _MONTHS).cast(pl.Int32)
+        reduced = _reduce(self.days.with_columns(cell=cell), "cell")
+        return reduced.drop("cell").with_columns(
+            reduced.select(
+                person_index=(pl.col("cell") // _MONTHS).cast(pl.UInt32), month=pl.when(month != _NO_MONTH).then(month)
+            )
+        )
 
     @cached_property
     def people(self) -> pl.DataFrame:
         """One row per person with at least one value that says something."""
-        return _reduce(self.cells, ["person_index"]).with_columns(month=pl.lit(_NO_MONTH, pl.Int32))
+        return _reduce(self.cells, "person_index").with_columns(month=pl.lit(_NO_MONTH, pl.Int32))
 
 
 def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) -> pl.DataFrame:
@@ -47,25 +56,24 @@ def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) 
     lowest_cells_per_ul, undecided_THRESHOLD for each cut, gap_days (since the person's test day before).
     """
     is_test, says_something = test_flags(tested)
-    days = (
+    day = pl.col("collected_at").dt.date()
+    values = (
         anc.filter(is_test | says_something)
         .select(
-            "person_index",
-            day=pl.col("collected_at").dt.date().cast(pl.Int32),
-            month=month_of(pl.col("collected_at").dt.date()),
-            is_test=is_test,
+            at=pl.col("person_index").cast(pl.Int64) * _DAYS + (day.cast(pl.Int64) + _EPOCH).fill_null(0),
+            n_tests=is_test.cast(pl.Int64),
             lowest_cells_per_ul=pl.when(is_test).then(_proven()),
             **{undecided_name(cut): cut.is_low(_possible()) & ~_is_proven_low(cut) for cut in cuts},
         )
-        .group_by("person_index", "day", "month")
-        .agg(
-            pl.col("is_test").sum().cast(pl.Int64).alias("n_tests"),
-            pl.col("lowest_cells_per_ul").min(),
-            pl.col("^undecided_.*$").any(),
-        )
         .collect()
     )
-    return _with_gaps(days.sort("person_index", "day", nulls_last=False))
+    days = _with_gaps(_reduce(values.sort("at"), "at"))
+    since = pl.col("at") % _DAYS
+    dated = days.with_columns(
+        person_index=(pl.col("at") // _DAYS).cast(pl.UInt32),
+        day=pl.when(since > 0).then(since - _EPOCH).cast(pl.Int32),
+    )
+    return dated.drop("at").with_columns(month=month_of_days(pl.col("day")))
 
 
 def test_flags(tested: Denominator) -> tuple[pl.Expr, pl.Expr]:
@@ -138,17 +146,16 @@ def _is_proven_low(cut: Cut) -> pl.Expr:
 
 
 def _with_gaps(days: pl.DataFrame) -> pl.DataFrame:
-    tests = days.filter(pl.col("n_tests") > 0).select(
-        "person_index",
-        "day",
-        gap_days=pl.when(pl.col("person_index") == pl.col("person_index").shift(1)).then(
-            pl.col("day") - pl.col("day").shift(1)
-        ),
-    )
-    return days.join(tests, on=["person_index", "day"], how="left", maintain_order="left", nulls_equal=True)
+    """Adds gap_days to the person's test day before; both must have a date."""
+    is_test = pl.col("n_tests") > 0
+    before = pl.when(is_test).then(pl.col("at")).forward_fill().shift(1)
+    is_same_person = before // _DAYS == pl.col("at") // _DAYS
+    is_dated = (before % _DAYS > 0) & (pl.col("at") % _DAYS > 0)
+    gap = pl.when(is_test & is_same_person & is_dated).then(pl.col("at") - before)
+    return days.with_columns(gap_days=gap.cast(pl.Int32))
 
 
-def _reduce(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    return rows.group_by(key).agg(
-        pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^undecided_.*$").any()
-    )
+def _reduce(rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """One row per key of rows that are sorted by it: tests added up, the lowest value, undecided if any is."""
+    reduced = rows.with_columns(pl.col(key).set_sorted()).group_by(key, maintain_order=True)
+    return reduced.agg(pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^undecided_.*$").any())

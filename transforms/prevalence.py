@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.frames import fit
+from transforms.frames import shape
 from transforms.intervals import share_intervals
 from transforms.model.estimation import Cut, Plan
 from transforms.person_time import Stays, first_day, month_of_days, undecided_name
@@ -42,7 +42,7 @@ def count_person_intervals(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> 
                 cohort=pl.lit(stays.cohort),
             )
         )
-    return fit(name_intervals(pl.concat(rows)), "counts.person_interval")
+    return shape(name_intervals(pl.concat(rows)), "counts.person_interval")
 
 
 def count_population(stays: Stays, *, has_calendar: bool) -> pl.DataFrame:
@@ -84,7 +84,7 @@ def count_observed_time(observation: pl.LazyFrame) -> pl.DataFrame:
         people.group_by(interval_start=pl.col(column)).agg(n_people=pl.len()).with_columns(edge=pl.lit(edge))
         for edge, column in (("from", "since"), ("until", "until"))
     ]
-    return fit(pl.concat(edges), "counts.observed_time")
+    return shape(pl.concat(edges), "counts.observed_time")
 
 
 def estimate_prevalence(person_interval: pl.DataFrame, observed_time: pl.DataFrame, plan: Plan) -> pl.DataFrame:

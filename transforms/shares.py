@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.frames import fit
+from transforms.frames import shape
 from transforms.model.estimation import Grade, Plan
 from transforms.person_time import Stays
 from transforms.prevalence import name_intervals
@@ -31,7 +31,7 @@ def count_severity(stays: Stays, plan: Plan) -> pl.DataFrame:
     rows = name_intervals(pl.concat(parts)).with_columns(
         pl.col("n_people").fill_null(0), cohort=pl.lit(stays.cohort), scale=pl.lit(plan.estimation.severity_scale)
     )
-    return fit(rows, "counts.severity")
+    return shape(rows, "counts.severity")
 
 
 def count_anc_distribution(stays: Stays, plan: Plan) -> pl.DataFrame:
@@ -51,7 +51,7 @@ def count_anc_distribution(stays: Stays, plan: Plan) -> pl.DataFrame:
         .agg(n_people=pl.len())
     )
     counted = bins.join(found, on="bin_lower_cells_per_ul", how="left")
-    return fit(
+    return shape(
         counted.with_columns(pl.col("n_people").fill_null(0), cohort=pl.lit(stays.cohort)), "counts.anc_distribution"
     )
 
@@ -63,7 +63,7 @@ def count_episodes(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     ended = episodes.group_by([*key, "ended_as"]).agg(**numbers)
     whole = episodes.group_by(key).agg(**numbers).with_columns(ended_as=pl.lit(ALL))
     rows = pl.concat([ended, whole.select(ended.columns)]).with_columns(cohort=pl.lit(cohort))
-    return fit(rows, "counts.episode")
+    return shape(rows, "counts.episode")
 
 
 def count_causes(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
@@ -74,7 +74,7 @@ def count_causes(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     agents = confirmed.filter(pl.col("agent") != "").group_by([*key, "agent"]).agg(**numbers)
     whole = confirmed.group_by(key).agg(**numbers).with_columns(agent=pl.lit(ALL))
     rows = pl.concat([agents, whole.select(agents.columns)]).with_columns(cohort=pl.lit(cohort))
-    return fit(rows, "counts.cause")
+    return shape(rows, "counts.cause")
 
 
 def estimate_severity(severity: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.frames import fit
+from transforms.frames import shape
 from transforms.model.estimation import Cut, Plan
 
 
@@ -23,7 +23,7 @@ def count_attrition(
         if step.id in having:
             people = people.join(having[step.id].select("person_index").unique(), on="person_index", how="semi")
         rows.append({"step_order": order, "step": step.title, "n_people": people.height})
-    return fit(pl.DataFrame(rows), "counts.attrition")
+    return shape(pl.DataFrame(rows), "counts.attrition")
 
 
 def _people_having(

@@ -6,7 +6,7 @@ later day. Gaps longer than `definitions/estimation` says are counted as that ma
 
 import polars as pl
 
-from transforms.frames import fit
+from transforms.frames import shape
 from transforms.medians import median_of_counts
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays
@@ -18,7 +18,7 @@ _INTERVAL = ["cohort", "interval_unit", "interval_start"]
 def count_tests(stays: Stays, plan: Plan) -> pl.DataFrame:
     """`counts.testing` of one cohort."""
     population = count_population(stays, has_calendar=plan.has_calendar)
-    return fit(name_intervals(population).with_columns(cohort=pl.lit(stays.cohort)), "counts.testing")
+    return shape(name_intervals(population).with_columns(cohort=pl.lit(stays.cohort)), "counts.testing")
 
 
 def count_gaps(stays: Stays, plan: Plan) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def count_gaps(stays: Stays, plan: Plan) -> pl.DataFrame:
     whole = gaps.group_by("gap_days").agg(pl.col("n_gaps").sum()).select(pl.lit(0, pl.Int32).alias("month"), pl.all())
     parts = [whole, gaps.select(whole.columns)] if plan.has_calendar else [whole]
     named = name_intervals(pl.concat(parts)).with_columns(cohort=pl.lit(stays.cohort))
-    return fit(named, "counts.testing_gap")
+    return shape(named, "counts.testing_gap")
 
 
 def estimate_testing(testing: pl.DataFrame, testing_gap: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,13 @@ import pytest
 from lifelines import KaplanMeierFitter
 from lifelines.utils import median_survival_times, restricted_mean_survival_time
 
-from transforms.durations import count_durations, estimate_duration_curves, estimate_durations, hour_columns
+from transforms.durations import (
+    count_durations,
+    estimate_duration_curves,
+    estimate_durations,
+    hour_columns,
+    recovery_curve,
+)
 from transforms.frames import stack
 from transforms.load import load_definitions
 from transforms.model.estimation import Plan
@@ -37,8 +43,15 @@ def _episode(before: str, first: str, last: str, after: str, values: str, ending
     return {**at, **fixed, "is_incident": before != "-", "n_values": int(values), "ended_as": ending}
 
 
+def _curve(counts: pl.DataFrame) -> pl.DataFrame:
+    curve = estimate_duration_curves(counts, recovery_curve(counts, PLAN), PLAN)
+    return curve.filter(pl.col("cause_group") == "all")
+
+
 def _one(counts: pl.DataFrame, cause: str = "all") -> dict[str, object]:
-    return estimate_durations(counts, PLAN).row(by_predicate=pl.col("cause_group") == cause, named=True)
+    return estimate_durations(counts, recovery_curve(counts, PLAN), PLAN).row(
+        by_predicate=pl.col("cause_group") == cause, named=True
+    )
 
 
 def test_worked_example_one_has_bounds_of_8_and_15_days_and_a_naive_duration_of_12() -> None:
@@ -94,7 +107,7 @@ def test_all_causes_together_are_the_sum_of_the_causes() -> None:
 
 def test_the_curve_says_for_every_day_how_many_are_still_open_and_what_happened_to_the_others() -> None:
     counts = _counts("0 1 2 3 2 recovered\n0 1 2.5 3.5 2 recovered\n0 1 4 - 2 censored_end\n0 1 3 5 2 recovered")
-    curve = estimate_duration_curves(counts, PLAN).filter(pl.col("cause_group") == "all")
+    curve = _curve(counts)
     told = curve.sort("day").select("day", "n_at_risk", "n_recovered", "n_censored", "still_low").rows()
     assert told == [
         (0, 4, 0, 0, 1.0),
@@ -103,6 +116,13 @@ def test_the_curve_says_for_every_day_how_many_are_still_open_and_what_happened_
         (3, 1, 1, 1, 0.5),
         (4, 0, 1, 0, 0.0),
     ]
+
+
+def test_limits_are_one_before_the_first_recovery_and_the_upper_one_is_unknown_after_the_last() -> None:
+    curve = _curve(_counts("0 1 2 3 2 recovered\n0 1 2.5 3.5 2 recovered\n0 1 3 5 2 recovered")).sort("day")
+    limits = curve.select("still_low", "still_low_lo", "still_low_hi").rows()
+    assert limits[0] == (1.0, 1.0, 1.0)
+    assert limits[-1] == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -135,7 +155,7 @@ def test_a_second_library_draws_the_same_curve_with_the_same_limits_median_and_r
     limits = median_survival_times(theirs.confidence_interval_survival_function_).iloc[0].to_list()
     assert (ours["median_lo"], ours["median_hi"]) == pytest.approx(tuple(limit / 24 for limit in limits))
     assert ours["rmst_days"] == pytest.approx(restricted_mean_survival_time(theirs, t=30 * 24) / 24)
-    curve = estimate_duration_curves(counts, PLAN).filter(pl.col("cause_group") == "all").sort("day")
+    curve = _curve(counts).sort("day")
     days = curve["day"].to_numpy()
     np.testing.assert_allclose(curve["still_low"], theirs.survival_function_at_times(days * 24), atol=1e-9)
     table = theirs.confidence_interval_survival_function_
