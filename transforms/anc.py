@@ -25,7 +25,7 @@ def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     is_conflicting (results that contradict each other), highest_cells_per_ul and lowest_cells_per_ul of its exact
     counts. Sorted by person, time, specimen and route.
     """
-    specimens = _choose(measure_routes(gather_specimens(lab, routes), routes), routes).sort(SPECIMEN)
+    specimens = _choose(measure_routes(gather_specimens(lab, routes), routes), routes)
     bounds = [f"{which}_cells_per_ul" for which in ("chosen_lower", "chosen_upper", "highest", "lowest")]
     shared = ["time_precision", "is_conflicting", *bounds]
     listed = {
@@ -121,12 +121,12 @@ def _rank(route: Route, routes: AncRoutes) -> pl.Expr:
     """Place of the route on its specimen: routes that give the whole count first, then those that only limit it."""
     places = {name: place for place, name in enumerate(routes.routes_in_order)}
     place = pl.lit(places[route])
-    if route == "direct_auto" and routes.manual_before_automated_when_both:
-        is_after = _is_usable("direct_manual") & (places["direct_auto"] < places["direct_manual"])
-        place = pl.when(is_after).then(places["direct_manual"]).otherwise(place)
-    if route == "direct_manual" and routes.manual_before_automated_when_both:
-        is_before = _is_usable("direct_auto") & (places["direct_auto"] < places["direct_manual"])
-        place = pl.when(is_before).then(places["direct_auto"]).otherwise(place)
+    if routes.manual_before_automated_when_both:
+        first, second = sorted((places["direct_auto"], places["direct_manual"]))
+        if route == "direct_manual":
+            place = pl.when(_is_usable("direct_auto")).then(first).otherwise(place)
+        if route == "direct_auto":
+            place = pl.when(_is_usable("direct_manual")).then(second).otherwise(place)
     behind = pl.when(pl.col(f"{route}_is_whole")).then(0).otherwise(len(ROUTES))
     return pl.when(_is_usable(route)).then((place + behind).cast(pl.Int32))
 

@@ -73,7 +73,7 @@ def _bounds_by_route() -> dict[str, Range]:
     is_counted = ~pl.col("is_blank")
     segments_alone = Range(pl.col("segs_abs_lower"), pl.lit(None, dtype=pl.Int64))
     manual_share = (segments + bands_or_none).or_else((neutrophils + bands).only_if(pl.col("adds_bands")))
-    granulocytes = _input("gran_abs").or_else(_times(whites, _input("gran_pct"), MILLION))
+    granulocytes = whites.upper.cast(pl.Int128) * pl.col("gran_pct_upper") // _WHOLE
     bounds = {
         "direct_auto": _input("direct_auto"),
         "direct_manual": _input("direct_manual"),
@@ -81,7 +81,10 @@ def _bounds_by_route() -> dict[str, Range]:
         "neut_pct": _times(whites, neutrophils).only_if(is_counted & ~pl.col("adds_bands")),
         "segs_bands_pct": _times(whites, manual_share).only_if(is_counted),
     }
-    bounds |= {"granulocytes": _at_most(granulocytes.upper), "wbc_only": _at_most(whites.upper)}
+    bounds |= {
+        "granulocytes": _at_most(pl.coalesce("gran_abs_upper", granulocytes.cast(pl.Int64))),
+        "wbc_only": _at_most(whites.upper),
+    }
     return {route: bounds[route] for route in ROUTES}
 
 
@@ -94,14 +97,11 @@ def _input(name: str) -> Range:
     return Range(pl.col(f"{name}_lower"), pl.col(f"{name}_upper"))
 
 
-def _times(whites: Range, share: Range, scale: int = 1) -> Range:
-    """White cells times a share of them, exact; a share is never more than all of them."""
-    most = pl.max_horizontal(share.lower, share.upper.fill_null(_WHOLE))
-    lower = whites.lower.cast(pl.Int128) * share.lower
-    upper = whites.upper.cast(pl.Int128) * pl.when(share.lower.is_not_null()).then(most)
-    if scale == 1:
-        return Range(lower, upper, MILLION * _WHOLE)
-    return Range(lower // _WHOLE, upper // _WHOLE)
+def _times(whites: Range, share: Range) -> Range:
+    """White cells times a share of them, exact; a share without an upper bound is at most all of them."""
+    most = pl.when(share.lower.is_not_null()).then(pl.coalesce(share.upper, pl.lit(_WHOLE)))
+    lower, upper = (whites.lower.cast(pl.Int128) * share.lower, whites.upper.cast(pl.Int128) * most)
+    return Range(lower, upper, per_unit=MILLION * _WHOLE)
 
 
 def _whole_cells(bounds: Range) -> tuple[pl.Expr, pl.Expr]:

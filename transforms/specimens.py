@@ -18,7 +18,7 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     """One row per specimen: SPECIMEN, time_precision, is_conflicting, other_parts_pct, NAME_lower and NAME_upper.
 
     NAME is each input of `routes`; bounds are null where the specimen lacks it. `other_parts_pct` is the sum of the
-    shares that are no neutrophils, null when none is listed. Rows are in no order.
+    shares that are no neutrophils, null when none is listed. Sorted by SPECIMEN.
     """
     results = _read_results(lab, routes)
     names = _present(lab, routes)
@@ -35,7 +35,7 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
         for bound in ("lower", "upper")
         if name not in names
     }
-    return single.lazy().drop("n_results").with_columns(**absent)
+    return single.sort(SPECIMEN).lazy().drop("n_results").with_columns(**absent)
 
 
 def _present(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
