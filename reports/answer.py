@@ -24,9 +24,9 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
         return f"Nobody was tested {when(interval)}."
     people = f"{numbers.wording.number(row['n_population'], 'count')} people tested {when(interval)}"
     first = _first_clause(numbers, row, people)
-    if len(numbers.thresholds) == 1:
-        return f"{first}."
     grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
+    if not is_number(row["n_low"]) or len(numbers.thresholds) == 1:
+        return f"{first}."
     return f"{first}; {_grave_clause(numbers, grave)}."
 
 
@@ -50,7 +50,7 @@ def _first_clause(numbers: Numbers, row: Row, people: str) -> str:
     if n_low == 0:
         return f"None of {people} was neutropenic"
     if not is_number(n_low):
-        return f"The number neutropenic among {people} is {words.mark(str(n_low))}"
+        return f"How many of {people} were neutropenic is {words.mark(str(n_low))}"
     share = f", {words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
     return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"

@@ -59,7 +59,7 @@ def _tested(numbers: Numbers, interval: str) -> KeyNumber | None:
     row = one_row(numbers, "testing", interval_start=interval or None, interval_unit="month" if interval else "all")
     if row is None:
         return None
-    of = f"of {numbers.wording.number(row['n_observed'], 'count')} people observed {when(interval)}"
+    of = "of " + _group(numbers, row["n_observed"], f"people observed {when(interval)}")
     return _number(numbers, "tested", "People tested", row["n_tested"], "count", of)
 
 
@@ -70,7 +70,7 @@ def _low(numbers: Numbers, threshold: str, interval: str) -> KeyNumber | None:
     words = numbers.wording
     name = words.threshold_word(threshold)
     label = f"{name.capitalize()}: below" if name else "Below"
-    of = f"{_low_of_population(numbers, row)} people tested {when(interval)}"
+    of = _low_of(numbers, row, f"people tested {when(interval)}")
     return _share(numbers, f"low_{threshold}", f"{label} {words.threshold(int(threshold))}", row, of)
 
 
@@ -78,20 +78,26 @@ def _confirmed(numbers: Numbers) -> KeyNumber | None:
     row = prevalence_row(numbers, numbers.thresholds[0], "", measure="confirmed")
     if row is None:
         return None
-    of = f"{_low_of_population(numbers, row)} people tested {when('')} were in a confirmed episode"
+    of = _low_of(numbers, row, f"people tested {when('')}") + ", in a confirmed episode"
     return _share(numbers, "confirmed", "Confirmed neutropenia", row, of)
 
 
-def _low_of_population(numbers: Numbers, row: Row) -> str:
-    n_low, n_population = (numbers.wording.number(row[column], "count") for column in ("n_low", "n_population"))
-    return f"{n_low} of {n_population}"
+def _low_of(numbers: Numbers, row: Row, who: str) -> str:
+    part = f"{count(float(row['n_low'] or 0))} " if is_number(row["n_low"]) else ""
+    return f"{part}of {_group(numbers, row['n_population'], who)}"
+
+
+def _group(numbers: Numbers, size: Cell, who: str) -> str:
+    """`91 people tested`, or `the people tested (how many: hidden)`."""
+    text = numbers.wording.number(size, "count")
+    return f"{text} {who}" if is_number(size) else f"the {who} (how many: {text})"
 
 
 def _episodes(numbers: Numbers) -> KeyNumber | None:
     row = one_row(numbers, "episode", ended_as="all", is_confirmed=True, **default_rule(numbers))
     if row is None:
         return None
-    of = f"of {numbers.wording.number(row['n_people'], 'count')} people {when('')}"
+    of = "of " + _group(numbers, row["n_people"], f"people {when('')}")
     return _number(numbers, "episodes", "Confirmed episodes", row["n_episodes"], "count", of)
 
 
@@ -100,11 +106,10 @@ def _median(numbers: Numbers) -> KeyNumber | None:
     if row is None:
         return None
     words = numbers.wording
-    n_episodes, n_censored = (words.number(row[column], "count") for column in ("n_episodes", "n_censored"))
     gap = words.number(row["median_gap_days"], "days")
     of = (
-        f"of {n_episodes} confirmed incident episodes, {n_censored} of them not seen to recover; "
-        f"median days between tests inside an episode: {gap}"
+        f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}; not seen to recover: "
+        f"{words.number(row['n_censored'], 'count')}; median days between tests inside an episode: {gap}"
     )
     if row["status"] == "not_reached":
         text = words.name("status", "not_reached")

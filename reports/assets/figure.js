@@ -176,6 +176,12 @@ const canDraw = typeof Plotly !== "undefined";
 const WITHOUT_PLOTLY = "This figure needs the site's script folder beside this page. Its table is complete; " +
   "latest.html is one file with everything.";
 
+const NO_ROWS = "No released number for this selection.";
+const ALL_HIDDEN = "Every number of this selection is hidden or can't be estimated; the table says which.";
+
+const hasNumber = (chart, rows) => rows.some((row) =>
+  isNumber(row[chart.alt.value]) && (!chart.alt.above || row[chart.alt.above[0]] > chart.alt.above[1]));
+
 async function drawFigure(chart, rows, view) {
   const place = document.getElementById(`plot-${chart.id}`);
   const holder = place.closest("figure");
@@ -185,8 +191,12 @@ async function drawFigure(chart, rows, view) {
     place.textContent = WITHOUT_PLOTLY;
     return;
   }
+  const hasNumbers = hasNumber(chart, rows);
+  const nothing = holder.querySelector(".nothing");
+  nothing.textContent = rows.length ? ALL_HIDDEN : NO_ROWS;
+  nothing.hidden = hasNumbers;
+  place.hidden = !hasNumbers;
+  if (!hasNumbers) return;
   const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
-  holder.querySelector(".nothing").hidden = data.length > 0;
-  place.hidden = data.length === 0;
-  if (data.length) await Plotly.react(place, data, layout, CONFIG);
+  await Plotly.react(place, data, layout, CONFIG);
 }

@@ -114,8 +114,10 @@ function followPrinter() {
     root.classList.add("printed");
     for (const chart of canDraw ? charts : []) {
       const place = document.getElementById(`plot-${chart.id}`);
-      const { data, layout } = figureOf(chart, chosenRows(chart, view), view, place.clientWidth);
-      if (data.length) Plotly.react(place, data, { ...layout, width: 690, autosize: false }, CONFIG);
+      const rows = chosenRows(chart, view);
+      if (!hasNumber(chart, rows)) continue;
+      const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
+      Plotly.react(place, data, { ...layout, width: 690, autosize: false }, CONFIG);
     }
   });
   window.addEventListener("afterprint", () => {
