@@ -2,7 +2,7 @@
 
 A person counts once per interval however often they are low. `any_low` asks for one value certainly low; `confirmed`
 for a confirmed episode open on a day on which the person is in the cohort. The numerator is always a part of its
-denominator: among the tested, only tested people count. No people gives no prevalence, never 0. Obeys
+denominator: among the tested, only tested people count. Nobody tested gives no prevalence, never 0. Obeys
 `definitions/denominators` and `definitions/estimation`.
 """
 
@@ -92,7 +92,7 @@ def estimate_prevalence(person_interval: pl.DataFrame, observed_time: pl.DataFra
     rows = person_interval.join(_complete_months(person_interval, observed_time), on="interval_start", how="left")
     intervals = share_intervals(
         rows["n_low"].to_numpy(),
-        rows["n_population"].to_numpy(),
+        rows.select(_answerable_population(plan)).to_series().to_numpy(),
         level=plan.estimation.confidence_level,
         method=plan.estimation.prevalence_interval,
     )
@@ -105,6 +105,13 @@ def estimate_prevalence(person_interval: pl.DataFrame, observed_time: pl.DataFra
         prevalence_hi=pl.col("share_hi"),
         is_complete=(pl.col("interval_unit") == "all") | pl.col("is_complete").fill_null(value=False),
     )
+
+
+def _answerable_population(plan: Plan) -> pl.Expr:
+    """The denominator, or 0 where nobody was tested and nobody is low: then nothing is known, and it is not 0 %."""
+    n_population, interval = pl.col("n_population"), ["cohort", "interval_unit", "interval_start"]
+    n_tested = n_population.filter(pl.col("denominator_name") == plan.tested.id).max().over(interval)
+    return pl.when((n_tested > 0) | (pl.col("n_low") > 0)).then(n_population).otherwise(0)
 
 
 def _population(observed: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:

@@ -189,12 +189,11 @@ def test_an_episode_over_before_the_stay_begins_is_not_the_cohorts() -> None:
     assert _low(frames, "confirmed")["01", "observed"] == (0, 0, 1)
 
 
-def test_nobody_tested_gives_no_prevalence_instead_of_zero() -> None:
+def test_nobody_tested_gives_no_prevalence_among_tested_or_observed_instead_of_zero() -> None:
     counts = count_people(_frames([], [(1, "01-01", "01-31")]), PLAN)
     rows = estimate_counts(counts, PLAN, run_id="r")["estimate.prevalence"]
-    tested = rows.filter(pl.col("denominator_name") == "tested")
-    assert tested["prevalence"].null_count() == tested.height
-    assert set(tested["method"]) == {"none"}
+    assert rows["prevalence"].null_count() == rows.height
+    assert set(rows["method"]) == {"none"}
 
 
 def test_a_month_is_complete_only_when_the_extract_covers_all_of_it() -> None:
