@@ -7,20 +7,17 @@ never with a text that could hold a patient's value.
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from transforms.errors import UserError
+from flows.errors import UserError, guard_values
 
 if TYPE_CHECKING:
     from flows.settings import Settings
-
-HOUSE = Path(__file__).resolve().parents[1]
-PACKAGES = ("flows", "transforms", "expectations", "reports")
 
 app = typer.Typer(
     name="nadir",
@@ -150,12 +147,10 @@ def runs(workspace: Workspace = None, as_json: AsJson = False) -> None:
 @app.command()
 def sources(as_json: AsJson = False) -> None:
     """The formats that can be read, what each carries and what it cannot."""
-    from flows.sources.recognise import describe
+    from flows.sources.recognise import list_adapters
 
-    formats = describe()
-    text = "\n".join(
-        f"{f['name']:<12} {f['title']}\n{'':<13}carries: {f['carries']}; cannot: {f['cannot']}" for f in formats
-    )
+    formats = [asdict(adapter) for adapter in list_adapters()]
+    text = "\n".join("\n".join(f"{name}: {_words(value)}" for name, value in each.items()) + "\n" for each in formats)
     _print({"sources": formats}, as_json, text)
 
 
@@ -186,15 +181,13 @@ def definitions_show(
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
     try:
-        app()
+        with guard_values():
+            app()
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the last door: our own bug must not print a patient's value
-        print(_describe_bug(error), file=sys.stderr)
-        sys.exit(1)
     sys.exit(0)
 
 
@@ -232,6 +225,10 @@ def _summary(result: Mapping[str, object], key_numbers: Mapping[str, str]) -> st
     return "\n".join([*lines, f"verdict: {result['verdict']}", f"report: {result['report']}"])
 
 
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
 def _settings(workspace: Path | None, definitions: Path | None = None) -> "Settings":
     from flows.settings import read_settings
 
@@ -245,19 +242,6 @@ def _resolve_source(source: str) -> str:
 
 def _print(result: Mapping[str, object], as_json: bool, text: str) -> None:
     print(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text)
-
-
-def _describe_bug(error: BaseException) -> str:
-    ours = [frame for frame in extract_tb(error.__traceback__) if _is_ours(frame.filename)]
-    where = f"{Path(ours[-1].filename).relative_to(HOUSE)}:{ours[-1].lineno}" if ours else "an unknown place"
-    return (
-        f"nadir failed with {type(error).__name__} at {where}; this is a mistake of ours, not of yours.\n"
-        "  The warehouse and the last report are as they were. Please report these two lines."
-    )
-
-
-def _is_ours(filename: str) -> bool:
-    return any(Path(filename).is_relative_to(HOUSE / name) for name in PACKAGES)
 
 
 if __name__ == "__main__":

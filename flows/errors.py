@@ -4,6 +4,10 @@
 fails the same way.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
 from transforms.errors import DefinitionError, DisclosureStop, UserError
@@ -12,13 +16,18 @@ __all__ = [
     "Busy",
     "DefinitionError",
     "DisclosureStop",
+    "Fault",
     "IdentifiersFound",
     "SourceError",
     "TryAgainLater",
     "UserError",
     "ValidationStop",
     "WrongUse",
+    "guard_values",
 ]
+
+HOUSE = Path(__file__).resolve().parents[1]
+PACKAGES = ("flows", "transforms", "expectations", "reports")
 
 
 class WrongUse(UserError):
@@ -55,3 +64,34 @@ class TryAgainLater(UserError):
     """Something passing: a server, a disk, a file still being written."""
 
     exit_code: ClassVar[int] = 20
+
+
+class Fault(UserError):
+    """A mistake of ours. It says where, and never repeats a text that could hold a patient's value."""
+
+    exit_code: ClassVar[int] = 1
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Fault":
+        """The fault behind any exception: its kind and the last place in our own code."""
+        places = [frame for frame in extract_tb(error.__traceback__) if _is_ours(frame.filename)]
+        where = f"{Path(places[-1].filename).relative_to(HOUSE)}:{places[-1].lineno}" if places else "an unknown place"
+        return cls(
+            f"nadir failed with {type(error).__name__} at {where}; this is a mistake of ours, not of yours.",
+            repair="The warehouse and the last report are as they were. Please report these two lines.",
+        )
+
+
+@contextmanager
+def guard_values() -> Iterator[None]:
+    """Turn any exception that is not meant for a user into a `Fault`, so that no log or state can repeat a value."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last door: whatever it is, its text may hold a value
+        raise Fault.of(error) from None
+
+
+def _is_ours(filename: str) -> bool:
+    return any(Path(filename).is_relative_to(HOUSE / name) for name in PACKAGES)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from flows.attempts import begin_attempt, end_attempt, record_stages
 from flows.checker import Worker
-from flows.errors import UserError, ValidationStop
+from flows.errors import UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.lock import hold_workspace
 from flows.progress import Progress
@@ -39,7 +39,7 @@ class Night:
 
 def run_night(request: Request, settings: Settings, progress: Progress) -> Published:
     """The six stages without Prefect; the same functions that the flow wraps."""
-    with open_night(settings, progress) as night:
+    with guard_values(), open_night(settings, progress) as night:
         context = night.context
         with progress.stage("receive"):
             received = night.seen = receive(request, context)

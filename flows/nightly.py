@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.checker import Worker
-from flows.errors import Busy, TryAgainLater
+from flows.errors import Busy, TryAgainLater, guard_values
 from flows.handover import (
     Derived,
     Estimated,
@@ -71,14 +71,14 @@ OPTIONS: dict[str, Any] = {
 @task(name="receive", **OPTIONS)
 def receive_task(request: Request, context: RunContext) -> Received:
     """Files as sent become staged rows."""
-    with context.progress.stage("receive"):
+    with guard_values(), context.progress.stage("receive"):
         return receive(request, context)
 
 
 @task(name="validate", **OPTIONS)
 def validate_task(received: Received, context: RunContext, worker: Worker) -> Validated:
     """Staged rows get a verdict."""
-    with context.progress.stage("validate"):
+    with guard_values(), context.progress.stage("validate"):
         validated = validate(received, context, worker)
     create_markdown_artifact(summary_markdown(validated), key="verdict", description="checks of the night")
     return validated
@@ -87,28 +87,28 @@ def validate_task(received: Received, context: RunContext, worker: Worker) -> Va
 @task(name="derive", **OPTIONS)
 def derive_task(validated: Validated, context: RunContext) -> Derived:
     """Accepted rows become counts, episodes and causes."""
-    with context.progress.stage("derive"):
+    with guard_values(), context.progress.stage("derive"):
         return derive(validated, context)
 
 
 @task(name="estimate", **OPTIONS)
 def estimate_task(derived: Derived, context: RunContext) -> Estimated:
     """Episodes become additive counts and estimates."""
-    with context.progress.stage("estimate"):
+    with guard_values(), context.progress.stage("estimate"):
         return estimate(derived, context)
 
 
 @task(name="release", **OPTIONS)
 def release_task(estimated: Estimated, context: RunContext) -> ReleasedNight:
     """Estimates become safe numbers."""
-    with context.progress.stage("release"):
+    with guard_values(), context.progress.stage("release"):
         return release(estimated, context)
 
 
 @task(name="publish", **OPTIONS)
 def publish_task(night: ReleasedNight, context: RunContext) -> Published:
     """Safe numbers become a report."""
-    with context.progress.stage("publish"):
+    with guard_values(), context.progress.stage("publish"):
         published = publish(night, context)
     rows = "".join(f"| {label} | {value} |\n" for label, value in published.key_numbers.items())
     create_markdown_artifact(f"| key number | value |\n|---|---|\n{rows}", key="key-numbers")
@@ -121,7 +121,7 @@ def nightly(parameters: NightParameters) -> Published:
     """One night from the files to the report."""
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
     request = Request(tuple(parameters.extracts), parameters.source)
-    with open_night(settings, Progress()) as night:
+    with guard_values(), open_night(settings, Progress()) as night:
         context = night.context
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:

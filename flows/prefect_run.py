@@ -14,18 +14,20 @@ QUIET: Mapping[str, str] = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_CLI_PROMPT": "false",
 }
 
 
-def configure_prefect(settings: Settings) -> None:
-    """Set what Prefect reads at import; what the user has set stays, but for analytics."""
+def configure_prefect(settings: Settings, *, log_level: str) -> None:
+    """Set what Prefect reads at import; what the user has set stays, but for analytics.
+
+    `log_level`: at the keyboard Prefect is silent, because our own lines and errors say all; a server's log is not.
+    """
     home = settings.workspace.resolve() / ".prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, value in {**QUIET, "PREFECT_HOME": str(home)}.items():
+    for name, value in {**QUIET, "PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": log_level}.items():
         os.environ.setdefault(name, value)
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
@@ -33,7 +35,7 @@ def configure_prefect(settings: Settings) -> None:
 
 def run_with_prefect(request: Request, settings: Settings) -> Published:
     """One flow run, here and now."""
-    configure_prefect(settings)
+    configure_prefect(settings, log_level="CRITICAL")
     from flows.nightly import NightParameters, nightly
 
     parameters = NightParameters(

@@ -27,7 +27,7 @@ def serve_nightly(
 ) -> None:
     """Serve until interrupted."""
     _refuse_missing(extracts)
-    configure_prefect(settings)
+    configure_prefect(settings, log_level="INFO")
     with _server(port) as url:
         os.environ["PREFECT_API_URL"] = url
         from prefect.schedules import Cron

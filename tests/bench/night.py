@@ -30,7 +30,7 @@ connection.execute('CHECKPOINT').fetchall()
 print(json.dumps({'seconds': time.perf_counter() - started,
                   'peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
-# About 32 lab rows a person in two simulated years; measured, and checked against the rows that were written.
+# About 68 lab rows a person in two simulated years; measured, and checked against the rows that were written.
 SIZES = {"1M": 1_000_000, "10M": 10_000_000}
 
 
