@@ -10,16 +10,6 @@ STEP = TableColumn("Step", "name:step", ("step",))
 
 def chart() -> Chart:
     """A funnel."""
-    place = {"name": "step", "col": "step"}
-    bars = go.Bar(
-        orientation="h",
-        marker={"color": COLOURS[0]},
-        showlegend=False,
-        textposition="auto",
-        texttemplate="%{customdata[1]}",
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} people<extra></extra>",
-    )
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Chart(
         id="attrition",
         section="attrition",
@@ -30,22 +20,7 @@ def chart() -> Chart:
         question="",
         follows=(),
         sorts={"value": (("step_order", "asc"),)},
-        traces=(
-            Trace(
-                bars.to_plotly_json(),
-                {
-                    "x": {"col": "n_people"},
-                    "y": place,
-                    "customdata": {"cells": [["name:step", "step"], ["count", "n_people"]]},
-                },
-                needs="n_people",
-            ),
-            Trace(
-                words.to_plotly_json(),
-                {"x": {"const": 0}, "y": place, "text": {"mark": "n_people"}},
-                lacks="n_people",
-            ),
-        ),
+        traces=_traces(),
         columns=(
             TableColumn("", "count", ("step_order",)),
             STEP,
@@ -61,4 +36,33 @@ def chart() -> Chart:
             yaxis={"type": "category"},
             bargap=0.3,
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    place = {"name": "step", "col": "step"}
+    bars = go.Bar(
+        orientation="h",
+        marker={"color": COLOURS[0]},
+        showlegend=False,
+        textposition="auto",
+        texttemplate="%{customdata[1]}",
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} people<extra></extra>",
+    )
+    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return (
+        Trace(
+            bars.to_plotly_json(),
+            {
+                "x": {"col": "n_people"},
+                "y": place,
+                "customdata": {"cells": [["name:step", "step"], ["count", "n_people"]]},
+            },
+            needs="n_people",
+        ),
+        Trace(
+            words.to_plotly_json(),
+            {"x": {"const": 0}, "y": place, "text": {"mark": "n_people"}},
+            lacks="n_people",
+        ),
     )

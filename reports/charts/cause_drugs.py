@@ -10,11 +10,6 @@ CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
 
 def chart() -> Chart:
     """One bar a drug; the table has them all."""
-    bars = go.Bar(
-        orientation="h",
-        hovertemplate="<b>%{customdata[0]}</b> (%{customdata[1]})<br>%{customdata[2]} episodes of %{customdata[3]} "
-        "people<extra></extra>",
-    )
     return Chart(
         id="cause-drugs",
         section="causes",
@@ -28,25 +23,7 @@ def chart() -> Chart:
         unless={"agent": "all"},
         follows=("cohort", "rule", "threshold"),
         sorts={"value": (("n_episodes", "desc"), ("agent", "asc"))},
-        traces=(
-            Trace(
-                bars.to_plotly_json(),
-                {
-                    "x": {"col": "n_episodes"},
-                    "y": {"cell": ["text", "agent"]},
-                    "customdata": {
-                        "cells": [
-                            ["text", "agent"],
-                            ["name:cause_group", "cause_group"],
-                            ["count", "n_episodes"],
-                            ["count", "n_people"],
-                        ]
-                    },
-                },
-                needs="n_episodes",
-                split=("cause_group", "cause_group"),
-            ),
-        ),
+        traces=_traces(),
         columns=(
             DRUG,
             CAUSE,
@@ -65,4 +42,31 @@ def chart() -> Chart:
             xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero", "tickformat": ",d"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    bars = go.Bar(
+        orientation="h",
+        hovertemplate="<b>%{customdata[0]}</b> (%{customdata[1]})<br>%{customdata[2]} episodes of %{customdata[3]} "
+        "people<extra></extra>",
+    )
+    return (
+        Trace(
+            bars.to_plotly_json(),
+            {
+                "x": {"col": "n_episodes"},
+                "y": {"cell": ["text", "agent"]},
+                "customdata": {
+                    "cells": [
+                        ["text", "agent"],
+                        ["name:cause_group", "cause_group"],
+                        ["count", "n_episodes"],
+                        ["count", "n_people"],
+                    ]
+                },
+            },
+            needs="n_episodes",
+            split=("cause_group", "cause_group"),
+        ),
     )

@@ -10,21 +10,6 @@ CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
 
 def chart() -> Chart:
     """Cohorts down, causes across; a word where a share is not shown."""
-    place = {"x": {"name": "cause_group", "col": "cause_group"}, "y": {"name": "cohort", "col": "cohort"}}
-    heat = go.Heatmap(
-        zmin=0,
-        zmax=100,
-        colorscale=[
-            [0, "rgba(86, 180, 233, 0.05)"],
-            [0.4, "rgba(45, 150, 205, 0.55)"],
-            [1, "rgba(0, 114, 178, 0.85)"],
-        ],
-        xgap=2,
-        ygap=2,
-        hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",
-        colorbar={"title": {"text": "%"}, "thickness": 12, "outlinewidth": 0},
-    )
-    words = go.Scatter(mode="text", hoverinfo="skip", showlegend=False, textfont={"size": 10})
     return Chart(
         id="cause-heatmap",
         section="causes",
@@ -38,15 +23,7 @@ def chart() -> Chart:
         unless={"cause_group": "all"},
         follows=("rule", "threshold"),
         sorts={"name": (("name:cohort", "asc"), ("name:cause_group", "asc"))},
-        traces=(
-            Trace(
-                heat.to_plotly_json(),
-                {**place, "z": {"col": "share", "scale": 100}},
-                needs="share",
-            ),
-            Trace(words.to_plotly_json(), {**place, "text": {"cell": ["percent", "share"]}}, needs="share"),
-            Trace(words.to_plotly_json(), {**place, "text": {"short_mark": "share"}}, lacks="share"),
-        ),
+        traces=_traces(),
         columns=(
             COHORT,
             CAUSE,
@@ -65,4 +42,31 @@ def chart() -> Chart:
             xaxis={"type": "category", "tickangle": -35, "showgrid": False},
             yaxis={"type": "category", "showgrid": False},
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    place = {"x": {"name": "cause_group", "col": "cause_group"}, "y": {"name": "cohort", "col": "cohort"}}
+    heat = go.Heatmap(
+        zmin=0,
+        zmax=100,
+        colorscale=[
+            [0, "rgba(86, 180, 233, 0.05)"],
+            [0.4, "rgba(45, 150, 205, 0.55)"],
+            [1, "rgba(0, 114, 178, 0.85)"],
+        ],
+        xgap=2,
+        ygap=2,
+        hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",
+        colorbar={"title": {"text": "%"}, "thickness": 12, "outlinewidth": 0},
+    )
+    words = go.Scatter(mode="text", hoverinfo="skip", showlegend=False, textfont={"size": 10})
+    return (
+        Trace(
+            heat.to_plotly_json(),
+            {**place, "z": {"col": "share", "scale": 100}},
+            needs="share",
+        ),
+        Trace(words.to_plotly_json(), {**place, "text": {"cell": ["percent", "share"]}}, needs="share"),
+        Trace(words.to_plotly_json(), {**place, "text": {"short_mark": "share"}}, lacks="share"),
     )

@@ -9,13 +9,6 @@ CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
 
 def chart() -> Chart:
     """One bar a cause."""
-    place = {"name": "cause_group", "col": "cause_group"}
-    bars = go.Bar(
-        orientation="h",
-        showlegend=False,
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes, %{customdata[2]}<extra></extra>",
-    )
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Chart(
         id="cause-shares",
         section="causes",
@@ -29,21 +22,7 @@ def chart() -> Chart:
         unless={"cause_group": "all"},
         follows=("cohort", "rule", "threshold"),
         sorts={"value": (("share", "desc"), ("name:cause_group", "asc"))},
-        traces=(
-            Trace(
-                bars.to_plotly_json(),
-                {
-                    "x": {"col": "share", "scale": 100},
-                    "y": place,
-                    "marker.color": {"style": "cause_group", "col": "cause_group", "part": "colour"},
-                    "customdata": {
-                        "cells": [["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
-                    },
-                },
-                needs="share",
-            ),
-            Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}, lacks="share"),
-        ),
+        traces=_traces(),
         columns=(
             CAUSE,
             TableColumn("Episodes", "count", ("n_episodes",)),
@@ -59,4 +38,29 @@ def chart() -> Chart:
             xaxis={"title": {"text": "% of confirmed episodes"}, "ticksuffix": " %", "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    place = {"name": "cause_group", "col": "cause_group"}
+    bars = go.Bar(
+        orientation="h",
+        showlegend=False,
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes, %{customdata[2]}<extra></extra>",
+    )
+    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return (
+        Trace(
+            bars.to_plotly_json(),
+            {
+                "x": {"col": "share", "scale": 100},
+                "y": place,
+                "marker.color": {"style": "cause_group", "col": "cause_group", "part": "colour"},
+                "customdata": {
+                    "cells": [["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
+                },
+            },
+            needs="share",
+        ),
+        Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}, lacks="share"),
     )

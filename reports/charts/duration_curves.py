@@ -10,6 +10,40 @@ DAY = TableColumn("Day", "count", ("day",))
 
 def chart() -> Chart:
     """Step curves, one a cause."""
+    return Chart(
+        id="duration-curves",
+        section="duration",
+        position=1,
+        title="Time to recovery, naive",
+        caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered, by days since the "
+        "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen.",
+        note="Naive: a recovery between two tests is only seen at the second one, so these curves are too long where "
+        "tests are sparse. Read them with the median gap between tests, in the table of medians below.",
+        table="duration_curve",
+        question="duration",
+        follows=("cohort", "rule", "threshold"),
+        sorts={"value": (("name:cause_group", "asc"), ("day", "asc"))},
+        traces=_traces(),
+        columns=(
+            CAUSE,
+            DAY,
+            TableColumn("At risk", "count", ("n_at_risk",)),
+            TableColumn("Recovered", "count", ("n_recovered",)),
+            TableColumn("Censored", "count", ("n_censored",)),
+            TableColumn("Still low", "percent", ("still_low",)),
+            TableColumn("Interval", "range", ("still_low_lo", "still_low_hi")),
+        ),
+        alt=Alt("still_low", "percent", (CAUSE, DAY)),
+        at_risk=True,
+        height=440,
+        layout=go.Layout(
+            xaxis={"title": {"text": "Days since the first low value"}, "rangemode": "tozero"},
+            yaxis={"title": {"text": "Still low, % of episodes"}, "ticksuffix": " %", "range": [0, 102]},
+        ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
     figure = go.Scatter(
         mode="lines",
         line={"shape": "hv", "width": 2.4},
@@ -29,34 +63,4 @@ def chart() -> Chart:
             ]
         },
     }
-    return Chart(
-        id="duration-curves",
-        section="duration",
-        position=1,
-        title="Time to recovery, naive",
-        caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered, by days since the "
-        "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen.",
-        note="Naive: a recovery between two tests is only seen at the second one, so these curves are too long where "
-        "tests are sparse. Read them with the median gap between tests, in the table of medians below.",
-        table="duration_curve",
-        question="duration",
-        follows=("cohort", "rule", "threshold"),
-        sorts={"value": (("name:cause_group", "asc"), ("day", "asc"))},
-        traces=(Trace(figure.to_plotly_json(), bind, needs="still_low", split=("cause_group", "cause_group")),),
-        columns=(
-            CAUSE,
-            DAY,
-            TableColumn("At risk", "count", ("n_at_risk",)),
-            TableColumn("Recovered", "count", ("n_recovered",)),
-            TableColumn("Censored", "count", ("n_censored",)),
-            TableColumn("Still low", "percent", ("still_low",)),
-            TableColumn("Interval", "range", ("still_low_lo", "still_low_hi")),
-        ),
-        alt=Alt("still_low", "percent", (CAUSE, DAY)),
-        at_risk=True,
-        height=440,
-        layout=go.Layout(
-            xaxis={"title": {"text": "Days since the first low value"}, "rangemode": "tozero"},
-            yaxis={"title": {"text": "Still low, % of episodes"}, "ticksuffix": " %", "range": [0, 102]},
-        ).to_plotly_json(),
-    )
+    return (Trace(figure.to_plotly_json(), bind, needs="still_low", split=("cause_group", "cause_group")),)

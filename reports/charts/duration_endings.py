@@ -10,13 +10,6 @@ ENDING = TableColumn("Ending", "name:ended_as", ("ended_as",))
 
 def chart() -> Chart:
     """One bar an ending, for one cohort."""
-    figure = go.Bar(
-        orientation="h",
-        showlegend=False,
-        marker={"color": COLOURS[0]},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<extra></extra>",
-    )
-    place = {"name": "ended_as", "col": "ended_as"}
     return Chart(
         id="episode-endings",
         section="duration",
@@ -29,26 +22,7 @@ def chart() -> Chart:
         unless={"ended_as": "all"},
         follows=("cohort", "rule", "threshold"),
         sorts={"value": (("n_episodes", "desc"), ("name:ended_as", "asc"))},
-        traces=(
-            Trace(
-                figure.to_plotly_json(),
-                {
-                    "x": {"col": "n_episodes"},
-                    "y": place,
-                    "customdata": {
-                        "cells": [["name:ended_as", "ended_as"], ["count", "n_episodes"], ["count", "n_people"]],
-                    },
-                },
-                needs="n_episodes",
-            ),
-            Trace(
-                go.Scatter(
-                    mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False
-                ).to_plotly_json(),
-                {"x": {"const": 0}, "y": place, "text": {"mark": "n_episodes"}},
-                lacks="n_episodes",
-            ),
-        ),
+        traces=_traces(),
         columns=(
             ENDING,
             TableColumn("Episodes", "count", ("n_episodes",)),
@@ -63,4 +37,34 @@ def chart() -> Chart:
             xaxis={"title": {"text": "Confirmed episodes"}, "rangemode": "tozero", "tickformat": ",d"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    figure = go.Bar(
+        orientation="h",
+        showlegend=False,
+        marker={"color": COLOURS[0]},
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<extra></extra>",
+    )
+    place = {"name": "ended_as", "col": "ended_as"}
+    return (
+        Trace(
+            figure.to_plotly_json(),
+            {
+                "x": {"col": "n_episodes"},
+                "y": place,
+                "customdata": {
+                    "cells": [["name:ended_as", "ended_as"], ["count", "n_episodes"], ["count", "n_people"]],
+                },
+            },
+            needs="n_episodes",
+        ),
+        Trace(
+            go.Scatter(
+                mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False
+            ).to_plotly_json(),
+            {"x": {"const": 0}, "y": place, "text": {"mark": "n_episodes"}},
+            lacks="n_episodes",
+        ),
     )

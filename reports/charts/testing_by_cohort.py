@@ -9,14 +9,6 @@ COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 
 def chart() -> Chart:
     """Share of observed people who were tested, with tests a person and the gap between tests."""
-    points = go.Bar(
-        orientation="h",
-        showlegend=False,
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} people observed were tested"
-        "<br>%{customdata[3]} tests a tested person, median gap %{customdata[4]} days<extra></extra>",
-    )
-    place = {"name": "cohort", "col": "cohort"}
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Chart(
         id="testing-by-cohort",
         section="testing",
@@ -33,31 +25,7 @@ def chart() -> Chart:
             "value": (("tested_share", "desc"), ("name:cohort", "asc")),
             "size": (("n_observed", "desc"), ("name:cohort", "asc")),
         },
-        traces=(
-            Trace(
-                points.to_plotly_json(),
-                {
-                    "x": {"col": "tested_share", "scale": 100},
-                    "y": place,
-                    "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
-                    "customdata": {
-                        "cells": [
-                            ["name:cohort", "cohort"],
-                            ["count", "n_tested"],
-                            ["count", "n_observed"],
-                            ["days", "tests_per_tested_person"],
-                            ["days", "median_gap_days"],
-                        ]
-                    },
-                },
-                needs="tested_share",
-            ),
-            Trace(
-                words.to_plotly_json(),
-                {"x": {"const": 0}, "y": place, "text": {"mark": "tested_share"}},
-                lacks="tested_share",
-            ),
-        ),
+        traces=_traces(),
         columns=(
             COHORT,
             TableColumn("Observed", "count", ("n_observed",)),
@@ -76,4 +44,40 @@ def chart() -> Chart:
             xaxis={"title": {"text": "% of people observed"}, "ticksuffix": " %", "range": [0, 100]},
             yaxis={"type": "category"},
         ).to_plotly_json(),
+    )
+
+
+def _traces() -> tuple[Trace, ...]:
+    points = go.Bar(
+        orientation="h",
+        showlegend=False,
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} people observed were tested"
+        "<br>%{customdata[3]} tests a tested person, median gap %{customdata[4]} days<extra></extra>",
+    )
+    place = {"name": "cohort", "col": "cohort"}
+    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return (
+        Trace(
+            points.to_plotly_json(),
+            {
+                "x": {"col": "tested_share", "scale": 100},
+                "y": place,
+                "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
+                "customdata": {
+                    "cells": [
+                        ["name:cohort", "cohort"],
+                        ["count", "n_tested"],
+                        ["count", "n_observed"],
+                        ["days", "tests_per_tested_person"],
+                        ["days", "median_gap_days"],
+                    ]
+                },
+            },
+            needs="tested_share",
+        ),
+        Trace(
+            words.to_plotly_json(),
+            {"x": {"const": 0}, "y": place, "text": {"mark": "tested_share"}},
+            lacks="tested_share",
+        ),
     )
