@@ -6,7 +6,7 @@ so that 10-01-2020 is never read as the year 10.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flows.sources.protocol import literal, quote
+from flows.sources.protocol import Kind, literal, quote
 from transforms.model.sources import Receiving, SourceMap
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
@@ -16,23 +16,45 @@ STORED = "DECIMAL(18,6)"
 RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
-def read_time(header: str, kind: str, source_map: SourceMap) -> str:
-    """Three columns of a time: `header`, `header__bad`, `header__day`."""
+def read_times(source: str, needed: Mapping[str, Kind], types: Mapping[str, str], source_map: SourceMap) -> str:
+    """SELECT of the needed columns of `source` and its row number if it has one; each time as three columns.
+
+    `header` is the time, `header__bad` says that a text is there which is no time, `header__day` that it is a date
+    only. A time is parsed once, below, and judged above, because a repeated expression is computed again.
+    """
+    times = [header for header, kind in needed.items() if kind == "time"]
+    parsed = ", ".join(f"{_parse(header, types[header], source_map)} AS {quote(header + '__at')}" for header in times)
+    below = f"(SELECT *, {parsed} FROM {source})" if times else source
+    columns = [quote(header) for header, kind in needed.items() if kind != "time"]
+    columns += [_judge(header, types[header], source_map) for header in times]
+    return f"SELECT {', '.join(columns)} FROM {below}"
+
+
+def _parse(header: str, kind: str, source_map: SourceMap) -> str:
     column = quote(header)
     if source_map.dates == "relative":
-        value, given, day = _relative(column, source_map), f"{column} IS NOT NULL", "false"
-    elif kind == "DATE":
-        value, given, day = f"{column}::TIMESTAMP", "false", "true"
-    elif kind.startswith("TIMESTAMP"):
-        value, given, day = f"{column}::TIMESTAMP", "false", "false"
-    else:
-        text = f"nullif(trim({column}::VARCHAR), '')"
-        value, given, day = _timed(text, source_map), f"{text} IS NOT NULL", f"length({text}) <= 10"
+        return _relative(column, source_map)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return f"{column}::TIMESTAMP"
+    return _timed(f"nullif(trim({column}::VARCHAR), '')", source_map)
+
+
+def _judge(header: str, kind: str, source_map: SourceMap) -> str:
+    column, at = quote(header), quote(header + "__at")
+    is_typed = kind == "DATE" or kind.startswith("TIMESTAMP")
+    text = f"trim({column}::VARCHAR)"
+    day = (
+        "true" if kind == "DATE" else "false" if is_typed or source_map.dates == "relative" else f"length({text}) <= 10"
+    )
     if source_map.time_precision != "auto":
         day = "true" if source_map.time_precision == "day" else "false"
-    value = f"CASE WHEN isfinite({value}) AND year({value}) BETWEEN 1000 AND 9999 THEN {value} END"
+    is_time = f"isfinite({at}) AND year({at}) BETWEEN 1000 AND 9999"
+    given = f"{column} IS NOT NULL" if is_typed else f"{text} <> ''"
     names = [quote(header + suffix) for suffix in ("", "__bad", "__day")]
-    return f"{value} AS {names[0]}, {given} AND ({value}) IS NULL AS {names[1]}, coalesce({day}, false) AS {names[2]}"
+    return (
+        f"CASE WHEN {is_time} THEN {at} END AS {names[0]}, "
+        f"coalesce({given} AND ({is_time}) IS NOT TRUE, false) AS {names[1]}, coalesce({day}, false) AS {names[2]}"
+    )
 
 
 def _timed(text: str, source_map: SourceMap) -> str:

@@ -13,9 +13,9 @@ from typing import IO
 import duckdb
 
 from flows.errors import SourceError
-from flows.parsing import read_time
+from flows.parsing import read_times
 from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
-from flows.sources.protocol import Kind, SourceFile, literal, quote
+from flows.sources.protocol import Kind, SourceFile, literal
 from transforms.model.sources import SourceMap
 
 CHUNK_BYTES = 1 << 22
@@ -55,14 +55,12 @@ def open_delimited(
 
 def _copy(file: SourceFile, plain: Path, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
-    wanted = [
-        read_time(name, "VARCHAR", source_map) if kind == "time" else quote(name) for name, kind in needed.items()
-    ]
     compression = "auto_detect" if plain != file.path else file.compression
-    return f"""COPY (SELECT {", ".join(wanted)} FROM read_csv({literal(str(plain))}, delim={literal(file.delimiter)},
-        quote='"', escape='"', header=true, auto_detect=false, columns={{{columns}}}, compression='{compression}',
-        store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan'))
-        TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"""
+    text = f"""read_csv({literal(str(plain))}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
+        auto_detect=false, columns={{{columns}}}, compression='{compression}',
+        store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan')"""
+    rows = read_times(text, needed, file.types, source_map)
+    return f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 20000)"
 
 
 def _as_utf8(file: SourceFile, target: Path) -> Path:

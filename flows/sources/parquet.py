@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from flows.parsing import read_time
+from flows.parsing import read_times
 from flows.sources.delimited import Opened
 from flows.sources.files import refuse_unreadable
 from flows.sources.protocol import Kind, SourceFile, literal, quote
@@ -16,19 +16,17 @@ def open_parquet(
 ) -> Opened:
     """A relation over the file with the needed columns; nothing is copied."""
     source = f"read_parquet({literal(str(file.path))}, file_row_number=true)"
-    wanted = [
-        read_time(name, file.types[name], source_map) if kind == "time" else _exact(name, file.types[name])
-        for name, kind in needed.items()
-    ]
     with refuse_unreadable(file.path.name):
         n_rows = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
-    return Opened(f"(SELECT {', '.join(wanted)}, file_row_number + 1 AS row_number FROM {source})", n_rows)
+    floats = [name for name in needed if file.types[name] in {"DOUBLE", "FLOAT"}]
+    exact = f"* REPLACE ({', '.join(_exact(name) for name in floats)})" if floats else "*"
+    numbered = f"(SELECT {exact}, file_row_number + 1 AS row_number FROM {source})"
+    columns: dict[str, Kind] = {**needed, "row_number": "text"}
+    return Opened(f"({read_times(numbered, columns, file.types, source_map)})", n_rows)
 
 
-def _exact(name: str, kind: str) -> str:
-    """The column; a whole number that a float holds loses its point, so that keys stay keys."""
+def _exact(name: str) -> str:
+    """The column as text; a whole number that a float holds loses its point, so that keys stay keys."""
     column = quote(name)
-    if kind not in {"DOUBLE", "FLOAT"}:
-        return column
     is_whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
     return f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END AS {column}"
