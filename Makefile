@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check fix bench clean install
+.PHONY: demo test check fix bench truth clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -24,6 +24,9 @@ fix: $(STAMP)             ## mend what can be mended by machine
 
 bench: $(STAMP)           ## time and memory of each stage, and the ratio to the floor
 	@$(BIN)/python -m tests.bench.night
+
+truth: $(STAMP)           ## how often the bounds hold the simulated truth, with and without noise
+	@$(BIN)/python -m tests.bench.truth
 
 install: $(STAMP)
 
