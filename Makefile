@@ -34,8 +34,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("nadir needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x "$(BIN)/python" || $(PYTHON) -m venv .venv
 	@echo "Installing from requirements.lock (one or two minutes the first time) ..."
-	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@"$(BIN)/python" -m pip check --disable-pip-version-check >/dev/null
 	@touch $(STAMP)
 
 clean:
