@@ -19,7 +19,7 @@ from transforms.nested import (
     possible_node,
     step_nodes,
 )
-from transforms.suppression import hide_parts, is_small, is_small_total
+from transforms.suppression import hide_sums, is_small, is_small_total
 
 ALL = "all"
 
@@ -65,9 +65,9 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     rows = rows.with_columns(
         hide_n_tests=pl.col("hide_n_tested") | _is_few("n_tests", min_cell) | is_small(extra, min_cell)
     )
-    rows = rows.with_columns(hide_n_tests=_parts_of_whole(rows, "n_tests", min_cell))
+    rows = _hide_months(rows, "n_tests", min_cell)
     rows = rows.with_columns(hide_n_gaps=pl.col("hide_n_tests") | _is_few("n_gaps", min_cell))
-    rows = rows.with_columns(hide_n_gaps=_parts_of_whole(rows, "n_gaps", min_cell))
+    rows = _hide_months(rows, "n_gaps", min_cell)
     return rows.with_columns(
         hide_tested_share=pl.col("hide_n_observed") | pl.col("hide_n_tested"),
         hide_tests_per_tested_person=pl.col("hide_n_tests") | pl.col("hide_n_tested"),
@@ -114,8 +114,6 @@ def _is_few(value: str, min_cell: int) -> pl.Expr:
     return is_small_total(pl.col(value), pl.when(is_whole).then(n_months).otherwise(1).cast(pl.Int64), min_cell)
 
 
-def _parts_of_whole(rows: pl.DataFrame, value: str, min_cell: int) -> pl.Series:
-    by, key = ["cohort", "interval_unit"], ["interval_start"]
-    parts = hide_parts(rows, by=by, key=key, value=value, primary=f"hide_{value}", min_cell=min_cell)
-    is_whole = rows["interval_unit"] == ALL
-    return (parts & ~is_whole) | (rows[f"hide_{value}"] & is_whole)
+def _hide_months(rows: pl.DataFrame, value: str, min_cell: int) -> pl.DataFrame:
+    is_whole, key = pl.col("interval_unit") == ALL, ["interval_start"]
+    return hide_sums(rows, is_total=is_whole, by=["cohort"], key=key, value=value, min_cell=min_cell)

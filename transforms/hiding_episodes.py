@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.hiding import ALL, with_hidden
 from transforms.nested import episode_node
-from transforms.suppression import hide_parts, is_small, is_small_total
+from transforms.suppression import hide_parts, hide_sums, is_small, is_small_total
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _CAUSE = [*_RULE, "cause_group"]
@@ -49,23 +49,27 @@ def hide_episodes(episode: pl.DataFrame, cause: pl.DataFrame, people: pl.DataFra
 
 
 def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Causes are parts of all confirmed episodes, agents of their cause. `episode` is from `hide_episodes`."""
+    """Causes are parts of all confirmed episodes, agents of their cause. `episode` is from `hide_episodes`.
+
+    Agents that the number of their cause can't protect are left out, so that they never cost the cause its number.
+    """
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
-    n_agents = cause.filter(pl.col("agent") != ALL).group_by(_CAUSE).agg(n_agents=pl.len().cast(pl.Int64))
-    causes = causes.join(n_agents, on=_CAUSE, how="left").with_columns(n_parts=pl.col("n_agents").fill_null(0) + 1)
-    causes = _hide_shares(causes.drop("n_agents"), _RULE, min_cell)
-    agents = cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left")
-    agents = agents.with_columns(n_parts=pl.lit(1, pl.Int64))
-    named = pl.col("n_episodes").sum().over(_CAUSE)
-    unnamed = {"n_episodes": pl.col("total") - named, "agent": pl.lit(None, pl.String)}
-    rest = (
-        agents.with_columns(**unnamed)
-        .filter(pl.col("n_episodes") > 0)
-        .unique(_CAUSE, keep="first", maintain_order=True)
-    )
-    agents = _hide_shares(pl.concat([agents, rest]), _CAUSE, min_cell).filter(pl.col("agent").is_not_null())
-    return pl.concat([causes, agents.select(causes.columns)])
+    causes = _hide_shares(causes, _RULE, is_small(pl.col("n_episodes"), min_cell), min_cell)
+    agents = _with_unnamed(cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left"))
+    has_small = is_small(pl.col("n_episodes"), min_cell).any().over(_CAUSE)
+    is_protected = ~is_small_total(pl.col("total"), pl.len().over(_CAUSE).cast(pl.Int64), min_cell)
+    agents = agents.filter(pl.col("hide_total") | ~has_small | is_protected)
+    is_unnamed = pl.col("agent").is_null() & has_small  # nobody reads it, so it costs nothing to hide
+    agents = _hide_shares(agents, _CAUSE, is_small(pl.col("n_episodes"), min_cell) | is_unnamed, min_cell)
+    return pl.concat([causes, agents.filter(pl.col("agent").is_not_null()).select(causes.columns)])
+
+
+def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:
+    """Agents, and for each cause the episodes of none of them as agent null."""
+    rest = pl.col("total") - pl.col("n_episodes").sum().over(_CAUSE)
+    unnamed = agents.with_columns(n_episodes=rest, agent=pl.lit(None, pl.String))
+    return pl.concat([agents, unnamed.filter(pl.col("n_episodes") > 0).unique(_CAUSE, keep="first")])
 
 
 def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
@@ -102,12 +106,10 @@ def _wider(cause: pl.DataFrame, episode: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hide_by_cause(rows: pl.DataFrame, value: str, hide: pl.Expr, min_cell: int) -> pl.DataFrame:
-    """Adds hide_VALUE: `hide`, and among causes whatever else protects it from the row of all causes."""
-    is_all = pl.col("cause_group") == ALL
+    """Adds hide_VALUE: `hide`, and whatever else protects it, among causes and of all causes."""
+    is_all, key = pl.col("cause_group") == ALL, ["cause_group"]
     rows = rows.with_columns(hide.alias(f"hide_{value}"))
-    causes = rows.filter(~is_all)
-    parts = _parts(causes, _RULE, value, min_cell)
-    return pl.concat([rows.filter(is_all), causes.with_columns(parts.alias(f"hide_{value}"))])
+    return hide_sums(rows, is_total=is_all, by=_RULE, key=key, value=value, min_cell=min_cell)
 
 
 def _parts(rows: pl.DataFrame, by: Sequence[str], value: str, min_cell: int) -> pl.Series:
@@ -125,15 +127,13 @@ def _totals(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _hide_shares(rows: pl.DataFrame, by: Sequence[str], min_cell: int) -> pl.DataFrame:
-    is_rest = pl.col("agent").is_null()
-    few = is_small_total(pl.col("n_episodes"), pl.col("n_parts"), min_cell)
-    rows = rows.with_columns(hide_n_episodes=few | pl.col("hide_total").fill_null(value=True) | is_rest)
+def _hide_shares(rows: pl.DataFrame, by: Sequence[str], hide: pl.Expr, min_cell: int) -> pl.DataFrame:
+    rows = rows.with_columns(hide_n_episodes=hide | pl.col("hide_total").fill_null(value=True))
     rows = rows.with_columns(hide_n_episodes=_parts(rows, by, "n_episodes", min_cell))
     rows = rows.with_columns(
         hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell), hide_share=pl.col("hide_n_episodes")
     )
-    return rows.drop("n_parts", "total", "hide_total", "total_people", "hide_total_people")
+    return rows.drop("total", "hide_total", "total_people", "hide_total_people")
 
 
 def _hide_people(min_cell: int) -> pl.Expr:

@@ -70,13 +70,45 @@ def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str
     return {name: frozenset(others) for name, others in related.items()}
 
 
+def is_protected(n_hidden: pl.Expr, held: pl.Expr, min_cell: int) -> pl.Expr:
+    """Whether hidden parts of a total protect each other: at least two that hold enough."""
+    return (n_hidden >= _A_PAIR) & (held - (n_hidden - 1) >= min_cell - 1)
+
+
+def hide_sums(
+    rows: pl.DataFrame, *, is_total: pl.Expr, by: Sequence[str], key: Sequence[str], value: str, min_cell: int
+) -> pl.DataFrame:
+    """`rows` with more true in hide_VALUE, until neither a part nor a total follows from the others.
+
+    Totals and their parts share the columns `by`. A hidden total hides parts, or it would be their sum; a total whose
+    hidden parts can't protect each other is hidden with all of them.
+    """
+    hide, count = f"hide_{value}", pl.col(value)
+    totals, parts = rows.filter(is_total), rows.filter(~is_total).sort([*by, value, *key])
+    above = totals.filter(hide).select(*by, _is_hidden=True)
+    is_first = (count > 0) & ((count > 0).cum_sum().over(by) == 1)
+    parts = parts.join(above, on=by, how="left", maintain_order="left").with_columns(
+        pl.col(hide) | (pl.col("_is_hidden").fill_null(value=False) & is_first)
+    )
+    hidden = hide_parts(parts, by=by, key=key, value=value, primary=hide, min_cell=min_cell)
+    parts = parts.drop("_is_hidden").with_columns(hidden.alias(hide))
+    held, n_hidden = count.sum(), pl.len().cast(pl.Int64)
+    is_bare = (held > 0) & ~is_protected(n_hidden, held, min_cell)
+    bare = parts.filter(hide).group_by(by).agg(_is_bare=is_bare)
+    totals = totals.join(bare, on=by, how="left").with_columns(
+        pl.col(hide) | pl.col("_is_bare").fill_null(value=False).alias(hide)
+    )
+    return pl.concat([totals.drop("_is_bare"), parts])
+
+
 def hide_parts(
     rows: pl.DataFrame, *, by: Sequence[str], key: Sequence[str], value: str, primary: str, min_cell: int
 ) -> pl.Series:
-    """Which parts of a shown total must be hidden, `primary` included.
+    """Which parts of a total must be hidden, `primary` included.
 
     Beside a hidden part the next smallest is hidden, until there are two and together they hold enough that each can
-    be one of at least `min_cell` - 1 values. `by` is the total's key, `key` makes the order of equal parts fixed.
+    be one of at least `min_cell` - 1 values; parts that are nobody hide nothing. `by` is the total's key, `key` makes
+    the order of equal parts fixed.
     """
     is_primary, count = pl.col(primary), pl.col(value)
     is_next = ~is_primary & (count > 0)
@@ -93,6 +125,5 @@ def hide_parts(
     )
     n_hidden = pl.col("_n_hidden").cast(pl.Int64) + pl.col("_n_before")
     held = pl.col("_held") + pl.col("_held_before")
-    is_enough = (n_hidden >= _A_PAIR) & (held - (n_hidden - 1) >= min_cell - 1)
-    hidden = is_primary | (is_next & (pl.col("_n_hidden") > 0) & ~is_enough)
+    hidden = is_primary | (is_next & (pl.col("_held") > 0) & ~is_protected(n_hidden, held, min_cell))
     return ranked.select("_row", hidden=hidden).sort("_row")["hidden"]
