@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from flows.errors import UserError, guard_values
+from flows.quiet_exit import quieten_exit
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -180,6 +181,7 @@ def definitions_show(
 
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
+    quieten_exit()
     try:
         with guard_values():
             app()

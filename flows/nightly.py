@@ -26,6 +26,7 @@ from flows.handover import (
 )
 from flows.night import end_unchanged, open_night, refuse_stopped
 from flows.progress import Progress
+from flows.quiet_exit import quieten_exit
 from flows.settings import read_settings
 from flows.stages.derive import derive
 from flows.stages.estimate import estimate
@@ -119,6 +120,7 @@ def publish_task(night: ReleasedNight, context: RunContext) -> Published:
 @flow(name="nightly", validate_parameters=True, persist_result=False)
 def nightly(parameters: NightParameters) -> Published:
     """One night from the files to the report."""
+    quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
     request = Request(tuple(parameters.extracts), parameters.source)
     with guard_values(), open_night(settings, Progress()) as night:
