@@ -1,6 +1,6 @@
 """Keeps the last lines of a command readable: what libraries print while Python shuts down is not shown.
 
-DuckDB's binding lists objects that others still hold when the interpreter ends; it is harmless and nobody can act on it.
+DuckDB's binding lists objects that others still hold when the interpreter ends; it is harmless.
 """
 
 import atexit
