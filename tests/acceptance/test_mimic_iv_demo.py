@@ -101,7 +101,10 @@ def test_shifted_dates_answer_no_calendar_question(night: Path) -> None:
 
 def test_every_row_of_every_file_is_accounted_for(night: Path) -> None:
     received = dict(
-        _query(night, "SELECT i.name, sum(l.n_received)::INT FROM ops.row_ledger l JOIN ops.input i USING (run_id, input_id) GROUP BY ALL")  # type: ignore[arg-type]
+        _query(
+            night,
+            "SELECT i.name, sum(l.n_received)::INT FROM ops.row_ledger l JOIN ops.input i USING (run_id, input_id) GROUP BY ALL",
+        )  # type: ignore[arg-type]
     )
     assert received["labevents.csv.gz"] == 107_727
     assert received["diagnoses_icd.csv.gz"] == 4_506

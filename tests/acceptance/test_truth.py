@@ -29,7 +29,9 @@ def test_without_noise_every_true_onset_and_recovery_lies_inside_the_bounds(
 
 
 def test_an_onset_that_was_never_seen_is_not_given_a_bound_it_could_break(matched: duckdb.DuckDBPyConnection) -> None:
-    outside = matched.execute("SELECT count(*) FROM matched WHERE onset_at IS NULL AND onset_after IS NOT NULL").fetchall()
+    outside = matched.execute(
+        "SELECT count(*) FROM matched WHERE onset_at IS NULL AND onset_after IS NOT NULL"
+    ).fetchall()
     assert outside == [(0,)]
 
 

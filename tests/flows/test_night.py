@@ -107,7 +107,9 @@ def test_a_night_in_two_parts_ends_in_the_same_tables_as_one(
     workspace = tmp_path / "workspace"
     run_directly(workspace, first)
     run_directly(workspace, second)
-    columns = "person_id, rule, threshold_cells_per_ul, first_low_at, last_low_at, recovery_by, ended_as, nadir_cells_per_ul"
+    columns = (
+        "person_id, rule, threshold_cells_per_ul, first_low_at, last_low_at, recovery_by, ended_as, nadir_cells_per_ul"
+    )
     query = f"SELECT {columns} FROM derived.episode ORDER BY ALL"
     assert _query(workspace, query) == _query(published_night[0], query)
     counts = "SELECT * FROM counts.person_interval ORDER BY ALL"

@@ -1,0 +1,74 @@
+"""Every command of the README is run, with the very files that the README shows."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)(?: (\S+))?\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for kind, _, body in BLOCKS if kind == "sh" for line in body.splitlines() if line]
+# Run in tests of their own, because they install, serve until stopped, or need a server.
+ELSEWHERE = {
+    "make test": "this very run",
+    "make demo": "test_make_demo_ends_with_the_path_of_a_report",
+    ". .venv/bin/activate": "the path that the fixture below sets",
+    'nadir schedule export --cron "0 2 * * *" --timezone Europe/Berlin --workspace second': "tests/flows/test_prefect.py",
+    "PREFECT_API_URL=http://127.0.0.1:4200/api prefect deployment run nightly/nadir": "tests/flows/test_prefect.py",
+}
+HERE = [command for command in COMMANDS if command not in ELSEWHERE]
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder with the files that the README asks to save."""
+    folder = tmp_path_factory.mktemp("a newcomer")
+    for kind, name, body in BLOCKS:
+        if name and kind != "sh":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(body)
+    return folder
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_works_in_its_order(newcomer: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    assert len(HERE) >= 8
+    for command in HERE:
+        done = subprocess.run(["bash", "-c", command], cwd=newcomer, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for workspace in ("first", "second", "practice"):
+        assert (newcomer / workspace / "site" / "latest.html").is_file()
+
+
+@pytest.mark.slow
+def test_make_demo_ends_with_the_path_of_a_report(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["make", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "NADIR_WORKSPACE": str(tmp_path / "demo workspace")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.strip().splitlines()[-1]
+    assert Path(last.removeprefix("report: ")).is_file()
+
+
+def test_a_command_that_is_run_elsewhere_is_still_in_the_readme() -> None:
+    assert set(ELSEWHERE) <= set(COMMANDS)
+
+
+def test_pictures_of_the_readme_are_there_and_small() -> None:
+    for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README):
+        assert 0 < (ROOT / name).stat().st_size < 400_000
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for name in re.findall(r"(?<!!)\[[^\]]+\]\(([^)#:]+)\)", README):
+        assert (ROOT / name).exists(), name
