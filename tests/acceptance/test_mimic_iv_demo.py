@@ -54,7 +54,8 @@ def test_people_below_a_threshold_are_those_that_plain_sql_finds(
     found = independent.execute(f"SELECT count(DISTINCT person_id) FROM anc WHERE cells < {threshold}").fetchall()
     ours = _query(
         night,
-        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE cohort = 'everyone' AND interval_unit = 'all' "
+        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE cohort = 'everyone' "
+        "AND interval_unit = 'all' "
         f"AND measure = 'any_low' AND denominator_name = 'tested' AND threshold_cells_per_ul = {threshold}",
     )
     assert found == [(known,)]
@@ -67,7 +68,8 @@ def test_every_count_equals_the_one_that_plain_sql_computes(
     theirs = independent.execute("SELECT person_id, specimen_id::VARCHAR, cells FROM anc ORDER BY ALL").fetchall()
     ours = _query(
         night,
-        "SELECT person_id, specimen_id, anc_cells_per_ul FROM derived.anc WHERE anc_cells_per_ul IS NOT NULL ORDER BY ALL",
+        "SELECT person_id, specimen_id, anc_cells_per_ul FROM derived.anc "
+        "WHERE anc_cells_per_ul IS NOT NULL ORDER BY ALL",
     )
     assert len(theirs) > 900
     assert ours == theirs
@@ -100,11 +102,11 @@ def test_shifted_dates_answer_no_calendar_question(night: Path) -> None:
 
 
 def test_every_row_of_every_file_is_accounted_for(night: Path) -> None:
-    received = dict(
+    received = dict[object, object](
         _query(
             night,
-            "SELECT i.name, sum(l.n_received)::INT FROM ops.row_ledger l JOIN ops.input i USING (run_id, input_id) GROUP BY ALL",
-        )  # type: ignore[arg-type]
+            "SELECT name, sum(n_received)::INT FROM ops.row_ledger JOIN ops.input USING (run_id, input_id) GROUP BY ALL",
+        )
     )
     assert received["labevents.csv.gz"] == 107_727
     assert received["diagnoses_icd.csv.gz"] == 4_506

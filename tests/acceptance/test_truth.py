@@ -1,4 +1,4 @@
-"""The simulated truth: on counts without noise, every true onset and recovery lies inside the bounds that nadir gives."""
+"""The simulated truth: without noise, every true onset and recovery lies inside the bounds that nadir gives."""
 
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def test_without_noise_every_detectable_isolated_episode_is_found(
         "WHERE is_detectable AND is_isolated ORDER BY ALL"
     ).fetchall()
     found = matched.execute(
-        "SELECT DISTINCT person_id, threshold_cells_per_ul, onset_at FROM matched WHERE rule = 'simple_run' ORDER BY ALL"
+        "SELECT DISTINCT person_id, threshold_cells_per_ul, onset_at FROM matched "
+        "WHERE rule = 'simple_run' ORDER BY ALL"
     ).fetchall()
     assert len(seen) >= 100
     assert found == seen

@@ -34,7 +34,7 @@ FROM matched WHERE onset_at IS NOT NULL AND end_at IS NOT NULL GROUP BY ALL ORDE
 
 
 def match_truth(workspace: Path, truth: Path) -> duckdb.DuckDBPyConnection:
-    """A connection with table `matched`: each true episode that was seen and stands alone beside ours that overlaps it."""
+    """A connection with table `matched`: each true episode, seen and alone, beside ours that overlaps it."""
     connection = duckdb.connect()
     connection.execute(f"ATTACH '{workspace / 'warehouse.duckdb'}' AS w (READ_ONLY)").fetchall()
     connection.execute(f"CREATE TABLE matched AS {MATCHED.format(truth=truth)}").fetchall()
@@ -62,7 +62,7 @@ def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool) -> tuple
 
 def main(people: int) -> None:
     """Print the shares as Markdown."""
-    print("| counts | rule | threshold, cells/µL | episodes | onset inside | recovery inside |")
+    print("| counts | rule | threshold, cells/µL | episodes found | onset inside | recovery inside |")
     print("|---|---|---:|---:|---:|---:|")
     for is_noise_free in (True, False):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Bad input as an operator meets it: a clear error with its exit code, or rows set aside with a reason; nothing else moves."""
+"""Bad input as an operator meets it: a clear error and its exit code, or rows set aside; nothing else moves."""
 
 import gzip
 import subprocess

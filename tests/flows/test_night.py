@@ -1,4 +1,4 @@
-"""A whole night as an operator sees it: a report, a ledger that adds up, nothing new the second time, all or nothing."""
+"""A whole night as an operator sees it: a report, a ledger that adds up, nothing new twice, all or nothing."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from flows.handover import Published
 from flows.lock import hold_workspace
 from flows.recovery import recover
 from flows.workspace import Workspace
+from transforms.schemas import load_tables
 
 Run = Callable[..., Published]
 
@@ -69,8 +70,6 @@ def test_each_episode_has_exactly_one_primary_cause(published_night: tuple[Path,
 
 
 def test_keys_are_unique_in_every_derived_and_estimate_table(published_night: tuple[Path, Published]) -> None:
-    from transforms.schemas import load_tables
-
     for name, table in load_tables().items():
         if name.split(".")[0] in {"canonical", "derived", "counts", "estimate", "released", "ops"}:
             keys = ", ".join(f'"{key}"' for key in table.key)
@@ -172,8 +171,6 @@ def test_the_workspace_is_private_to_its_owner(published_night: tuple[Path, Publ
 
 
 def test_the_released_tables_show_no_count_from_one_to_ten(published_night: tuple[Path, Published]) -> None:
-    from transforms.schemas import load_tables
-
     for name, table in load_tables().items():
         if name.startswith("released."):
             for column in [value for value in table.values if value.startswith("n_") and value != "n_tests"]:

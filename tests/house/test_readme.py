@@ -17,7 +17,7 @@ ELSEWHERE = {
     "make test": "this very run",
     "make demo": "test_make_demo_ends_with_the_path_of_a_report",
     ". .venv/bin/activate": "the path that the fixture below sets",
-    'nadir schedule export --cron "0 2 * * *" --timezone Europe/Berlin --workspace second': "tests/flows/test_prefect.py",
+    'nadir schedule export --cron "0 2 * * *" --timezone Europe/Berlin --workspace second': "test_prefect.py",
     "PREFECT_API_URL=http://127.0.0.1:4200/api prefect deployment run nightly/nadir": "tests/flows/test_prefect.py",
 }
 HERE = [command for command in COMMANDS if command not in ELSEWHERE]
@@ -39,7 +39,9 @@ def test_every_command_of_the_readme_works_in_its_order(newcomer: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     assert len(HERE) >= 8
     for command in HERE:
-        done = subprocess.run(["bash", "-c", command], cwd=newcomer, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=newcomer, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     for workspace in ("first", "second", "practice"):
         assert (newcomer / workspace / "site" / "latest.html").is_file()
