@@ -105,7 +105,8 @@ def test_every_row_of_every_file_is_accounted_for(night: Path) -> None:
     received = dict[object, object](
         _query(
             night,
-            "SELECT name, sum(n_received)::INT FROM ops.row_ledger JOIN ops.input USING (run_id, input_id) GROUP BY ALL",
+            "SELECT name, sum(n_received)::INT FROM ops.row_ledger "
+            "JOIN ops.input USING (run_id, input_id) GROUP BY ALL",
         )
     )
     assert received["labevents.csv.gz"] == 107_727
