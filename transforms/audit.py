@@ -4,7 +4,8 @@ It knows nothing of how counts were hidden: it subtracts what is shown. It cover
 count away, counts inside counts, parts of totals and steps of curves; not yet overlapping cohorts or two nights.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -12,22 +13,31 @@ from transforms.suppression import is_small
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _PEOPLE = ["cohort", "interval_unit", "interval_start"]
+_EPISODES = ("released.cause", "released.duration", "released.duration_curve", "released.episode")
+_CURVES = ("released.duration", "released.duration_curve")
+_CURVE = [*_RULE, "cause_group", "estimator"]
 
 
-def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple[str, ...]:
-    """One line per finding: the table, what is wrong and how many rows; never a value."""
-    findings: dict[str, int] = {}
-    for name, rows in sorted(tables.items()):
-        for column in [
-            column for column in rows.columns if column.startswith("n_") and f"{column}_mark" in rows.columns
-        ]:
-            findings[f"{name}: {column} is shown though small"] = _count(rows, is_small(pl.col(column), min_cell))
-    if "released.cause" in tables and "released.episode" in tables:
-        causes = tables["released.cause"].filter(pl.col("agent") == "all")
-        confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
-        lone = _solvable(causes, confirmed, _RULE, "n_episodes")
-        findings["released.cause: a cause from the rest of all episodes"] = lone
-    checks: dict[str, Callable[[pl.DataFrame, int], dict[str, int]]] = {
+@dataclass(frozen=True)
+class Finding:
+    """What a reader could find out, and the rows of `tables` (those of `groups`) that would have to be hidden.
+
+    `is_shown` says that a small count is simply there, which no rule of hiding can leave behind.
+    """
+
+    what: str
+    tables: tuple[str, ...]
+    groups: pl.DataFrame = field(repr=False)
+    is_shown: bool = False
+
+    def __str__(self) -> str:
+        """The table, what is wrong and how many groups of rows; never a value."""
+        return f"{self.what} ({self.groups.height} rows)"
+
+
+def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple[Finding, ...]:
+    """Everything that gives away a count below `min_cell`."""
+    looks: dict[str, Callable[[Mapping[str, pl.DataFrame], int], Iterator[Finding]]] = {
         "released.prevalence": _look_at_prevalence,
         "released.testing": _look_at_testing,
         "released.episode": _look_at_endings,
@@ -35,86 +45,117 @@ def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple
         "released.duration": _look_at_durations,
         "released.duration_curve": _look_at_curves,
     }
-    for name, look in checks.items():
-        if name in tables:
-            findings |= {f"{name}: {what}": n for what, n in look(tables[name], min_cell).items()}
-    return tuple(f"{what} ({n} rows)" for what, n in findings.items() if n)
+    found = [*_look_at_counts(tables, min_cell), *_look_at_shares(tables)]
+    for name, look in looks.items():
+        found += look(tables, min_cell) if name in tables else ()
+    return tuple(finding for finding in found if finding.groups.height)
 
 
-def _look_at_prevalence(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    n_low, n_population = pl.col("n_low"), pl.col("n_population")
-    is_shown = pl.any_horizontal(pl.col("prevalence", "prevalence_lo", "prevalence_hi", "method").is_not_null())
-    key = [*_PEOPLE, "measure", "rule", "denominator_name"]
+def _look_at_counts(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    for name, rows in sorted(tables.items()):
+        counts = [column for column in rows.columns if column.startswith("n_") and f"{column}_mark" in rows.columns]
+        for column in counts:
+            small = rows.filter(is_small(pl.col(column), min_cell))
+            yield Finding(f"{name}: {column} is shown though small", (name,), small, is_shown=True)
+
+
+def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
+    counts: dict[str, tuple[str, ...]] = {
+        "prevalence": ("n_low", "n_population"),
+        "prevalence_lo": ("n_low", "n_population"),
+        "prevalence_hi": ("n_low", "n_population"),
+        "method": ("n_low", "n_population"),
+        "tested_share": ("n_observed", "n_tested"),
+        "tests_per_tested_person": ("n_tests", "n_tested"),
+    }
+    for name, rows in sorted(tables.items()):
+        shares = {share: made_of for share, made_of in counts.items() if share in rows.columns}
+        if "share" in rows.columns:
+            shares["share"] = ("n_episodes" if "n_episodes" in rows.columns else "n_people",)
+        for share, made_of in shares.items():
+            is_lone = pl.col(share).is_not_null() & pl.any_horizontal(pl.col(made_of).is_null())
+            yield Finding(f"{name}: {share} without its counts", (name,), rows.filter(is_lone), is_shown=True)
+
+
+def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name = "released.prevalence"
+    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name"]
+    n_low = pl.col("n_low")
     shown = rows.filter(n_low.is_not_null()).sort([*key, "threshold_cells_per_ul"])
     step = n_low - n_low.shift(1).over(key)
-    return {
-        "a share without its counts": _count(rows, is_shown & (n_low.is_null() | n_population.is_null())),
-        "those not low": _count(rows, is_small(n_population - n_low, min_cell)),
-        "those possibly low": _count(rows, is_small(pl.col("n_low_possible") - n_low, min_cell)),
-        "those between two thresholds": _count(shown, is_small(step.abs(), min_cell)),
-    }
+    for what, of, difference in (
+        ("those not low", rows, pl.col("n_population") - n_low),
+        ("those possibly low", rows, pl.col("n_low_possible") - n_low),
+        ("those between two thresholds", shown, step.abs()),
+    ):
+        yield Finding(f"{name}: {what}", (name,), of.filter(is_small(difference, min_cell)).select(key).unique())
 
 
-def _look_at_testing(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    untested = pl.col("n_observed") - pl.col("n_tested")
-    is_lone = pl.col("tested_share").is_not_null() & (pl.col("n_observed").is_null() | pl.col("n_tested").is_null())
-    found = {
-        "those not tested": _count(rows, is_small(untested, min_cell)),
-        "a share without its counts": _count(rows, is_lone),
-    }
-    whole = rows.filter(pl.col("interval_unit") == "all")
-    months = rows.filter(pl.col("interval_unit") != "all")
+def _look_at_testing(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name = "released.testing"
+    rows = tables[name]
+    is_few = is_small(pl.col("n_observed") - pl.col("n_tested"), min_cell)
+    yield Finding(f"{name}: those not tested", (name,), rows.filter(is_few).select(_PEOPLE))
+    is_whole = pl.col("interval_unit") == "all"
     for value in ("n_tests", "n_gaps"):
-        found[f"a month from the rest of {value}"] = _solvable(months, whole, ["cohort"], value)
-    return found
+        groups = _solvable(rows.filter(~is_whole), rows.filter(is_whole), ["cohort"], value, min_cell)
+        yield Finding(f"{name}: a month from the rest of {value}", (name,), groups)
 
 
-def _look_at_endings(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    del min_cell
-    is_all = pl.col("ended_as") == "all"
+def _look_at_endings(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    rows, is_all = tables["released.episode"], pl.col("ended_as") == "all"
     key = [*_RULE, "is_confirmed"]
-    return {"an ending from the rest": _solvable(rows.filter(~is_all), rows.filter(is_all), key, "n_episodes")}
+    groups = _solvable(rows.filter(~is_all), rows.filter(is_all), key, "n_episodes", min_cell)
+    yield Finding("released.episode: an ending from the rest", ("released.episode",), groups)
 
 
-def _look_at_causes(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    is_all = pl.col("agent") == "all"
+def _look_at_causes(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    rows, is_all = tables["released.cause"], pl.col("agent") == "all"
     causes, agents = rows.filter(is_all), rows.filter(~is_all)
+    if "released.episode" in tables:
+        confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
+        groups = _solvable(causes, confirmed, _RULE, "n_episodes", min_cell)
+        yield Finding("released.cause: a cause from the rest of all episodes", _EPISODES, groups)
     key = [*_RULE, "cause_group"]
-    named = agents.group_by(key).agg(
-        named=pl.col("n_episodes").sum(), is_whole=pl.col("n_episodes").is_not_null().all()
-    )
-    rest = causes.join(named, on=key, how="inner").filter(pl.col("is_whole"))
-    is_lone = pl.col("share").is_not_null() & pl.col("n_episodes").is_null()
-    return {
-        "a share without its count": _count(rows, is_lone),
-        "a drug from the rest": _count(rest, is_small(pl.col("n_episodes") - pl.col("named"), min_cell)),
-    }
+    hidden = pl.col("n_episodes").is_null().sum().cast(pl.Int64)
+    named = agents.group_by(key).agg(named=pl.col("n_episodes").sum(), n_hidden=hidden)
+    left = pl.col("n_episodes") - pl.col("named")
+    is_near = (pl.col("n_hidden") > 0) & (left - (pl.col("n_hidden") - 1) < min_cell - 1)
+    is_rest = (pl.col("n_hidden") == 0) & is_small(left, min_cell)
+    groups = causes.join(named, on=key, how="inner").filter(is_near | is_rest).select(key)
+    yield Finding("released.cause: a drug from the rest", ("released.cause",), groups)
 
 
-def _look_at_durations(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    is_all = pl.col("cause_group") == "all"
-    found = {
-        "recoveries from the censored": _count(rows, is_small(pl.col("n_episodes") - pl.col("n_censored"), min_cell)),
-        "censored alive from the deaths": _count(rows, is_small(pl.col("n_censored") - pl.col("n_died"), min_cell)),
-    }
+def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name = "released.duration"
+    rows, is_all = tables[name], pl.col("cause_group") == "all"
+    for what, whole, part in (
+        ("recoveries from the censored", "n_episodes", "n_censored"),
+        ("censored alive from the deaths", "n_censored", "n_died"),
+    ):
+        is_few = is_small(pl.col(whole) - pl.col(part), min_cell)
+        yield Finding(f"{name}: {what}", _CURVES, rows.filter(is_few).select(_CURVE))
     for value in ("n_episodes", "n_censored", "n_died"):
-        found[f"a cause from the rest of {value}"] = _solvable(rows.filter(~is_all), rows.filter(is_all), _RULE, value)
-    return found
+        groups = _solvable(rows.filter(~is_all), rows.filter(is_all), _RULE, value, min_cell)
+        yield Finding(f"{name}: a cause from the rest of {value}", _CURVES, groups)
 
 
-def _look_at_curves(rows: pl.DataFrame, min_cell: int) -> dict[str, int]:
-    key = [*_RULE, "cause_group", "estimator"]
-    shown = rows.filter(pl.col("n_at_risk").is_not_null()).sort([*key, "day"])
-    drop = pl.col("n_at_risk").shift(1).over(key) - pl.col("n_at_risk")
-    return {"those who left between two steps": _count(shown, is_small(drop, min_cell))}
+def _look_at_curves(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name = "released.duration_curve"
+    shown = tables[name].filter(pl.col("n_at_risk").is_not_null()).sort([*_CURVE, "day"])
+    drop = pl.col("n_at_risk").shift(1).over(_CURVE) - pl.col("n_at_risk")
+    groups = shown.filter(is_small(drop, min_cell)).select(_CURVE).unique()
+    yield Finding(f"{name}: those who left between two steps", (name,), groups)
 
 
-def _solvable(parts: pl.DataFrame, wholes: pl.DataFrame, key: list[str], value: str) -> int:
-    """Totals of which exactly one part is hidden."""
-    shown = wholes.filter(pl.col(value).is_not_null()).select(key)
-    lone = parts.group_by(key).agg(n_hidden=pl.col(value).is_null().sum()).filter(pl.col("n_hidden") == 1)
-    return lone.join(shown, on=key, how="semi").height
-
-
-def _count(rows: pl.DataFrame, condition: pl.Expr) -> int:
-    return rows.filter(condition.fill_null(value=False)).height
+def _solvable(parts: pl.DataFrame, totals: pl.DataFrame, key: list[str], value: str, min_cell: int) -> pl.DataFrame:
+    """Keys of totals that follow from their parts, or whose hidden parts can be narrowed to too few values."""
+    is_hidden = pl.col(value).is_null()
+    n_hidden = is_hidden.sum().cast(pl.Int64)
+    held = parts.group_by(key).agg(shown=pl.col(value).sum(), n_hidden=n_hidden)
+    joined = totals.join(held, on=key, how="inner")
+    left = pl.col(value) - pl.col("shown")
+    is_narrow = (pl.col("n_hidden") == 1) | (left - (pl.col("n_hidden") - 1) < min_cell - 1)
+    from_total = ~is_hidden & (left > 0) & (pl.col("n_hidden") > 0) & is_narrow
+    from_parts = is_hidden & (pl.col("n_hidden") == 0) & (pl.col("shown") > 0)
+    return joined.filter(from_total | from_parts).select(key)

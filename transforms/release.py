@@ -2,7 +2,7 @@
 
 Small counts are hidden with whatever would give them away (`nested.py`, `hiding.py`, `hiding_episodes.py`,
 `curves.py`, under `definitions/disclosure`), then all that is shown is looked at once more as a reader would see it;
-a count that could be read after all stops the release. A value is shown, or null with a mark that says why.
+what could be read after all is hidden too. A value is shown, or null with a mark that says why.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import InitVar, dataclass, field
 
 import polars as pl
 
-from transforms.audit import find_small_cells
+from transforms.audit import Finding, find_small_cells
 from transforms.curves import coarsen_curves
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
@@ -45,11 +45,15 @@ class Utility:
 
 @dataclass(frozen=True)
 class Released:
-    """Released tables by name (`released.prevalence`), safe to show. Only `release` can make one."""
+    """Released tables by name (`released.prevalence`), safe to show. Only `release` can make one.
+
+    `closed` tells what the last look found and hid: nothing, unless the hiding before it has a gap.
+    """
 
     tables: Mapping[str, pl.DataFrame]
     channel: str
     utility: Mapping[str, Utility] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
     door: InitVar[object] = None
 
     def __post_init__(self, door: object) -> None:
@@ -65,17 +69,24 @@ def release(
 ) -> Released:
     """Released tables of all `estimate.*` tables, for the channel of `rule`.
 
-    Raises DisclosureStop when a count below `rule.min_cell` could be read from the result.
+    What the last look finds to follow from other numbers is hidden with its whole group. Raises DisclosureStop when a
+    small count is simply shown: then the hiding itself is broken.
     """
-    hidden = _hide(estimates, rule)
     tables: dict[str, pl.DataFrame] = {}
-    for name, rows in sorted(hidden.items()):
-        shown = _mark(name, _round(name, rows, rule)).with_columns(
+    for name, rows in hide_small_cells(estimates, rule).items():
+        named = rows.with_columns(
             run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions_hash), channel=pl.lit(rule.channel)
         )
-        tables[_released(name)] = fit(shown, _released(name))
-    _refuse_small_cells(tables, rule)
-    return Released(tables, rule.channel, {name: _utility(name, rows) for name, rows in tables.items()}, _DOOR)
+        tables[name] = fit(named, name)
+    tables, found = _close(tables, rule)
+    utility = {name: _utility(name, rows) for name, rows in tables.items()}
+    return Released(tables, rule.channel, utility, found, _DOOR)
+
+
+def hide_small_cells(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[str, pl.DataFrame]:
+    """Rows of `released.*` by name, rounded, hidden and marked; what `release` looks at once more."""
+    hidden = _hide(estimates, rule)
+    return {_released(name): _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
 
 
 def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[str, pl.DataFrame]:
@@ -130,14 +141,36 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(columns)
 
 
-def _refuse_small_cells(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> None:
-    found = find_small_cells(tables, rule.min_cell)
-    if found:
-        raise DisclosureStop(
-            f"The release would show counts below {rule.min_cell}; nothing was published.",
-            details=found,
-            repair="This is a fault of nadir or of a definition of disclosure: please report it with these lines.",
+def _close(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> tuple[dict[str, pl.DataFrame], tuple[str, ...]]:
+    """Tables in which nothing small can be found, and what had to be hidden for it. Each round hides more."""
+    closed, told = dict(tables), list[str]()
+    while found := find_small_cells(closed, rule.min_cell):
+        lines = [str(finding) for finding in found]
+        if any(finding.is_shown for finding in found) or lines == told[-len(lines) :]:
+            raise DisclosureStop(
+                f"The release would show counts below {rule.min_cell}; nothing was published.",
+                details=lines,
+                repair="This is a fault of nadir or of a definition of disclosure: please report it with these lines.",
+            )
+        told += lines
+        for finding in found:
+            closed |= {name: _without(closed[name], name, finding) for name in finding.tables if name in closed}
+    return closed, tuple(told)
+
+
+def _without(rows: pl.DataFrame, name: str, finding: Finding) -> pl.DataFrame:
+    """`rows` with every value of the groups of a finding hidden."""
+    key = [column for column in finding.groups.columns if column in rows.columns]
+    groups = finding.groups.select(key).unique().with_columns(is_found=True)
+    is_found = pl.col("is_found").fill_null(value=False)
+    changed = rows.join(groups, on=key, how="left", nulls_equal=True, maintain_order="left")
+    for value in schema_of(name.replace("released.", "estimate.")).values:
+        mark = f"{value}_mark"
+        changed = changed.with_columns(
+            pl.when(~is_found).then(pl.col(value)).alias(value),
+            pl.when(is_found).then(pl.lit(HIDDEN)).otherwise(pl.col(mark)).alias(mark),
         )
+    return changed.drop("is_found")
 
 
 def _utility(name: str, rows: pl.DataFrame) -> Utility:

@@ -1,6 +1,7 @@
 """Estimates of drawn hospitals of every size, for looking at what their release gives away."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,21 @@ THRESHOLDS = (1500, 1000, 500)
 GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
 ENDINGS = ["recovered", "recovered_unconfirmed", "censored_end", "censored_gap", "died"]
 CAUSES = ["chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained"]
+AGENTS = ["doxorubicin", "docetaxel", "clozapine", ""]
+COHORTS = {"chemotherapy": 0.4, "clozapine": 0.06}
 Estimates = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Odds:
+    """How episodes of a drawn hospital divide, and how many there are for each person."""
+
+    episodes_a_person: float
+    incident: float
+    confirmed: float = 0.8
+    ending: list[float] = field(default_factory=lambda: [0.68, 0.12, 0.1, 0.05, 0.05])
+    cause: list[float] = field(default_factory=lambda: [0.5, 0.15, 0.2, 0.05, 0.1])
+    agent: list[float] = field(default_factory=lambda: [0.5, 0.25, 0.05, 0.2])
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +43,7 @@ def definitions() -> Definitions:
 @pytest.fixture(scope="session")
 def draw_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
     """Estimates of the hospital of a seed; the same seed is drawn once."""
-    plan = Plan(
-        estimation=definitions.estimation,
-        denominators=definitions.denominators,
-        cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
-        + tuple(Cut("confirmed", rule, each, "lt") for rule in ("clinical", "simple_run") for each in THRESHOLDS),
-        grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
-        has_calendar=True,
-    )
+    plan = _plan(definitions)
     drawn: dict[int, Estimates] = {}
 
     def draw(seed: int) -> Estimates:
@@ -46,27 +54,70 @@ def draw_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
     return draw
 
 
+@pytest.fixture(scope="session")
+def draw_odd_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
+    """Estimates of a small hospital of a seed: lopsided causes, cohorts of nearly all or nobody, often no calendar."""
+
+    def draw(seed: int) -> Estimates:
+        rng = np.random.default_rng(seed)
+        plan = _plan(definitions, has_calendar=bool(rng.random() < 0.75), has_dates=bool(rng.random() < 0.9))
+        return estimate_counts(count_people(_odd_hospital(rng), plan), plan, run_id="night")
+
+    return draw
+
+
+def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: bool = True) -> Plan:
+    return Plan(
+        estimation=definitions.estimation,
+        denominators=definitions.denominators,
+        cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
+        + tuple(Cut("confirmed", rule, each, "lt") for rule in ("clinical", "simple_run") for each in THRESHOLDS),
+        grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
+        has_calendar=has_calendar and has_dates,
+        has_dates=has_dates,
+    )
+
+
 def _hospital(seed: int) -> dict[str, pl.LazyFrame]:
     rng = np.random.default_rng(seed)
     people = int(rng.choice([15, 60, 200, 600]))
     days = int(rng.choice([50, 110]))
     return {
         "person": pl.LazyFrame({"person_index": np.arange(people, dtype=np.uint32)}),
-        **_observe(rng, people, days),
+        **_observe(rng, people, days, COHORTS),
         "anc": _measure(rng, people, days),
-        **_neutropenia(rng, people, days),
+        **_neutropenia(rng, people, days, Odds(rng.uniform(0.2, 0.6), rng.choice([0.7, 1.0]))),
     }
 
 
-def _observe(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.LazyFrame]:
+def _odd_hospital(rng: np.random.Generator) -> dict[str, pl.LazyFrame]:
+    people = int(rng.choice([3, 8, 13, 20, 35, 60, 120, 250]))
+    days = int(rng.choice([8, 30, 50, 110]))
+    shares = rng.choice([0.02, 0.1, 0.5, 0.9, 0.98], rng.integers(0, 4))
+    alpha = rng.choice([0.1, 0.5, 3])
+    drawn = [rng.dirichlet(np.full(len(names), alpha)).tolist() for names in (ENDINGS, CAUSES, AGENTS)]
+    odds = Odds(rng.choice([0.05, 0.2, 0.6, 1.5]), rng.choice([0, 0.9, 0.97, 1]), rng.choice([0.5, 0.9, 1]), *drawn)
+    has_values, has_episodes = rng.random(2) > 0.06
+    frames = {
+        "person": pl.LazyFrame({"person_index": np.arange(people, dtype=np.uint32)}),
+        **_observe(rng, people, days, {f"cohort_{place}": share for place, share in enumerate(shares)}),
+        "anc": _measure(rng, people, days).filter(bool(has_values)),
+        **_neutropenia(rng, people, days, odds),
+    }
+    frames["episode"] = frames["episode"].filter(bool(has_episodes))
+    return frames
+
+
+def _observe(rng: np.random.Generator, people: int, days: int, cohorts: Mapping[str, float]) -> dict[str, pl.LazyFrame]:
     first = rng.integers(0, days // 2, people)
     last = first + rng.integers(1, days // 2, people)
     spans = pl.DataFrame(
         {"person_index": np.arange(people, dtype=np.uint32), "started_on": _dates(first), "ended_on": _dates(last)}
     )
     members = [spans.with_columns(cohort=pl.lit("everyone"))]
-    for cohort, share in (("chemotherapy", 0.4), ("clozapine", 0.06)):
-        members.append(spans.filter(pl.Series(rng.random(people) < share)).with_columns(cohort=pl.lit(cohort)))
+    for cohort, share in cohorts.items():
+        inside = spans.filter(pl.Series(rng.random(people) < share, dtype=pl.Boolean))
+        members.append(inside.with_columns(cohort=pl.lit(cohort)))
     return {"observation": spans.lazy(), "cohort_member": pl.concat(members).lazy()}
 
 
@@ -98,12 +149,12 @@ def _measure(rng: np.random.Generator, people: int, days: int) -> pl.LazyFrame:
     )
 
 
-def _neutropenia(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.LazyFrame]:
+def _neutropenia(rng: np.random.Generator, people: int, days: int, odds: Odds) -> dict[str, pl.LazyFrame]:
     parts = []
     for rule in ("clinical", "simple_run"):
-        lows = _draw_lows(rng, people, days)
+        lows = _draw_lows(rng, people, days, odds)  # an episode at 500 lies in one at 1000
         for threshold, share in zip(THRESHOLDS, (1.0, 0.55, 0.4), strict=True):
-            lows = lows.filter(pl.Series(rng.random(lows.height) < share))  # an episode at 500 lies in one at 1000
+            lows = lows.filter(pl.Series(rng.random(lows.height) < share, dtype=pl.Boolean))
             parts.append(lows.with_columns(rule=pl.lit(rule), threshold_cells_per_ul=pl.lit(threshold, pl.Int64)))
     episode = pl.concat(parts).with_columns(
         episode_id=pl.int_range(pl.len()).cast(pl.String),
@@ -114,8 +165,8 @@ def _neutropenia(rng: np.random.Generator, people: int, days: int) -> dict[str, 
     return {"episode": episode.drop("cause_group", "agent").lazy(), "episode_cause": cause.lazy()}
 
 
-def _draw_lows(rng: np.random.Generator, people: int, days: int) -> pl.DataFrame:
-    size = max(1, int(people * rng.uniform(0.2, 0.6)))
+def _draw_lows(rng: np.random.Generator, people: int, days: int, odds: Odds) -> pl.DataFrame:
+    size = max(1, int(people * odds.episodes_a_person))
     low = rng.integers(0, days // 2, size)
     last = low + rng.poisson(4, size)
     return pl.DataFrame(
@@ -125,12 +176,12 @@ def _draw_lows(rng: np.random.Generator, people: int, days: int) -> pl.DataFrame
             "last_low_at": _times(last),
             "onset_after": _times(low - 3),
             "recovery_by": _times(last + 1 + rng.poisson(2, size)),
-            "ended_as": rng.choice(ENDINGS, size, p=[0.68, 0.12, 0.1, 0.05, 0.05]),
-            "is_incident": rng.random(size) < rng.choice([0.7, 1.0]),
-            "is_confirmed": rng.random(size) < 0.8,
+            "ended_as": rng.choice(ENDINGS, size, p=odds.ending),
+            "is_incident": rng.random(size) < odds.incident,
+            "is_confirmed": rng.random(size) < odds.confirmed,
             "n_values": rng.integers(1, 6, size),
-            "cause_group": rng.choice(CAUSES, size, p=[0.5, 0.15, 0.2, 0.05, 0.1]),
-            "agent": rng.choice(["doxorubicin", "docetaxel", "clozapine", ""], size, p=[0.5, 0.25, 0.05, 0.2]),
+            "cause_group": rng.choice(CAUSES, size, p=odds.cause),
+            "agent": rng.choice(AGENTS, size, p=odds.agent),
         }
     )
 
