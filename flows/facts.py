@@ -1,23 +1,37 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 import polars as pl
 
 from flows.code_version import code_version
-from flows.handover import Derived, ReleasedNight, RunContext, Validated
+from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
 
+# A file's name may itself hold a person's name; one of this shape is most likely a table's.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+ENGINES = ("polars", "duckdb", "plotly")
 
-def gather_facts(night: ReleasedNight, context: RunContext, previous: Mapping[str, Any] | None) -> NightFacts:
-    """The facts of this night; `previous` is what the last published night said of itself."""
+
+def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]]) -> NightFacts:
+    """The facts of this night; `nights` is what each published night said of itself, oldest first."""
     derived = night.estimated.derived
     validated = derived.validated
     received = validated.received
     first, last = _data_span(derived.frames["observation"], received.dates)
+    names = show_names(received.inputs)
+    previous = find_comparable(
+        nights,
+        sources=list_sources(received.inputs),
+        channel=night.released.channel,
+        definitions_hash=context.definitions.hash,
+    )
     return NightFacts(
         run_id=context.run_id,
         result_id=received.result_id,
@@ -30,23 +44,47 @@ def gather_facts(night: ReleasedNight, context: RunContext, previous: Mapping[st
         data_from=first,
         data_through=last,
         inputs=tuple(
-            InputFact(e.name, e.bytes, e.rows, e.sha256, e.source_format, e.source_id) for e in received.inputs
+            InputFact(names[e.input_id], e.bytes, e.rows, e.sha256, e.source_format, e.source_id)
+            for e in received.inputs
         ),
-        ledger=_ledger(validated),
+        ledger=_ledger(validated, names),
         refused=_refused(validated),
         checks=tuple(
             CheckFact(c.check_id, c.reason, c.table_name, c.severity, c.status, c.n_rows, c.n_failed)
             for c in validated.checks
         ),
         answers=_answers(derived),
+        n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
+        versions={"python": python_version(), **{name: version(name) for name in ENGINES}},
         stage_seconds={stage.stage: round(stage.seconds, 1) for stage in context.progress.stages},
     )
 
 
-def _ledger(validated: Validated) -> tuple[LedgerFact, ...]:
-    names = {entry.input_id: entry.name for entry in validated.received.inputs}
+def find_comparable(
+    nights: Sequence[Mapping[str, Any]], *, sources: Sequence[str], channel: str, definitions_hash: str
+) -> Mapping[str, Any] | None:
+    """The newest night whose numbers mean the same: of the same sources, released and defined in the same way."""
+    wanted = {"sources": list(sources), "channel": channel, "definitions_hash": definitions_hash}
+    alike = [night for night in nights if all(night.get(key) == value for key, value in wanted.items())]
+    return alike[-1] if alike else None
+
+
+def list_sources(inputs: Sequence[ReceivedInput]) -> list[str]:
+    """The sources of a night's files, sorted."""
+    return sorted({entry.source_id for entry in inputs})
+
+
+def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:
+    """What the report calls each input: its own name if that is plain, else `file 1`, `file 2` in order of receipt."""
+    return {
+        entry.input_id: entry.name if PLAIN_NAME.fullmatch(entry.name) else f"file {place}"
+        for place, entry in enumerate(inputs, start=1)
+    }
+
+
+def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact, ...]:
     lines = [
         LedgerFact(
             names[line.input_id],

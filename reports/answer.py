@@ -22,8 +22,7 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
     row = prevalence_row(numbers, numbers.thresholds[0], interval)
     if row is None:
         return f"Nobody was tested {when(interval)}."
-    people = f"{numbers.wording.number(row['n_population'], 'count')} people tested {when(interval)}"
-    first = _first_clause(numbers, row, people)
+    first = _first_clause(numbers, row, when(interval))
     grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
     if not is_number(row["n_low"]) or len(numbers.thresholds) == 1:
         return f"{first}."
@@ -45,12 +44,24 @@ def unanswered(facts: NightFacts) -> tuple[AnswerFact, ...]:
     return tuple(answer for answer in facts.answers if answer.status != "answerable")
 
 
-def _first_clause(numbers: Numbers, row: Row, people: str) -> str:
+def comparison(facts: NightFacts) -> str:
+    """With which run the changes compare, or why there is none."""
+    if facts.previous_run_id:
+        return f"Changes are on run {plain(facts.previous_run_id)}: same sources, same definitions, same channel."
+    if not facts.n_earlier_runs:
+        return "The first published run: there is none to compare with yet."
+    return "No comparable run: no earlier one has the same sources, definitions and channel, so no change is shown."
+
+
+def _first_clause(numbers: Numbers, row: Row, period: str) -> str:
     words, n_low = numbers.wording, row["n_low"]
+    size = words.number(row["n_population"], "count")
+    people = f"{size} people tested {period}" if is_number(row["n_population"]) else f"the people tested {period}"
     if n_low == 0:
         return f"None of {people} was neutropenic"
     if not is_number(n_low):
-        return f"How many of {people} were neutropenic is {words.mark(str(n_low))}"
+        tested = f"{size} people were" if is_number(row["n_population"]) else f"A number of people ({size}) was"
+        return f"{tested} tested {period}; how many were neutropenic is {words.mark(str(n_low))}"
     share = f", {words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
     return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"
@@ -64,5 +75,5 @@ def _grave_clause(numbers: Numbers, row: Row | None) -> str:
     if n_low == 0:
         return f"none {grave}"
     if not is_number(n_low):
-        return f"the number {grave} is {numbers.wording.mark(str(n_low))}"
+        return f"how many {grave} is {numbers.wording.mark(str(n_low))}"
     return f"{count(float(n_low or 0))} {grave}"

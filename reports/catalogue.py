@@ -29,6 +29,7 @@ class CatalogueEntry:
     definitions_hash: str = ""
     code_version: str = ""
     sources: Sequence[str] = ()
+    channel: str = ""
 
 
 def render_catalogue(runs: Sequence[CatalogueEntry]) -> str:

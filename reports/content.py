@@ -4,6 +4,7 @@ So sentence, tile, figure, table, command line and scheduler cannot disagree. A 
 and says why.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reports.facts import NightFacts
@@ -12,20 +13,25 @@ from reports.numbers import (
     all_rows,
     default_rule,
     headline_interval,
+    month_name,
     one_row,
     prevalence_row,
     read_numbers,
-    when,
 )
 from reports.rows import Cell, Row, is_number
 from reports.wording import NBSP, count, decimal
 from transforms.load import Definitions
 from transforms.release import Released
 
+WHOLE = "whole extract"
+
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """One number: `text` as shown, `denominator` in words; `value`, `lo`, `hi` are None and `mark` says why."""
+    """One number: `text` as it stands alone, `shown` where marks are explained, `denominator` and `period` in words.
+
+    `value`, `lo` and `hi` are None where the number is not shown, and `mark` says why.
+    """
 
     id: str
     label: str
@@ -37,6 +43,13 @@ class KeyNumber:
     mark: str = ""
     kind: str = "count"
     change: str = ""
+    shown: str = ""
+    period: str = ""
+
+    @property
+    def title(self) -> str:
+        """The label with its period, for lists without headings."""
+        return f"{self.label}, {self.period}" if self.period else self.label
 
 
 def key_numbers(released: Released, facts: NightFacts, definitions: Definitions) -> tuple[KeyNumber, ...]:
@@ -45,21 +58,31 @@ def key_numbers(released: Released, facts: NightFacts, definitions: Definitions)
 
 
 def key_numbers_of(numbers: Numbers, facts: NightFacts) -> tuple[KeyNumber, ...]:
-    """`key_numbers`, from rows already read."""
+    """`key_numbers`, from rows already read: those of the latest whole month first, then those of the whole extract."""
     if not numbers.has_anc:
         return ()
     interval = headline_interval(numbers, facts)
-    found = [_tested(numbers, interval)]
-    found += [_low(numbers, threshold, interval) for threshold in numbers.thresholds]
-    found += [_confirmed(numbers), _episodes(numbers), _median(numbers), _first_cause(numbers), _gap(numbers)]
-    return tuple(_with_change(number, facts) for number in found if number is not None)
+    found = _of_interval(numbers, interval, numbers.thresholds)
+    if interval:
+        first, last = numbers.thresholds[0], numbers.thresholds[-1]
+        whole = _of_interval(numbers, "", (first,) if first == last else (first, last))
+        found += [replace(number, id=f"{number.id}_all") for number in whole]
+    rest = [_confirmed(numbers), _episodes(numbers), _median(numbers), _first_cause(numbers), _gap(numbers)]
+    found += [replace(number, period=WHOLE) for number in rest if number is not None]
+    return tuple(_with_change(number, facts) for number in found)
+
+
+def _of_interval(numbers: Numbers, interval: str, thresholds: Sequence[str]) -> list[KeyNumber]:
+    found = [_tested(numbers, interval), *(_low(numbers, threshold, interval) for threshold in thresholds)]
+    period = month_name(interval) if interval else WHOLE
+    return [replace(number, period=period) for number in found if number is not None]
 
 
 def _tested(numbers: Numbers, interval: str) -> KeyNumber | None:
     row = one_row(numbers, "testing", interval_start=interval or None, interval_unit="month" if interval else "all")
     if row is None:
         return None
-    of = "of " + _group(numbers, row["n_observed"], f"people observed {when(interval)}")
+    of = "of " + _group(numbers, row["n_observed"], "people observed")
     return _number(numbers, "tested", "People tested", row["n_tested"], "count", of)
 
 
@@ -70,7 +93,8 @@ def _low(numbers: Numbers, threshold: str, interval: str) -> KeyNumber | None:
     words = numbers.wording
     name = words.threshold_word(threshold)
     label = f"{name.capitalize()}: below" if name else "Below"
-    of = _low_of(numbers, row, f"people tested {when(interval)}")
+    observed = prevalence_row(numbers, threshold, interval, denominator="observed")
+    of = _low_of(numbers, row) + _observed_of(numbers, observed)
     return _share(numbers, f"low_{threshold}", f"{label} {words.threshold(int(threshold))}", row, of)
 
 
@@ -78,26 +102,36 @@ def _confirmed(numbers: Numbers) -> KeyNumber | None:
     row = prevalence_row(numbers, numbers.thresholds[0], "", measure="confirmed")
     if row is None:
         return None
-    of = _low_of(numbers, row, f"people tested {when('')}") + ", in a confirmed episode"
+    observed = prevalence_row(numbers, numbers.thresholds[0], "", measure="confirmed", denominator="observed")
+    of = _low_of(numbers, row) + _observed_of(numbers, observed)
     return _share(numbers, "confirmed", "Confirmed neutropenia", row, of)
 
 
-def _low_of(numbers: Numbers, row: Row, who: str) -> str:
+def _low_of(numbers: Numbers, row: Row) -> str:
     part = f"{count(float(row['n_low'] or 0))} " if is_number(row["n_low"]) else ""
-    return f"{part}of {_group(numbers, row['n_population'], who)}"
+    return f"{part}of {_group(numbers, row['n_population'], 'people tested')}"
+
+
+def _observed_of(numbers: Numbers, row: Row | None) -> str:
+    """The same share of everyone observed; empty where it is not shown."""
+    if row is None or not is_number(row["prevalence"]) or not is_number(row["n_population"]):
+        return ""
+    words = numbers.wording
+    share, people = words.number(row["prevalence"], "percent"), words.number(row["n_population"], "count")
+    return f"; {share} of {people} observed"
 
 
 def _group(numbers: Numbers, size: Cell, who: str) -> str:
-    """`91 people tested`, or `the people tested (how many: hidden)`."""
+    """`91 people tested`, or `the people tested (number hidden)`."""
     text = numbers.wording.number(size, "count")
-    return f"{text} {who}" if is_number(size) else f"the {who} (how many: {text})"
+    return f"{text} {who}" if is_number(size) else f"the {who} (number {text})"
 
 
 def _episodes(numbers: Numbers) -> KeyNumber | None:
     row = one_row(numbers, "episode", ended_as="all", is_confirmed=True, **default_rule(numbers))
     if row is None:
         return None
-    of = "of " + _group(numbers, row["n_people"], f"people {when('')}")
+    of = "of " + _group(numbers, row["n_people"], "people")
     return _number(numbers, "episodes", "Confirmed episodes", row["n_episodes"], "count", of)
 
 
@@ -106,20 +140,20 @@ def _median(numbers: Numbers) -> KeyNumber | None:
     if row is None:
         return None
     words = numbers.wording
-    gap = words.number(row["median_gap_days"], "days")
-    of = (
-        f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}; not seen to recover: "
-        f"{words.number(row['n_censored'], 'count')}; median days between tests inside an episode: {gap}"
-    )
+    of = f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}"
+    if is_number(row["n_censored"]):
+        of += f", {words.number(row['n_censored'], 'count')} not seen to recover"
+    if is_number(row["median_gap_days"]):
+        of += f"; tests inside an episode {words.number(row['median_gap_days'], 'days')}{NBSP}days apart"
     if row["status"] == "not_reached":
         text = words.name("status", "not_reached")
-        return KeyNumber("median_days", "Median duration, naive", text, of, mark="not_reached", kind="days")
+        return KeyNumber("median_days", "Median duration, naive", text, of, mark="not_reached", kind="days", shown=text)
     found = _number(numbers, "median_days", "Median duration, naive", row["median_days"], "days", of)
     if found.value is None:
         return found
     lo, hi = _float(row["median_lo"]), _float(row["median_hi"])
     spread = f" ({words.range(lo, hi, 'days_range')})" if lo is not None and hi is not None else ""
-    return replace(found, text=f"{found.text}{NBSP}days{spread}", lo=lo, hi=hi)
+    return _written(replace(found, lo=lo, hi=hi), f"{found.text}{NBSP}days{spread}")
 
 
 def _first_cause(numbers: Numbers) -> KeyNumber | None:
@@ -128,9 +162,9 @@ def _first_cause(numbers: Numbers) -> KeyNumber | None:
     if not rows:
         return None
     row = max(rows, key=lambda row: (float(row["share"] or 0), str(row["cause_group"])))
-    of = f"{numbers.wording.number(row['n_episodes'], 'count')} episodes, of all confirmed ones"
-    shown = "Most often suspected" if len(rows) == len(causes) else "Most often suspected, of those shown"
-    label = f"{shown}: {numbers.wording.name('cause_group', row['cause_group'])}"
+    of = f"{numbers.wording.number(row['n_episodes'], 'count')} of all confirmed episodes"
+    of += "" if len(rows) == len(causes) else "; of the causes shown, some are hidden"
+    label = f"Most often suspected: {numbers.wording.name('cause_group', row['cause_group'])}"
     return _number(numbers, "first_cause", label, row["share"], "percent", of)
 
 
@@ -138,10 +172,11 @@ def _gap(numbers: Numbers) -> KeyNumber | None:
     row = one_row(numbers, "testing", interval_unit="all")
     if row is None:
         return None
-    tests = numbers.wording.number(row["tests_per_tested_person"], "days")
-    of = f"between two tests of a person; tests a tested person: {tests}"
+    of = "between two tests of one person"
+    if is_number(row["tests_per_tested_person"]):
+        of += f"; {numbers.wording.number(row['tests_per_tested_person'], 'days')} tests for each person tested"
     found = _number(numbers, "median_gap", "Median gap between tests", row["median_gap_days"], "days", of)
-    return replace(found, text=f"{found.text}{NBSP}days") if found.value is not None else found
+    return _written(found, f"{found.text}{NBSP}days") if found.value is not None else found
 
 
 def _share(numbers: Numbers, name: str, label: str, row: Row, denominator: str) -> KeyNumber:
@@ -149,13 +184,18 @@ def _share(numbers: Numbers, name: str, label: str, row: Row, denominator: str) 
     lo, hi = _float(row["prevalence_lo"]), _float(row["prevalence_hi"])
     if found.value is None or lo is None or hi is None:
         return found
-    return replace(found, text=f"{found.text} ({numbers.wording.range(lo, hi)})", lo=lo, hi=hi)
+    return _written(replace(found, lo=lo, hi=hi), f"{found.text} ({numbers.wording.range(lo, hi)})")
 
 
 def _number(numbers: Numbers, name: str, label: str, cell: Cell, kind: str, denominator: str) -> KeyNumber:
-    text = numbers.wording.number(cell, kind)
+    shown = numbers.wording.number(cell, kind)
     mark = "" if is_number(cell) else str(cell)
-    return KeyNumber(name, label, text, denominator, _float(cell), mark=mark, kind=kind)
+    text = numbers.wording.mark_rule(mark) if mark else shown
+    return KeyNumber(name, label, text, denominator, _float(cell), mark=mark, kind=kind, shown=shown)
+
+
+def _written(number: KeyNumber, text: str) -> KeyNumber:
+    return replace(number, text=text, shown=text)
 
 
 def _float(cell: Cell) -> float | None:

@@ -74,7 +74,8 @@ class AnswerFact:
 class NightFacts:
     """One night. `dates` is the date policy; `data_from` and `data_through` are None unless dates mean something.
 
-    `previous_key_numbers` maps the id of a key number to the number of the last comparable run.
+    `previous_key_numbers` maps the id of a key number to the number of the last comparable run; both are empty where
+    none of the `n_earlier_runs` is comparable. `versions` names the libraries that made the numbers.
     """
 
     run_id: str
@@ -92,6 +93,8 @@ class NightFacts:
     refused: tuple[RefusedFact, ...] = ()
     checks: tuple[CheckFact, ...] = ()
     answers: tuple[AnswerFact, ...] = ()
+    n_earlier_runs: int = 0
     previous_run_id: str = ""
     previous_key_numbers: Mapping[str, float | None] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from reports.facts import LedgerFact, NightFacts
-from reports.rows import TABLES, Cell, Row, is_number, rows_of
+from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, Cell, Row, is_number, rows_of
 from reports.view import Choices, choices_of
 from reports.wording import Wording, plain
 from transforms.load import Definitions
@@ -37,6 +38,7 @@ def read_numbers(released: Released, facts: NightFacts, definitions: Definitions
     wording = Wording(definitions)
     tables = {name: rows_of(released, name) for name in TABLES}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
+    tables["severity"] = with_rest(tables["severity"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
     choices = choices_of(tables, wording)
     return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording)
@@ -54,17 +56,24 @@ def headline_interval(numbers: Numbers, facts: NightFacts) -> str:
 
 def when(interval: str) -> str:
     """The interval of the headline in words."""
-    return f"in {interval[:7]}" if interval else "in the whole extract"
+    return f"in {month_name(interval)}" if interval else "in the whole extract"
 
 
-def prevalence_row(numbers: Numbers, threshold: str, interval: str, measure: str = "any_low") -> Row | None:
-    """The prevalence among people tested, under the default rule."""
+def month_name(interval: str) -> str:
+    """`November 2024` of the first day of a month."""
+    return date.fromisoformat(interval).strftime("%B %Y")
+
+
+def prevalence_row(
+    numbers: Numbers, threshold: str, interval: str, *, measure: str = "any_low", denominator: str = "tested"
+) -> Row | None:
+    """One prevalence of the default cohort, under the default rule."""
     fixed: dict[str, Cell] = {
         "interval_unit": "month" if interval else "all",
         "interval_start": interval or None,
         "measure": measure,
         "threshold_cells_per_ul": int(threshold),
-        "denominator_name": "tested",
+        "denominator_name": denominator,
         "stratum": "all",
         "standard": "crude",
     }
@@ -86,6 +95,36 @@ def all_rows(numbers: Numbers, table: str, **match: Cell) -> list[Row]:
 def default_rule(numbers: Numbers) -> dict[str, Cell]:
     """The rule and the threshold of the headline."""
     return {"rule": numbers.choices.default["rule"], "threshold_cells_per_ul": int(numbers.thresholds[0])}
+
+
+def with_rest(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows of severity with the share of people who were low, and how much of it no shown level accounts for.
+
+    Both follow from shown numbers: the share of those who were not low, and the shown levels. `rest_share` stands in
+    the row of the not low, null elsewhere and where nothing is missing; `has_rest` in every row.
+    """
+    groups: dict[tuple[Cell, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in ("cohort", "interval_start", "scale")), []).append(row)
+    return tuple(more for group in groups.values() for more in _with_rest(group))
+
+
+def _with_rest(group: Sequence[Row]) -> list[Row]:
+    not_low = next((row["share"] for row in group if row["severity_order"] == 0), None)
+    levels = [row["share"] for row in group if row["severity_order"] != 0]
+    is_known = is_number(not_low) and not all(is_number(share) for share in levels)
+    low = round(1 - float(not_low or 0), DECIMALS) if is_number(not_low) else NOT_ESTIMABLE
+    shown = sum(float(share or 0) for share in levels if is_number(share))
+    rest = round(max(float(low) - shown, 0), DECIMALS) if is_known else None
+    return [
+        {
+            **row,
+            "low_share": low,
+            "has_rest": is_known,
+            "rest_share": rest if row["severity_order"] == 0 else None,
+        }
+        for row in group
+    ]
 
 
 def _with_left_out(rows: Sequence[Row]) -> list[Row]:

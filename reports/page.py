@@ -13,10 +13,10 @@ from typing import Any, Literal
 from plotly.offline import get_plotlyjs
 
 from reports import charts as chart_package
-from reports.answer import POLICIES, answer_sentence, freshness, unanswered
+from reports.answer import answer_sentence, comparison, freshness, unanswered
 from reports.charts.spec import Chart
 from reports.charts.style import ladder_styles, name_styles
-from reports.content import key_numbers_of
+from reports.content import WHOLE, KeyNumber, key_numbers_of
 from reports.downloads import ARCHIVE, DICTIONARY
 from reports.facts import NightFacts
 from reports.methods import methods_of
@@ -60,10 +60,10 @@ def render_report(
         facts=facts,
         words=words,
         plain=plain,
-        policy=POLICIES[facts.dates],
         sentence=answer_sentence(numbers, facts),
         freshness=freshness(facts),
-        key_numbers=key_numbers_of(numbers, facts),
+        comparison=comparison(facts),
+        key_numbers=_by_period(numbers, facts),
         verdict_words=words.glossary.get("verdict", {}).get(facts.verdict, ["", ""])[1],
         confidence=f"{definitions.estimation.confidence_level * 100:g}",
         unanswered=unanswered(facts),
@@ -93,6 +93,16 @@ def load_charts() -> tuple[Chart, ...]:
     charts = [module.chart() for module in modules if hasattr(module, "chart")]
     sections = [section[0] for section in SECTIONS]
     return tuple(sorted(charts, key=lambda chart: (sections.index(chart.section), chart.position)))
+
+
+def _by_period(numbers: Numbers, facts: NightFacts) -> list[tuple[str, list[KeyNumber]]]:
+    """Key numbers under the period they are of."""
+    span = f", {facts.data_from} to {facts.data_through}" if facts.data_from and facts.data_through else ""
+    found: dict[str, list[KeyNumber]] = {}
+    for number in key_numbers_of(numbers, facts):
+        heading = f"The whole extract{span}" if number.period == WHOLE else f"{number.period}, the latest whole month"
+        found.setdefault(heading, []).append(number)
+    return list(found.items())
 
 
 def _section(

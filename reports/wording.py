@@ -67,8 +67,12 @@ class Wording:
         return plain(self.titles.get(kind, {}).get(text, text.replace("_", " ")))
 
     def mark(self, word: str) -> str:
-        """What a mark says."""
+        """What a mark says in a cell or a figure; the page explains it once."""
         return str(self.glossary.get("marks", {}).get(word, word.replace("_", " ")))
+
+    def mark_rule(self, word: str) -> str:
+        """What a mark says where it stands alone, with its rule."""
+        return str(self.glossary.get("marks_long", {}).get(word, self.mark(word)))
 
     def threshold(self, cells_per_ul: Cell) -> str:
         """A threshold in both units."""

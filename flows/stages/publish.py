@@ -39,7 +39,7 @@ PLOTLY = f"plotly-{plotly.__version__}.min.js"
 def publish(night: ReleasedNight, context: RunContext) -> Published:
     """The report of the night, its downloads and the catalogue, and every table of the night in the warehouse."""
     nights = read_summaries(context.workspace)
-    facts = gather_facts(night, context, nights[-1] if nights else None)
+    facts = gather_facts(night, context, nights)
     numbers = key_numbers(night.released, facts, context.definitions)
     aside = context.work / "site"
     write_aside(aside, _files(night, facts, numbers, context))
@@ -50,7 +50,7 @@ def publish(night: ReleasedNight, context: RunContext) -> Published:
     catalogue = rebuild_catalogue(context.workspace)
     with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         close_line(connection, context.run_id, "published")
-    texts = {number.label: number.text for number in numbers}
+    texts = {number.title: number.text for number in numbers}
     return Published(context.run_id, facts.verdict, report, catalogue, is_new=True, key_numbers=texts)
 
 
@@ -60,7 +60,7 @@ def show_latest(context: RunContext) -> Published:
     last = next(run for run in reversed(runs) if run.state == "published")
     site = context.workspace.site
     summary = json.loads((site / "runs" / last.run_id / SUMMARY).read_text())
-    texts = {entry["label"]: entry["text"] for entry in summary["key_numbers"]}
+    texts = {entry.get("title", entry["label"]): entry["text"] for entry in summary["key_numbers"]}
     report = site / "runs" / last.run_id / REPORT
     return Published(last.run_id, summary["verdict"], report, site / REPORT, is_new=False, key_numbers=texts)
 
@@ -83,9 +83,12 @@ def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber]) -> Mapping[str, 
         "started_at": facts.started_at.isoformat(timespec="seconds"),
         "verdict": facts.verdict,
         "data_through": facts.data_through.isoformat() if facts.data_through else "",
+        "channel": facts.channel,
         "definitions_hash": facts.definitions_hash,
         "code_version": facts.code_version,
         "sources": sorted({entry.source_id for entry in facts.inputs}),
-        "key_numbers": [{"id": n.id, "label": n.label, "text": n.text, "value": n.value} for n in numbers],
+        "key_numbers": [
+            {"id": n.id, "label": n.label, "title": n.title, "text": n.text, "value": n.value} for n in numbers
+        ],
         "key_values": {number.id: number.value for number in numbers},
     }

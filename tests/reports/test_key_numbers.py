@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reports.answer import answer_sentence, freshness
+from reports.answer import answer_sentence, comparison, freshness
 from reports.content import KeyNumber, key_numbers
 from reports.facts import AnswerFact, NightFacts
 from reports.numbers import read_numbers
@@ -52,7 +52,27 @@ def test_a_prevalence_tile_is_the_released_row_of_the_last_whole_month(
         pytest.approx(row["prevalence_lo"], abs=1e-6),
         pytest.approx(row["prevalence_hi"], abs=1e-6),
     )
-    assert tile.denominator == f"{row['n_low']:,} of {row['n_population']:,} people tested in 2026-09"
+    assert tile.period == "September 2026"
+    assert tile.denominator.startswith(f"{row['n_low']:,} of {row['n_population']:,} people tested; ")
+
+
+def test_a_prevalence_tile_names_the_share_of_everyone_observed_too(
+    numbers: dict[str, KeyNumber], released: Released
+) -> None:
+    fixed = {"interval_start": date(2026, 9, 1), "measure": "any_low", "threshold_cells_per_ul": 1500}
+    row = one(released, "prevalence", cohort="everyone", denominator_name="observed", **fixed)
+    said = f"; {row['prevalence'] * 100:.1f}\u00a0% of {row['n_population']:,} observed"
+    assert numbers["low_1500"].denominator.endswith(said)
+
+
+def test_numbers_of_the_month_and_of_the_whole_extract_stand_under_their_own_period(
+    numbers: dict[str, KeyNumber], released: Released
+) -> None:
+    whole = one(released, "testing", cohort="everyone", interval_unit="all")
+    assert (numbers["tested_all"].value, numbers["tested_all"].period) == (whole["n_tested"], "whole extract")
+    assert numbers["tested"].period == "September 2026"
+    assert {number.period for number in numbers.values()} == {"September 2026", "whole extract"}
+    assert len({number.title for number in numbers.values()}) == len(numbers)
 
 
 def test_the_episode_tile_is_the_released_total(numbers: dict[str, KeyNumber], released: Released) -> None:
@@ -76,7 +96,9 @@ def test_the_sentence_has_the_numbers_of_the_tiles(
 ) -> None:
     row, grave = last_month(released, 1500), last_month(released, 500)
     sentence = answer_sentence(read_numbers(released, facts, definitions), facts)
-    assert sentence.startswith(f"{row['n_low']} of {row['n_population']} people tested in 2026-09 were neutropenic, ")
+    assert sentence.startswith(
+        f"{row['n_low']} of {row['n_population']} people tested in September 2026 were neutropenic, "
+    )
     assert sentence.endswith(f"; {grave['n_low']} severely so.")
 
 
@@ -105,8 +127,8 @@ def test_a_hidden_number_is_said_to_be_hidden_and_has_no_value(
     released = night(cohorts={"everyone": 600})
     sentence = answer_sentence(read_numbers(released, facts, definitions), facts)
     tile = next(number for number in key_numbers(released, facts, definitions) if number.id == "low_500")
-    assert re.fullmatch(r"How many of \d+ people tested in 2026-09 were neutropenic is hidden .*\.", sentence)
-    assert (tile.value, tile.mark, tile.text) == (None, "hidden", "hidden (1\u201310 rule)")
+    assert re.fullmatch(r"\d+ people were tested in September 2026; how many were neutropenic is hidden\.", sentence)
+    assert (tile.value, tile.mark, tile.shown, tile.text) == (None, "hidden", "hidden", "hidden (1\u201310 rule)")
 
 
 def test_a_change_is_told_in_points_on_the_last_comparable_run(
@@ -118,3 +140,9 @@ def test_a_change_is_told_in_points_on_the_last_comparable_run(
     moved = {number.id: number.change for number in key_numbers(released, later, definitions)}
     assert moved["low_1500"] == "0.3 points up on the last comparable run"
     assert moved["episodes"] == ""
+
+
+def test_what_changes_compare_with_is_said_and_so_is_that_there_is_nothing(facts: NightFacts) -> None:
+    assert "run-7" in comparison(replace(facts, n_earlier_runs=3, previous_run_id="run-7"))
+    assert comparison(replace(facts, n_earlier_runs=3)).startswith("No comparable run")
+    assert comparison(facts).startswith("The first published run")

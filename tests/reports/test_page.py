@@ -123,8 +123,12 @@ def test_a_hidden_value_is_a_word_in_the_page_and_never_a_number(payload: dict[s
 
 def test_the_page_carries_released_rows_and_row_counts_only(payload: dict[str, Any], released: Released) -> None:
     assert set(payload["tables"]) <= {*TABLES, "row_flow"}
-    for name in ("prevalence", "severity", "testing", "episode", "cause", "duration"):
+    for name in ("prevalence", "testing", "episode", "cause", "duration"):
         assert decode(payload["tables"][name]) == [dict(row) for row in rows_of(released, name)]
+    severity = rows_of(released, "severity")
+    assert sorted(
+        [{name: row[name] for name in severity[0]} for row in decode(payload["tables"]["severity"])], key=str
+    ) == sorted([dict(row) for row in severity], key=str)
     thinned = decode(payload["tables"]["duration_curve"])
     whole = [dict(row) for row in rows_of(released, "duration_curve")]
     assert thinned
@@ -219,3 +223,18 @@ def test_the_ledger_of_every_file_adds_up(html: str) -> None:
 def test_a_chart_is_one_file_and_needs_no_list(payload: dict[str, Any]) -> None:
     assert [chart["id"] for chart in payload["charts"]] == [chart.id for chart in load_charts()]
     assert len({chart["id"] for chart in payload["charts"]}) >= 15
+
+
+def test_levels_that_are_not_shown_are_drawn_together_as_what_shown_numbers_leave(payload: dict[str, Any]) -> None:
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in decode(payload["tables"]["severity"]):
+        groups.setdefault((row["cohort"], str(row["interval_start"]), row["scale"]), []).append(row)
+    n_rests = 0
+    for group in groups.values():
+        shares = [row["share"] for row in group if isinstance(row["share"], float | int)]
+        rests = [row["rest_share"] for row in group if row["rest_share"] is not None]
+        if rests:
+            n_rests += 1
+            assert len(shares) < len(group)
+            assert sum(shares) + sum(rests) == pytest.approx(1, abs=1e-5)
+    assert n_rests > 0
