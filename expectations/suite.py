@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from transforms.errors import DefinitionError
 from transforms.model.base import Part
-from transforms.schemas import load_tables
+from transforms.schemas import load_tables, parse_yaml
 
 SUITES = Path(__file__).parent / "suites"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -168,7 +168,7 @@ def load_suites(folder: Path = SUITES) -> tuple[Suite, ...]:
 
 def _read(path: Path) -> Suite:
     try:
-        return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Suite.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise DefinitionError(f"{path.name}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
     except ValidationError as error:

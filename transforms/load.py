@@ -26,6 +26,7 @@ from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
 from transforms.model.scales import Scale
 from transforms.model.sources import Codelist, Receiving, SourceMap
+from transforms.schemas import parse_yaml
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
@@ -185,7 +186,7 @@ def _read(path: Path, kind: type[D]) -> D:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DefinitionError(f"{path}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
     if not isinstance(content, dict):
