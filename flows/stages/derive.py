@@ -77,7 +77,12 @@ def derive_people(folder: Path, definitions: Definitions, *, has_drugs: bool, ha
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
     _keep(causes, folder / "touched_episode_cause.parquet")
-    members = find_members(person, observation, recognised, diagnosis, conditions, definitions.cohorts)
+    touched = pl.scan_parquet(folder / "touched.parquet")
+    # Drugs and diagnoses of all others are not at hand: who was not touched keeps the memberships of the warehouse.
+    their_person, their_observation = (
+        frame.join(touched, on="person_index", how="semi") for frame in (person, observation)
+    )
+    members = find_members(their_person, their_observation, recognised, diagnosis, conditions, definitions.cohorts)
     _keep(members, folder / "touched_cohort_member.parquet")
 
 
