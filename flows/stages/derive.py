@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-from transforms.episodes import find_episodes
 
 from flows.answers import answer_questions, holds_rows
 from flows.code_version import code_version
@@ -23,6 +22,7 @@ from transforms.anc import choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members
+from transforms.episodes import find_episodes
 from transforms.exposures import chemotherapy_doses, gcsf_doses, recognise_drugs
 from transforms.load import Definitions
 from transforms.schemas import schema_of
