@@ -59,19 +59,29 @@ def _line(run: CatalogueEntry) -> dict[str, Any]:
 
 
 def _trends(runs: Sequence[CatalogueEntry]) -> list[dict[str, Any]]:
-    """The first key numbers of the newest night that has any, with their course over all nights."""
+    """The first key numbers of the newest night that has any, with their course over comparable nights."""
     newest = next((run for run in reversed(runs) if run.key_numbers), None)
     if newest is None:
         return []
+    alike = [run for run in runs if _is_comparable(run, newest)]
     return [
         {
             "id": str(number["id"]),
             "label": plain(str(number["label"])),
             "text": plain(str(number["text"])),
-            **_sparkline([run.key_values.get(str(number["id"])) for run in runs]),
+            **_sparkline([run.key_values.get(str(number["id"])) for run in alike]),
         }
         for number in list(newest.key_numbers)[:HEADLINES]
     ]
+
+
+def _is_comparable(one: CatalogueEntry, other: CatalogueEntry) -> bool:
+    """Whether the numbers of two nights mean the same."""
+    return (list(one.sources), one.channel, one.definitions_hash) == (
+        list(other.sources),
+        other.channel,
+        other.definitions_hash,
+    )
 
 
 def _sparkline(values: Sequence[float | None]) -> dict[str, Any]:

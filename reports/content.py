@@ -162,8 +162,10 @@ def _first_cause(numbers: Numbers) -> KeyNumber | None:
     if not rows:
         return None
     row = max(rows, key=lambda row: (float(row["share"] or 0), str(row["cause_group"])))
-    of = f"{numbers.wording.number(row['n_episodes'], 'count')} of all confirmed episodes"
-    of += "" if len(rows) == len(causes) else "; of the causes shown, some are hidden"
+    total = one_row(numbers, "episode", ended_as="all", is_confirmed=True, **default_rule(numbers))
+    of = f"{numbers.wording.number(row['n_episodes'], 'count')} of "
+    of += _group(numbers, total["n_episodes"] if total else None, "confirmed episodes")
+    of += "" if len(rows) == len(causes) else "; some causes are hidden"
     label = f"Most often suspected: {numbers.wording.name('cause_group', row['cause_group'])}"
     return _number(numbers, "first_cause", label, row["share"], "percent", of)
 

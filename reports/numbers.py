@@ -113,9 +113,9 @@ def _with_rest(group: Sequence[Row]) -> list[Row]:
     not_low = next((row["share"] for row in group if row["severity_order"] == 0), None)
     levels = [row["share"] for row in group if row["severity_order"] != 0]
     is_known = is_number(not_low) and not all(is_number(share) for share in levels)
-    low = round(1 - float(not_low or 0), DECIMALS) if is_number(not_low) else NOT_ESTIMABLE
+    low: Cell = round(1 - float(not_low or 0), DECIMALS) if is_number(not_low) else not_low or NOT_ESTIMABLE
     shown = sum(float(share or 0) for share in levels if is_number(share))
-    rest = round(max(float(low) - shown, 0), DECIMALS) if is_known else None
+    rest = round(max(float(low or 0) - shown, 0), DECIMALS) if is_known else None
     return [
         {
             **row,
@@ -149,7 +149,8 @@ def _steps(rows: Sequence[Row]) -> list[Row]:
         is_last = place + 1 == len(rows) or not rows[place + 1]["day"]
         is_quiet = row["n_recovered"] == 0 and row["n_censored"] == 0
         is_same_gap = before is not None and not is_number(row["still_low"]) and not is_number(before["still_low"])
-        if before is None or is_last or not (is_quiet or is_same_gap):
+        is_told = is_number(row["n_at_risk"]) and found and row["n_at_risk"] != found[-1]["n_at_risk"]
+        if before is None or is_last or is_told or not (is_quiet or is_same_gap):
             found.append(row)
     return found
 

@@ -132,6 +132,7 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
         "alt": alt_text(chart, rows, selection, words),
         "follows": [CONTROLS[name].lower() for name in chart.follows],
         "has_at_risk": chart.at_risk,
+        "min_width": chart.min_width,
         "is_drawn": _has_rows(chart, numbers),
         "why_not": _why_not(chart, facts),
         "headings": [(column.heading, _is_numeric(column.kind)) for column in chart.columns],

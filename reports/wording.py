@@ -29,6 +29,8 @@ LABELLED = (
     "severity",
     "ended_as",
     "cause_group",
+    "agent",
+    "table_name",
     "estimator",
     "estimand",
     "status",

@@ -31,19 +31,23 @@ function styleOf(kind, value, part) {
   return page.styles[kind]?.[value]?.[part] ?? "#8A8F98";
 }
 
-function wrapped(text, width) {
-  if (width >= NARROW) return figureText(text);
+const NARROW_LINE = 15;
+
+function wrapped(text, width, wrap) {
+  const letters = wrap || (width < NARROW ? NARROW_LINE : 0);
+  if (!letters) return figureText(text);
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines.at(-1);
-    if (line && line.length + word.length > 15) lines.push(word);
+    if (line && line.length + word.length > letters) lines.push(word);
     else lines[lines.length - 1] = line ? `${line} ${word}` : word;
   }
   return lines.map(figureText).join("<br>");
 }
 
 function label(chart, row, kind, keys, view, width) {
-  const text = wrapped(cellText(row, kind, keys), width);
+  const wrap = chart.categories.find((axis) => axis.kind === kind)?.wrap;
+  const text = wrapped(cellText(row, kind, keys), width, wrap);
   const isChosen = kind === "name:cohort" && row.cohort === view.cohort && !chart.follows.includes("cohort");
   return isChosen ? `<b>${text}</b>` : text;
 }
@@ -54,7 +58,8 @@ function bound(bind, row, draw) {
   if ("name" in bind) return label(draw.chart, row, `name:${bind.name}`, [bind.col], draw.view, draw.width);
   if ("minus" in bind) return difference(row, bind, scale);
   if ("mark" in bind) return ` ${figureText(numberText(row[bind.mark], "count"))}`;
-  if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count").split(" (")[0]);
+  if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count"));
+  if ("beside" in bind) return ` ${figureText(cellText(row, bind.beside[0], bind.beside.slice(1)))}`;
   if ("when" in bind) return row[bind.when] ? bind.yes : bind.no;
   if ("style" in bind) return styleOf(bind.style, row[bind.col], bind.part) + (bind.suffix ?? "");
   if ("cells" in bind) return bind.cells.map(([kind, ...keys]) => figureText(cellText(row, kind, keys)));
@@ -85,7 +90,8 @@ function oneTrace(trace, rows, draw, value) {
     setAt(drawn, "marker.pattern", { shape: page.styles[kind]?.[value]?.pattern ?? "", fillmode: "overlay", size: 7 });
   } else {
     setAt(drawn, "line.color", colour);
-    if (value === "all") Object.assign(drawn.line, { color: colourOf("--ink"), width: 3.2 });
+    setAt(drawn, "line.dash", styleOf(kind, value, "dash"));
+    if (value === "all") Object.assign(drawn.line, { color: colourOf("--ink"), width: 3.2, dash: "solid" });
   }
   return drawn;
 }
@@ -131,7 +137,7 @@ function themed(layout, width) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: width < NARROW ? 11 : 13, color: ink },
-    margin: { l: 12, r: 24, t: 36, b: 48 },
+    margin: { l: 12, r: 56, t: 36, b: 44 },
     dragmode: false,
     hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: line, font: { color: ink }, align: "left" },
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
@@ -145,6 +151,14 @@ function themed(layout, width) {
     layout[name] = axis;
   }
   return layout;
+}
+
+/* The strip for what is not shown takes no room where everything is. */
+function withoutEmptyStrip(layout, data) {
+  if (!layout.yaxis2 || data.some((trace) => trace.yaxis === "y2")) return;
+  delete layout.yaxis2;
+  layout.yaxis.domain = [0, 1];
+  layout.xaxis.anchor = "y";
 }
 
 function figureOf(chart, allRows, view, width) {
@@ -169,15 +183,19 @@ function figureOf(chart, allRows, view, width) {
   }
   layout.height = height;
   if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
-  return { data: chart.traces.flatMap((trace) => tracesOf(trace, rows, draw)), layout };
+  const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
+  if (!data.some((trace) => trace.showlegend !== false && trace.name)) layout.margin.t = chart.threshold_lines ? 28 : 8;
+  if (layout.xaxis.side === "top") layout.margin.b = 8;
+  withoutEmptyStrip(layout, data);
+  return { data, layout };
 }
 
 const canDraw = typeof Plotly !== "undefined";
 const WITHOUT_PLOTLY = "This figure needs the site's script folder beside this page. Its table is complete; " +
   "latest.html is one file with everything.";
 
-const NO_ROWS = "No released number for this selection.";
-const ALL_HIDDEN = "Every number of this selection is hidden or can't be estimated; the table says which.";
+const NO_ROWS = "Nothing to draw: no number was released for this selection.";
+const ALL_HIDDEN = "Nothing to draw: every number of this selection is hidden or can't be estimated.";
 
 const hasNumber = (chart, rows) => rows.some((row) =>
   isNumber(row[chart.alt.value]) && (!chart.alt.above || row[chart.alt.above[0]] > chart.alt.above[1]));
@@ -196,6 +214,7 @@ async function drawFigure(chart, rows, view) {
   nothing.textContent = rows.length ? ALL_HIDDEN : NO_ROWS;
   nothing.hidden = hasNumbers;
   place.hidden = !hasNumbers;
+  holder.closest("article").classList.toggle("undrawn", !hasNumbers);
   if (!hasNumbers) return;
   const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
   await Plotly.react(place, data, layout, CONFIG);

@@ -48,6 +48,7 @@ function show() {
   if (isChanged) redraw();
   const target = at && document.getElementById(at);
   if (target) {
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target.scrollIntoView();
     target.focus({ preventScroll: true });
   }

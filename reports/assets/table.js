@@ -26,12 +26,25 @@ function fillTable(chart, rows) {
   applySearch(table);
 }
 
-const AT_RISK_COLUMNS = 7;
+const AT_RISK_COLUMNS = 9;
+const STEPS = [1, 2, 5, 7, 10, 15, 20, 30, 60];
 
+/* The days at which a count is shown, if they are few; else even steps. */
 function atRiskDays(rows) {
+  const told = new Set(rows.filter((row) => isNumber(row.n_at_risk)).map((row) => row.day));
+  if (told.size && told.size <= AT_RISK_COLUMNS + 3) return [...told].sort((one, two) => one - two);
   const last = Math.max(0, ...rows.map((row) => row.day));
-  const step = Math.max(1, Math.ceil(last / AT_RISK_COLUMNS));
+  const step = STEPS.find((days) => last / days <= AT_RISK_COLUMNS) ?? Math.ceil(last / AT_RISK_COLUMNS);
   return Array.from({ length: Math.floor(last / step) + 1 }, (_, place) => place * step);
+}
+
+/* The count of the last row up to the day; where it is hidden, the last one shown since the column before. */
+function atRiskText(curve, day, before) {
+  if (day > curve.at(-1).day) return DASH;
+  const last = curve.findLast((row) => row.day <= day);
+  if (isNumber(last.n_at_risk)) return numberText(last.n_at_risk, "count");
+  const shown = curve.findLast((row) => row.day > before && row.day <= day && isNumber(row.n_at_risk));
+  return shown ? `${numberText(shown.n_at_risk, "count")} (day${NBSP}${shown.day})` : markWords("hidden");
 }
 
 function fillAtRisk(chart, rows) {
@@ -40,7 +53,7 @@ function fillAtRisk(chart, rows) {
   const seen = (plot.data ?? []).filter((trace) => trace.visible !== "legendonly").map((trace) => trace.meta);
   const days = atRiskDays(rows);
   const head = element("tr");
-  head.append(element("th", "At risk on day"), ...days.map((day) => element("th", count(day), "num")));
+  head.append(element("th", "Day"), ...days.map((day) => element("th", count(day), "num")));
   table.tHead.replaceChildren(head);
   const curves = [...new Set(rows.map((row) => row.cause_group))].filter((cause) => seen.includes(cause));
   table.tBodies[0].replaceChildren(...curves.map((cause) => {
@@ -48,10 +61,7 @@ function fillAtRisk(chart, rows) {
     const line = element("tr");
     const name = element("th", nameOf("cause_group", cause));
     name.scope = "row";
-    line.append(name, ...days.map((day) => {
-      const next = curve.find((row) => row.day >= day);
-      return element("td", next ? numberText(next.n_at_risk, "count").split(" (")[0] : DASH, "num");
-    }));
+    line.append(name, ...days.map((day, place) => element("td", atRiskText(curve, day, days[place - 1] ?? -1), "num")));
     return line;
   }));
   table.closest(".at-risk").hidden = curves.length === 0;

@@ -13,6 +13,9 @@ def chart() -> Chart:
     figure = go.Bar(
         name="people",
         marker={"color": COLOURS[0]},
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate="%{customdata[1]}",
         hovertemplate="%{customdata[0]} cells/µL<br><b>%{customdata[1]}</b> people<extra></extra>",
         showlegend=False,
     )
@@ -38,17 +41,18 @@ def chart() -> Chart:
             Trace(figure.to_plotly_json(), bind, needs="n_people"),
             Trace(
                 go.Scatter(mode="text", showlegend=False, hoverinfo="skip", textposition="top center").to_plotly_json(),
-                {"x": bind["x"], "y": {"const": 0}, "text": {"const": "hidden"}},
+                {"x": bind["x"], "y": {"const": 0}, "text": {"mark": "n_people"}},
                 lacks="n_people",
             ),
         ),
         columns=(BIN, TableColumn("People", "count", ("n_people",))),
         alt=Alt("n_people", "count", (BIN,)),
         categories=(Categories("xaxis", "bin", BIN.keys, reverse=False),),
+        min_width=640,
         threshold_lines="bin_lower_cells_per_ul",
         layout=go.Layout(
             bargap=0.12,
-            xaxis={"type": "category", "title": {"text": "Lowest ANC, cells/µL"}},
+            xaxis={"type": "category", "tickangle": -40, "title": {"text": "Lowest ANC, cells/µL"}},
             yaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
         ).to_plotly_json(),
     )

@@ -45,8 +45,9 @@ def _traces() -> tuple[Trace, ...]:
         orientation="h",
         marker={"color": COLOURS[0]},
         showlegend=False,
-        textposition="auto",
-        texttemplate="%{customdata[1]}",
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate=" %{customdata[1]}",
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} people<extra></extra>",
     )
     words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
-DRUG = TableColumn("Drug or disease", "text", ("agent",))
+DRUG = TableColumn("Drug or disease", "name:agent", ("agent",))
 CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
 
 
@@ -32,7 +32,7 @@ def chart() -> Chart:
             TableColumn("Of confirmed episodes", "percent", ("share",)),
         ),
         alt=Alt("n_episodes", "count", (DRUG,)),
-        categories=(Categories("yaxis", "text", ("agent",)),),
+        categories=(Categories("yaxis", "name:agent", ("agent",)),),
         top=20,
         height=130,
         row_height=28,
@@ -48,6 +48,9 @@ def chart() -> Chart:
 def _traces() -> tuple[Trace, ...]:
     bars = go.Bar(
         orientation="h",
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate=" %{customdata[2]}",
         hovertemplate="<b>%{customdata[0]}</b> (%{customdata[1]})<br>%{customdata[2]} episodes of %{customdata[3]} "
         "people<extra></extra>",
     )
@@ -56,10 +59,10 @@ def _traces() -> tuple[Trace, ...]:
             bars.to_plotly_json(),
             {
                 "x": {"col": "n_episodes"},
-                "y": {"cell": ["text", "agent"]},
+                "y": {"cell": ["name:agent", "agent"]},
                 "customdata": {
                     "cells": [
-                        ["text", "agent"],
+                        ["name:agent", "agent"],
                         ["name:cause_group", "cause_group"],
                         ["count", "n_episodes"],
                         ["count", "n_people"],

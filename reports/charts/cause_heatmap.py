@@ -34,13 +34,21 @@ def chart() -> Chart:
         alt=Alt("share", "percent", (COHORT, CAUSE)),
         categories=(
             Categories("yaxis", "name:cohort", ("cohort",)),
-            Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False),
+            Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False, wrap=14),
         ),
-        height=170,
-        row_height=34,
+        height=96,
+        row_height=30,
+        min_width=720,
         layout=go.Layout(
-            xaxis={"type": "category", "tickangle": -35, "showgrid": False},
-            yaxis={"type": "category", "showgrid": False},
+            xaxis={
+                "type": "category",
+                "tickangle": 0,
+                "side": "top",
+                "showgrid": False,
+                "ticks": "",
+                "fixedrange": True,
+            },
+            yaxis={"type": "category", "showgrid": False, "ticks": ""},
         ).to_plotly_json(),
     )
 
@@ -58,9 +66,9 @@ def _traces() -> tuple[Trace, ...]:
         xgap=2,
         ygap=2,
         hovertemplate="<b>%{y}</b><br>%{x}: %{z:.1f} % of confirmed episodes<extra></extra>",
-        colorbar={"title": {"text": "%"}, "thickness": 12, "outlinewidth": 0},
+        showscale=False,
     )
-    words = go.Scatter(mode="text", hoverinfo="skip", showlegend=False, textfont={"size": 10})
+    words = go.Scatter(mode="text", hoverinfo="skip", showlegend=False, textfont={"size": 12})
     return (
         Trace(
             heat.to_plotly_json(),

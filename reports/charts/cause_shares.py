@@ -35,6 +35,7 @@ def chart() -> Chart:
         row_height=34,
         layout=go.Layout(
             bargap=0.35,
+            barmode="stack",
             xaxis={"title": {"text": "% of confirmed episodes"}, "ticksuffix": " %", "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
@@ -46,6 +47,9 @@ def _traces() -> tuple[Trace, ...]:
     bars = go.Bar(
         orientation="h",
         showlegend=False,
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate=" %{customdata[2]}",
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes, %{customdata[2]}<extra></extra>",
     )
     words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
@@ -55,12 +59,12 @@ def _traces() -> tuple[Trace, ...]:
             {
                 "x": {"col": "share", "scale": 100},
                 "y": place,
-                "marker.color": {"style": "cause_group", "col": "cause_group", "part": "colour"},
                 "customdata": {
                     "cells": [["name:cause_group", "cause_group"], ["count", "n_episodes"], ["percent", "share"]]
                 },
             },
             needs="share",
+            split=("cause_group", "cause_group"),
         ),
         Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}, lacks="share"),
     )

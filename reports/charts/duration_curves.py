@@ -18,7 +18,8 @@ def chart() -> Chart:
         caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered, by days since the "
         "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen.",
         note="Naive: a recovery between two tests is only seen at the second one, so these curves are too long where "
-        "tests are sparse. Read them with the median gap between tests, in the table of medians below.",
+        "tests are sparse. Read them with the median gap between tests, in the table of medians below. A curve ends "
+        "where its numbers are hidden.",
         table="duration_curve",
         question="duration",
         follows=("cohort", "rule", "threshold"),
@@ -27,7 +28,7 @@ def chart() -> Chart:
         columns=(
             CAUSE,
             DAY,
-            TableColumn("At risk", "count", ("n_at_risk",)),
+            TableColumn("Still open", "count", ("n_at_risk",)),
             TableColumn("Recovered", "count", ("n_recovered",)),
             TableColumn("Censored", "count", ("n_censored",)),
             TableColumn("Still low", "percent", ("still_low",)),
@@ -48,7 +49,7 @@ def _traces() -> tuple[Trace, ...]:
         mode="lines",
         line={"shape": "hv", "width": 2.4},
         hovertemplate="<b>%{customdata[0]}</b>, day %{customdata[1]}<br>%{customdata[2]} still low (%{customdata[3]})"
-        "<br>%{customdata[4]} episodes at risk<extra></extra>",
+        "<br>still open: %{customdata[4]}<extra></extra>",
     )
     bind: dict[str, Bind] = {
         "x": {"col": "day"},

@@ -45,6 +45,9 @@ def _traces() -> tuple[Trace, ...]:
         orientation="h",
         showlegend=False,
         marker={"color": COLOURS[0]},
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate=" %{customdata[1]}",
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<extra></extra>",
     )
     place = {"name": "ended_as", "col": "ended_as"}

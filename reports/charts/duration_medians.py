@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import QUIET
+from reports.charts.style import COLOURS, QUIET
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 NAME = {"name": "cohort", "col": "cohort"}
@@ -17,7 +17,8 @@ def chart() -> Chart:
         position=2,
         title="Median duration by cohort",
         caption="Confirmed incident episodes below {threshold}, {rule}: median days from the first low value to the "
-        "first recovered one. Pale bar: from the median of the lower bounds to the median of the upper bounds.",
+        "first recovered one, as numbered. Pale bar: from the median of the lower bounds to the median of the upper "
+        "bounds.",
         table="duration",
         question="duration",
         where={"cause_group": "all"},
@@ -27,7 +28,7 @@ def chart() -> Chart:
             "size": (("n_episodes", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"),),
         },
-        traces=(_bounds(), _medians(), _not_shown()),
+        traces=(_bounds(), _medians(), _labels(), _not_shown()),
         columns=(
             COHORT,
             TableColumn("Episodes", "count", ("n_episodes",)),
@@ -47,7 +48,7 @@ def chart() -> Chart:
         row_height=34,
         layout=go.Layout(
             barmode="overlay",
-            xaxis={"title": {"text": "Days"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Days from the first low value"}, "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
@@ -77,7 +78,7 @@ def _medians() -> Trace:
     figure = go.Scatter(
         name="naive median and interval",
         mode="markers",
-        marker={"size": 11},
+        marker={"size": 10, "color": COLOURS[0]},
         error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
         hovertemplate="<b>%{customdata[0]}</b><br>median %{customdata[1]} days (%{customdata[2]})"
         "<br>%{customdata[3]} episodes<extra></extra>",
@@ -89,8 +90,6 @@ def _medians() -> Trace:
             "y": NAME,
             "error_x.array": {"col": "median_hi", "minus": "median_days"},
             "error_x.arrayminus": {"col": "median_days", "minus": "median_lo"},
-            "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
-            "marker.symbol": {"style": "cohort", "col": "cohort", "part": "symbol"},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],
@@ -100,6 +99,15 @@ def _medians() -> Trace:
                 ]
             },
         },
+        needs="median_days",
+    )
+
+
+def _labels() -> Trace:
+    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return Trace(
+        figure.to_plotly_json(),
+        {"x": {"col": "median_upper_days"}, "y": NAME, "text": {"beside": ["days", "median_days"]}},
         needs="median_days",
     )
 

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import QUIET
+from reports.charts.style import OBSERVED, QUIET, TESTED
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 DENOMINATOR = TableColumn("Of", "name:denominator", ("denominator_name",))
@@ -17,7 +17,7 @@ def chart() -> Chart:
         position=1,
         title="Prevalence by cohort",
         caption="People with {measure_long} {threshold}, over the whole extract. {denominator_long} "
-        "Filled: tested. Open: observed. Lines: the interval.",
+        "Filled and numbered: tested. Open: observed. Lines: the interval.",
         note="Cohorts are tested for different reasons and at different times, so their prevalences are not a ranking "
         "of risk.",
         table="prevalence",
@@ -29,7 +29,12 @@ def chart() -> Chart:
             "size": (("n_population", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"), ("denominator_name", "desc")),
         },
-        traces=(*(_points(word, symbol) for word, symbol in (("observed", "-open"), ("tested", ""))), _hidden()),
+        traces=(
+            _points("observed", "circle-open", OBSERVED),
+            _points("tested", "circle", TESTED),
+            _labels(),
+            _hidden(),
+        ),
         columns=(
             COHORT,
             DENOMINATOR,
@@ -52,14 +57,14 @@ def chart() -> Chart:
     )
 
 
-def _points(denominator: str, symbol: str) -> Trace:
+def _points(denominator: str, symbol: str, colour: str) -> Trace:
     figure = go.Scatter(
         name=f"of people {denominator}",
         mode="markers",
         orientation="h",
         offsetgroup=denominator,
         legendrank=1 if denominator == "tested" else 2,
-        marker={"size": 11, "line": {"width": 2 if symbol else 0}},
+        marker={"size": 10, "color": colour, "symbol": symbol, "line": {"width": 2 if symbol != "circle" else 0}},
         error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         f"<br>%{{customdata[3]}} of %{{customdata[4]}} people {denominator}<extra></extra>",
@@ -71,8 +76,6 @@ def _points(denominator: str, symbol: str) -> Trace:
             "y": {"name": "cohort", "col": "cohort"},
             "error_x.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
             "error_x.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
-            "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
-            "marker.symbol": {"style": "cohort", "col": "cohort", "part": "symbol", "suffix": symbol},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],
@@ -85,6 +88,28 @@ def _points(denominator: str, symbol: str) -> Trace:
         },
         needs="prevalence",
         where={"denominator_name": denominator},
+    )
+
+
+def _labels() -> Trace:
+    figure = go.Scatter(
+        mode="text",
+        orientation="h",
+        offsetgroup="tested",
+        textposition="middle right",
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    return Trace(
+        figure.to_plotly_json(),
+        {
+            "x": {"col": "prevalence_hi", "scale": 100},
+            "y": {"name": "cohort", "col": "cohort"},
+            "text": {"beside": ["percent", "prevalence"]},
+        },
+        needs="prevalence_hi",
+        where={"denominator_name": "tested"},
     )
 
 

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
+from reports.charts.style import OBSERVED, QUIET, TESTED
 
 MONTH = TableColumn("Month", "month", ("interval_start",))
 DENOMINATOR = TableColumn("Of", "name:denominator", ("denominator_name",))
@@ -17,15 +17,16 @@ def chart() -> Chart:
         position=2,
         title="Prevalence over time",
         caption="{cohort}: people with {measure_long} {threshold}, by calendar month. "
-        "{denominator_long} Hollow points: months that are not wholly inside the observed time.",
+        "{denominator_long} Lines: the interval. Hollow: a month not wholly inside the observed time. A stroke "
+        "below: a month that is not shown.",
         table="prevalence",
         question="calendar_trend",
         where={"interval_unit": "month", "stratum": "all", "standard": "crude"},
         follows=("cohort", "measure", "rule", "threshold", "denominator"),
         sorts={"value": (("interval_start", "asc"), ("denominator_name", "desc"))},
         traces=(
-            _line("tested", COLOURS[0], "solid"),
-            _line("observed", COLOURS[1], "dot"),
+            _line("tested", TESTED, "solid"),
+            _line("observed", OBSERVED, "dot"),
             _not_shown(),
         ),
         columns=(
@@ -57,7 +58,7 @@ def _line(denominator: str, colour: str, dash: str) -> Trace:
         name=f"of people {denominator}",
         mode="lines+markers",
         line={"color": colour, "width": 2, "dash": dash},
-        marker={"size": 9, "color": colour, "line": {"width": 2}},
+        marker={"size": 8, "color": colour, "line": {"width": 2, "color": colour}},
         error_y={"type": "data", "symmetric": False, "thickness": 1.2, "width": 0, "color": colour},
         connectgaps=False,
         hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]} (%{customdata[2]})"
@@ -90,7 +91,7 @@ def _not_shown() -> Trace:
         name="not shown",
         mode="markers",
         yaxis="y2",
-        marker={"symbol": "line-ne-open", "size": 10, "color": "#8A8F98", "line": {"width": 2}},
+        marker={"symbol": "line-ne-open", "size": 10, "color": QUIET, "line": {"width": 2}},
         hovertemplate="<b>%{customdata[0]}</b> of %{customdata[1]}: %{customdata[2]}<extra></extra>",
     )
     return Trace(

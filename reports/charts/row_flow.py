@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
-TABLE = TableColumn("Table", "text", ("table_name",))
+TABLE = TableColumn("Table", "name:table_name", ("table_name",))
 OUTCOME = TableColumn("Outcome", "name:outcome", ("outcome",))
 
 
@@ -30,8 +30,10 @@ def chart() -> Chart:
                 bars.to_plotly_json(),
                 {
                     "x": {"col": "n_rows"},
-                    "y": {"cell": ["text", "table_name"]},
-                    "customdata": {"cells": [["text", "table_name"], ["name:outcome", "outcome"], ["count", "n_rows"]]},
+                    "y": {"cell": ["name:table_name", "table_name"]},
+                    "customdata": {
+                        "cells": [["name:table_name", "table_name"], ["name:outcome", "outcome"], ["count", "n_rows"]]
+                    },
                 },
                 needs="n_rows",
                 split=("outcome", "outcome"),
@@ -39,7 +41,7 @@ def chart() -> Chart:
         ),
         columns=(TABLE, OUTCOME, TableColumn("Rows", "count", ("n_rows",))),
         alt=Alt("n_rows", "count", (TABLE, OUTCOME)),
-        categories=(Categories("yaxis", "text", ("table_name",)),),
+        categories=(Categories("yaxis", "name:table_name", ("table_name",)),),
         height=120,
         row_height=42,
         layout=go.Layout(

@@ -13,7 +13,7 @@ HOVER = "<b>%{customdata[0]}</b>, %{customdata[1]}<br>%{customdata[2]} people, %
 def severity_bars(orientation: str, place: Bind) -> Trace:
     """Stacked bars, one trace a severity; people who are not low are in the table only."""
     value = "x" if orientation == "h" else "y"
-    figure = go.Bar(orientation=orientation, hovertemplate=f"{HOVER}<extra></extra>", marker={"line": {"width": 0.5}})
+    figure = go.Bar(orientation=orientation, hovertemplate=f"{HOVER}<extra></extra>", marker={"line": {"width": 0}})
     return Trace(
         figure.to_plotly_json(),
         {
@@ -43,13 +43,16 @@ def chart() -> Chart:
         position=1,
         title="Severity by cohort",
         caption="Worst severity of each person over the whole extract, of the people tested ({scale}). "
-        "A sign at the right: the bar lacks a part that is not shown. People who were never low are in the table.",
+        "Grey: levels that are not shown apart. People who were never low are in the table.",
         table="severity",
         question="prevalence",
         where={"interval_unit": "all"},
         follows=("scale",),
-        sorts={"name": (("name:cohort", "asc"), ("severity_order", "asc"))},
-        traces=(severity_bars("h", place), partly_hidden("y", place)),
+        sorts={
+            "value": (("low_share", "desc"), ("name:cohort", "asc"), ("severity_order", "asc")),
+            "name": (("name:cohort", "asc"), ("severity_order", "asc")),
+        },
+        traces=(severity_bars("h", place), rest_bars("h", place), _not_shown(place)),
         columns=(
             COHORT,
             SEVERITY,
@@ -67,27 +70,49 @@ def chart() -> Chart:
                 "title": {"text": "% of people tested"},
                 "ticksuffix": " %",
                 "rangemode": "tozero",
-                "domain": [0, 0.94],
             },
-            xaxis2={"domain": [0.95, 1], "range": [-1, 1], "visible": False, "fixedrange": True},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
 
 
-def partly_hidden(place: str, where: Bind) -> Trace:
-    """A sign in a strip beside the bars for each that lacks a hidden part, so that it is not read as the whole."""
-    axis = {"x": "xaxis", "y": "yaxis"}["y" if place == "x" else "x"]
-    figure = go.Scatter(
-        name="a part is not shown",
-        mode="markers",
-        marker={"symbol": "line-ne-open", "size": 10, "color": QUIET, "line": {"width": 2}},
-        hovertemplate="<b>%{customdata[0]}</b>: %{customdata[1]}<extra></extra>",
-        **{axis: f"{axis[0]}2"},
+def rest_bars(orientation: str, place: Bind) -> Trace:
+    """What the shown levels leave of the people who were low, so that no bar is shorter than the truth."""
+    value = "x" if orientation == "h" else "y"
+    figure = go.Bar(
+        name="level not shown",
+        orientation=orientation,
+        marker={"color": QUIET, "opacity": 0.45, "line": {"width": 0}},
+        hovertemplate="<b>%{customdata[0]}</b>, levels not shown apart<br>%{customdata[1]} of those tested"
+        "<extra></extra>",
     )
     bind: dict[str, Bind] = {
-        place: where,
-        axis[0]: {"const": 0},
-        "customdata": {"cells": [["name:severity", "severity"], ["percent", "share"]]},
+        value: {"col": "rest_share", "scale": 100},
+        "y" if value == "x" else "x": place,
+        "customdata": {"cells": [["name:cohort", "cohort"], ["percent", "rest_share"]]},
     }
-    return Trace(figure.to_plotly_json(), bind, lacks="share", above=("severity_order", 0))
+    return Trace(figure.to_plotly_json(), bind, needs="rest_share")
+
+
+def _not_shown(place: Bind) -> Trace:
+    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    return Trace(
+        figure.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "low_share"}}, lacks="low_share"
+    )
+
+
+def partly_hidden(where: Bind) -> Trace:
+    """A sign in a strip below the bars of each month of which not even the sum is shown."""
+    figure = go.Scatter(
+        name="not shown",
+        mode="markers",
+        yaxis="y2",
+        marker={"symbol": "line-ne-open", "size": 10, "color": QUIET, "line": {"width": 2}},
+        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
+    )
+    bind: dict[str, Bind] = {
+        "x": where,
+        "y": {"const": 0},
+        "customdata": {"cells": [["month", "interval_start"], ["percent", "low_share"]]},
+    }
+    return Trace(figure.to_plotly_json(), bind, lacks="low_share", where={"severity_order": 0})

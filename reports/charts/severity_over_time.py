@@ -2,9 +2,10 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.severity_by_cohort import SEVERITY, partly_hidden, severity_bars
+from reports.charts.severity_by_cohort import SEVERITY, partly_hidden, rest_bars, severity_bars
 from reports.charts.spec import Alt, Chart, TableColumn
 
+WHEN = {"col": "interval_start"}
 MONTH = TableColumn("Month", "month", ("interval_start",))
 
 
@@ -16,13 +17,13 @@ def chart() -> Chart:
         position=2,
         title="Severity over time",
         caption="{cohort}: worst severity of each person in the month, of the people tested in that month ({scale}). "
-        "A sign at the bottom: the bar lacks a part that is not shown.",
+        "Grey: levels that are not shown apart. A stroke below: not even their sum is shown.",
         table="severity",
         question="calendar_trend",
         where={"interval_unit": "month"},
         follows=("cohort", "scale"),
         sorts={"value": (("interval_start", "asc"), ("severity_order", "asc"))},
-        traces=(severity_bars("v", {"col": "interval_start"}), partly_hidden("x", {"col": "interval_start"})),
+        traces=(severity_bars("v", WHEN), rest_bars("v", WHEN), partly_hidden(WHEN)),
         columns=(
             MONTH,
             SEVERITY,

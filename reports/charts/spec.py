@@ -6,6 +6,7 @@ draw it again for any selection from the same rows. A binding is one of:
 - `{"col": name, "scale": factor}`, optionally `"minus": other`: a number of the row;
 - `{"name": kind, "col": name}`: the name of an id; `{"mark": name}`: the words of a mark; `{"const": value}`;
 - `{"when": column, "yes": a, "no": b}`; `{"style": kind, "col": name, "part": "colour" | "symbol"}`;
+- `{"beside": [kind, column, ...]}`: a text written as in the table, set a little apart from its point;
 - `{"cells": [[kind, column, ...], ...]}`: texts written as in the table, for hover.
 """
 
@@ -54,12 +55,16 @@ class Alt:
 
 @dataclass(frozen=True)
 class Categories:
-    """An axis of names, written as in the table: their order is that of the rows; `reverse` puts the first on top."""
+    """An axis of names, written as in the table: their order is that of the rows; `reverse` puts the first on top.
+
+    `wrap` breaks names into lines of about so many letters at any width of the page.
+    """
 
     axis: str
     kind: str
     keys: tuple[str, ...]
     reverse: bool = True
+    wrap: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class Chart:
 
     `where` and `unless` fix columns; `follows` names the selections that filter the rows. `sorts` maps the choices of
     the page's sort selector to orders; the first is the default. `caption` may use {cohort}, {threshold}, {rule},
-    {measure}, {measure_long}, {denominator_long} and {scale}.
+    {measure}, {measure_long}, {denominator_long} and {scale}. A figure of `min_width` pixels scrolls on a
+    narrower page.
     """
 
     id: str
@@ -89,6 +95,7 @@ class Chart:
     categories: tuple[Categories, ...] = ()
     height: int = 380
     row_height: int = 0
+    min_width: int = 0
     at_risk: bool = False
     threshold_lines: str = ""
     top: int = 0

@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "bowtie")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 PATTERNS = ("", "/", "x", ".", "\\", "-", "|", "+")
 LADDER = ("#E8C15A", "#E08A2E", "#C8481F", "#8E3B7C", "#5B4B9A")
 QUIET = "#8A8F98"
+TESTED, OBSERVED = COLOURS[0], COLOURS[1]  # the two denominators, in every figure
 Style = Mapping[str, str]
 
 
 def name_styles(names: Sequence[str]) -> dict[str, Style]:
-    """A colour, a symbol and a pattern for each name, in the order given."""
+    """A colour, a symbol, a pattern and a dash for each name, in the order given."""
     return {name: _style(index) for index, name in enumerate(names)}
 
 
@@ -34,4 +36,5 @@ def _style(index: int) -> Style:
         "colour": COLOURS[index % len(COLOURS)],
         "symbol": SYMBOLS[lap % len(SYMBOLS)],
         "pattern": PATTERNS[lap % len(PATTERNS)],
+        "dash": DASHES[index % len(DASHES)],
     }

@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.style import TESTED
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 
@@ -41,7 +42,7 @@ def chart() -> Chart:
         row_height=32,
         layout=go.Layout(
             bargap=0.35,
-            xaxis={"title": {"text": "% of people observed"}, "ticksuffix": " %", "range": [0, 100]},
+            xaxis={"title": {"text": "% of people observed"}, "ticksuffix": " %", "range": [0, 104]},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
@@ -50,6 +51,10 @@ def chart() -> Chart:
 def _traces() -> tuple[Trace, ...]:
     points = go.Bar(
         orientation="h",
+        marker={"color": TESTED},
+        textposition="outside",
+        cliponaxis=False,
+        texttemplate=" %{customdata[5]}",
         showlegend=False,
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} people observed were tested"
         "<br>%{customdata[3]} tests a tested person, median gap %{customdata[4]} days<extra></extra>",
@@ -62,7 +67,6 @@ def _traces() -> tuple[Trace, ...]:
             {
                 "x": {"col": "tested_share", "scale": 100},
                 "y": place,
-                "marker.color": {"style": "cohort", "col": "cohort", "part": "colour"},
                 "customdata": {
                     "cells": [
                         ["name:cohort", "cohort"],
@@ -70,6 +74,7 @@ def _traces() -> tuple[Trace, ...]:
                         ["count", "n_observed"],
                         ["days", "tests_per_tested_person"],
                         ["days", "median_gap_days"],
+                        ["percent", "tested_share"],
                     ]
                 },
             },

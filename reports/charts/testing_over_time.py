@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
+from reports.charts.style import OBSERVED, TESTED
 
 MONTH = TableColumn("Month", "month", ("interval_start",))
 
@@ -22,8 +22,8 @@ def chart() -> Chart:
         follows=("cohort",),
         sorts={"value": (("interval_start", "asc"),)},
         traces=(
-            _line("n_observed", "people observed", COLOURS[1], "dot"),
-            _line("n_tested", "people tested", COLOURS[0], "solid"),
+            _line("n_observed", "people observed", OBSERVED, "dot"),
+            _line("n_tested", "people tested", TESTED, "solid"),
         ),
         columns=(
             MONTH,

@@ -31,6 +31,19 @@ def test_a_night_without_the_number_leaves_a_gap_in_the_course() -> None:
     assert len(re.findall("<polyline", page)) == 2
 
 
+def test_nights_of_other_sources_are_listed_and_not_joined_to_the_course() -> None:
+    page = render_catalogue([night(1, sources=["other"]), night(2, sources=["demo"]), night(3, sources=["demo"])])
+    (points,) = re.findall('<polyline points="([^"]+)"', page)
+    assert len(points.split()) == 2
+    assert "<td>other</td>" in page
+
+
+def test_every_night_says_how_far_its_data_reach() -> None:
+    page = render_catalogue([night(1, data_through="2026-09-30"), night(2)])
+    assert "<td>2026-09-30</td>" in page
+    assert "<td>no calendar dates</td>" in page
+
+
 def test_a_verdict_is_said_in_words() -> None:
     assert "Warning" in render_catalogue([night(1, verdict="warn")])
 
