@@ -196,4 +196,4 @@ def test_what_a_night_says_of_itself_is_in_its_folder(published_night: tuple[Pat
     workspace, published = published_night
     summary = json.loads((workspace / "site" / "runs" / published.run_id / "run.json").read_text())
     assert summary["run_id"] == published.run_id
-    assert {entry["label"]: entry["text"] for entry in summary["key_numbers"]} == dict(published.key_numbers)
+    assert {entry["title"]: entry["text"] for entry in summary["key_numbers"]} == dict(published.key_numbers)
