@@ -146,6 +146,20 @@ def _look_at_curves(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterat
     drop = pl.col("n_at_risk").shift(1).over(_CURVE) - pl.col("n_at_risk")
     groups = shown.filter(is_small(drop, min_cell)).select(_CURVE).unique()
     yield Finding(f"{name}: those who left between two steps", (name,), groups)
+    groups = _solvable(*_at_risk_by_cause(tables[name]), [*_RULE, "day"], "n_at_risk", min_cell)
+    yield Finding(f"{name}: a cause from the rest of those at risk", (name,), groups.select(_RULE).unique())
+
+
+def _at_risk_by_cause(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Numbers at risk of every cause, and of all, on the days on which all is shown; a curve ends with nobody."""
+    is_all = pl.col("cause_group") == "all"
+    totals = rows.filter(is_all, pl.col("n_at_risk").is_not_null()).select(*_RULE, "day", "n_at_risk")
+    ends = pl.col("day").filter(pl.col("n_at_risk") == 0).min()
+    causes = rows.filter(~is_all).group_by([*_RULE, "cause_group"]).agg(ends=ends)
+    known = rows.filter(~is_all).select(*_RULE, "cause_group", "day", "n_at_risk")
+    parts = totals.drop("n_at_risk").join(causes, on=_RULE).join(known, on=[*_RULE, "cause_group", "day"], how="left")
+    is_over = (pl.col("day") > pl.col("ends")).fill_null(value=False)
+    return parts.with_columns(n_at_risk=pl.when(is_over).then(0).otherwise("n_at_risk")), totals
 
 
 def _solvable(parts: pl.DataFrame, totals: pl.DataFrame, key: list[str], value: str, min_cell: int) -> pl.DataFrame:

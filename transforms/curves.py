@@ -1,10 +1,13 @@
-"""A released duration curve stops only where nobody can be singled out between two of its days.
+"""A released duration curve has a few days that are the same for all, and shows those where nobody is singled out.
 
-A day is kept when the recoveries since the kept day before are none or enough, and so are all that come after; its
-counts are shown when that also holds for the censored and for those still open. Counts are of the step: what happened
-since the day whose counts were shown before. Every other day is left out, so the curve is coarser where few are left.
+Days are those of the rule. A day is shown when the recoveries since the shown day before are none or enough, and so
+are all that come after; its number at risk, when those who left since the number before and those still open are none
+or enough, and when the causes and the curve of all together leave no small rest; its recovered and censored, when
+each of the two is none or enough since they were shown before, and to come. Where a day is not shown it is hidden,
+and what happened counts for the next.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,111 +16,145 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-_GROUP = ["run_id", "cohort", "cause_group", "rule", "threshold_cells_per_ul", "estimator"]
-_TOTALS = ["n_episodes", "n_censored"]
+_ALL = "all"
+_PLACE = ["run_id", "cohort", "rule", "threshold_cells_per_ul", "estimator"]
+_CURVE = [*_PLACE, "cause_group"]
+_SHARES = ("still_low", "still_low_lo", "still_low_hi")
+_PARTS = ("n_recovered", "n_censored")
 
 
-@dataclass
-class _Steps:
-    """What happened since the last kept day, and since the last day with counts; one value per curve."""
+@dataclass(frozen=True)
+class _Curves:
+    """All curves at all days of the grid; arrays have a row for each curve and a column for each day.
 
-    recovered_since_kept: Counts
+    `recovered` and `censored` are gone by the day. `may_count` and `may_part` say what the table of durations allows.
+    """
+
     recovered: Counts
     censored: Counts
-    recovered_to_come: Counts
-    censored_to_come: Counts
+    all_recovered: Counts
+    all_censored: Counts
+    place: Counts
+    is_all: Flags
+    may_count: Flags
+    may_part: Flags
+
+    @property
+    def at_risk(self) -> Counts:
+        """Episodes still open after each day."""
+        return (self.all_recovered + self.all_censored)[:, None] - self.recovered - self.censored
 
 
-def coarsen_curves(curve: pl.DataFrame, durations: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """The kept days with counts of their steps, and hide_VALUE for every value.
+@dataclass(frozen=True)
+class _Shown:
+    """Which days of which curves show their share, their number at risk, their recovered and censored."""
+
+    share: Flags
+    at_risk: Flags
+    parts: Flags
+
+
+def coarsen_curves(curve: pl.DataFrame, durations: pl.DataFrame, days: Sequence[int], min_cell: int) -> pl.DataFrame:
+    """Every curve at `days`, until it shows that nobody is left, with hide_VALUE for every value.
 
     `durations` is what `hide_durations` gave. A curve that must not be shown keeps one hidden day.
     """
-    totals = durations.select(*_GROUP, *_TOTALS, "hide_n_episodes", "hide_values").rename(
-        {"n_episodes": "total", "n_censored": "total_censored"}
-    )
-    rows = curve.join(totals, on=_GROUP, how="inner").sort([*_GROUP, "day"])
+    columns = [*_CURVE, "n_episodes", "n_censored", "hide_n_episodes", "hide_n_censored", "hide_values"]
+    groups = curve.select(_CURVE).unique().join(durations.select(columns), on=_CURVE).sort(_CURVE)
+    rows = _at_days(curve, groups, days)
     if rows.is_empty():
-        return rows.with_columns(pl.lit(value=True).alias(f"hide_{name}") for name in _values())
-    kept = _keep_days(rows, min_cell)
-    is_first = pl.col("day") == 0
-    hide_counts = pl.col("hide_n_episodes") | pl.col("hide_values") | ~pl.col("has_counts")
-    return (
-        kept.filter(pl.col("is_kept") & (~pl.col("hide_values") | is_first))
-        .with_columns(hide_counts.alias(f"hide_{name}") for name in ("n_at_risk", "n_recovered", "n_censored"))
-        .with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _values()[3:])
+        return curve.clear().with_columns(
+            pl.lit(value=True).alias(f"hide_{name}") for name in ("n_at_risk", *_PARTS, *_SHARES)
+        )
+    curves = _curves_of(rows, groups, len(days))
+    shown = _choose_days(curves, min_cell)
+    rows = rows.with_columns(
+        n_at_risk=pl.Series(curves.at_risk.ravel()),
+        n_recovered=pl.Series(_since(curves.recovered, shown.parts).ravel()),
+        n_censored=pl.Series(_since(curves.censored, shown.parts).ravel()),
+        hide_n_at_risk=pl.Series(~shown.at_risk.ravel()),
+        **{f"hide_{name}": pl.Series(~shown.parts.ravel()) for name in _PARTS},
+        **{f"hide_{name}": pl.Series(~shown.share.ravel()) | pl.col("hide_values") for name in _SHARES},
+    )
+    is_end = ~pl.col("hide_n_at_risk") & (pl.col("n_at_risk") == 0)
+    is_over = is_end.cast(pl.Int64).cum_sum().over(_CURVE) - is_end.cast(pl.Int64) > 0
+    return rows.filter(~is_over & (~pl.col("hide_values") | (pl.col("day") == days[0])))
+
+
+def _at_days(curve: pl.DataFrame, groups: pl.DataFrame, days: Sequence[int]) -> pl.DataFrame:
+    """What had happened by each of `days` to each of `groups`, in their order."""
+    gone = curve.sort([*_CURVE, "day"]).with_columns(pl.col(name).cum_sum().over(_CURVE) for name in _PARTS)
+    grid = groups.join(pl.DataFrame({"day": list(days)}, schema={"day": pl.Int64}), how="cross").sort("day")
+    states = gone.select(*_CURVE, "day", *_PARTS, *_SHARES).sort("day")
+    joined = grid.drop("n_censored").join_asof(states, on="day", by=_CURVE, check_sortedness=False)
+    return joined.sort([*_CURVE, "day"])
+
+
+def _curves_of(rows: pl.DataFrame, groups: pl.DataFrame, n_days: int) -> _Curves:
+    place = groups.select(pl.struct(_PLACE).rank("dense")).to_series().cast(pl.Int64)
+    hidden = groups["hide_n_episodes"] | groups["hide_values"]
+    censored = groups["n_censored"].to_numpy().astype(np.int64)
+    return _Curves(
+        recovered=rows["n_recovered"].to_numpy().astype(np.int64).reshape(-1, n_days),
+        censored=rows["n_censored"].to_numpy().astype(np.int64).reshape(-1, n_days),
+        all_recovered=groups["n_episodes"].to_numpy().astype(np.int64) - censored,
+        all_censored=censored,
+        place=place.to_numpy(),
+        is_all=(groups["cause_group"] == _ALL).to_numpy(),
+        may_count=(~hidden).to_numpy(),
+        may_part=(~(hidden | groups["hide_n_censored"])).to_numpy(),
     )
 
 
-def _values() -> tuple[str, ...]:
-    return ("n_at_risk", "n_recovered", "n_censored", "still_low", "still_low_lo", "still_low_hi")
-
-
-def _keep_days(rows: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Adds is_kept and has_counts, and puts counts of the step in place of those of the day."""
-    lengths = rows.group_by(_GROUP, maintain_order=True).agg(
-        pl.len(), pl.col("total").first(), pl.col("total_censored").first()
-    )
-    curve_at = np.repeat(np.arange(lengths.height), lengths["len"].to_numpy())
-    day = rows["day"].to_numpy()
-    shape = (lengths.height, int(day.max()) + 1)
-    recovered, censored, is_there = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
-    recovered[curve_at, day] = rows["n_recovered"].to_numpy()
-    censored[curve_at, day] = rows["n_censored"].to_numpy()
-    is_there[curve_at, day] = True
-    all_censored = lengths["total_censored"].to_numpy().astype(np.int64)
-    all_recovered = lengths["total"].to_numpy() - all_censored
-    zeros = np.zeros(lengths.height, np.int64)
-    steps = _Steps(zeros, zeros, zeros, all_recovered, all_censored)
-    kept, counted = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    at_risk, step_recovered, step_censored = (np.zeros(shape, np.int64) for _ in range(3))
+def _choose_days(curves: _Curves, min_cell: int) -> _Shown:
+    shape = curves.recovered.shape
+    shown = _Shown(*(np.zeros(shape, np.bool_) for _ in range(3)))
+    zeros = np.zeros(shape[0], np.int64)
+    kept, counted, recovered, censored = zeros, curves.all_recovered + curves.all_censored, zeros, zeros
     for at in range(shape[1]):
-        steps = _go_on(steps, recovered[:, at], censored[:, at])
-        kept[:, at] = is_there[:, at] & (_may_keep(steps, min_cell) | (at == 0))
-        counted[:, at] = kept[:, at] & _may_count(steps, min_cell)
-        step_recovered[:, at], step_censored[:, at] = steps.recovered, steps.censored
-        at_risk[:, at] = steps.recovered_to_come + steps.censored_to_come
-        steps = _start_again(steps, kept[:, at], counted[:, at])
-    return rows.with_columns(
-        is_kept=pl.Series(kept[curve_at, day]),
-        has_counts=pl.Series(counted[curve_at, day]),
-        n_at_risk=pl.Series(at_risk[curve_at, day]),
-        n_recovered=pl.Series(step_recovered[curve_at, day]),
-        n_censored=pl.Series(step_censored[curve_at, day]),
-    )
+        gone, left, open_now = curves.recovered[:, at], curves.censored[:, at], curves.at_risk[:, at]
+        to_come = curves.all_recovered - gone
+        may_keep = _are_safe(min_cell, gone - kept, to_come) | (gone + left == 0)
+        may_count = may_keep & curves.may_count & _are_safe(min_cell, counted - open_now, open_now)
+        protecting = _protect_rest(curves, open_now, may_count, min_cell)
+        shown.share[:, at] = may_keep & ~protecting
+        shown.at_risk[:, at] = may_count & ~protecting
+        steps = (gone - recovered, left - censored, to_come, curves.all_censored - left)
+        shown.parts[:, at] = shown.at_risk[:, at] & curves.may_part & _are_safe(min_cell, *steps)
+        kept = np.where(shown.share[:, at], gone, kept)
+        counted = np.where(shown.at_risk[:, at], open_now, counted)
+        recovered = np.where(shown.parts[:, at], gone, recovered)
+        censored = np.where(shown.parts[:, at], left, censored)
+    return shown
 
 
-def _go_on(steps: _Steps, recovered: Counts, censored: Counts) -> _Steps:
-    return _Steps(
-        steps.recovered_since_kept + recovered,
-        steps.recovered + recovered,
-        steps.censored + censored,
-        steps.recovered_to_come - recovered,
-        steps.censored_to_come - censored,
-    )
+def _protect_rest(curves: _Curves, at_risk: Counts, may_count: Flags, min_cell: int) -> Flags:
+    """Curves to hide on a day: the smallest causes until the hidden ones protect each other, else that of all."""
+    protecting = np.zeros(len(at_risk), np.bool_)
+    for whole in np.flatnonzero(curves.is_all & may_count):
+        causes = np.flatnonzero((curves.place == curves.place[whole]) & ~curves.is_all)
+        hidden = ~may_count[causes]
+        shown = causes[~hidden & (at_risk[causes] > 0)]
+        waiting = sorted(shown.tolist(), key=lambda cause: (at_risk[cause], cause))
+        n_hidden, held = int(hidden.sum()), int(at_risk[causes[hidden]].sum())
+        while held and (n_hidden == 1 or held - (n_hidden - 1) < min_cell - 1):
+            next_one = waiting.pop(0) if waiting else int(whole)
+            protecting[next_one] = True
+            if next_one == whole:
+                break
+            n_hidden, held = n_hidden + 1, held + int(at_risk[next_one])
+    return protecting
 
 
-def _start_again(steps: _Steps, kept: Flags, counted: Flags) -> _Steps:
-    return _Steps(
-        np.where(kept, 0, steps.recovered_since_kept),
-        np.where(counted, 0, steps.recovered),
-        np.where(counted, 0, steps.censored),
-        steps.recovered_to_come,
-        steps.censored_to_come,
-    )
+def _since(gone: Counts, shown: Flags) -> Counts:
+    """What happened by each day since the last shown day before it."""
+    last = np.maximum.accumulate(np.where(shown, gone, 0), axis=1)
+    before: Counts = np.concatenate([np.zeros((len(gone), 1), np.int64), last[:, :-1]], axis=1)
+    since: Counts = gone - before
+    return since
 
 
-def _may_keep(steps: _Steps, min_cell: int) -> Flags:
-    return _is_safe(steps.recovered_since_kept, min_cell) & _is_safe(steps.recovered_to_come, min_cell)
-
-
-def _may_count(steps: _Steps, min_cell: int) -> Flags:
-    to_come = steps.recovered_to_come + steps.censored_to_come
-    counts = (steps.recovered, steps.recovered_to_come, steps.censored, steps.censored_to_come, to_come)
-    safe: Flags = np.logical_and.reduce([_is_safe(count, min_cell) for count in counts])
-    return safe
-
-
-def _is_safe(count: Counts, min_cell: int) -> Flags:
-    safe: Flags = (count == 0) | (count >= min_cell)
+def _are_safe(min_cell: int, *counts: Counts) -> Flags:
+    """Whether each of the counts is none or enough."""
+    safe: Flags = np.logical_and.reduce([(count == 0) | (count >= min_cell) for count in counts])
     return safe

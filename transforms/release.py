@@ -105,7 +105,9 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
         "estimate.episode": episode,
         "estimate.cause": cause if rule.shows_agents else cause.filter(pl.col("agent") == "all"),
         "estimate.duration": duration,
-        "estimate.duration_curve": coarsen_curves(estimates["estimate.duration_curve"], duration, least),
+        "estimate.duration_curve": coarsen_curves(
+            estimates["estimate.duration_curve"], duration, rule.curve_days, least
+        ),
     }
 
 

@@ -194,24 +194,65 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
         assert joined.filter(left > 0, width < 9).is_empty(), (key, value)
 
 
+CURVE = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_step_of_a_curve_tells_of_1_to_10_episodes(seed: int, draw_released: Callable[[int], Released]) -> None:
     tables = draw_released(seed).tables
-    key = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
-    durations = {tuple(row[name] for name in key): row for row in tables["released.duration"].rows(named=True)}
-    for group, curve in tables["released.duration_curve"].sort("day").group_by(key):
-        steps = curve.filter(pl.col("n_at_risk").is_not_null()).rows(named=True)
+    durations = {tuple(row[name] for name in CURVE): row for row in tables["released.duration"].rows(named=True)}
+    for group, curve in tables["released.duration_curve"].sort("day").group_by(CURVE):
         duration = durations[group]
-        for step in steps:
-            counts = (step["n_recovered"], step["n_censored"], step["n_at_risk"])
-            assert all(count == 0 or count > 10 for count in counts)
+        at_risk = [duration["n_episodes"], *curve["n_at_risk"].drop_nulls()]
+        assert all(one - other == 0 or one - other > 10 for one, other in pairwise(at_risk))
+        steps = curve.filter(pl.col("n_recovered").is_not_null()).rows(named=True)
         for one, other in pairwise(steps):
             assert one["n_at_risk"] == other["n_at_risk"] + other["n_recovered"] + other["n_censored"]
         if duration["median_days_mark"] == "hidden":
             assert curve["still_low"].null_count() == curve.height
-        if duration["n_censored"] is not None and steps:
+        if steps:
             rest = duration["n_censored"] - sum(step["n_censored"] for step in steps)
             assert rest == 0 or rest > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_curve_is_shown_on_the_same_days_until_nobody_is_left(
+    seed: int, draw_released: Callable[[int], Released], definitions: Definitions
+) -> None:
+    days = next(rule.curve_days for rule in definitions.disclosure if rule.channel == "internal")
+    tables = draw_released(seed).tables
+    shown = tables["released.duration_curve"].filter((pl.col("still_low_mark") != "hidden").any().over(CURVE))
+    for _, curve in shown.sort("day").group_by(CURVE):
+        assert tuple(curve["day"]) == days[: curve.height]
+        assert curve.height == len(days) or curve["n_at_risk"].to_list()[-1] == 0
+
+
+def test_numbers_at_risk_are_shown_for_most_days_on_which_many_are_left(
+    draw_released: Callable[[int], Released], draw_estimates: Draw
+) -> None:
+    for seed in SEEDS:
+        whole = draw_released(seed).tables["released.duration_curve"].filter(pl.col("cause_group") == "all")
+        truth = draw_estimates(seed)["estimate.duration_curve"].select(*CURVE, "day", true="n_at_risk")
+        curve = whole.join(truth, on=[*CURVE, "day"])
+        many = curve.filter(pl.col("true").max().over(CURVE) > 150, pl.col("true") > 50, pl.col("day") > 0)
+        many = many.filter((pl.col("n_at_risk_mark") != "hidden").any().over(CURVE))
+        assert many["n_at_risk"].null_count() <= many.height / 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_those_at_risk_of_one_cause_do_not_follow_from_all_and_the_others(
+    seed: int, draw_released: Callable[[int], Released], draw_estimates: Draw
+) -> None:
+    place = ["cohort", "rule", "threshold_cells_per_ul", "day"]
+    shown = draw_released(seed).tables["released.duration_curve"].select(*place, "cause_group", "n_at_risk")
+    truth = draw_estimates(seed)["estimate.duration_curve"].select(*place, "cause_group", true="n_at_risk")
+    joined = truth.join(shown, on=[*place, "cause_group"], how="left").filter(pl.col("true") > 0)
+    for _, curves in joined.group_by(place):
+        whole = curves.filter(pl.col("cause_group") == "all")
+        hidden = curves.filter(pl.col("cause_group") != "all", pl.col("n_at_risk").is_null())
+        if whole["n_at_risk"].null_count() == 0 and hidden.height:
+            assert hidden.height > 1
+            assert hidden["true"].sum() > 10
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,8 +1,9 @@
 """Disclosure rules: which counts are hidden and what else goes with them."""
 
+from itertools import pairwise
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from transforms.model.base import Definition
 
@@ -11,7 +12,7 @@ class DisclosureRule(Definition):
     """One rule set for one channel.
 
     Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden. Digits are those of a published share,
-    curve and number of days; null keeps all.
+    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others.
     """
 
     rule: str
@@ -20,4 +21,12 @@ class DisclosureRule(Definition):
     share_digits: int | None = Field(ge=1)
     curve_digits: int = Field(ge=1)
     days_digits: int = Field(ge=0)
+    curve_days: tuple[int, ...]
     shows_agents: bool
+
+    @field_validator("curve_days")
+    @classmethod
+    def _days_rise_from_zero(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if not days or days[0] != 0 or any(one >= other for one, other in pairwise(days)):
+            raise ValueError("curve_days must rise from 0")
+        return days
