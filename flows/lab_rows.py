@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.errors import SourceError
 from flows.parsing import LONG, STORED, decimal_point, number_parts, one_of, person_key, short_number
-from flows.sources.protocol import literal
+from flows.sources.protocol import constant, literal
 from transforms.load import Definitions
 from transforms.model.sources import Receiving, SourceMap
 from transforms.units import UnitBook, quantity_of, read_units
@@ -40,21 +40,15 @@ class Meaning:
     status: str | None = None
 
 
-TYPES = ("VARCHAR",) * 10 + ("DECIMAL(12,6)", "BOOLEAN", "VARCHAR")
+TYPES = ("VARCHAR",) * 10 + ("DECIMAL(12,6)", "BOOLEAN", "VARCHAR", "VARCHAR", "VARCHAR")
 NAMES = (
     *("code", "unit", "specimen", "status"),
-    *(
-        "meant_rule",
-        "unit_rule",
-        "analyte",
-        "method",
-        "specimen_type",
-        "meant_unit",
-        "factor",
-        "is_fraction",
-        "meant_status",
-    ),
+    *("meant_rule", "unit_rule", "analyte", "method", "specimen_type", "meant_unit", "factor", "is_fraction"),
+    *("meant_status", "source_code", "source_unit"),
 )
+# An ENUM is copied and written to Parquet in a third of the time of a text; it is read back as text.
+WORDS = frozenset({"analyte", "method", "specimen_type", "meant_unit", "meant_status", "source_code", "source_unit"})
+PRECISIONS = "ENUM ('none', 'day', 'minute')"
 
 
 class Laboratory:
@@ -145,15 +139,27 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
         f"SELECT DISTINCT code, unit, specimen, status FROM ({raw}) WHERE is_wanted"
     ).fetchall()
     _refuse_foreign_codes([code for code, *_ in found if code], laboratory, name)
-    rows = [(*combination, *astuple(laboratory.mean(combination))) for combination in found]
-    columns = ", ".join(f"{column} {kind}" for column, kind in zip(NAMES, TYPES, strict=True))
+    rows = [_line(combination, laboratory.mean(combination)) for combination in found]
+    lists = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in NAMES]
+    kinds = [_enum(words) if name in WORDS else kind for name, kind, words in zip(NAMES, TYPES, lists, strict=True)]
+    columns = ", ".join(f"{column} {kind}" for column, kind in zip(NAMES, kinds, strict=True))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE meaning ({columns}, whole DECIMAL(5,0))").fetchall()
     if not rows:
         return
-    lists = [list(column) for column in zip(*rows, strict=True)]
     values = ", ".join(f"unnest(?::{_sent(kind)}[])" for kind in TYPES)
     connection.execute(f"INSERT INTO meaning ({', '.join(NAMES)}) SELECT {values}", lists).fetchall()
     connection.execute("UPDATE meaning SET whole = factor WHERE factor = trunc(factor)").fetchall()
+
+
+def _line(combination: Combination, meaning: Meaning) -> tuple[object, ...]:
+    """A row of `meaning`; the words as sent only where a result can come of it, for an ENUM is stored whole."""
+    is_of_use = meaning.rule is None and meaning.unit_rule is None
+    return (*combination, *astuple(meaning), *(combination[:2] if is_of_use else (None, None)))
+
+
+def _enum(words: Sequence[str | None]) -> str:
+    known = sorted({word for word in words if word is not None})
+    return f"ENUM ({', '.join(literal(word) for word in known)})" if known else "VARCHAR"
 
 
 def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, decimal: str) -> str:
@@ -179,15 +185,15 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
                      ELSE try(((({plain}).number)::{LONG} * factor)::{STORED}) END AS amount
             FROM joined
         )
-        SELECT person AS person_id, {literal(source_id)} AS source_id,
+        SELECT person AS person_id, {constant(source_id)} AS source_id,
             coalesce(specimen_id, strftime(collected_at, '%Y-%m-%d %H:%M:%S'), 'undated') AS specimen_id, specimen_type,
             collected_at, {_precision()} AS time_precision, analyte, method,
             CASE WHEN sign IS NULL THEN amount END AS value, sign AS comparator,
             CASE WHEN sign IN ('<', '<=') THEN 0 ELSE amount END::{STORED} AS lower_bound,
             CASE WHEN sign IS NULL OR sign IN ('<', '<=') THEN amount END AS upper_bound,
             meant_unit AS unit, {_reference(decimal)} AS reference_low, meant_status AS status,
-            resulted_at AS version_at, {_record_key(source_id)} AS record_key, code AS source_code,
-            value AS source_value, unit AS source_unit, {literal(input_id)} AS input_id, row_number,
+            resulted_at AS version_at, {_record_key(source_id)} AS record_key, source_code,
+            value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number,
             {_rule(receiving, has_date=has_date)} AS rule
         FROM scaled"""
 
@@ -211,7 +217,8 @@ def _rule(receiving: Receiving, *, has_date: bool) -> str:
 
 
 def _precision() -> str:
-    return "CASE WHEN collected_at IS NULL THEN 'none' WHEN collected_at__day THEN 'day' ELSE 'minute' END"
+    none, day, minute = (f"'{word}'::{PRECISIONS}" for word in ("none", "day", "minute"))
+    return f"CASE WHEN collected_at IS NULL THEN {none} WHEN collected_at__day THEN {day} ELSE {minute} END"
 
 
 def _record_key(source_id: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flows.parsing import decimal_point, one_of, person_key, spelled
-from flows.sources.protocol import literal
+from flows.sources.protocol import constant, literal
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
@@ -27,13 +27,13 @@ def judge_records(table: str, raw: str, receiving: Receiving, source_id: str, in
     records = RECORDS[table](receiving, decimal)
     parts = {
         "person_id": "person",
-        "source_id": literal(source_id),
         **records.columns,
         "record_key": f"hash({', '.join((literal(source_id), 'person', *records.key))})",
-        "input_id": literal(input_id),
         "row_number": "row_number",
     }
-    columns = ", ".join(f"{parts[c.name]}::{c.type} AS {c.name}" for c in schema_of(table).columns)
+    typed = {c.name: f"{parts[c.name]}::{c.type}" for c in schema_of(table).columns if c.name in parts}
+    typed |= {"source_id": constant(source_id), "input_id": constant(input_id)}
+    columns = ", ".join(f"{typed[name]} AS {name}" for name in schema_of(table).column_names)
     rules = {"filtered_out": "NOT is_wanted", **_before_person(table, receiving), "person_missing": "person IS NULL"}
     whens = " ".join(f"WHEN {test} THEN {literal(rule)}" for rule, test in {**rules, **records.rules}.items())
     return f"""

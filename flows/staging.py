@@ -18,6 +18,7 @@ from flows.sources.protocol import Feed, literal
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
+DICTIONARY = 10_000  # different values in a row group; looking for more takes longer than writing them plain
 DROPPED = ("table_name", "input_id", "row_number", "outcome", "rule", "reason")
 
 
@@ -109,7 +110,7 @@ def _write_accepted(connection: duckdb.DuckDBPyConnection, judged: str, table: s
     columns = ", ".join(schema_of(table).column_names)
     copied = connection.execute(
         f"COPY (SELECT {columns} FROM ({judged}) WHERE rule IS NULL) TO {literal(str(aside))} "
-        "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 500000)"
+        f"(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 500000, DICTIONARY_SIZE_LIMIT {DICTIONARY})"
     ).fetchall()
     aside.replace(target)
     return int(copied[0][0])

@@ -117,6 +117,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def constant(text: str) -> str:
+    """A text that is the same in every row, as SQL that is cheap to write to Parquet."""
+    return f"{literal(text)}::ENUM ({literal(text)})"
+
+
 def text_of(alias: str, header: str) -> str:
     """Trimmed text of a column, null when empty."""
     return f"nullif(trim({alias}.{quote(header)}::VARCHAR), '')"
