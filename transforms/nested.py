@@ -115,12 +115,12 @@ def _is_cut_of_lowest(node: str) -> bool:
     return node.startswith(("grade|", "bin|")) or (node.startswith("low|any_low") and node.endswith(TESTED))
 
 
-def _priority(node: str) -> tuple[int, int, str]:
-    """Tested first, then what the page leads with; the observed after the lows, because the tested are the headline."""
+def _priority(node: str) -> tuple[int, bool, int, str]:
+    """Tested first, then what the page leads with; what is of the observed comes later, for the same reason."""
     kind, *_ = node.split("|")
     is_any = node.startswith("low|any_low")
     rank = {TESTED: 0, "low": 1 if is_any else 3, OBSERVED: 2, "grade": 4, "episode": 5, "bin": 6, "isolated": 7}
-    return rank.get(kind, 8), -_threshold(node), node
+    return rank.get(kind, 8), node.endswith(OBSERVED), -_threshold(node), node
 
 
 def _threshold(node: str) -> int:
