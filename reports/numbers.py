@@ -148,7 +148,8 @@ def _steps(rows: Sequence[Row]) -> list[Row]:
         before = rows[place - 1] if place and row["day"] else None
         is_last = place + 1 == len(rows) or not rows[place + 1]["day"]
         is_quiet = row["n_recovered"] == 0 and row["n_censored"] == 0
-        is_same_gap = before is not None and not is_number(row["still_low"]) and not is_number(before["still_low"])
+        gap = ("still_low", "n_at_risk")
+        is_same_gap = before is not None and not any(is_number(one[name]) for one in (row, before) for name in gap)
         is_told = is_number(row["n_at_risk"]) and found and row["n_at_risk"] != found[-1]["n_at_risk"]
         if before is None or is_last or is_told or not (is_quiet or is_same_gap):
             found.append(row)

@@ -38,7 +38,7 @@ def chart() -> Chart:
         ),
         height=96,
         row_height=30,
-        min_width=720,
+        min_width=900,
         layout=go.Layout(
             xaxis={
                 "type": "category",
