@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from flows.errors import DefinitionError
+from flows.examples_of_receiving import check_receiving
 from transforms.examples import ExampleResult, check_examples
 from transforms.load import Definitions, load_definitions
 
@@ -20,16 +21,25 @@ class DefinitionReport:
     examples: int
     hash: str
     failures: Sequence[ExampleResult]
+    without_examples: Sequence[str] = ()
 
     def as_dict(self) -> Mapping[str, Any]:
         """For `--json`."""
         failures = [f"{r.kind} {r.definition}: {r.example}: expected {r.expected}, got {r.got}" for r in self.failures]
-        return {"definitions": self.definitions, "examples": self.examples, "hash": self.hash, "failures": failures}
+        return {
+            "definitions": self.definitions,
+            "examples": self.examples,
+            "hash": self.hash,
+            "failures": failures,
+            "without_examples": list(self.without_examples),
+        }
 
     def as_text(self) -> str:
         """For a terminal."""
+        unproven = f"; without examples: {', '.join(self.without_examples)}" if self.without_examples else ""
         return (
-            f"{self.definitions} definitions, {self.examples} examples, {len(self.failures)} failed; hash {self.hash}"
+            f"{self.definitions} definitions, {self.examples} examples, {len(self.failures)} failed; "
+            f"hash {self.hash}{unproven}"
         )
 
     def error(self) -> DefinitionError:
@@ -44,9 +54,17 @@ class DefinitionReport:
 def check_definitions(overlay: Path | None) -> DefinitionReport:
     """Load everything and run every example through the functions that the pipeline uses."""
     definitions = load_definitions(overlay)
-    results = check_examples(definitions)
+    results = run_examples(definitions)
     failures = [result for result in results if not result.is_ok]
-    return DefinitionReport(len(definitions.all()), len(results), definitions.hash, failures)
+    unproven = [f"{type(entry).__name__} {entry.id}" for entry in definitions.all() if not entry.examples]
+    return DefinitionReport(len(definitions.all()), len(results), definitions.hash, failures, unproven)
+
+
+def run_examples(definitions: Definitions) -> list[ExampleResult]:
+    """What came of every example of every definition; DefinitionError when an example cannot be run at all."""
+    results = [*check_examples(definitions), *check_receiving(definitions)]
+    _refuse_idle(definitions, results)
+    return results
 
 
 def show_definition(name: str | None, overlay: Path | None) -> Mapping[str, Any]:
@@ -66,3 +84,15 @@ def show_definition(name: str | None, overlay: Path | None) -> Mapping[str, Any]
 
 def _is_overridden(definitions: Definitions, name: str) -> bool:
     return any(Path(path).stem == name for path in definitions.overrides)
+
+
+def _refuse_idle(definitions: Definitions, results: Sequence[ExampleResult]) -> None:
+    """A code list that nothing reads has examples that nothing runs."""
+    run = {result.definition for result in results if result.kind == "codelists"}
+    idle = [entry.id for entry in definitions.codelists.values() if entry.examples and entry.id not in run]
+    if idle:
+        raise DefinitionError(
+            "definitions/codelists holds lists that nothing reads.",
+            details=idle,
+            repair="An id is drugs or conditions, begins with drugs_ or conditions_, or is labs or units.",
+        )

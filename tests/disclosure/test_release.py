@@ -293,19 +293,6 @@ def test_the_share_of_hidden_values_is_told_for_every_table(draw_released: Calla
     assert released.utility["released.prevalence"].n_hidden == n_hidden
 
 
-@pytest.mark.parametrize("example", [{"count": 0}, {"count": 1}, {"count": 10}, {"count": 11}], ids=str)
-def test_the_examples_of_the_rules_hold(
-    example: dict[str, int], draw_estimates: Draw, definitions: Definitions
-) -> None:
-    estimates = {name: rows.clear() for name, rows in draw_estimates(0).items()}
-    steps = draw_estimates(0)["estimate.attrition"].head(1).with_columns(n_people=pl.lit(example["count"], pl.Int64))
-    for rule in definitions.disclosure:
-        told = next(each for each in rule.examples if each["count"] == example["count"])
-        shown = release({**estimates, "estimate.attrition": steps}, rule, run_id="n", definitions_hash="h")
-        row = shown.tables["released.attrition"].row(0, named=True)
-        assert (row["n_people"], row["n_people_mark"]) == (told["shown"], told["mark"])
-
-
 def _show_all(rows: pl.DataFrame, *_: Any) -> pl.DataFrame:
     tables = [table for name, table in load_tables().items() if name.startswith("estimate.")]
     names = sorted({value for table in tables for value in table.values})

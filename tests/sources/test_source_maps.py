@@ -204,16 +204,3 @@ def test_a_check_can_say_what_each_file_is(hospital: Any) -> None:
     }
     assert lines == {"labs.csv": ("long", ("canonical.lab",)), "readme.md": ("not read", ())}
     assert {"long", "mimic_iv"} <= {adapter.name for adapter in list_adapters()}
-
-
-@pytest.mark.parametrize("shipped", load_definitions().source_maps, ids=lambda entry: entry.id)
-def test_the_examples_of_each_shipped_map_are_recognised(hospital: Any, shipped: Any) -> None:
-    for place, example in enumerate(shipped.examples):
-        header = ",".join(example["headers"]) + "\n"
-        if shipped.layout:
-            hospital.write("d_labitems.csv", "itemid,label,fluid,category\n", f"case_{place}")
-            needed = "subject_id,specimen_id,itemid,charttime,storetime,value,valuenum,valueuom,ref_range_lower\n"
-            hospital.write("labevents.csv", needed, f"case_{place}")
-        folder = hospital.write("file.csv", header, f"case_{place}").parent
-        (found,) = recognise([folder], shipped.id, load_definitions())
-        assert f"canonical.{example['table']}" in {feed.table for feed in found.feeds}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from transforms.examples import attribute_patients
+from transforms.examples_of_patients import attribute_patients
 from transforms.load import Definitions, load_definitions
 from transforms.model.examples import CauseExample
 

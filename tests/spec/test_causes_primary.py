@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transforms.attribution import EPISODE, Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.errors import DefinitionError
-from transforms.examples import ANC, DIAGNOSIS, EPISODES, EXPOSURE, OBSERVATION, attribute_patients
+from transforms.examples_of_patients import ANC, DIAGNOSIS, EPISODES, EXPOSURE, OBSERVATION, attribute_patients
 from transforms.exposures import recognise_drugs
 from transforms.load import SHIPPED, Definitions, load_definitions
 from transforms.model.examples import CauseExample

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from transforms.examples import attribute_patients
+from transforms.examples_of_patients import attribute_patients
 from transforms.load import SHIPPED, Definitions, load_definitions
 from transforms.model.examples import CauseExample, CodeOnDay, DoseOnDay
 

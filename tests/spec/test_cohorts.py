@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members
 from transforms.errors import DefinitionError
-from transforms.examples import DIAGNOSIS, EXPOSURE, PERSON, find_patients
+from transforms.examples_of_patients import DIAGNOSIS, EXPOSURE, PERSON, find_patients
 from transforms.exposures import recognise_drugs
 from transforms.load import load_definitions
 from transforms.model.cohorts import Cohort

@@ -79,12 +79,3 @@ def test_few_low_or_few_not_low_get_the_exact_interval_and_all_others_wilson() -
 def test_nobody_in_the_denominator_gives_no_share_and_no_interval_instead_of_zero() -> None:
     row = share_intervals(np.array([0]), np.array([0]), level=0.95, method=ESTIMATION.prevalence_interval).row(0)
     assert row == (None, None, None, "none")
-
-
-@pytest.mark.parametrize("example", ESTIMATION.examples, ids=str)
-def test_the_examples_of_the_definition_hold(example: dict[str, float | str]) -> None:
-    x, n = np.array([int(example["x"])]), np.array([int(example["n"])])
-    level = ESTIMATION.confidence_level
-    row = share_intervals(x, n, level=level, method=ESTIMATION.prevalence_interval).row(0, named=True)
-    assert row["method"] == example["method"]
-    assert (row["share_lo"], row["share_hi"]) == pytest.approx((example["lo"], example["hi"]), abs=5e-7)

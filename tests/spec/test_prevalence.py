@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from transforms.counting import add_counts, count_people
 from transforms.estimates import estimate_counts
 from transforms.load import load_definitions
 from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
-from transforms.person_time import test_flags as flags_of_a_test
 
 DEFINITIONS = load_definitions()
 THRESHOLDS = (1500, 1000, 500)
@@ -229,19 +227,6 @@ def test_people_of_a_grade_and_worse_are_those_low_at_its_boundary() -> None:
         "severe": 1,
         "profound": 1,
     }
-
-
-@pytest.mark.parametrize("example", [each for d in DEFINITIONS.denominators for each in d.examples], ids=str)
-def test_the_examples_of_the_denominators_hold(example: dict[str, Any]) -> None:
-    if "is_test" in example:
-        value = {name: [given] for name, given in example.items()}
-        is_test, _ = flags_of_a_test(PLAN.tested)
-        row = pl.DataFrame(value, schema_overrides={"anc_cells_per_ul": pl.Int64}).select(is_test)
-        assert row.item() == example["is_test"]
-    else:
-        stays = [(1, "02-28", "03-01")] if example["observed_days_in_interval"] else []
-        low = _low(_frames([(2, "01-01", 900)], [*stays, (2, "01-01", "04-30")]))
-        assert low["03", "observed"][2] == 1 + example["is_counted"]
 
 
 DAYS = st.integers(1, 90)

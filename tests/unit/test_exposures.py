@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from transforms.codelists import read_conditions, read_drugs
-from transforms.examples import DIAGNOSIS, EXPOSURE
+from transforms.examples_of_patients import DIAGNOSIS, EXPOSURE
 from transforms.exposures import chemotherapy_doses, courses, gcsf_doses, recognise_drugs
 from transforms.load import load_definitions
 

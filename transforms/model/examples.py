@@ -1,12 +1,25 @@
-"""The examples of causes and cohorts: small patients with what is expected of them."""
+"""How the examples of definitions are written: a small case and what is expected of it, one type for each kind.
+
+Those of receiving, units, laboratory codes and source maps are in `source_examples.py`.
+"""
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from transforms.model.anc import Route
 from transforms.model.base import Part
+
+
+def _written(value: Any) -> Any:
+    """YAML reads 900 as a number and "<100" as text; both are results as written."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Result = Annotated[str, BeforeValidator(_written), Field(pattern=r"^(<=|>=|<|>)?\s*\d+(\.\d+)?$")]
+Count = Annotated[str, BeforeValidator(_written), Field(pattern=r"^\d+(-\d*)?$")]
 
 
 class DoseOnDay(Part):
@@ -43,8 +56,32 @@ class FurtherLow(Part):
     recovery_day: int | None = None
 
 
+class Candidate(Part):
+    """What is expected of one candidate cause; only what is named is compared."""
+
+    agent: str | None = None
+    category: str | None = None
+    days_from_exposure: int | None = None
+    dechallenge: str | None = None
+    rechallenge: str | None = None
+    n_competing: int | None = None
+
+
+class ListedCandidate(Candidate):
+    """A candidate found by its agent."""
+
+    agent: str
+
+
+class PrimarySuspect(Candidate):
+    """The cause that is `primary`, and another candidate that must be listed beside it."""
+
+    primary: str | None = None
+    listed: ListedCandidate | None = None
+
+
 class CauseExample(Part):
-    """A patient with a first low value on day 0; `expect` is the primary suspect, its `listed` another candidate."""
+    """A patient with a first low value on day 0; `expect` is the primary suspect."""
 
     title: str
     exposures: tuple[DoseOnDay, ...] = ()
@@ -55,7 +92,7 @@ class CauseExample(Part):
     observed_from_day: int = Field(-400, description="first day under observation")
     has_drugs: bool = True
     has_diagnoses: bool = True
-    expect: Mapping[str, Any]
+    expect: PrimarySuspect
 
 
 class PersonFacts(Part):
@@ -112,3 +149,101 @@ class CodeExample(Part):
     code: str
     code_system: str
     expect: str | None
+
+
+class AncExpected(Part):
+    """The count of a specimen in cells/uL; without bounds of its own it is known exactly."""
+
+    cells_per_ul: int | None
+    lower: int | None = None
+    upper: int | None = None
+    route: Route | None = None
+    bands_assumed_zero: bool = False
+    is_discordant: bool = False
+
+
+class AncExample(Part):
+    """Results of one specimen by `analyte method`, counts in cells/uL and shares in %, and its count; null: none."""
+
+    case: str
+    results: Mapping[str, Result] = Field(min_length=1)
+    anc: AncExpected | None
+
+
+class ScaleExample(Part):
+    """A count between two bounds in cells/uL (null: no upper one) and its level."""
+
+    lower: int = Field(ge=0)
+    upper: int | None
+    severity: str
+
+
+class EpisodeExpected(Part):
+    """What is expected of one episode; times in days, counts in cells/uL; only what is named is compared."""
+
+    onset_after: float | None = None
+    first_low: float | None = None
+    last_low: float | None = None
+    recovery_by: float | None = None
+    ended_as: str | None = None
+    nadir: int | None = None
+    nadir_day: float | None = None
+    n_values: int | None = None
+    lower: float | None = None
+    upper: float | None = None
+    interpolated: float | None = None
+    is_confirmed: bool | None = None
+    is_incident: bool | None = None
+    certainty: str | None = None
+    has_gcsf: bool | None = None
+
+
+class EpisodeExample(Part):
+    """Counts of one person by day (`0-100` between bounds, `2000-` without an upper one) and the episodes in them.
+
+    `doses` and `gcsf` are days of cytotoxic doses and of growth factor, `died` the day of death.
+    """
+
+    case: str
+    threshold: int
+    counts: Mapping[float, Count]
+    doses: tuple[float, ...] = ()
+    gcsf: tuple[float, ...] = ()
+    died: float | None = None
+    episodes: tuple[EpisodeExpected, ...]
+
+
+class SpecimenExample(Part):
+    """A count of one specimen and whether it is a test."""
+
+    anc_cells_per_ul: int | None
+    lower_cells_per_ul: int
+    upper_cells_per_ul: int | None
+    route: Route
+    is_test: bool
+
+
+class PersonExample(Part):
+    """A person observed and tested so often in a month, and whether the denominator counts them."""
+
+    observed_days_in_interval: int = Field(ge=0, le=28)
+    n_tests: int = Field(ge=0)
+    is_counted: bool
+
+
+class ShareExample(Part):
+    """x of n, and the interval of that share."""
+
+    x: int = Field(ge=0)
+    n: int = Field(ge=0)
+    lo: float
+    hi: float
+    method: str
+
+
+class CellExample(Part):
+    """A count, what is shown of it, and its mark."""
+
+    count: int = Field(ge=0)
+    shown: int | None
+    mark: str | None

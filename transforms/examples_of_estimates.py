@@ -1,0 +1,118 @@
+"""Runs the examples of denominators, of estimation and of disclosure rules.
+
+A count and whether it is a test; a person and whether they are counted; x of n with its interval; a count and what is
+shown of it, through the one door out.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+
+from transforms.example_results import (
+    ORIGIN,
+    ExampleResult,
+    Schema,
+    frame_of,
+    named_facts,
+    read_example,
+    read_examples,
+    tell,
+)
+from transforms.frames import empty, fit
+from transforms.intervals import share_intervals
+from transforms.load import Definitions
+from transforms.model.anc import ROUTES
+from transforms.model.base import Part
+from transforms.model.disclosure import DisclosureRule
+from transforms.model.estimation import Denominator, require_denominators
+from transforms.model.examples import CellExample, PersonExample, ShareExample, SpecimenExample
+from transforms.person_time import find_test_days, month_of, read_members, stays_of, test_flags
+from transforms.prevalence import count_population
+from transforms.release import release
+from transforms.schemas import load_tables
+
+COUNT: Schema = {
+    "person_index": pl.UInt32,
+    "collected_at": pl.Datetime("us"),
+    "anc_cells_per_ul": pl.Int64,
+    "lower_cells_per_ul": pl.Int64,
+    "upper_cells_per_ul": pl.Int64,
+    "route": pl.String,
+}
+MEMBER: Schema = {"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date}
+NAME = "example"
+
+
+def check_estimates(definitions: Definitions) -> list[ExampleResult]:
+    """Every example of denominators, estimation and disclosure, in a fixed order."""
+    return [*_check_denominators(definitions), *_check_shares(definitions), *_check_cells(definitions)]
+
+
+def _check_denominators(definitions: Definitions) -> Iterable[ExampleResult]:
+    require_denominators(definitions.denominators)
+    tested = next(entry for entry in definitions.denominators if entry.counts == "tested")
+    for entry in definitions.denominators:
+        for number, written in enumerate(entry.examples):
+            if "is_test" in written:
+                count = read_example(SpecimenExample, "denominators", entry, number)
+                yield _result(entry, count, "is_test", got=_is_test(count, entry))
+            else:
+                person = read_example(PersonExample, "denominators", entry, number)
+                yield _result(entry, person, "is_counted", got=_is_counted(person, entry, tested))
+
+
+def _result(entry: Denominator, example: Part, name: str, *, got: bool) -> ExampleResult:
+    words = tell(named_facts(example, without=[name]))
+    return ExampleResult("denominators", entry.id, words, tell({name: getattr(example, name)}), tell({name: got}))
+
+
+def _is_test(example: SpecimenExample, denominator: Denominator) -> bool:
+    bounds = (example.anc_cells_per_ul, example.lower_cells_per_ul, example.upper_cells_per_ul)
+    is_test, _ = test_flags(denominator)
+    value = frame_of(COUNT, [(0, ORIGIN, *bounds, example.route)]).select(is_test=is_test).collect()
+    return bool(value.item())
+
+
+def _is_counted(example: PersonExample, denominator: Denominator, tested: Denominator) -> bool:
+    """The person is in the cohort from the first of a month on, or only the day before; tests are on the first."""
+    first, last = (0, example.observed_days_in_interval - 1) if example.observed_days_in_interval else (-1, -1)
+    stay = (0, NAME, ORIGIN + timedelta(days=first), ORIGIN + timedelta(days=last))
+    members = read_members(frame_of(MEMBER, [stay]))
+    tests = frame_of(COUNT, [(0, ORIGIN, 0, 0, 0, ROUTES[0])] * example.n_tests)
+    stays = stays_of(NAME, members, find_test_days(tests, tested, ()))
+    month = pl.select(month_of(pl.lit(ORIGIN.date()))).item()
+    counted = count_population(stays, has_calendar=True).filter(pl.col("month") == month)
+    return bool(counted[f"n_{denominator.counts}"].sum())
+
+
+def _check_shares(definitions: Definitions) -> Iterable[ExampleResult]:
+    estimation = definitions.estimation
+    examples = read_examples(ShareExample, "estimation", estimation)
+    found = share_intervals(
+        np.array([example.x for example in examples], dtype=np.int64),
+        np.array([example.n for example in examples], dtype=np.int64),
+        level=estimation.confidence_level,
+        method=estimation.prevalence_interval,
+    )
+    for example, row in zip(examples, found.iter_rows(named=True), strict=True):
+        got = tell({"lo": row["share_lo"], "hi": row["share_hi"], "method": row["method"]})
+        expected = tell({"lo": example.lo, "hi": example.hi, "method": example.method})
+        yield ExampleResult("estimation", estimation.id, f"{example.x} of {example.n}", expected, got)
+
+
+def _check_cells(definitions: Definitions) -> Iterable[ExampleResult]:
+    for rule in definitions.disclosure:
+        for example in read_examples(CellExample, "disclosure", rule):
+            expected = tell({"shown": example.shown, "mark": example.mark})
+            yield ExampleResult("disclosure", rule.id, f"count {example.count}", expected, _shown(example, rule))
+
+
+def _shown(example: CellExample, rule: DisclosureRule) -> str:
+    estimates = {name: empty(name) for name in load_tables() if name.startswith("estimate.")}
+    step = pl.DataFrame([{"run_id": NAME, "step_order": 1, "step": NAME, "n_people": example.count}])
+    estimates["estimate.attrition"] = fit(step, "estimate.attrition")
+    released = release(estimates, rule, run_id=NAME, definitions_hash=NAME)
+    row = released.tables["released.attrition"].row(0, named=True)
+    return tell({"shown": row["n_people"], "mark": row["n_people_mark"]})

@@ -1,0 +1,179 @@
+"""Runs the examples of causes (a patient, the primary suspect) and of cohorts (a patient, the spans).
+
+Days of a cause's example count from its first low value. Only what an example names is compared.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from transforms.attribution import Evidence, attribute_causes
+from transforms.codelists import read_conditions, read_drugs
+from transforms.cohorts import find_members
+from transforms.example_results import (
+    ORIGIN,
+    ExampleResult,
+    Schema,
+    frame_of,
+    named_facts,
+    read_examples,
+    tell,
+    tell_list,
+)
+from transforms.exposures import recognise_drugs
+from transforms.load import Definitions
+from transforms.model.examples import CauseExample, CohortExample, PrimarySuspect
+
+RULE, THRESHOLD = "example", 0
+
+EXPOSURE: Schema = {
+    "person_index": pl.UInt32,
+    "agent": pl.String,
+    "atc": pl.String,
+    "rxnorm": pl.String,
+    "started_at": pl.Datetime("us"),
+    "ended_at": pl.Datetime("us"),
+    "route": pl.String,
+    "status": pl.String,
+    "evidence": pl.String,
+}
+DIAGNOSIS: Schema = {
+    "person_index": pl.UInt32,
+    "code": pl.String,
+    "code_system": pl.String,
+    "recorded_at": pl.Datetime("us"),
+}
+OBSERVATION: Schema = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
+ANC: Schema = {"person_index": pl.UInt32, "collected_at": pl.Datetime("us"), "lower_cells_per_ul": pl.Int64}
+EPISODES: Schema = {
+    "person_index": pl.UInt32,
+    "rule": pl.String,
+    "threshold_cells_per_ul": pl.Int64,
+    "first_low_at": pl.Datetime("us"),
+    "recovery_by": pl.Datetime("us"),
+}
+PERSON: Schema = {
+    "person_index": pl.UInt32,
+    "sex": pl.String,
+    "birth_year": pl.Int32,
+    "age_years": pl.Int32,
+    "age_at": pl.Date,
+    "duffy_null": pl.Boolean,
+}
+
+
+def check_patients(definitions: Definitions) -> list[ExampleResult]:
+    """Every example of causes and cohorts, in a fixed order."""
+    return [*_check_causes(definitions), *_check_cohorts(definitions)]
+
+
+def attribute_patients(definitions: Definitions, patients: Sequence[CauseExample]) -> pl.DataFrame:
+    """All candidates of every patient's first episode; `person_index` is the place in `patients`.
+
+    Patients must agree on has_drugs and has_diagnoses, which belong to an extract.
+    """
+    diagnosis, exposure = frame_of(DIAGNOSIS, _diagnoses(patients)), frame_of(EXPOSURE, _exposures(patients))
+    conditions = read_conditions(definitions)
+    recognised = recognise_drugs(exposure, diagnosis, read_drugs(definitions), conditions, definitions.exposures)
+    evidence = Evidence(
+        recognised.collect().lazy(),
+        diagnosis,
+        frame_of(OBSERVATION, [(i, _at(p.observed_from_day), _at(_end(p))) for i, p in enumerate(patients)]),
+        frame_of(ANC, [(i, _at(count.day), count.cells_per_ul) for i, p in enumerate(patients) for count in p.counts]),
+        has_drugs=all(patient.has_drugs for patient in patients),
+        has_diagnoses=all(patient.has_diagnoses for patient in patients),
+    )
+    found = attribute_causes(frame_of(EPISODES, _episodes(patients)), evidence, definitions.causes, conditions)
+    return found.filter(pl.col("first_low_at") == ORIGIN).collect()
+
+
+def find_patients(definitions: Definitions, patients: Sequence[CohortExample]) -> pl.DataFrame:
+    """Memberships of every patient in every cohort; `person_index` is the place in `patients`."""
+    places = list(enumerate(patients))
+    doses = [
+        (i, dose.agent, None, None, dose.given_on, dose.until, None, None, "administered")
+        for i, patient in places
+        for dose in patient.exposures
+    ]
+    codes = [(i, code.code, code.code_system, code.recorded_on) for i, patient in places for code in patient.diagnoses]
+    people = [
+        (i, p.person.sex, p.person.birth_year, p.person.age_years, p.person.age_at, p.person.duffy_null)
+        for i, p in places
+    ]
+    diagnosis, conditions = frame_of(DIAGNOSIS, codes), read_conditions(definitions)
+    exposure, drugs = frame_of(EXPOSURE, doses), read_drugs(definitions)
+    recognised = recognise_drugs(exposure, diagnosis, drugs, conditions, definitions.exposures).collect().lazy()
+    observed = frame_of(OBSERVATION, [(i, *span) for i, patient in places for span in patient.observed])
+    person = frame_of(PERSON, people)
+    return find_members(person, observed, recognised, diagnosis, conditions, definitions.cohorts).collect()
+
+
+def _check_causes(definitions: Definitions) -> Iterable[ExampleResult]:
+    causes = definitions.causes
+    listed = [(cause.id, one) for cause in causes for one in read_examples(CauseExample, "causes", cause)]
+    told: dict[int, ExampleResult] = {}
+    for has_drugs, has_diagnoses in sorted({(p.has_drugs, p.has_diagnoses) for _, p in listed}):
+        alike = [n for n, (_, p) in enumerate(listed) if (p.has_drugs, p.has_diagnoses) == (has_drugs, has_diagnoses)]
+        found = attribute_patients(definitions, [listed[number][1] for number in alike])
+        for place, number in enumerate(alike):
+            cause, patient = listed[number]
+            expected, got = _compare(patient.expect, found.filter(pl.col("person_index") == place))
+            told[number] = ExampleResult("causes", cause, patient.title, expected, got)
+    return [told[number] for number in sorted(told)]
+
+
+def _compare(expect: PrimarySuspect, candidates: pl.DataFrame) -> tuple[str, str]:
+    """`listed` names another candidate by its agent."""
+    primary = candidates.filter("is_primary").row(0, named=True)
+    named = named_facts(expect, without=["listed"])
+    got = {name: primary["cause_group" if name == "primary" else name] for name in named}
+    if expect.listed is None:
+        return tell(named), tell(got)
+    listed = named_facts(expect.listed)
+    other = candidates.filter(pl.col("agent") == expect.listed.agent).to_dicts()
+    beside = tell({name: other[0][name] for name in listed}) if other else "no such candidate"
+    return f"{tell(named)}; listed {tell(listed)}", f"{tell(got)}; listed {beside}"
+
+
+def _check_cohorts(definitions: Definitions) -> Iterable[ExampleResult]:
+    cohorts = definitions.cohorts
+    listed = [(cohort.id, one) for cohort in cohorts for one in read_examples(CohortExample, "cohorts", cohort)]
+    patients = [patient for _, patient in listed]
+    found = find_patients(definitions, patients)
+    for place, (cohort, patient) in enumerate(listed):
+        own = found.filter((pl.col("person_index") == place) & (pl.col("cohort") == cohort))
+        spans = tuple(zip(own["started_on"].to_list(), own["ended_on"].to_list(), strict=True))
+        yield ExampleResult("cohorts", cohort, patient.title, _spans(patient.expect), _spans(spans))
+
+
+def _exposures(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
+    return [
+        (i, d.agent, d.atc, None, _at(d.day), None if d.until is None else _at(d.until), d.route, d.status, d.evidence)
+        for i, patient in enumerate(patients)
+        for d in patient.exposures
+    ]
+
+
+def _diagnoses(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
+    return [(i, c.code, c.code_system, _at(c.day)) for i, patient in enumerate(patients) for c in patient.diagnoses]
+
+
+def _episodes(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
+    first = [(i, 0, patient.recovery_day) for i, patient in enumerate(patients)]
+    further = [(i, low.day, low.recovery_day) for i, patient in enumerate(patients) for low in patient.further_lows]
+    return [(i, RULE, THRESHOLD, _at(low), None if back is None else _at(back)) for i, low, back in first + further]
+
+
+def _end(patient: CauseExample) -> int:
+    last = [code.day for code in patient.diagnoses] + [count.day for count in patient.counts]
+    return max([0, patient.recovery_day or 0, *last])
+
+
+def _at(day: int) -> datetime:
+    return ORIGIN + timedelta(days=day)
+
+
+def _spans(spans: Iterable[tuple[Any, Any]]) -> str:
+    return tell_list(f"{start} to {end}" for start, end in spans)
