@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+READY = "ready"  # the first line of the checking process
 Expectation = Literal["flag", "flag_where", "not_null", "in_set", "between", "query"]
 
 

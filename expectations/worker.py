@@ -1,6 +1,7 @@
 """The checking process: `python -m expectations.worker` imports Great Expectations, then answers one job a line.
 
-Jobs come on standard input and counts go to standard output, one line of JSON each. The process ends when its input
+Jobs come on standard input and counts go to standard output, one line of JSON each, after one line that says that the
+import is done. The process ends when its input
 does, even while it still imports, so it never outlives the run. What libraries print is thrown away: it could quote
 a value.
 """
@@ -11,7 +12,7 @@ import sys
 import threading
 from typing import TextIO
 
-from expectations.job import Count, Job, counts_to_json
+from expectations.job import READY, Count, Job, counts_to_json
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     from expectations.gx import count_failures  # noqa: PLC0415  # slow; the listener must run by then
 
+    answers.write(READY + "\n")
+    answers.flush()
     while True:
         job = Job.from_json(jobs.get())
         try:

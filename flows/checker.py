@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ class Worker:
     def __init__(self) -> None:
         """Start the process; it imports while the caller goes on."""
         self._asked: tuple[str, ...] = ()
+        self._is_ready = False
         self._process = subprocess.Popen(  # our own interpreter and module; nothing of a user's is in the command
             [sys.executable, "-P", "-m", "expectations.worker"],
             stdin=subprocess.PIPE,
@@ -40,6 +42,15 @@ class Worker:
         with contextlib.suppress(BrokenPipeError, ValueError):  # it has died; the answer says so
             self._process.stdin.write(job.to_json().encode() + b"\n")
             self._process.stdin.flush()
+
+    def await_ready(self) -> float:
+        """Wait until the process has imported what it needs, or has died; seconds that took."""
+        assert self._process.stdout is not None  # noqa: S101  # given above as a pipe
+        started = time.perf_counter()
+        if not self._is_ready and not self._process.stdout.closed:
+            self._process.stdout.readline()
+        self._is_ready = True
+        return time.perf_counter() - started
 
     def answer(self) -> tuple[Count, ...]:
         """Counts of the last job, waiting for them; errors for all its checks if the process has died."""

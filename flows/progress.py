@@ -37,6 +37,11 @@ class Progress:
         """The stage under way works on `count` rows."""
         self._rows = count
 
+    def waited(self, seconds: float, for_what: str) -> None:
+        """Say that part of the stage under way was a wait for something that takes as long whatever the rows are."""
+        if not self.is_quiet:
+            self.console.print(f"waited    {seconds:.1f} s for {for_what}", highlight=False)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Show that stage `name` runs; log what it took."""

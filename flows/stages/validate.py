@@ -34,6 +34,7 @@ def validate(received: Received, context: RunContext, worker: Worker | None = No
     with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
         present = [s for s in suites if received.staged.get(s.table) and s.table not in sidecar.broken]
         checking.ask(_job(sidecar, present, received.dates))
+        context.progress.waited(checking.await_ready(), "the checking process to start")
         counts = {count.check_id: count for count in checking.answer()}
         set_aside, n_set_aside = _set_aside(sidecar, suites, counts, context)
     checks = tuple(

@@ -1,17 +1,22 @@
 """Times the first night at one and at ten million lab rows against the floor: DuckDB reading the same files.
 
-Run with `make bench`. Every figure is a process of its own; ratios are of one run on one machine.
+Run with `make bench`. Floor and night are processes of their own, of one run on one machine; a machine that does
+other work beside it is said so, because its figures mean little.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
@@ -30,8 +35,36 @@ connection.execute('CHECKPOINT').fetchall()
 print(json.dumps({'seconds': time.perf_counter() - started,
                   'peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
-# About 68 lab rows a person in two simulated years; measured, and checked against the rows that were written.
 SIZES = {"1M": 1_000_000, "10M": 10_000_000}
+PROBE_PEOPLE = 1000
+WAITED = re.compile(r"^waited\s+([\d.]+) s", re.MULTILINE)
+BUSY_LOAD = 0.5  # of the cores, before the first measurement
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step took; CPU seconds where a whole process was measured, else None."""
+
+    name: str
+    seconds: float
+    peak_mb: float
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Floor and night on one extract. `waited` is the part of validate that is the child's start-up."""
+
+    rows: int
+    floor: Cost
+    night: Cost
+    stages: tuple[Cost, ...]
+    waited: float
+
+    @property
+    def work_seconds(self) -> float:
+        """The six stages without the wait for the checking process to start."""
+        return sum(stage.seconds for stage in self.stages) - self.waited
 
 
 def main() -> None:
@@ -40,73 +73,100 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--folder", type=Path, default=ROOT / ".bench")
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, duckdb {duckdb.__version__}\n")
-    results = [measure(SIZES[size], arguments.folder / size) for size in arguments.sizes]
-    print_table(results)
+    print_machine()
+    print_table([measure(SIZES[size], arguments.folder / size) for size in arguments.sizes])
 
 
-def measure(rows: int, folder: Path) -> dict[str, object]:
+def print_machine() -> None:
+    """What was measured on, and whether it was free."""
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = os.cpu_count() or 1
+    versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "polars", "great-expectations"))
+    print(f"{platform.machine()}, {cores} cores, {memory_gb:.0f} GB, Python {platform.python_version()}, {versions}\n")
+    load = os.getloadavg()[0]
+    if load > BUSY_LOAD * cores:
+        print(f"The machine is busy (load {load:.1f} on {cores} cores): read the seconds with care.\n", flush=True)
+
+
+def measure(rows: int, folder: Path) -> Measured:
     """Floor and night on the same simulated extract."""
     extract = write_extract(rows, folder)
     workspace, floor_file = folder / "workspace", folder / "floor.duckdb"
     for leftover in (floor_file, floor_file.with_suffix(".duckdb.wal")):
         leftover.unlink(missing_ok=True)
     shutil.rmtree(workspace, ignore_errors=True)
-    floor = json.loads(_run([sys.executable, "-c", FLOOR, str(extract), str(floor_file)]))
+    said, _, floor_cost = _run("floor", [sys.executable, "-c", FLOOR, str(extract), str(floor_file)])
+    found = json.loads(said)
+    floor = Cost(
+        "floor: DuckDB reads the files into tables", found["seconds"], found["peak_mb"], floor_cost.cpu_seconds
+    )
     floor_file.unlink()
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "flows.cli", "run", str(extract), "--direct", "--json", "--workspace", str(workspace)]
-    _run(command)
-    wall = time.perf_counter() - started
-    stages = _stages(workspace)
-    lab_rows = _lab_rows(extract)
+    command = ["-m", "flows.cli", "run", str(extract), "--direct", "--workspace", str(workspace)]
+    _, log, night = _run("night", [sys.executable, *command])
+    waited = sum(float(seconds) for seconds in WAITED.findall(log))
+    measured = Measured(_lab_rows(extract), floor, night, _stages(workspace), waited)
     shutil.rmtree(workspace)
-    return {"rows": lab_rows, "floor": floor, "wall": wall, "stages": stages}
+    return measured
 
 
 def write_extract(rows: int, folder: Path) -> Path:
     """The simulated extract with about `rows` lab rows, made once and kept for the next measurement."""
-    extract = folder / "extract"
+    extract, aside, probe = folder / "extract", folder / "extract.part", folder / "probe"
     if not extract.exists():
-        probe = folder / "probe"
-        shutil.rmtree(probe, ignore_errors=True)
-        _simulate(1000, probe)
-        people = round(1000 * rows / _lab_rows(probe))
+        for leftover in (probe, aside):
+            shutil.rmtree(leftover, ignore_errors=True)
+        _simulate(PROBE_PEOPLE, probe)
+        people = round(PROBE_PEOPLE * rows / _lab_rows(probe))
         shutil.rmtree(probe)
-        _simulate(people, extract)
+        _simulate(people, aside)
+        aside.rename(extract)
     return extract
 
 
-def print_table(results: list[dict[str, object]]) -> None:
-    """One row a stage and size."""
-    print("| lab rows | stage | seconds | rows/s | peak MB | x floor |")
-    print("|---:|---|---:|---:|---:|---:|")
+def print_table(results: Sequence[Measured]) -> None:
+    """One row a step and size; then what ten times the rows cost."""
+    print("| lab rows | step | seconds | CPU s | rows/s | peak MB | x floor |")
+    print("|---:|---|---:|---:|---:|---:|---:|")
     for result in results:
-        rows, floor, stages = result["rows"], result["floor"], result["stages"]
-        print(f"| {rows:,} | floor: DuckDB reads the files into tables | {floor['seconds']:.1f} | "
-              f"{rows / floor['seconds']:,.0f} | {floor['peak_mb']:,.0f} | 1.0 |")
-        for name, seconds, peak in stages:
-            print(f"| {rows:,} | {name} | {seconds:.1f} | {rows / max(seconds, 0.01):,.0f} | {peak:,.0f} | "
-                  f"{seconds / floor['seconds']:.1f} |")
-        total = sum(seconds for _, seconds, _ in stages)
-        peak = max(peak for _, _, peak in stages)
-        print(f"| {rows:,} | six stages together | {total:.1f} | {rows / total:,.0f} | {peak:,.0f} | "
-              f"{total / floor['seconds']:.1f} |")
-        print(f"| {rows:,} | start-up beside them | {result['wall'] - total:.1f} | | | |")
+        _print_line(result, result.floor)
+        for stage in result.stages:
+            _print_line(result, stage)
+        peak = max(stage.peak_mb for stage in result.stages)
+        _print_line(result, Cost("six stages, less the wait for the checks to start", result.work_seconds, peak))
+        beside = result.night.seconds - result.work_seconds
+        print(
+            f"| {result.rows:,} | start-up (of it waited for in validate: {result.waited:.1f}) | {beside:.1f} | | | | |"
+        )
+        print(
+            f"| {result.rows:,} | whole command, largest process | {result.night.seconds:.1f} | "
+            f"{result.night.cpu_seconds or 0:.1f} | | {result.night.peak_mb:,.0f} | |"
+        )
     if len(results) > 1:
-        totals = [sum(seconds for _, seconds, _ in result["stages"]) for result in results]
-        print(f"\n{results[-1]['rows'] / results[0]['rows']:.1f} times the rows took "
-              f"{totals[-1] / totals[0]:.1f} times the seconds.")
+        first, last = results[0], results[-1]
+        print(
+            f"\n{last.rows / first.rows:.1f} times the rows took {last.work_seconds / first.work_seconds:.1f} times "
+            "the seconds."
+        )
+
+
+def _print_line(result: Measured, cost: Cost) -> None:
+    cpu = "" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
+    print(
+        f"| {result.rows:,} | {cost.name} | {cost.seconds:.1f} | {cpu} | {result.rows / max(cost.seconds, 0.01):,.0f} "
+        f"| {cost.peak_mb:,.0f} | {cost.seconds / result.floor.seconds:.1f} |",
+        flush=True,
+    )
 
 
 def _simulate(people: int, out: Path) -> None:
     options = ["--people", str(people), "--days", "730", "--format", "parquet", "--seed", "7", "--out", str(out)]
-    _run([sys.executable, "-m", "flows.cli", "simulate", *options])
+    _run("simulate", [sys.executable, "-m", "flows.cli", "simulate", *options])
 
 
-def _stages(workspace: Path) -> list[tuple[str, float, float]]:
+def _stages(workspace: Path) -> tuple[Cost, ...]:
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute("SELECT stage, seconds, peak_memory_mb FROM ops.stage").fetchall()
+        lines = connection.execute("SELECT stage, seconds, peak_memory_mb FROM ops.stage").fetchall()
+    return tuple(Cost(stage, seconds, peak) for stage, seconds, peak in lines)
 
 
 def _lab_rows(extract: Path) -> int:
@@ -115,13 +175,15 @@ def _lab_rows(extract: Path) -> int:
     return int(found[0][0])
 
 
-def _run(command: list[str]) -> str:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+def _run(name: str, command: Sequence[str]) -> tuple[str, str, Cost]:
+    """Output, log and cost of a process and its children; the peak is that of the largest process until now."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command[:4])} ended with {done.returncode}\n{done.stderr}")
-    assert before >= 0
-    return done.stdout
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, done.stderr, Cost(name, seconds, after.ru_maxrss / 1024, cpu)
 
 
 if __name__ == "__main__":
