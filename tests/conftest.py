@@ -12,11 +12,14 @@ import pytest
 from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
+from flows.quiet_exit import quieten_exit
 from flows.settings import Settings
 from flows.simulation.hospital import SimulationRequest, simulate_hospital
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+quieten_exit()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
