@@ -3,7 +3,7 @@
 An episode is kept as (last value that is not low to first low, first low to last low, last low to first recovered) in
 hours, each time cut to its hour. The naive curve takes first low to first recovered value of confirmed incident
 episodes; without a recovery seen, and at death, it is censored at the last low value. It is called naive because both
-ends lie between two tests (clinical.md sections 0 and 4). Horizon and names are `definitions/estimation`.
+ends lie between two tests. Horizon and names are `definitions/estimation`.
 """
 
 import polars as pl

@@ -1,6 +1,6 @@
 """Intervals of shares: plain numbers in, plain numbers out, whole arrays at a time.
 
-Wilson for most; Clopper-Pearson where few are low or few are not (clinical.md section 0). Nobody in the denominator
+Wilson for most; Clopper-Pearson where few are low or few are not. Nobody in the denominator
 gives no share and no interval. The level and the rule that picks the method are `definitions/estimation`.
 """
 

@@ -1,6 +1,6 @@
 """Kaplan-Meier for every group at once, from counts of times: curve, Greenwood limits, median, restricted mean.
 
-Limits are on the log-log scale (clinical.md section 4). The median is the first time at which the curve is at or
+Limits are on the log-log scale. The median is the first time at which the curve is at or
 below one half, its limits the first times at which the limits are; null where they never are. The restricted mean
 ends at a horizon and is null where the curve neither reaches the horizon nor zero. A tie of event and censoring counts
 the event first.
