@@ -31,7 +31,7 @@ def rules_sql(suite: Suite, target: str) -> str:
 
 
 def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str | None:
-    """`SELECT table_name, input_id, row_number, rules` of the rows of `target` that break one of `rules`.
+    """`SELECT table_name, input_id, row_number, column_number, rules` of the rows of `target` that break `rules`.
 
     `rules` gives each rule its place in the order of suites; a row lists the places of the rules it breaks, in order.
     None when no rule is about `target`.
@@ -43,9 +43,14 @@ def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str
     any_broken = " OR ".join(f'"{rule}" = 1' for rule in ids)
     places = f"list_filter([{broken}]::INTEGER[], lambda place: place IS NOT NULL)"
     return (
-        f"SELECT '{suite.table}' AS table_name, input_id, row_number, {places} AS rules "
+        f"SELECT '{suite.table}' AS table_name, input_id, row_number, {_place(suite.table)}, {places} AS rules "
         f"FROM {rules_view(target)} WHERE {any_broken}"
     )
+
+
+def _place(table: str) -> str:
+    """The place of a result within its row; other tables have one record a row."""
+    return "column_number" if "column_number" in schema_of(table).column_names else "0 AS column_number"
 
 
 def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:

@@ -95,7 +95,7 @@ def _record_quarantine(connection: duckdb.DuckDBPyConnection, run_id: str, aside
     files = ", ".join(f"'{quoted(path)}'" for path in asides)
     connection.execute(
         f"""INSERT INTO quarantine.row BY NAME
-        SELECT ? AS run_id, input_id, row_number, table_name, rule, reason
+        SELECT ? AS run_id, input_id, row_number, column_number, table_name, rule, reason
         FROM read_parquet([{files}]) WHERE outcome = 'quarantined'""",
         [run_id],
     ).fetchall()

@@ -12,6 +12,7 @@ import duckdb
 from flows.code_version import code_version
 from flows.handover import LedgerLine, RunContext
 from flows.sources.protocol import literal
+from flows.tonight import row_key
 from flows.warehouse import open_warehouse
 from transforms.schemas import schema_of
 
@@ -72,14 +73,21 @@ def fetch_earlier(context: RunContext, question: Question, target: Path) -> Path
     kept = _is_read_again(question.read_again, "NOT")
     parts = [f"SELECT {columns}, false AS is_held FROM {question.table} WHERE {kept}{inferred}"]
     for input_id in _inputs_with_conflicts(context, question):
-        staged = context.workspace.staged(input_id) / f"{question.table.split('.')[1]}.parquet"
-        held = f"SELECT row_number FROM quarantine.row WHERE {_CONFLICT} AND input_id = {literal(input_id)}"
-        if staged.exists():
-            rows = f"read_parquet({literal(str(staged))})"
-            parts.append(f"SELECT {columns}, true FROM {rows} SEMI JOIN ({held}) USING (row_number)")
+        key = ", ".join(row_key(question.table)[1:])
+        held = f"SELECT {key} FROM quarantine.row WHERE {_CONFLICT} AND input_id = {literal(input_id)}"
+        staged = staged_files(context.workspace.staged(input_id), question.table)
+        if staged:
+            rows = f"read_parquet([{', '.join(literal(str(path)) for path in staged)}])"
+            parts.append(f"SELECT {columns}, true FROM {rows} SEMI JOIN ({held}) USING ({key})")
     sql = f"""SELECT * FROM ({" UNION ALL ".join(parts)})
         SEMI JOIN (SELECT record_key FROM read_parquet([{files}])) t USING (record_key)"""
     return _copy(context, sql.replace("$table", literal(question.table)), target)
+
+
+def staged_files(folder: Path, table: str) -> list[Path]:
+    """The staged files of one input for one table; a file that feeds it in parts has several."""
+    short = table.split(".")[1]
+    return sorted([*folder.glob(f"{short}.parquet"), *folder.glob(f"{short}.*.parquet")])
 
 
 _CONFLICT = "rule = 'conflicting_versions' AND table_name = $table"

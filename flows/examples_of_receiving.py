@@ -116,7 +116,7 @@ def _table_of(example: MapExample, source_map: SourceMap) -> str | None:
         found = recognise([*(_file(f"{role}.csv", sorted(marks)) for role, marks in beside.items()), own], source_map)
     except SourceError as error:
         return error.what
-    fed = [feed.table.split(".")[1] for feed in found.feeds if found.files[feed.role] is own] if found else []
+    fed = [feed.table.split(".")[1] for feed in found.feeds if own in found.files[feed.role]] if found else []
     return ", ".join(fed) or None
 
 

@@ -5,8 +5,8 @@ before `publish` commits it, so a run that fails anywhere leaves both as they we
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -38,10 +38,15 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map)."""
+    """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map).
+
+    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py).
+    """
 
     extracts: tuple[Path, ...]
     source: str = "auto"
+    extract_date: date | None = None
+    is_snapshot: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,11 @@ class LedgerLine:
     n_quarantined: int = 0
     n_irrelevant: int = 0
 
+    def plus(self, other: "LedgerLine") -> "LedgerLine":
+        """Both lines of one input and table added."""
+        numbers = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.type is int}
+        return replace(self, **numbers)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -97,10 +107,10 @@ class CheckResult:
 class Received:
     """Tonight's rows, staged. `staged` maps a canonical table (`canonical.lab`) to its Parquet files of tonight.
 
-    `dropped` is Parquet of set-aside rows: table_name, input_id, row_number, outcome (duplicate, superseded,
-    quarantined), rule, reason. Rows that could not be parsed are in `dropped` but not in `staged`; duplicates and
-    superseded rows are in both. `replaced` is Parquet of canonical rows that tonight supersedes: table_name,
-    source_id, person_id, record_key.
+    `dropped` is Parquet of set-aside rows: table_name, input_id, row_number, column_number, outcome
+    (duplicate, superseded, quarantined), rule, reason. Rows that could not be parsed are in `dropped` but not in
+    `staged`; duplicates and superseded rows are in both. `replaced` is Parquet of canonical rows that tonight
+    supersedes: table_name, source_id, person_id, record_key. `wide` names inputs whose rows hold several results.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -111,6 +121,7 @@ class Received:
     dates: DatePolicy
     result_id: str
     is_unchanged: bool = False
+    wide: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
             CASE WHEN sign IS NULL OR sign IN ('<', '<=') THEN amount END AS upper_bound,
             meant_unit AS unit, {_reference(decimal)} AS reference_low, meant_status AS status,
             resulted_at AS version_at, {_record_key(source_id)} AS record_key, source_code,
-            value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number,
+            value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number, column_number,
             {_rule(receiving, has_date=has_date)} AS rule
         FROM scaled"""
 

@@ -12,6 +12,7 @@ import duckdb
 
 from flows.sources.protocol import literal
 from flows.staging import Staged
+from flows.tonight import row_key
 from transforms.schemas import schema_of
 
 KEYS = frozenset({"source_id", "person_id", "record_key", "input_id", "row_number"})
@@ -73,10 +74,11 @@ def _strangers(census: Census) -> str:
 
 
 def _accepted(entry: Staged, census: Census, columns: str) -> str:
+    key = ", ".join(row_key(entry.table)[1:])
     is_out = f"table_name = {literal(entry.table)} AND input_id = {literal(entry.input_id)}"
     return (
         f"SELECT {columns} FROM {_parquet(entry.path)} ANTI JOIN "
-        f"(SELECT row_number FROM {_parquet(census.dropped)} WHERE {is_out}) o USING (row_number)"
+        f"(SELECT {key} FROM {_parquet(census.dropped)} WHERE {is_out}) o USING ({key})"
     )
 
 

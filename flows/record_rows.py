@@ -39,7 +39,7 @@ def judge_records(table: str, raw: str, receiving: Receiving, source_id: str, in
     return f"""
         WITH raw AS ({raw}),
         known AS (SELECT raw.*, {person_key("person_id")} AS person FROM raw)
-        SELECT {columns}, CASE {whens} END AS rule FROM known"""
+        SELECT {columns}, column_number, CASE {whens} END AS rule FROM known"""
 
 
 def _before_person(table: str, receiving: Receiving) -> Mapping[str, str]:

@@ -71,7 +71,7 @@ def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -
 def write_failing_rows(
     connection: duckdb.DuckDBPyConnection, suite: Suite, rules: Mapping[str, int], folder: Path
 ) -> tuple[Path, ...]:
-    """One scan of each view that broken rules are about, into Parquet: table_name, input_id, row_number, rules."""
+    """One scan of each view that broken rules are about, into Parquet with the columns of failing_rows_sql."""
     files: list[Path] = []
     for target in targets(suite):
         sql = failing_rows_sql(suite, target, rules)

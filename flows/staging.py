@@ -3,7 +3,7 @@
 Staged files are written aside and renamed, so a file that is there is whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,27 +12,35 @@ import duckdb
 from flows.errors import SourceError
 from flows.lab_rows import Laboratory, judge_labs, store_meanings
 from flows.record_rows import judge_records
-from flows.sources.delimited import Opened
 from flows.sources.files import refuse_unreadable
+from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
 DICTIONARY = 10_000  # different values in a row group; looking for more takes longer than writing them plain
-DROPPED = ("table_name", "input_id", "row_number", "outcome", "rule", "reason")
+DROPPED = ("table_name", "input_id", "row_number", "column_number", "outcome", "rule", "reason")
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What became of the rows of one feed. `refused` is Parquet of row_number and rule."""
+    """What became of the rows of one feed. `refused` is Parquet of row_number, column_number and rule.
 
-    table: str
+    Of a wide feed, `n_accepted` and `n_quarantined` count results, `n_received` rows.
+    """
+
+    feed: Feed
     input_id: str
     path: Path
     refused: Path
     n_received: int
     n_accepted: int
     n_quarantined: int
+
+    @property
+    def table(self) -> str:
+        """The canonical table that it feeds."""
+        return self.feed.table
 
     @property
     def n_irrelevant(self) -> int:
@@ -42,13 +50,15 @@ class Staged:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One feed of one input, with the relations that its SELECT names."""
+    """One feed of one input, opened, with the relations that its SELECT names, and the lines that are no rows."""
 
     feed: Feed
     input_id: str
     source_id: str
     name: str
-    opened: Mapping[str, Opened]
+    own: Opened
+    relations: Mapping[str, str]
+    malformed: tuple[int, ...] = ()
 
 
 def stage_rows(
@@ -58,16 +68,32 @@ def stage_rows(
     feed = arrival.feed
     short = feed.table.split(".")[1]
     refused = work / f"refused_{arrival.input_id}_{short}.parquet"
-    opened = arrival.opened[feed.role]
-    raw = feed.select.format(**{role: entry.relation for role, entry in arrival.opened.items()})
+    raw = feed.select.format(**arrival.relations)
     with refuse_unreadable(arrival.name):
+        n_received = _count_received(connection, arrival)
         judged = _judged(connection, raw, arrival, laboratory)
         n_accepted = _write_accepted(connection, judged, feed.table, target)
-        if n_accepted == opened.n_rows:
-            judged = "SELECT 0 AS row_number, NULL AS rule FROM range(0)"
-        n_quarantined = _write_refused(connection, judged, opened, laboratory.receiving, refused)
+        if n_accepted == n_received and not feed.is_wide:
+            judged = "SELECT 0 AS row_number, 0 AS column_number, NULL AS rule FROM range(0)"
+        n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
     _stop_if_common(connection, refused, n_accepted + n_quarantined, arrival, laboratory.receiving)
-    return Staged(feed.table, arrival.input_id, target, refused, opened.n_rows, n_accepted, n_quarantined)
+    return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
+
+
+def count_unclaimed(connection: duckdb.DuckDBPyConnection, opened: Opened, claims: Sequence[str]) -> int:
+    """Rows of a file that none of `claims` (SQL conditions of its feeds) holds for."""
+    if "true" in claims:
+        return 0
+    claimed = " OR ".join(f"coalesce({claim}, false)" for claim in claims) or "false"
+    counted = connection.execute(f"SELECT count(*) FROM {opened.relation} WHERE NOT ({claimed})").fetchall()
+    return int(counted[0][0])
+
+
+def _count_received(connection: duckdb.DuckDBPyConnection, arrival: Arrival) -> int:
+    if arrival.feed.belongs == "true":
+        return arrival.own.n_rows
+    own = connection.execute(f"SELECT count(*) FROM {arrival.own.relation} WHERE {arrival.feed.belongs}").fetchall()
+    return int(own[0][0]) + len(arrival.malformed)
 
 
 def write_dropped(
@@ -79,19 +105,24 @@ def write_dropped(
         for rule, entry in receiving.rules.items()
     )
     parts = [
-        f"SELECT {literal(entry.table)} AS table_name, {literal(entry.input_id)} AS input_id, row_number, rule "
+        f"SELECT {literal(entry.table)} AS table_name, {literal(entry.input_id)} AS input_id, row_number, "
+        f"column_number, rule "
         f"FROM read_parquet({literal(str(entry.refused))})"
         for entry in staged
     ]
     parts += [
-        f"SELECT table_name, input_id, row_number, rule FROM read_parquet({literal(str(path))})" for path in others
+        f"SELECT table_name, input_id, row_number, column_number, rule FROM read_parquet({literal(str(path))})"
+        for path in others
     ]
-    empty = "SELECT ''::VARCHAR AS table_name, ''::VARCHAR AS input_id, 0::BIGINT AS row_number, '' AS rule WHERE false"
+    empty = (
+        "SELECT ''::VARCHAR AS table_name, ''::VARCHAR AS input_id, 0::BIGINT AS row_number, 0 AS column_number, "
+        "'' AS rule WHERE false"
+    )
     connection.execute(
         f"""COPY (
-            SELECT table_name, input_id, row_number::BIGINT AS row_number, outcome, rule, reason
+            SELECT table_name, input_id, row_number::BIGINT AS row_number, column_number, outcome, rule, reason
             FROM ({" UNION ALL ".join([empty, *parts])}) JOIN (VALUES {reasons}) r(rule, outcome, reason) USING (rule)
-            ORDER BY table_name, input_id, row_number
+            ORDER BY table_name, input_id, row_number, column_number
         ) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
 
@@ -117,13 +148,13 @@ def _write_accepted(connection: duckdb.DuckDBPyConnection, judged: str, table: s
 
 
 def _write_refused(
-    connection: duckdb.DuckDBPyConnection, judged: str, opened: Opened, receiving: Receiving, target: Path
+    connection: duckdb.DuckDBPyConnection, judged: str, lines: Sequence[int], receiving: Receiving, target: Path
 ) -> int:
     kept = ", ".join(literal(rule) for rule, entry in receiving.rules.items() if entry.outcome == "quarantined")
-    numbers = ", ".join(str(row) for row in opened.malformed)
-    malformed = f"UNION ALL SELECT unnest([{numbers}]), 'row_malformed'" if numbers else ""
+    numbers = ", ".join(str(line) for line in lines)
+    malformed = f"UNION ALL SELECT unnest([{numbers}]), 0, 'row_malformed'" if numbers else ""
     copied = connection.execute(
-        f"COPY (SELECT row_number, rule FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
+        f"COPY (SELECT row_number, column_number, rule FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
         f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchall()
     return int(copied[0][0])

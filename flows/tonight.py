@@ -20,12 +20,17 @@ def tonight_rows(night: Received | Validated, table: str) -> str:
     if not files:
         empty = ", ".join(f'NULL::{c.type} AS "{c.name}"' for c in schema_of(table).columns)
         return f"SELECT {empty} WHERE false"
+    key = ", ".join(row_key(table))
     asides = [received.dropped] + ([night.set_aside] if isinstance(night, Validated) else [])
     return (
         f"SELECT {columns} FROM read_parquet({_list(files)}) s ANTI JOIN "
-        f"(SELECT input_id, row_number FROM read_parquet({_list(asides)}) WHERE table_name = '{table}') a "
-        "USING (input_id, row_number)"
+        f"(SELECT {key} FROM read_parquet({_list(asides)}) WHERE table_name = '{table}') a USING ({key})"
     )
+
+
+def row_key(table: str) -> tuple[str, ...]:
+    """Columns that say where a row of `table` came from: the file, its row, and for results the place in the row."""
+    return ("input_id", "row_number", *(["column_number"] if table == "canonical.lab" else []))
 
 
 def _list(paths: tuple[Path, ...] | list[Path]) -> str:

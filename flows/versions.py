@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from flows.sources.protocol import literal
+from flows.tonight import row_key
 from transforms.model.sources import Receiving
 
 
@@ -64,7 +65,9 @@ class Contest:
 def settle_versions(
     connection: duckdb.DuckDBPyConnection, contest: Contest, order: Order, work: Path
 ) -> tuple[Path, Path] | None:
-    """Parquet of tonight's rows that lose (table_name, input_id, row_number, rule) and of warehouse rows that do.
+    """Parquet of tonight's rows that lose and of warehouse rows that do.
+
+    The first has table_name, input_id, row_number, column_number, rule.
 
     None when no key occurs twice. Warehouse rows that lose come as table_name, source_id, person_id, record_key.
     """
@@ -75,7 +78,7 @@ def settle_versions(
     lost, replaced = work / f"lost_{short}.parquet", work / f"replaced_{short}.parquet"
     connection.execute(
         f"""COPY (
-            SELECT {literal(contest.table)} AS table_name, input_id, row_number, rule FROM settled
+            SELECT {literal(contest.table)} AS table_name, input_id, row_number, column_number, rule FROM settled
             WHERE NOT is_earlier AND rule IS NOT NULL
         ) TO {literal(str(lost))} (FORMAT parquet)"""
     ).fetchall()
@@ -101,9 +104,13 @@ def _find_contested(connection: duckdb.DuckDBPyConnection, contest: Contest) -> 
 
 def _settled(contest: Contest, order: Order) -> str:
     """Each contested row with the rule by which it loses, null for the one that is kept."""
+    key_of_row = [
+        *row_key(contest.table),
+        *([] if "column_number" in row_key(contest.table) else ["0 AS column_number"]),
+    ]
     content = f"hash({', '.join(order.content)})" if order.content else "0::UBIGINT"
     columns = (
-        f"source_id, person_id, record_key, input_id, row_number, {order.rank} AS rank, {order.version} AS version, "
+        f"source_id, person_id, record_key, {', '.join(key_of_row)}, {order.rank} AS rank, {order.version} AS version, "
         f"{content} AS content"
     )
     tonight = f"{_rows(contest.tonight)} SEMI JOIN contested USING (record_key)"
@@ -112,7 +119,7 @@ def _settled(contest: Contest, order: Order) -> str:
         earlier = f"{_rows([contest.earlier])} SEMI JOIN contested USING (record_key)"
         sources.append(f"SELECT {columns}, true AS is_earlier, is_held FROM {earlier}")
     key = "PARTITION BY person_id, record_key"
-    first = "version NULLS LAST, is_earlier DESC, is_held, input_id, row_number"
+    first = "version NULLS LAST, is_earlier DESC, is_held, input_id, row_number, column_number"
     return f"""
         WITH versions AS ({" UNION ALL ".join(sources)}),
         ranked AS (SELECT *, max(rank) OVER ({key}) AS top_rank FROM versions),
@@ -126,7 +133,7 @@ def _settled(contest: Contest, order: Order) -> str:
                 row_number() OVER ({key}, is_contender ORDER BY {first}) AS place
             FROM marked
         )
-        SELECT source_id, person_id, record_key, input_id, row_number, is_earlier, is_held,
+        SELECT source_id, person_id, record_key, input_id, row_number, column_number, is_earlier, is_held,
             CASE WHEN NOT is_contender THEN 'replaced_by_later' WHEN is_conflict THEN 'conflicting_versions'
                  WHEN place > 1 THEN 'same_as_another' END AS rule
         FROM placed"""

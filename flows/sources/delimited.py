@@ -6,7 +6,6 @@ number; the rows around them keep theirs. Text that is not in its encoding is re
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -15,20 +14,12 @@ import duckdb
 from flows.errors import SourceError
 from flows.parsing import read_times
 from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
+from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal
 from transforms.model.sources import SourceMap
 
 CHUNK_BYTES = 1 << 22
 PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii"})
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A file ready to be read: SQL of a relation with `row_number`, its rows, and the rows that are no rows."""
-
-    relation: str
-    n_rows: int
-    malformed: tuple[int, ...] = ()
 
 
 def open_delimited(
@@ -42,7 +33,7 @@ def open_delimited(
     plain = _as_utf8(file, target.with_suffix(".txt"))
     connection.execute("SET preserve_insertion_order=true").fetchall()
     try:
-        with refuse_unreadable(file.path.name):
+        with refuse_unreadable(file.name):
             connection.execute(_copy(file, plain, needed, source_map, target)).fetchall()
         return _count(connection, file, target)
     finally:
@@ -69,13 +60,13 @@ def _as_utf8(file: SourceFile, target: Path) -> Path:
         return file.path
     try:
         with (
-            refuse_unreadable(file.path.name),
+            refuse_unreadable(file.name),
             open_bytes(file.path) as source,
             target.open("w", encoding="utf-8", newline="") as copy,
         ):
             _transcode(source, copy, file.encoding)
     except UnicodeDecodeError:
-        raise not_in_encoding(file.path.name, file.encoding) from None
+        raise not_in_encoding(file.name, file.encoding) from None
     return target
 
 
@@ -91,7 +82,7 @@ def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path
         "SELECT line, bool_or(error_type = 'INVALID ENCODING') FROM rejected GROUP BY line ORDER BY line"
     ).fetchall()
     if any(is_encoding for _, is_encoding in rejected):
-        raise not_in_encoding(file.path.name, "utf-8")
+        raise not_in_encoding(file.name, "utf-8")
     if rejected and file.compression != "none":
         _refuse_damaged(file)
     kept = f"read_parquet({literal(str(target))}, file_row_number=true)"
@@ -113,8 +104,8 @@ def _numbered(kept: str, malformed: tuple[int, ...]) -> str:
 
 def _refuse_damaged(file: SourceFile) -> None:
     """Lines of the wrong shape in a packed file are either the sender's or damage; its checksum tells which."""
-    with refuse_unreadable(file.path.name), open_bytes(file.path) as stream:
+    with refuse_unreadable(file.name), open_bytes(file.path) as stream:
         while stream.read(CHUNK_BYTES):
             pass
     if not file.path.exists():
-        raise SourceError(f"{file.path.name}: the file has gone.", repair=SHUT)
+        raise SourceError(f"{file.name}: the file has gone.", repair=SHUT)

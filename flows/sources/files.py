@@ -10,14 +10,16 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
 import duckdb
 
 from flows.errors import SourceError, TryAgainLater
+from flows.sources.archives import is_archive, unpack
 from flows.sources.protocol import SourceFile
 from transforms.model.sources import SourceMap
 
@@ -34,8 +36,30 @@ MAGIC: Sequence[tuple[bytes, Compression]] = (
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def list_files(paths: Sequence[Path]) -> list[Path]:
-    """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError."""
+@dataclass(frozen=True)
+class Found:
+    """A file of the extract: where it lies, the name to show, and whether somebody named it."""
+
+    path: Path
+    shown: str
+    is_named: bool = False
+
+
+def list_files(paths: Sequence[Path], unpacked: Path) -> list[Found]:
+    """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError.
+
+    Archives are replaced by their members, which are unpacked below `unpacked`.
+    """
+    files: list[Found] = []
+    for place, path in enumerate(_list_paths(paths)):
+        if path.stat().st_size and is_archive(path):
+            files += [Found(member, shown) for member, shown in unpack(path, unpacked / str(place))]
+        else:
+            files.append(Found(path, path.name, path in paths))
+    return files
+
+
+def _list_paths(paths: Sequence[Path]) -> list[Path]:
     found: set[Path] = set()
     for path in paths:
         if not path.exists():
@@ -48,15 +72,15 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def look_at(path: Path, source_map: SourceMap | None, *, is_named: bool) -> SourceFile | None:
-    """What `path` is, or None when it is no table and nobody said that it was one."""
-    is_table = is_named or bool(TABLE_SUFFIXES & set(path.suffixes))
+def look_at(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
+    """The tables in a file; none when it is no table and nobody said that it was one."""
+    is_table = found.is_named or bool(TABLE_SUFFIXES & {suffix.casefold() for suffix in found.path.suffixes})
     try:
-        return _look(path, source_map)
+        return _look(found, source_map)
     except SourceError:
         if is_table:
             raise
-        return None
+        return ()
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -88,30 +112,38 @@ def refuse_unreadable(name: str) -> Iterator[None]:
         raise SourceError(f"{name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
 
 
-def _look(path: Path, source_map: SourceMap | None) -> SourceFile:
+def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
+    path, name = found.path, found.shown
     if path.stat().st_size == 0:
-        raise SourceError(f"{path.name}: the file is empty.", repair="Export it again, or leave it out.")
-    with path.open("rb") as stream:
-        magic = stream.read(8)
-    if magic.startswith(b"PAR1"):
-        return _look_at_parquet(path)
-    with refuse_unreadable(path.name), open_bytes(path) as stream:
+        raise SourceError(f"{name}: the file is empty.", repair="Export it again, or leave it out.")
+    with refuse_unreadable(name), open_bytes(path) as stream:
         head = stream.read(HEAD_BYTES)
     if not head:
-        raise SourceError(f"{path.name}: there is nothing in it.", repair="Export it again, or leave it out.")
-    encoding = _encoding(path.name, head, source_map)
+        raise SourceError(f"{name}: there is nothing in it.", repair="Export it again, or leave it out.")
+    for is_kind, look_at_kind in LOOKERS:
+        if is_kind(head, path):
+            with refuse_unreadable(name):
+                return look_at_kind(path, name)
+    encoding = _encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
     delimiter = (source_map.delimiter if source_map else "") or _delimiter(lines)
-    names = _first_row(lines, delimiter)
-    return SourceFile(
-        path, "delimited", dict.fromkeys(_unique(names), "VARCHAR"), delimiter, _compression(path), encoding
-    )
+    types = dict.fromkeys(_unique(_first_row(lines, delimiter)), "VARCHAR")
+    return (SourceFile(path, "delimited", types, delimiter, _compression(path), encoding, shown=name),)
 
 
-def _look_at_parquet(path: Path) -> SourceFile:
-    with refuse_unreadable(path.name), duckdb.connect() as connection:
+def _is_parquet(head: bytes, _path: Path) -> bool:
+    return head.startswith(b"PAR1")
+
+
+def _look_at_parquet(path: Path, shown: str) -> tuple[SourceFile, ...]:
+    with duckdb.connect() as connection:
         described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
-    return SourceFile(path, "parquet", {name: kind for name, kind, *_ in described})
+    return (SourceFile(path, "parquet", {name: kind for name, kind, *_ in described}, shown=shown),)
+
+
+# A kind of file that is no text: whether the first (unpacked) bytes are of it, and the tables in it.
+Looker = tuple[Callable[[bytes, Path], bool], Callable[[Path, str], tuple[SourceFile, ...]]]
+LOOKERS: Sequence[Looker] = ((_is_parquet, _look_at_parquet),)
 
 
 def _compression(path: Path) -> Compression:

@@ -43,10 +43,10 @@ def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Reco
         adapter=ADAPTER.name,
         source_id=source_map.source_id or "local",
         source_map=source_map,
-        files={role: file for role, (file, _) in used.items()},
+        files={role: (file,) for role, (file, _) in used.items()},
         needed={role: _needed(file, table) for role, (file, table) in used.items()},
         feeds=tuple(_feed(role, file, table, source_map.decimal) for role, (file, table) in used.items()),
-        unread=tuple(file.path for file, table in found.values() if table is None),
+        unread=tuple(file.name for file, table in found.values() if table is None),
     )
 
 
@@ -69,14 +69,14 @@ def _table_for(file: SourceFile, source_map: SourceMap) -> TableMap | None:
     best = [source_map.tables[place] for claimed, place in fitting if claimed == most]
     if len({table.table for table in best}) > 1:
         raise SourceError(
-            f"{file.path.name}: the columns fit two tables equally well: {', '.join(t.table for t in best)}.",
+            f"{file.name}: the columns fit two tables equally well: {', '.join(t.table for t in best)}.",
             repair="Say which with files: in the source map.",
         )
     return best[0]
 
 
 def _fits(file: SourceFile, table: TableMap) -> bool:
-    if table.files and not fnmatch(file.path.name, table.files):
+    if table.files and not fnmatch(file.name, table.files):
         return False
     found = _found(file, table)
     return all(name in found or name in table.constants for name in table.needs or _always_needed(table))
@@ -141,6 +141,6 @@ def _header(file: SourceFile, name: str) -> str:
         if fold(header) == fold(name):
             return header
     raise SourceError(
-        f"{file.path.name}: the source map filters on a column that the file does not have.",
+        f"{file.name}: the source map filters on a column that the file does not have.",
         repair="Correct filters in the source map.",
     )

@@ -15,6 +15,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    files_of,
     literal,
     moment_of,
     raw_select,
@@ -28,6 +29,7 @@ ADAPTER = Adapter(
     carries=("laboratory results", "people", "stays", "orders and administrations of drugs", "diagnoses"),
     cannot_carry=("calendar time", "spans of observation", "temperatures", "status of a result"),
 )
+Roles = Mapping[str, tuple[SourceFile, ...]]
 LAB: Mapping[str, Kind] = {
     "subject_id": "text",
     "specimen_id": "text",
@@ -73,7 +75,7 @@ MARKS: Mapping[str, frozenset[str]] = {
 
 def recognise_mimic_iv(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The tables by their columns; None unless there are results together with the list of items."""
-    roles = {role: file for role in NEEDED for file in files if MARKS[role] <= set(file.headers)}
+    roles = files_of(files, MARKS)
     if not {"labevents", "d_labitems"} <= set(roles):
         return None
     feeds = tuple(
@@ -89,11 +91,11 @@ def recognise_mimic_iv(files: Sequence[SourceFile], source_map: SourceMap) -> Re
         files={role: roles[role] for role in sorted(read)},
         needed={role: NEEDED[role] for role in sorted(read)},
         feeds=feeds,
-        unread=tuple(file.path for file in files if file not in [roles[role] for role in read]),
+        unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
     )
 
 
-def _labs(_roles: Mapping[str, SourceFile], _source_map: SourceMap) -> Feed:
+def _labs(_roles: Roles, _source_map: SourceMap) -> Feed:
     value, number = text_of("f", "value"), text_of("f", "valuenum")
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
@@ -111,7 +113,7 @@ def _labs(_roles: Mapping[str, SourceFile], _source_map: SourceMap) -> Feed:
     return Feed("canonical.lab", "labevents", raw_select("lab", given, source), ("d_labitems",))
 
 
-def _people(roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
+def _people(roles: Roles, source_map: SourceMap) -> Feed:
     age, year = text_of("f", "anchor_age"), f"try_cast({text_of('f', 'anchor_year')} AS INTEGER)"
     month, day = source_map.numbers["anchor_month"], source_map.numbers["anchor_day"]
     given: dict[str, str | Moment] = {
@@ -133,7 +135,7 @@ def _people(roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
     return Feed("canonical.person", "patients", raw_select("person", given, source), ("admissions",))
 
 
-def _stays(_roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
+def _stays(_roles: Roles, source_map: SourceMap) -> Feed:
     is_emergency = one_of(text_of("f", "admission_type"), source_map.values["emergency"])
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
@@ -144,7 +146,7 @@ def _stays(_roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
     return Feed("canonical.encounter", "admissions", raw_select("encounter", given, "{admissions} f"))
 
 
-def _diagnoses(_roles: Mapping[str, SourceFile], _source_map: SourceMap) -> Feed:
+def _diagnoses(_roles: Roles, _source_map: SourceMap) -> Feed:
     version = text_of("f", "icd_version")
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
@@ -160,7 +162,7 @@ def _diagnoses(_roles: Mapping[str, SourceFile], _source_map: SourceMap) -> Feed
     return Feed("canonical.diagnosis", "diagnoses_icd", raw_select("diagnosis", given, source), ("admissions",))
 
 
-def _orders(_roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
+def _orders(_roles: Roles, source_map: SourceMap) -> Feed:
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
         "agent": text_of("f", "drug"),
@@ -177,7 +179,7 @@ def _orders(_roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
     )
 
 
-def _administrations(_roles: Mapping[str, SourceFile], source_map: SourceMap) -> Feed:
+def _administrations(_roles: Roles, source_map: SourceMap) -> Feed:
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
         "agent": text_of("f", "medication"),
@@ -189,7 +191,7 @@ def _administrations(_roles: Mapping[str, SourceFile], source_map: SourceMap) ->
     return Feed("canonical.exposure", "emar", raw_select("exposure", given, "{emar} f", wanted=wanted))
 
 
-FEEDS: Mapping[str, Callable[[Mapping[str, SourceFile], SourceMap], Feed]] = {
+FEEDS: Mapping[str, Callable[[Roles, SourceMap], Feed]] = {
     "labevents": _labs,
     "patients": _people,
     "admissions": _stays,

@@ -1,22 +1,27 @@
 """Parquet is read where it lies; times in text are parsed on the way, typed times are taken as they are."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import duckdb
 
 from flows.parsing import read_times
-from flows.sources.delimited import Opened
 from flows.sources.files import refuse_unreadable
+from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, quote
 from transforms.model.sources import SourceMap
 
 
 def open_parquet(
-    connection: duckdb.DuckDBPyConnection, file: SourceFile, needed: Mapping[str, Kind], source_map: SourceMap
+    connection: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    _target: Path | None = None,
 ) -> Opened:
     """A relation over the file with the needed columns; nothing is copied."""
     source = f"read_parquet({literal(str(file.path))}, file_row_number=true)"
-    with refuse_unreadable(file.path.name):
+    with refuse_unreadable(file.name):
         n_rows = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
     floats = [name for name in needed if file.types[name] in {"DOUBLE", "FLOAT"}]
     exact = f"* REPLACE ({', '.join(_exact(name) for name in floats)})" if floats else "*"

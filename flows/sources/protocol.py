@@ -1,18 +1,20 @@
 """What an adapter gives: which files it recognised, and one SELECT of raw rows for each canonical table they feed.
 
 A raw row has `row_number` and the columns of `RAW`. Text columns are trimmed text or null. A time column comes as
-three: the time, whether a text was there that is no time (`__bad`), and whether it is a date only (`__day`).
+three: the time, whether a text was there that is no time (`__bad`), and whether it is a date only (`__day`). A row of
+a wide file gives several raw results, told apart by `column_number` from 1; everywhere else that is 0.
 Everything after that (units, bounds, keys, refusals) is the same for every format.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from transforms.model.sources import SourceMap
 
 Kind = Literal["text", "time"]
+FileKind = Literal["delimited", "parquet", "transport", "workbook", "database", "fhir"]
 
 RAW: Mapping[str, Mapping[str, Kind]] = {
     "lab": {
@@ -39,19 +41,33 @@ RAW: Mapping[str, Mapping[str, Kind]] = {
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file by what is in it: its headers, their DuckDB types, and how its text is written."""
+    """One table by what is in it: its headers, their DuckDB types, and how it is written.
+
+    A file can hold several: `member` is then the sheet of a workbook or the table of a database, and rows are numbered
+    in each. `labels` are what a SAS transport file says of its columns. `shown` is the name a reader knows it by, when
+    that is not the name of the file at `path`.
+    """
 
     path: Path
-    kind: Literal["delimited", "parquet"]
+    kind: FileKind
     types: Mapping[str, str]
     delimiter: str = ""
     compression: Literal["none", "gzip", "zstd", "xz"] = "none"
     encoding: str = "utf-8"
+    member: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    shown: str = ""
 
     @property
     def headers(self) -> tuple[str, ...]:
         """Column names in order."""
         return tuple(self.types)
+
+    @property
+    def name(self) -> str:
+        """What messages, the ledger and `ops.input` call it."""
+        name = self.shown or self.path.name
+        return f"{name}#{self.member}" if self.member else name
 
 
 @dataclass(frozen=True)
@@ -65,9 +81,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Feed:
-    """Rows of the file `role` on their way to `table`; `select` names relations as {role}.
+    """Rows of each file of `role` on their way to `table`.
 
-    `lookups` are the other files that `select` reads. `select` gives exactly one row for each row of the file.
+    `select` names relations as {role}: its own is the one file at hand, those of `lookups` are all files of that role.
+    It gives one raw row for each row of the file for which `belongs` (SQL over the columns of the opened file) holds,
+    or several, told apart by column_number, if `is_wide`. Rows that no feed of a file claims are counted as unused.
     """
 
     table: str
@@ -75,19 +93,25 @@ class Feed:
     select: str
     lookups: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
+    belongs: str = "true"
+    is_wide: bool = False
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """The files of one extract and what they feed. `needed` lists the headers to read of each file, by kind."""
+    """The files of one extract by role, what they feed, and the headers to read of each role, by kind.
+
+    A needed header that one file of a role lacks is read as null. `hints` are sentences for the first things to repair.
+    """
 
     adapter: str
     source_id: str
     source_map: SourceMap
-    files: Mapping[str, SourceFile]
+    files: Mapping[str, tuple[SourceFile, ...]]
     needed: Mapping[str, Mapping[str, Kind]]
     feeds: tuple[Feed, ...]
-    unread: tuple[Path, ...] = ()
+    unread: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,9 +156,20 @@ def moment_of(alias: str, header: str) -> Moment:
     return Moment(*(f"{alias}.{quote(header + suffix)}" for suffix in ("", "__bad", "__day")))
 
 
-def raw_select(table: str, given: Mapping[str, str | Moment], source: str, *, wanted: str = "true") -> str:
-    """SELECT of every raw column of `table`; what is not given is null. `source` is the FROM part."""
-    parts = ["row_number"]
+def raw_select(
+    table: str,
+    given: Mapping[str, str | Moment],
+    source: str,
+    *,
+    wanted: str = "true",
+    where: str = "true",
+    column_number: str = "0",
+) -> str:
+    """SELECT of every raw column of `table`; what is not given is null. `source` is the FROM part.
+
+    `wanted` marks rows that the source map keeps; `where` says which rows of the file belong to this feed at all.
+    """
+    parts = ["row_number", f"({column_number})::INTEGER AS column_number"]
     for name, kind in RAW[table].items():
         expression = given.get(name)
         if kind == "text":
@@ -144,4 +179,12 @@ def raw_select(table: str, given: Mapping[str, str | Moment], source: str, *, wa
         parts.append(f"{moment.value}::TIMESTAMP AS {name}")
         parts.append(f"{moment.is_bad} AS {name}__bad")
         parts.append(f"{moment.is_day} AS {name}__day")
-    return f"SELECT {', '.join(parts)}, coalesce({wanted}, false) AS is_wanted FROM {source}"
+    rows = f"SELECT {', '.join(parts)}, coalesce({wanted}, false) AS is_wanted FROM {source}"
+    return rows if where == "true" else f"{rows} WHERE {where}"
+
+
+def files_of(files: Sequence[SourceFile], marks: Mapping[str, frozenset[str]]) -> Mapping[str, tuple[SourceFile, ...]]:
+    """The files that have all marked headers of a role, whatever their case; a role without a file is left out."""
+    folded = [(file, {header.casefold() for header in file.headers}) for file in files]
+    found = {role: tuple(file for file, headers in folded if mark <= headers) for role, mark in marks.items()}
+    return {role: entries for role, entries in found.items() if entries}

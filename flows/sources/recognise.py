@@ -43,32 +43,38 @@ def list_adapters() -> tuple[Adapter, ...]:
 def describe(recognised: Sequence[Recognised]) -> tuple[Line, ...]:
     """What was recognised, one line a file, unread files last."""
     lines = [
-        Line(
-            file.path.name, entry.adapter, tuple(feed.table for feed in entry.feeds if feed.role == role) or ("lookup",)
-        )
+        Line(file.name, entry.adapter, tuple(feed.table for feed in entry.feeds if feed.role == role) or ("lookup",))
         for entry in recognised
-        for role, file in entry.files.items()
+        for role, files in entry.files.items()
+        for file in files
     ]
-    unread = [Line(path.name, "not read", ()) for entry in recognised for path in entry.unread]
+    unread = [Line(name, "not read", ()) for entry in recognised for name in entry.unread]
     return (*lines, *unread)
 
 
-def recognise(extracts: Sequence[Path], source: str, definitions: Definitions) -> tuple[Recognised, ...]:
-    """One entry for each folder, and one for all files that were named; SourceError when something is no extract."""
+def recognise(
+    extracts: Sequence[Path], source: str, definitions: Definitions, unpacked: Path
+) -> tuple[Recognised, ...]:
+    """One entry for each folder, and one for all files that were named; SourceError when something is no extract.
+
+    Archives are unpacked below `unpacked`.
+    """
     folders = [path for path in extracts if path.is_dir()]
     named = [path for path in extracts if not path.is_dir()]
     groups = [[folder] for folder in folders] + ([named] if named else [])
-    return tuple(_recognise_group(group, source, definitions) for group in groups)
+    return tuple(
+        _recognise_group(group, source, definitions, unpacked / str(place)) for place, group in enumerate(groups)
+    )
 
 
-def _recognise_group(paths: Sequence[Path], source: str, definitions: Definitions) -> Recognised:
+def _recognise_group(paths: Sequence[Path], source: str, definitions: Definitions, unpacked: Path) -> Recognised:
     chosen = _chosen_map(paths, source, definitions)
     files: list[SourceFile] = []
-    unread: list[Path] = []
-    for path in list_files(paths):
-        found = None if path.suffix in {".yaml", ".yml"} else look_at(path, chosen, is_named=path in paths)
-        files += [found] if found else []
-        unread += [] if found else [path]
+    unread: list[str] = []
+    for found in list_files(paths, unpacked):
+        tables = () if found.path.suffix in {".yaml", ".yml"} else look_at(found, chosen)
+        files += tables
+        unread += [] if tables else [found.shown]
     maps = [chosen] if chosen else _shipped(definitions)
     for candidate in maps:
         recognised = _recogniser(candidate)(files, candidate)
@@ -140,6 +146,6 @@ def _nothing_recognised(paths: Sequence[Path], files: Sequence[SourceFile], maps
 def _came(file: SourceFile, known: frozenset[str]) -> str:
     """The headers, if they are headers: at least one is known, and each shown one looks like a name, not a value."""
     if not known & {mapped.fold(header) for header in file.headers}:
-        return f"{file.path.name}: {len(file.headers)} columns, none with a known name; is there a header line?"
+        return f"{file.name}: {len(file.headers)} columns, none with a known name; is there a header line?"
     shown = [header for header in file.headers if HEADER_SHAPE.fullmatch(header)][:SHOWN_HEADERS]
-    return f"{file.path.name}: columns {', '.join(shown)} ({len(file.headers)} in all)"
+    return f"{file.name}: columns {', '.join(shown)} ({len(file.headers)} in all)"

@@ -19,6 +19,7 @@ from flows.checker import Worker
 from flows.errors import ValidationStop
 from flows.handover import CheckResult, LedgerLine, Received, RunContext, Validated
 from flows.sidecar import Sidecar, build_sidecar, open_sidecar, quoted, write_failing_rows
+from flows.tonight import row_key, tonight_rows
 
 CHILD_MEMORY = "1GB"
 
@@ -43,7 +44,7 @@ def validate(received: Received, context: RunContext, worker: Worker | None = No
         for check in suite.checks
     )
     context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))
-    ledger = _moved(received.ledger, set_aside)
+    ledger = _moved(received, set_aside)
     return Validated(received, verdict_of(checks), checks, set_aside, ledger)
 
 
@@ -122,12 +123,12 @@ def _write_set_aside(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[Check], files: Sequence[Path], target: Path
 ) -> None:
     named = ", ".join(["(NULL, '', '')", *(f"({n}, {_text(r.id)}, {_text(r.reason)})" for n, r in enumerate(rules))])
-    first = "SELECT table_name, input_id, row_number, min(rules[1]) AS place FROM failing GROUP BY ALL"
+    first = "SELECT table_name, input_id, row_number, column_number, min(rules[1]) AS place FROM failing GROUP BY ALL"
     connection.execute(
         f"""COPY (
             WITH failing AS ({_failing(files)}), first AS ({first}), rule (place, id, reason) AS (VALUES {named})
-            SELECT table_name, input_id, row_number, 'quarantined' AS outcome, rule.id AS rule, reason
-            FROM first JOIN rule USING (place) ORDER BY table_name, input_id, row_number
+            SELECT table_name, input_id, row_number, column_number, 'quarantined' AS outcome, rule.id AS rule, reason
+            FROM first JOIN rule USING (place) ORDER BY table_name, input_id, row_number, column_number
         ) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
 
@@ -145,21 +146,33 @@ def _failing(files: Sequence[Path]) -> str:
     if not files:
         return (
             "SELECT NULL::VARCHAR AS table_name, NULL::VARCHAR AS input_id, NULL::BIGINT AS row_number, "
-            "NULL::INTEGER[] AS rules WHERE false"
+            "0 AS column_number, NULL::INTEGER[] AS rules WHERE false"
         )
     return f"SELECT * FROM read_parquet([{', '.join(quoted(path) for path in files)}])"
 
 
-def _moved(ledger: Sequence[LedgerLine], set_aside: Path) -> tuple[LedgerLine, ...]:
-    """The ledger with the rows set aside moved from accepted to quarantined; it adds up as before."""
+def _moved(received: Received, set_aside: Path) -> tuple[LedgerLine, ...]:
+    """The ledger with the rows set aside moved from accepted to quarantined; it adds up as before.
+
+    A row that holds several results moves when the last of them is set aside.
+    """
+    wide = ", ".join(_text(input_id) for input_id in sorted(received.wide)) or "NULL"
+    lab = "canonical.lab"
+    kept = (
+        f"SELECT input_id, row_number FROM ({tonight_rows(received, lab)}) "
+        f"ANTI JOIN (SELECT * FROM read_parquet({quoted(set_aside)}) WHERE table_name = '{lab}') "
+        f"USING ({', '.join(row_key(lab))}) WHERE input_id IN ({wide})"
+    )
+    is_left = f"(input_id, row_number) IN ({kept})" if received.wide else "false"
     with duckdb.connect(":memory:") as connection:
         counted = connection.execute(
-            f"SELECT input_id, table_name, count(*) FROM read_parquet({quoted(set_aside)}) GROUP BY ALL"
+            f"""SELECT input_id, table_name, count(DISTINCT row_number) FROM read_parquet({quoted(set_aside)})
+            WHERE NOT ({is_left}) GROUP BY ALL"""
         ).fetchall()
     moved = {(input_id, table): n for input_id, table, n in counted}
     lines = tuple(
         replace(line, n_accepted=line.n_accepted - n, n_quarantined=line.n_quarantined + n)
-        for line in ledger
+        for line in received.ledger
         for n in [moved.pop((line.input_id, line.table_name), 0)]
     )
     if moved:

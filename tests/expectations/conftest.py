@@ -44,6 +44,7 @@ def lab(number: int, analyte: str, value: str | None, **changes: Any) -> Row:
         "source_code": analyte,
         "input_id": INPUT,
         "row_number": number,
+        "column_number": 0,
     }
     return {**row, **changes}
 
@@ -140,12 +141,13 @@ class Night:
             for name, rows in tables.items()
         }
         gone = self.root / "dropped.parquet"
-        columns = "table_name VARCHAR, input_id VARCHAR, row_number BIGINT, outcome VARCHAR, rule VARCHAR"
+        place = "input_id VARCHAR, row_number BIGINT, column_number INTEGER"
+        columns = f"table_name VARCHAR, {place}, outcome VARCHAR, rule VARCHAR"
         with duckdb.connect() as connection:
             connection.execute(f"CREATE TABLE d ({columns}, reason VARCHAR)").fetchall()
             for row in dropped or []:
                 connection.execute(
-                    "INSERT INTO d VALUES (?, ?, ?, 'duplicate', 'x', 'x')",
+                    "INSERT INTO d VALUES (?, ?, ?, 0, 'duplicate', 'x', 'x')",
                     [row["table_name"], row["input_id"], row["row_number"]],
                 ).fetchall()
             connection.execute(f"COPY d TO '{gone}' (FORMAT parquet)").fetchall()

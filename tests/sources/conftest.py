@@ -69,7 +69,8 @@ class Hospital:
             for line in night.ledger:
                 _insert(warehouse, "ops.row_ledger", (run[0], *astuple(line)))
             warehouse.execute(
-                "INSERT INTO quarantine.row BY NAME SELECT ? AS run_id, input_id, row_number, table_name, rule, reason "
+                "INSERT INTO quarantine.row BY NAME SELECT ? AS run_id, input_id, row_number, "
+                "column_number, table_name, rule, reason "
                 f"FROM '{night.dropped}' WHERE outcome = 'quarantined'",
                 run[:1],
             ).fetchall()

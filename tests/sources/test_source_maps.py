@@ -196,11 +196,12 @@ def test_every_table_of_a_folder_finds_its_place(hospital: Any, accepted: Callab
     }
 
 
-def test_a_check_can_say_what_each_file_is(hospital: Any) -> None:
+def test_a_check_can_say_what_each_file_is(hospital: Any, tmp_path: Path) -> None:
     hospital.write("readme.md", "# what this is\n")
     folder = hospital.write("labs.csv", LABS).parent
     lines = {
-        line.name: (line.adapter, line.tables) for line in describe(recognise([folder], "auto", load_definitions()))
+        line.name: (line.adapter, line.tables)
+        for line in describe(recognise([folder], "auto", load_definitions(), tmp_path / "unpacked"))
     }
     assert lines == {"labs.csv": ("long", ("canonical.lab",)), "readme.md": ("not read", ())}
     assert {"long", "mimic_iv"} <= {adapter.name for adapter in list_adapters()}

@@ -1,5 +1,6 @@
 """Source maps of local exports, code lists, and the rules by which a row is taken in or set aside."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -10,14 +11,27 @@ DatePolicy = Literal["real", "shifted", "relative", "none"]
 TableName = Literal["lab", "person", "observation", "encounter", "exposure", "diagnosis", "vital"]
 
 
+class WideColumn(Part):
+    """What one column of a wide file measures: the code (in the map's code system) and its unit, or the unit's column."""
+
+    code: str
+    unit: str = ""
+    unit_column: str = ""
+    specimen: str = ""
+
+
 class TableMap(Part):
     """Which columns of one file are which columns of one canonical table.
 
     A file is taken for this table when every name in `needs` finds a header, and its name fits `files` if that is
     given. `columns` lists the accepted headers of each column; upper and lower case and blanks make no difference.
+    `wide` gives the columns of a lab table with one column per test: a file needs one of them. With `is_shared` the
+    file may feed other tables as well.
     """
 
     table: TableName
+    wide: dict[str, WideColumn] = Field({})
+    is_shared: bool = False
     columns: dict[str, tuple[str, ...]]
     needs: tuple[str, ...] = ()
     files: str = ""
@@ -38,6 +52,8 @@ class SourceMap(Definition):
 
     `codes` maps a local test code to a LOINC code; `units` fixes the unit of a code whose rows have none;
     `unit_spellings` translates a spelling that is unknown or ambiguous into one that codelists/units.csv knows.
+    `extract_date` is the day the extract was made, as its sender declares it; `is_snapshot` says that it holds
+    everything there was on that day, so that rows which are missing in it are gone.
     """
 
     version: str = Field("1", pattern=r"^\d+(\.\d+)*$")
@@ -47,6 +63,8 @@ class SourceMap(Definition):
     source_id: str = Field("", pattern=r"^([a-z][a-z0-9_-]*)?$")
     layout: str = ""
     dates: DatePolicy = "real"
+    extract_date: date | None = None
+    is_snapshot: bool = False
     decimal: Literal[".", ","] = "."
     delimiter: str = Field("", max_length=1)
     encoding: str = ""

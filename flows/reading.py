@@ -1,0 +1,182 @@
+"""Files of recognised extracts become staged Parquet, each file once: what was read before is not read again.
+
+A file is known by its source and its content, and a table of a workbook or a database by its name in it as well.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from flows.earlier import History
+from flows.handover import LedgerLine, ReceivedInput, RunContext
+from flows.lab_rows import Laboratory
+from flows.sources.opening import Opened, open_file
+from flows.sources.protocol import Feed, Recognised, SourceFile
+from flows.staging import Arrival, Staged, count_unclaimed, stage_rows
+
+UNUSED = "unused"
+
+
+@dataclass
+class Night:
+    """What is known of tonight while it is received."""
+
+    context: RunContext
+    connection: duckdb.DuckDBPyConnection
+    history: History
+    inputs: dict[str, ReceivedInput] = field(default_factory=dict)
+    ledger: list[LedgerLine] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
+    people: list[Path] = field(default_factory=list)
+
+    @property
+    def read_again(self) -> tuple[str, ...]:
+        """Published files that other definitions or other code have read before."""
+        return tuple(sorted({entry.input_id for entry in self.staged} & self.history.published))
+
+    def tonight(self, table: str) -> list[Path]:
+        """Staged files of a table."""
+        return [entry.path for entry in self.staged if entry.table == table]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file of an extract with what identifies it."""
+
+    file: SourceFile
+    input_id: str
+    sha256: str
+
+
+def read_extract(night: Night, extract: Recognised) -> None:
+    """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
+    reader = _Reader(night, extract)
+    for feed in extract.feeds:
+        for known in reader.files[feed.role]:
+            reader.read(feed, known)
+    reader.list_inputs()
+
+
+class _Reader:
+    """One extract while it is read."""
+
+    def __init__(self, night: Night, extract: Recognised) -> None:
+        self.night = night
+        self.extract = extract
+        self.laboratory = Laboratory(night.context.definitions, extract.source_map)
+        self.files = _identify_files(extract, set(night.inputs))
+        self.opened: dict[tuple[str, str], Opened] = {}
+        self.stale = {
+            known.input_id
+            for feed in extract.feeds
+            for known in self.files[feed.role]
+            if not self._is_loaded(feed, known)
+        }
+
+    def read(self, feed: Feed, known: Known) -> None:
+        """Stage the rows of one file for one table, unless an earlier night has them."""
+        if known.input_id not in self.stale:
+            return
+        night, short = self.night, feed.table.split(".")[1]
+        own = self._open(feed.role, known)
+        before = [entry.table for entry in night.staged if entry.input_id == known.input_id]
+        arrival = Arrival(
+            feed=feed,
+            input_id=known.input_id,
+            source_id=self.extract.source_id,
+            name=known.file.name,
+            own=own,
+            relations={**{role: self._union(role) for role in feed.lookups}, feed.role: own.relation},
+            malformed=() if before else own.malformed,
+        )
+        part = before.count(feed.table) + 1
+        name = f"{short}.parquet" if part == 1 else f"{short}.{part}.parquet"
+        target = night.context.workspace.staged(known.input_id) / name
+        night.staged.append(stage_rows(night.connection, arrival, self.laboratory, target, night.context.work))
+
+    def list_inputs(self) -> None:
+        """Every file that was read or known; what no feed of a file claims is counted as irrelevant."""
+        explained = {role: feed.table for feed in self.extract.feeds for role in feed.lookups}
+        for role, files in self.files.items():
+            for known in files:
+                loaded = self.night.history.loaded.get(known.input_id, ())
+                opened = self.opened.get((role, known.input_id))
+                rows = opened.n_rows if opened else max((line.n_received for line in loaded), default=0)
+                if not self._list(known, rows):
+                    continue
+                if known.input_id in self.stale:
+                    self._count_unused(role, known)
+                else:
+                    line = LedgerLine(known.input_id, explained.get(role, UNUSED), rows, 0, n_irrelevant=rows)
+                    self.night.ledger += loaded or (line,)
+
+    def _list(self, known: Known, rows: int) -> bool:
+        """Adds the input to tonight's; False when another role has it listed."""
+        if known.input_id in self.night.inputs:
+            return False
+        self.night.inputs[known.input_id] = ReceivedInput(
+            known.input_id,
+            self.extract.source_id,
+            known.file.name,
+            known.file.path.stat().st_size,
+            known.sha256,
+            rows,
+            self.extract.adapter,
+        )
+        return True
+
+    def _count_unused(self, role: str, known: Known) -> None:
+        claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
+        n_unused = count_unclaimed(self.night.connection, self._open(role, known), claims)
+        if n_unused:
+            self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
+
+    def _is_loaded(self, feed: Feed, known: Known) -> bool:
+        """Whether this file and all that explain it were read on an earlier night under the same rules."""
+        needed = [known, *(entry for role in feed.lookups for entry in self.files[role])]
+        return all(entry.input_id in self.night.history.loaded for entry in needed)
+
+    def _union(self, role: str) -> str:
+        relations = [self._open(role, known).relation for known in self.files[role]]
+        return (
+            relations[0]
+            if len(relations) == 1
+            else "(" + " UNION ALL BY NAME ".join(f"FROM {r}" for r in relations) + ")"
+        )
+
+    def _open(self, role: str, known: Known) -> Opened:
+        key = (role, known.input_id)
+        if key not in self.opened:
+            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
+            needed, source_map = self.extract.needed[role], self.extract.source_map
+            self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
+        return self.opened[key]
+
+
+def _identify_files(extract: Recognised, seen: set[str]) -> Mapping[str, tuple[Known, ...]]:
+    """Files of each role; of files with the same content one, and none that another extract of the night brought."""
+    hashes: dict[Path, str] = {}
+    first: dict[str, Path] = {}
+    found: dict[str, tuple[Known, ...]] = {}
+    feeding = {feed.role for feed in extract.feeds}
+    for role, files in extract.files.items():
+        known = [_identify(file, extract.source_id, hashes) for file in files]
+        if role in feeding:
+            known = [entry for entry in known if entry.input_id not in seen and _is_first(entry, first)]
+        found[role] = tuple(known)
+    return found
+
+
+def _is_first(known: Known, first: dict[str, Path]) -> bool:
+    return first.setdefault(known.input_id, known.file.path) == known.file.path
+
+
+def _identify(file: SourceFile, source_id: str, hashes: dict[Path, str]) -> Known:
+    if file.path not in hashes:
+        with file.path.open("rb") as stream:
+            hashes[file.path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    parts = [source_id, hashes[file.path], *([file.member] if file.member else [])]
+    return Known(file, hashlib.sha256("|".join(parts).encode()).hexdigest()[:16], hashes[file.path])

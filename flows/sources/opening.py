@@ -1,0 +1,63 @@
+"""Opens any recognised file as a relation of the needed columns; a new kind of file is one line here.
+
+A needed header that the file lacks is read as null, so that files of one role may differ in columns nobody must have.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from flows.sources.protocol import FileKind, Kind, SourceFile, quote
+from transforms.model.sources import SourceMap
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file ready to be read: SQL of a relation with `row_number`, its rows, and the rows that are no rows."""
+
+    relation: str
+    n_rows: int
+    malformed: tuple[int, ...] = ()
+
+
+Opener = Callable[[duckdb.DuckDBPyConnection, SourceFile, Mapping[str, Kind], SourceMap, Path], Opened]
+
+
+def open_file(
+    connection: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    target: Path,
+) -> Opened:
+    """The file opened by its kind; what has to be copied first is copied to `target` as Parquet."""
+    own = {header.casefold(): header for header in file.headers}
+    found = {header: kind for header, kind in needed.items() if header.casefold() in own}
+    renamed = replace(file, types={_spelling(header, found): kind for header, kind in file.types.items()})
+    opened = openers()[file.kind](connection, renamed, found, source_map, target)
+    lacking = {header: kind for header, kind in needed.items() if header not in found}
+    return replace(opened, relation=_with_nulls(opened.relation, lacking)) if lacking else opened
+
+
+def openers() -> Mapping[FileKind, Opener]:
+    """How each kind of file is opened; readers of rare kinds are imported here, because they are slow to import."""
+    from flows.sources.delimited import open_delimited  # noqa: PLC0415 - they use Opened
+    from flows.sources.parquet import open_parquet  # noqa: PLC0415
+
+    return {"delimited": open_delimited, "parquet": open_parquet}
+
+
+def _spelling(header: str, found: Mapping[str, Kind]) -> str:
+    """The header as the adapter writes it, so that types are found by it; DuckDB reads either."""
+    return next((name for name in found if name.casefold() == header.casefold()), header)
+
+
+def _with_nulls(relation: str, lacking: Mapping[str, Kind]) -> str:
+    columns = []
+    for header, kind in lacking.items():
+        columns.append(f"NULL::{'VARCHAR' if kind == 'text' else 'TIMESTAMP'} AS {quote(header)}")
+        if kind == "time":
+            columns += [f"false AS {quote(header + suffix)}" for suffix in ("__bad", "__day")]
+    return f"(SELECT *, {', '.join(columns)} FROM {relation})"
