@@ -3,6 +3,7 @@
 Staged files are written aside and renamed, so a file that is there is whole.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
 DICTIONARY = 10_000  # different values in a row group; looking for more takes longer than writing them plain
+ROLE = re.compile(r"\{(\w+)\}")
 DROPPED = ("table_name", "input_id", "row_number", "column_number", "outcome", "rule", "reason")
 
 
@@ -66,9 +68,8 @@ def stage_rows(
 ) -> Staged:
     """Write accepted rows to `target` and refused ones to `work`; SourceError when a rule stops the night."""
     feed = arrival.feed
-    short = feed.table.split(".")[1]
-    refused = work / f"refused_{arrival.input_id}_{short}.parquet"
-    raw = feed.select.format(**arrival.relations)
+    refused = work / f"refused_{arrival.input_id}_{target.name}"
+    raw = ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), feed.select)
     with refuse_unreadable(arrival.name):
         n_received = _count_received(connection, arrival)
         judged = _judged(connection, raw, arrival, laboratory)

@@ -1,7 +1,8 @@
-"""Files in long form, one row per record, read through a source map: a header decides which table a file feeds.
+"""Files with a header, long or wide, read through a source map: the header decides which tables a file feeds.
 
-Of the tables whose needed columns a file has, it feeds the one that claims the most of its headers; two that claim
-equally many are an error, because a guess would put doses among diagnoses.
+Of the tables whose needed columns a file has, it feeds the one that claims the most of its headers, and every table
+that the map marks as shared; two that claim equally many are an error, because a guess would put doses among
+diagnoses. A wide file has one column per test: each of its rows gives one raw result for each such column.
 """
 
 import re
@@ -23,20 +24,21 @@ from flows.sources.protocol import (
     raw_select,
     text_of,
 )
-from transforms.model.sources import SourceMap, TableMap
+from transforms.model.sources import SourceMap, TableMap, WideColumn
 
 ADAPTER = Adapter(
     name="long",
-    title="Delimited text or Parquet, one row per record, with a source map",
+    title="Delimited text, Parquet or workbook with a source map: one row per record, or one column per test",
     carries=("laboratory results", "people", "observed spans", "stays", "drugs", "diagnoses", "temperatures"),
-    cannot_carry=("one column per analyte", "codes that neither LOINC nor the source map explains"),
+    cannot_carry=("codes that neither LOINC nor the source map explains",),
 )
+CELL = "cell"
 
 
 def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The files that have the needed columns of a table of the map; None when none has."""
-    found = {f"file_{place}": (file, _table_for(file, source_map)) for place, file in enumerate(files)}
-    used = {role: (file, table) for role, (file, table) in found.items() if table is not None}
+    found = {f"file_{place}": (file, _tables_for(file, source_map)) for place, file in enumerate(files)}
+    used = {role: (file, tables) for role, (file, tables) in found.items() if tables}
     if not used:
         return None
     return Recognised(
@@ -44,9 +46,9 @@ def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Reco
         source_id=source_map.source_id or "local",
         source_map=source_map,
         files={role: (file,) for role, (file, _) in used.items()},
-        needed={role: _needed(file, table) for role, (file, table) in used.items()},
-        feeds=tuple(_feed(role, file, table, source_map.decimal) for role, (file, table) in used.items()),
-        unread=tuple(file.name for file, table in found.values() if table is None),
+        needed={role: _needed(file, tables) for role, (file, tables) in used.items()},
+        feeds=tuple(_feed(role, file, table, source_map) for role, (file, tables) in used.items() for table in tables),
+        unread=tuple(file.name for file, tables in found.values() if not tables),
     )
 
 
@@ -61,34 +63,41 @@ def fold(header: str) -> str:
     return re.sub(r"[\s_.\-]+", "_", header.strip()).casefold()
 
 
-def _table_for(file: SourceFile, source_map: SourceMap) -> TableMap | None:
-    fitting = [(len(_found(file, table)), place) for place, table in enumerate(source_map.tables) if _fits(file, table)]
-    if not fitting:
-        return None
-    most = max(claimed for claimed, _ in fitting)
-    best = [source_map.tables[place] for claimed, place in fitting if claimed == most]
+def _tables_for(file: SourceFile, source_map: SourceMap) -> tuple[TableMap, ...]:
+    """The one table that claims most of the headers, then those that may share the file with it."""
+    fitting = [table for table in source_map.tables if _fits(file, table, source_map)]
+    shared = [table for table in fitting if table.is_shared]
+    own = [(len(_found(file, table)) + len(_wide(file, table)), table) for table in fitting if not table.is_shared]
+    most = max((claimed for claimed, _ in own), default=0)
+    best = [table for claimed, table in own if claimed == most]
     if len({table.table for table in best}) > 1:
         raise SourceError(
             f"{file.name}: the columns fit two tables equally well: {', '.join(t.table for t in best)}.",
-            repair="Say which with files: in the source map.",
+            repair="Say which with files: in the source map, or mark one with is_shared: true if the file feeds both.",
         )
-    return best[0]
+    return (*best[:1], *shared)
 
 
-def _fits(file: SourceFile, table: TableMap) -> bool:
+def _fits(file: SourceFile, table: TableMap, source_map: SourceMap) -> bool:
     if table.files and not fnmatch(file.name, table.files):
         return False
+    if table.wide and not _wide(file, table):
+        return False
     found = _found(file, table)
-    return all(name in found or name in table.constants for name in table.needs or _always_needed(table))
+    needs = table.needs or _always_needed(table)
+    undated = {"collected_at"} if source_map.dates == "none" else set()
+    return all(name in found or name in table.constants for name in needs if name not in undated)
 
 
 def _always_needed(table: TableMap) -> tuple[str, ...]:
-    return tuple(name for name in table.columns if name in RAW[table.table])
+    has_own_times = bool(table.wide) and all(column.time_column for column in table.wide.values())
+    spared = {"collected_at"} if has_own_times else set()
+    return tuple(name for name in table.columns if name in RAW[table.table] and name not in spared)
 
 
 def _found(file: SourceFile, table: TableMap) -> dict[str, str]:
     """The header of the file for each column of the table that has one; the first spelling of the map wins."""
-    headers = {fold(header): header for header in reversed(file.headers)}
+    headers = _by_fold(file)
     found = {}
     for name, spellings in table.columns.items():
         header = next((headers[fold(s)] for s in spellings if fold(s) in headers), None)
@@ -97,15 +106,36 @@ def _found(file: SourceFile, table: TableMap) -> dict[str, str]:
     return found
 
 
-def _needed(file: SourceFile, table: TableMap) -> Mapping[str, Kind]:
-    kinds = RAW[table.table]
-    needed: dict[str, Kind] = {header: kinds.get(name, "text") for name, header in _found(file, table).items()}
-    for header in table.filters:
-        needed.setdefault(_header(file, header), "text")
+def _wide(file: SourceFile, table: TableMap) -> dict[str, tuple[int, WideColumn]]:
+    """Columns of the file that are tests, each with its place in the map (from 1) and its meaning."""
+    headers = _by_fold(file)
+    places = {fold(name): (place, column) for place, (name, column) in enumerate(table.wide.items(), start=1)}
+    return {headers[name]: places[name] for name in places if name in headers}
+
+
+def _by_fold(file: SourceFile) -> dict[str, str]:
+    return {fold(header): header for header in reversed(file.headers)}
+
+
+def _needed(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, Kind]:
+    needed: dict[str, Kind] = {}
+    for table in tables:
+        kinds = RAW[table.table]
+        for name, header in _found(file, table).items():
+            if kinds.get(name) == "time" or header not in needed:
+                needed[header] = kinds.get(name, "text")
+        for header, (_, column) in _wide(file, table).items():
+            needed[header] = "text"
+            if column.unit_column:
+                needed[_header(file, column.unit_column)] = "text"
+            if column.time_column:
+                needed[_header(file, column.time_column)] = "time"
+        for header in table.filters:
+            needed.setdefault(_header(file, header), "text")
     return needed
 
 
-def _feed(role: str, file: SourceFile, table: TableMap, decimal: Literal[".", ","]) -> Feed:
+def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap) -> Feed:
     found = _found(file, table)
     given: dict[str, str | Moment] = {name: literal(text) for name, text in table.constants.items()}
     for name, header in found.items():
@@ -114,10 +144,48 @@ def _feed(role: str, file: SourceFile, table: TableMap, decimal: Literal[".", ",
     comparator, value = given.pop("comparator", None), given.get("value")
     if isinstance(comparator, str) and isinstance(value, str):
         given["value"] = f"CASE WHEN {comparator} IN ('=', '') THEN {value} ELSE concat({comparator}, {value}) END"
-    select = raw_select(table.table, given, f"{{{role}}} f", wanted=_wanted(file, table))
-    number = found.get("value", found.get("celsius", found.get("dose", "")))
-    is_text = file.types.get(number, "VARCHAR") == "VARCHAR"
-    return Feed(f"canonical.{table.table}", role, select, decimal=decimal if is_text else ".")
+    wide = _wide(file, table)
+    source, place = f"{{{role}}} f", "0"
+    if wide:
+        given |= _cell(given.get("collected_at"))
+        source, place = f"(SELECT f.*, unnest([{_cells(file, wide)}]) AS {CELL} FROM {{{role}}} f) f", f"f.{CELL}.place"
+    select = raw_select(table.table, given, source, wanted=_wanted(file, table), column_number=place)
+    numbers = [*wide, found.get("value", found.get("celsius", found.get("dose", "")))]
+    is_text = any(file.types.get(number, "VARCHAR") == "VARCHAR" for number in numbers[:1])
+    decimal: Literal[".", ","] = source_map.decimal if is_text else "."
+    return Feed(f"canonical.{table.table}", role, select, decimal=decimal, is_wide=bool(wide))
+
+
+def _cells(file: SourceFile, wide: Mapping[str, tuple[int, WideColumn]]) -> str:
+    """Structs of one row's results in the order of the map."""
+    return ", ".join(
+        f"{{'place': {place}, 'code': {literal(column.code)}, 'value': {text_of('f', header)}, "
+        f"'unit': {_unit(file, column)}, 'specimen': nullif({literal(column.specimen)}, ''), "
+        f"{_own_time(file, column)}}}"
+        for header, (place, column) in sorted(wide.items(), key=lambda entry: entry[1][0])
+    )
+
+
+def _unit(file: SourceFile, column: WideColumn) -> str:
+    if column.unit_column:
+        return text_of("f", _header(file, column.unit_column))
+    return literal(column.unit) if column.unit else "NULL::VARCHAR"
+
+
+def _own_time(file: SourceFile, column: WideColumn) -> str:
+    if not column.time_column:
+        return "'is_timed': false, 'at': NULL::TIMESTAMP, 'is_bad': false, 'is_day': false"
+    moment = moment_of("f", _header(file, column.time_column))
+    return f"'is_timed': true, 'at': {moment.value}, 'is_bad': {moment.is_bad}, 'is_day': {moment.is_day}"
+
+
+def _cell(common: str | Moment | None) -> dict[str, str | Moment]:
+    """The raw columns that a cell gives; its own time where it has one, else that of the row."""
+    row = common if isinstance(common, Moment) else Moment("NULL::TIMESTAMP")
+    parts = {"at": row.value, "is_bad": row.is_bad, "is_day": row.is_day}
+    own = [f"CASE WHEN f.{CELL}.is_timed THEN f.{CELL}.{name} ELSE {other} END" for name, other in parts.items()]
+    texts: dict[str, str | Moment] = {name: f"f.{CELL}.{name}" for name in ("code", "value", "unit", "specimen")}
+    return {**texts, "collected_at": Moment(*own)}
 
 
 def _translated(text: str, name: str, table: TableMap) -> str:
@@ -141,6 +209,7 @@ def _header(file: SourceFile, name: str) -> str:
         if fold(header) == fold(name):
             return header
     raise SourceError(
-        f"{file.name}: the source map filters on a column that the file does not have.",
-        repair="Correct filters in the source map.",
+        f"{file.name}: the source map names a column that the file does not have.",
+        details=[name],
+        repair="Correct filters, unit_column or time_column in the source map.",
     )

@@ -12,11 +12,15 @@ TableName = Literal["lab", "person", "observation", "encounter", "exposure", "di
 
 
 class WideColumn(Part):
-    """What one column of a wide file measures: the code (in the map's code system) and its unit, or the unit's column."""
+    """What one column of a wide file measures: the code (in the map's code system) and its unit, or the unit's column.
+
+    `time_column` is the column of its own collection time, where the results of a row were not collected together.
+    """
 
     code: str
     unit: str = ""
     unit_column: str = ""
+    time_column: str = ""
     specimen: str = ""
 
 
