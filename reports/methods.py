@@ -22,7 +22,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("Cohorts", definitions.cohorts),
         ("Suspected causes", definitions.causes),
         ("Denominators", definitions.denominators),
-        ("Estimates", (definitions.estimation,)),
+        ("Estimates", (definitions.estimation, definitions.survey)),
         ("What is hidden", release),
         ("Code lists", tuple(definitions.codelists.values())),
     ]

@@ -68,7 +68,8 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
         "tested_share": ("n_observed", "n_tested"),
         "tests_per_tested_person": ("n_tests", "n_tested"),
     }
-    for name, rows in sorted(tables.items()):
+    for name, every in sorted(tables.items()):
+        rows = every.filter(~pl.col("is_weighted")) if "is_weighted" in every.columns else every
         shares = {share: made_of for share, made_of in counts.items() if share in rows.columns}
         if "share" in rows.columns:
             shares["share"] = ("n_episodes" if "n_episodes" in rows.columns else "n_people",)
@@ -79,7 +80,7 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
 
 def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
     name = "released.prevalence"
-    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name"]
+    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name", "is_weighted"]
     n_low = pl.col("n_low")
     shown = rows.filter(n_low.is_not_null()).sort([*key, "threshold_cells_per_ul"])
     step = n_low - n_low.shift(1).over(key)
@@ -89,6 +90,21 @@ def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> It
         ("those between two thresholds", shown, step.abs()),
     ):
         yield Finding(f"{name}: {what}", (name,), of.filter(is_small(difference, min_cell)).select(key).unique())
+    yield from _look_at_weighted(rows, min_cell)
+
+
+def _look_at_weighted(rows: pl.DataFrame, min_cell: int) -> Iterator[Finding]:
+    """Weighted shares of cells whose share of people is hidden, and people of a cell who have no weight."""
+    name, cell = "released.prevalence", [*_PEOPLE, "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
+    people = rows.filter(~pl.col("is_weighted"))
+    both = rows.filter("is_weighted").join(people, on=cell, how="left", nulls_equal=True, suffix="_of_people")
+    is_lone = pl.col("prevalence").is_not_null() & pl.col("prevalence_of_people").is_null()
+    yield Finding(
+        f"{name}: a weighted share of a hidden cell", (name,), both.filter(is_lone).select(cell), is_shown=True
+    )
+    for count in ("n_low", "n_low_possible", "n_population"):
+        is_few = is_small(pl.col(f"{count}_of_people") - pl.col(count), min_cell)
+        yield Finding(f"{name}: those without a weight of {count}", (name,), both.filter(is_few).select(cell))
 
 
 def _look_at_testing(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from transforms.prevalence import count_observed_time, count_person_intervals
 from transforms.schemas import load_tables
 from transforms.shares import count_anc_distribution, count_causes, count_episodes, count_severity
 from transforms.steps import count_attrition
+from transforms.survey_counts import count_psus, count_weighted, read_sample
 from transforms.testing import count_gaps, count_tests
 
 UNKNOWN_CAUSE = "insufficient_data"
@@ -29,12 +30,15 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     members = read_members(frames["cohort_member"] if plan.has_dates else _everybody(frames["person"], plan))
     episodes = _read_episodes(frames["episode"], frames["episode_cause"])
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
+    sample = read_sample(frames["person"], plan)
     for cohort in members["cohort"].unique().sort():
         stays = stays_of(cohort, members, test_days)
+        parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
         for name, rows in _count_cohort(stays, episodes, plan).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
+    parts["counts.survey_psu"].append(count_psus(frames["person"], plan))
     parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 
@@ -42,7 +46,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
 def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Counts of people in different partitions, added by key."""
     table = load_tables()[name]
-    numbers = [column for column in table.column_names if column.startswith("n_")]
+    numbers = [column for column in table.column_names if column.startswith(("n_", "weight_"))]
     facts = [column for column in table.column_names if column not in numbers]
     return stack([pl.concat(parts).group_by(facts).agg(pl.col(numbers).sum())], name)
 

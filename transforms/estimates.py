@@ -9,6 +9,7 @@ from transforms.frames import fit
 from transforms.model.estimation import Plan
 from transforms.prevalence import estimate_prevalence
 from transforms.shares import estimate_causes, estimate_severity
+from transforms.survey import with_weighted
 from transforms.testing import estimate_testing
 
 
@@ -17,8 +18,8 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
     duration = counts["counts.duration"]
     curve = recovery_curve(duration, plan)
     made = {
-        "estimate.prevalence": estimate_prevalence(
-            counts["counts.person_interval"], counts["counts.observed_time"], plan
+        "estimate.prevalence": with_weighted(
+            estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
         ),
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),

@@ -1,4 +1,4 @@
-"""Runs the examples of denominators, of estimation and of disclosure rules.
+"""Runs the examples of denominators, of estimation, of surveys and of disclosure rules.
 
 A count and whether it is a test; a person and whether they are counted; x of n with its interval; a count and what is
 shown of it, through the one door out.
@@ -20,18 +20,20 @@ from transforms.example_results import (
     read_examples,
     tell,
 )
-from transforms.frames import empty, fit
+from transforms.frames import empty, fit, shape
 from transforms.intervals import share_intervals
 from transforms.load import Definitions
 from transforms.model.anc import ROUTES
 from transforms.model.base import Part
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import Denominator, require_denominators
-from transforms.model.examples import CellExample, PersonExample, ShareExample, SpecimenExample
+from transforms.model.examples import CellExample, PersonExample, ShareExample, SpecimenExample, SurveyExample
 from transforms.person_time import find_test_days, month_of, read_members, stays_of, test_flags
+from transforms.plan import plan_of
 from transforms.prevalence import count_population
 from transforms.release import release
 from transforms.schemas import load_tables
+from transforms.survey import estimate_weighted
 
 COUNT: Schema = {
     "person_index": pl.UInt32,
@@ -47,7 +49,12 @@ NAME = "example"
 
 def check_estimates(definitions: Definitions) -> list[ExampleResult]:
     """Every example of denominators, estimation and disclosure, in a fixed order."""
-    return [*_check_denominators(definitions), *_check_shares(definitions), *_check_cells(definitions)]
+    return [
+        *_check_denominators(definitions),
+        *_check_shares(definitions),
+        *_check_survey(definitions),
+        *_check_cells(definitions),
+    ]
 
 
 def _check_denominators(definitions: Definitions) -> Iterable[ExampleResult]:
@@ -100,6 +107,29 @@ def _check_shares(definitions: Definitions) -> Iterable[ExampleResult]:
         got = tell({"lo": row["share_lo"], "hi": row["share_hi"], "method": row["method"]})
         expected = tell({"lo": example.lo, "hi": example.hi, "method": example.method})
         yield ExampleResult("estimation", estimation.id, f"{example.x} of {example.n}", expected, got)
+
+
+def _check_survey(definitions: Definitions) -> Iterable[ExampleResult]:
+    plan = plan_of(definitions, has_calendar=False, has_dates=False)
+    for example in read_examples(SurveyExample, "survey", definitions.survey):
+        cell = {"cohort": NAME, "denominator_name": NAME, "measure": NAME, "rule": NAME, "threshold_cells_per_ul": 1}
+        rows = [
+            {**cell, "stratum": psu.stratum, "psu": psu.psu, "n_population": psu.n, "n_low": psu.n_low}
+            | {
+                "n_low_possible": psu.n_low,
+                "weight_population": psu.weight,
+                "weight_low": psu.weight_low,
+                "n_people": 1,
+            }
+            for psu in example.psus
+        ]
+        design = shape(pl.DataFrame(rows), "counts.survey_psu")
+        held = [row for row in rows if row["n_population"]]
+        row = estimate_weighted(shape(pl.DataFrame(held), "counts.survey_cell"), design, plan).row(0, named=True)
+        names = {"share": "prevalence", "lo": "prevalence_lo", "hi": "prevalence_hi"}
+        got = {name: row[names.get(name, name)] for name in type(example.expect).model_fields}
+        expected = tell(example.expect.model_dump())
+        yield ExampleResult("survey", definitions.survey.id, example.title, expected, tell(got))
 
 
 def _check_cells(definitions: Definitions) -> Iterable[ExampleResult]:

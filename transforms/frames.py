@@ -15,6 +15,7 @@ _TYPES: dict[str, pl.DataType] = {
     "BIGINT": pl.Int64(),
     "INTEGER": pl.Int32(),
     "DOUBLE": pl.Float64(),
+    "DECIMAL(38,9)": pl.Decimal(38, 9),
     "BOOLEAN": pl.Boolean(),
     "DATE": pl.Date(),
     "TIMESTAMP": pl.Datetime("us"),

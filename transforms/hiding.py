@@ -18,14 +18,23 @@ from transforms.nested import (
     low_node,
     possible_node,
     step_nodes,
+    weighted_node,
 )
 from transforms.suppression import hide_sums, is_small, is_small_total
 
 ALL = "all"
+_CELL = [*INTERVAL, "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
+_WEIGHTED_NODES = {"n_low": "low", "n_low_possible": "possible", "n_population": "population"}
 
 
 def hide_prevalence(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Counts by their nodes; share, interval and method when either count is hidden, or nearly nobody is there."""
+    weighted = prevalence.filter("is_weighted")
+    rows = _hide_unweighted(prevalence.filter(~pl.col("is_weighted")), people, min_cell)
+    return pl.concat([rows, _hide_weighted(weighted, rows, people, min_cell).select(rows.columns)])
+
+
+def _hide_unweighted(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     rows = with_hidden(prevalence, people, {"n_low": low_node(), "n_low_possible": possible_node()})
     rows = with_hidden(rows, people, {"n_population": pl.col("denominator_name")})
     is_near = pl.col("n_low_possible") - pl.col("n_low") < min_cell  # it would stand in for a hidden n_low
@@ -34,8 +43,31 @@ def hide_prevalence(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: in
     return rows.with_columns(hide.alias(f"hide_{name}") for name in _made_of_share())
 
 
+def _hide_weighted(
+    weighted: pl.DataFrame, unweighted: pl.DataFrame, people: pl.DataFrame, min_cell: int
+) -> pl.DataFrame:
+    """A weighted share goes with the share of people of its cell, and is hidden when few with a weight are low or not.
+
+    Its counts are hidden as well where few people of the cell have no weight; the interval then too, because the number
+    of people may be read from it.
+    """
+    nodes = {name: weighted_node(kind) for name, kind in _WEIGHTED_NODES.items()}
+    rows = with_hidden(weighted, people, nodes)
+    of_cell = unweighted.select(*_CELL, is_hidden="hide_prevalence")
+    rows = rows.join(of_cell, on=_CELL, how="left", nulls_equal=True, maintain_order="left")
+    rest = pl.col("n_population") - pl.col("n_low")
+    is_few = is_small(pl.col("n_low"), min_cell) | is_small(rest, min_cell) | is_small(pl.col("n_population"), min_cell)
+    share = pl.col("is_hidden").fill_null(value=True) | is_few
+    interval = share | pl.col("hide_n_population") | pl.col("hide_n_low")
+    return rows.with_columns(
+        hide_prevalence=share,
+        **{f"hide_{name}": interval for name in _made_of_share() if name != "prevalence"},
+        **{f"hide_{name}": share | pl.col(f"hide_{name}") for name in _WEIGHTED_NODES},
+    ).drop("is_hidden")
+
+
 def _made_of_share() -> tuple[str, ...]:
-    return ("prevalence", "prevalence_lo", "prevalence_hi", "method")
+    return ("prevalence", "prevalence_lo", "prevalence_hi", "method", "degrees_of_freedom", "reliability")
 
 
 def hide_severity(severity: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:

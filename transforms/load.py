@@ -26,6 +26,7 @@ from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
 from transforms.model.scales import Scale
 from transforms.model.sources import Codelist, Receiving, SourceMap
+from transforms.model.survey import SurveyRule
 from transforms.schemas import parse_yaml
 
 SHIPPED = Path(__file__).parent / "definitions"
@@ -83,6 +84,11 @@ class Definitions:
         return self._one("estimation", Estimation)
 
     @cached_property
+    def survey(self) -> SurveyRule:
+        """How weighted shares of a survey are made."""
+        return self._one("survey", SurveyRule)
+
+    @cached_property
     def disclosure(self) -> tuple[DisclosureRule, ...]:
         """Disclosure rules, one a channel."""
         return self._all("disclosure", DisclosureRule)
@@ -123,7 +129,7 @@ class Definitions:
         """Every definition, in a fixed order."""
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
         listed += self.cohorts
-        listed += [*self.denominators, self.estimation, *self.disclosure, *self.source_maps]
+        listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, *self.codelists.values()]
         return tuple(listed)
 

@@ -47,6 +47,12 @@ def possible_node() -> pl.Expr:
     return pl.format("possible|{}|{}|{}|{}", "measure", "rule", "threshold_cells_per_ul", "denominator_name")
 
 
+def weighted_node(kind: str) -> pl.Expr:
+    """Node of the people with a weight in a prevalence row: `low`, `possible` or all of its `population`."""
+    cut = pl.format("{}|{}|{}", "measure", "rule", "threshold_cells_per_ul") if kind != "population" else pl.lit("all")
+    return pl.format(f"weighted_{kind}|{{}}|{{}}", cut, "denominator_name")
+
+
 def grade_node(order: pl.Expr) -> pl.Expr:
     """Node of the people of a grade or worse."""
     return pl.format("grade|{}|{}", "scale", order)
@@ -73,6 +79,8 @@ def step_nodes(people: pl.DataFrame) -> list[str]:
 
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     prevalence, testing = estimates["estimate.prevalence"], estimates["estimate.testing"]
+    weighted = prevalence.filter("is_weighted")
+    prevalence = prevalence.filter(~pl.col("is_weighted"))
     severity, bins = estimates["estimate.severity"], estimates["estimate.anc_distribution"]
     episode = estimates["estimate.episode"].filter(pl.col("ended_as") == "all")
     worse = (
@@ -90,6 +98,9 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         testing.select(*INTERVAL, node=pl.lit(TESTED), n_people="n_tested"),
         prevalence.select(*INTERVAL, node=low_node(), n_people="n_low"),
         prevalence.select(*INTERVAL, node=possible_node(), n_people="n_low_possible"),
+        weighted.select(*INTERVAL, node=weighted_node("low"), n_people="n_low"),
+        weighted.select(*INTERVAL, node=weighted_node("possible"), n_people="n_low_possible"),
+        weighted.select(*INTERVAL, node=weighted_node("population"), n_people="n_population").unique(),
         worse.select(*INTERVAL, node=grade_node(pl.col("severity_order")), n_people="n_people"),
         below.select(*_whole_extract(), node=bin_node(pl.col("bin_upper_cells_per_ul")), n_people="n_people"),
         episode.select(*_whole_extract(), node=episode_node(), n_people="n_people"),
@@ -135,6 +146,8 @@ def _pairs(nodes: list[str]) -> list[tuple[str, str]]:
     for node, parts in split.items():
         if parts[0] in {"low", "possible"}:
             pairs += _pairs_of_low(node, parts)
+        elif parts[0].startswith("weighted_"):
+            pairs += _pairs_of_weighted(node, parts)
         elif parts[0] in {"grade", "bin"}:
             pairs.append((node, TESTED))
         elif parts[0] == "episode":
@@ -164,11 +177,21 @@ def _pairs_of_low(node: str, parts: list[str]) -> list[tuple[str, str]]:
     return pairs
 
 
+def _pairs_of_weighted(node: str, parts: list[str]) -> list[tuple[str, str]]:
+    """People with a weight lie in the same people with and without one."""
+    kind, *cut, denominator = parts
+    if kind == "weighted_population":
+        return [(node, denominator)]
+    pairs = [(node, "|".join([kind.removeprefix("weighted_"), *cut, denominator]))]
+    pairs.append((node, f"weighted_population|all|{denominator}"))
+    return [*pairs, (node, "|".join(["weighted_possible", *cut, denominator]))] if kind == "weighted_low" else pairs
+
+
 def _pairs_of_thresholds(nodes: list[str]) -> list[tuple[str, str]]:
     families: dict[str, list[str]] = {}
     for node in nodes:
         parts = node.split("|")
-        if parts[0] in {"low", "possible", "episode"}:
+        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible"}:
             families.setdefault("|".join(part for part in parts if not part.isdigit()), []).append(node)
     return [
         pair for family in families.values() for pair in pairwise(sorted(family, key=_threshold)) if len(family) > 1

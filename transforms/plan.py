@@ -32,6 +32,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         grades=grades_of(_scale(definitions.scales, estimation.severity_scale)),
         has_calendar=has_calendar,
         has_dates=has_dates,
+        survey=definitions.survey,
     )
 
 

@@ -27,7 +27,8 @@ from transforms.nested import shown_people
 from transforms.schemas import schema_of
 
 _DOOR = object()
-HIDDEN, ZERO, NOT_ESTIMABLE = "hidden", "zero", "not_estimable"
+HIDDEN, ZERO, NOT_ESTIMABLE, NOT_APPLICABLE = "hidden", "zero", "not_estimable", "not_applicable"
+ONLY_WEIGHTED = frozenset({"degrees_of_freedom", "reliability"})
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,18 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
             pl.when(hide)
             .then(pl.lit(HIDDEN))
             .when(pl.col(value).is_null())
-            .then(pl.lit(NOT_ESTIMABLE))
+            .then(_why_null(value))
             .when(is_zero)
             .then(pl.lit(ZERO))
             .alias(f"{value}_mark")
         )
     return rows.with_columns(columns)
+
+
+def _why_null(value: str) -> pl.Expr:
+    if value not in ONLY_WEIGHTED:
+        return pl.lit(NOT_ESTIMABLE)
+    return pl.when("is_weighted").then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
 
 
 def _close(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> tuple[dict[str, pl.DataFrame], tuple[str, ...]]:

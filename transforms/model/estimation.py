@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
+from transforms.model.survey import SurveyRule
 
 Operator = Literal["lt", "le"]
 ANY_VALUE = "any_value"  # the rule of any_low: no episode rule takes part
@@ -102,7 +103,10 @@ class Grade:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one night counts. `grades` run from none to the worst; `has_calendar` allows months."""
+    """What one night counts. `grades` run from none to the worst; `has_calendar` allows months.
+
+    Without `survey` no share is weighted.
+    """
 
     estimation: Estimation
     denominators: tuple[Denominator, ...]
@@ -110,6 +114,7 @@ class Plan:
     grades: tuple[Grade, ...]
     has_calendar: bool
     has_dates: bool = True
+    survey: SurveyRule | None = None
 
     @property
     def any_low(self) -> tuple[Cut, ...]:

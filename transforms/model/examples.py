@@ -241,6 +241,35 @@ class ShareExample(Part):
     method: str
 
 
+class PsuWeights(Part):
+    """People of one primary sampling unit, the low among them, and the weights of both."""
+
+    stratum: str
+    psu: str
+    n: int = Field(ge=0)
+    n_low: int = Field(ge=0)
+    weight: float = Field(ge=0)
+    weight_low: float = Field(ge=0)
+
+
+class WeightedExpected(Part):
+    """The weighted share, its limits, degrees of freedom, and whether it may be relied on."""
+
+    share: float
+    lo: float
+    hi: float
+    degrees_of_freedom: int
+    reliability: str
+
+
+class SurveyExample(Part):
+    """A survey by its primary sampling units, and the weighted share expected of it."""
+
+    title: str
+    psus: tuple[PsuWeights, ...]
+    expect: WeightedExpected
+
+
 class CellExample(Part):
     """A count, what is shown of it, and its mark."""
 
