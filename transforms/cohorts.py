@@ -2,8 +2,8 @@
 
 Every criterion gives spans of days cut to observation; all_of cuts them with one another, any_of joins them, none_of
 takes them from the observed days. Age: with a year of birth the age of a day is its year less that year; else the age
-known at a date is one more at each return of that date; an age without a date holds always. Obeys
-`definitions/cohorts`.
+known at a date is one more at each return of that date; an age without a date holds always. In an extract without
+dates membership is for all time. Obeys `definitions/cohorts`.
 """
 
 from collections.abc import Sequence
@@ -45,6 +45,29 @@ def find_members(
         pl.col("end_day").cast(pl.Date).alias("ended_on"),
     )
     return members.sort("person_index", "cohort", "started_on")
+
+
+def find_members_without_dates(person: pl.LazyFrame, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
+    """Members of the cohorts that need no dates, each for all time: started_on and ended_on are null.
+
+    Everybody in the extract is observed. Age is `age_years`, because a year of birth gives no age without a date.
+    Cohorts by drug or diagnosis are left out: nobody can be placed in them, or outside them.
+    """
+    always = person.select("person_index", start_day=pl.lit(0, pl.Int32), end_day=pl.lit(0, pl.Int32))
+    undated = person.with_columns(birth_year=pl.lit(None, pl.Int32), age_at=pl.lit(None, pl.Date))
+    none = pl.LazyFrame(schema={"person_index": pl.UInt32})
+    known = _Known(undated, always, none, none, none)
+    kept = [cohort for cohort in sorted(cohorts, key=lambda cohort: cohort.id) if not _needs_dates(cohort.criterion)]
+    spans = [_spans_of(cohort.criterion, known).with_columns(cohort=pl.lit(cohort.id)) for cohort in kept]
+    never = pl.lit(None, pl.Date)
+    found = pl.concat(spans or [always.head(0).with_columns(cohort=pl.lit(""))])
+    return found.select("person_index", "cohort", started_on=never, ended_on=never).sort("person_index", "cohort")
+
+
+def _needs_dates(criterion: Criterion) -> bool:
+    parts = [*(criterion.all_of or ()), *(criterion.any_of or ()), *(criterion.none_of or ())]
+    is_dated = criterion.diagnosis is not None or criterion.exposure is not None
+    return is_dated or any(_needs_dates(part) for part in parts)
 
 
 @dataclass(frozen=True)
