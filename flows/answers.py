@@ -32,8 +32,8 @@ def answer_questions(
         "anc": anc,
         "prevalence": "answerable" if anc == "answerable" else "anc_missing",
         "duration": _find_duration(connection, frames["anc"], anc, night.received.dates),
-        "cause_by_drug": "answerable" if has_drugs else "missing",
-        "cause_by_diagnosis": "answerable" if has_diagnoses else "missing",
+        "cause_by_drug": _find_cause(night.received.dates, has_rows=has_drugs),
+        "cause_by_diagnosis": _find_cause(night.received.dates, has_rows=has_diagnoses),
         "calendar_trend": night.received.dates,
     }
     sentences = definitions.answers
@@ -45,6 +45,12 @@ def _find_anc(connection: duckdb.DuckDBPyConnection, night: Validated, anc: Path
         return "answerable"
     has_blood = holds_rows(connection, night, "canonical.lab", has_history=has_history)
     return "bounds_only" if has_blood else "no_blood_counts"
+
+
+def _find_cause(dates: str, *, has_rows: bool) -> str:
+    if has_rows:
+        return "answerable"
+    return "no_dates" if dates == "none" else "missing"
 
 
 def _find_duration(connection: duckdb.DuckDBPyConnection, anc: Path, found: str, dates: str) -> str:

@@ -13,7 +13,7 @@ import duckdb
 
 from flows.errors import DefinitionError, SourceError
 from flows.lab_rows import Laboratory, judge_labs, store_meanings
-from flows.sources import mimic_iv
+from flows.sources import mimic_iv, nhanes
 from flows.sources.protocol import Moment, SourceFile, literal, raw_select, text_of
 from flows.sources.recognise import LAYOUTS, LONG
 from transforms.example_results import ExampleResult, read_examples, tell, wrong_example
@@ -22,7 +22,10 @@ from transforms.model.source_examples import LabExample, MapExample, ReceivingEx
 from transforms.model.sources import SourceMap
 
 NAME = "example"
-TABLES_OF_LAYOUT: Mapping[str, Mapping[str, frozenset[str]]] = {"mimic_iv": mimic_iv.MARKS}
+TABLES_OF_LAYOUT: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "mimic_iv": mimic_iv.MARKS,
+    "nhanes": nhanes.MARKS,
+}
 _SENT = ("value", "code", "unit", "specimen", "status")
 
 

@@ -7,6 +7,7 @@ allows it, and a rule where it does not.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flows.lab_rows import Laboratory
 from flows.parsing import decimal_point, one_of, person_key, spelled
 from flows.sources.protocol import constant, literal
 from transforms.model.sources import Receiving
@@ -22,8 +23,12 @@ class Records:
     rules: Mapping[str, str]
 
 
-def judge_records(table: str, raw: str, receiving: Receiving, source_id: str, input_id: str, decimal: str) -> str:
-    """SELECT of the columns of `table` and `rule`, null for a row that is taken in."""
+def judge_records(table: str, raw: str, laboratory: Laboratory, source_id: str, input_id: str, decimal: str) -> str:
+    """SELECT of the columns of `table` and `rule`, null for a row that is taken in.
+
+    Of a source without dates, no row of a table that needs one can be taken in.
+    """
+    receiving = laboratory.receiving
     records = RECORDS[table](receiving, decimal)
     parts = {
         "person_id": "person",
@@ -34,7 +39,10 @@ def judge_records(table: str, raw: str, receiving: Receiving, source_id: str, in
     typed = {c.name: f"{parts[c.name]}::{c.type}" for c in schema_of(table).columns if c.name in parts}
     typed |= {"source_id": constant(source_id), "input_id": constant(input_id)}
     columns = ", ".join(f"{typed[name]} AS {name}" for name in schema_of(table).column_names)
-    rules = {"filtered_out": "NOT is_wanted", **_before_person(table, receiving), "person_missing": "person IS NULL"}
+    rules = {"filtered_out": "NOT is_wanted"}
+    if laboratory.source_map.dates == "none" and "date_missing" in records.rules:
+        rules["no_date_possible"] = "true"
+    rules |= {**_before_person(table, receiving), "person_missing": "person IS NULL"}
     whens = " ".join(f"WHEN {test} THEN {literal(rule)}" for rule, test in {**rules, **records.rules}.items())
     return f"""
         WITH raw AS ({raw}),

@@ -131,7 +131,7 @@ def write_dropped(
 def _judged(connection: duckdb.DuckDBPyConnection, raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
     who = (arrival.source_id, arrival.input_id, arrival.feed.decimal)
     if arrival.feed.table != "canonical.lab":
-        return judge_records(arrival.feed.table, raw, laboratory.receiving, *who)
+        return judge_records(arrival.feed.table, raw, laboratory, *who)
     store_meanings(connection, raw, laboratory, arrival.name)
     return judge_labs(raw, laboratory, *who)
 

@@ -25,7 +25,7 @@ from transforms.model.sources import SourceMap
 
 HEAD_BYTES = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt"})
 SHUT = "The file is cut off or damaged. Copy it again and compare its size with the original."
 Compression = Literal["none", "gzip", "zstd", "xz"]
 MAGIC: Sequence[tuple[bytes, Compression]] = (
@@ -120,7 +120,7 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
         head = stream.read(HEAD_BYTES)
     if not head:
         raise SourceError(f"{name}: there is nothing in it.", repair="Export it again, or leave it out.")
-    for is_kind, look_at_kind in LOOKERS:
+    for is_kind, look_at_kind in lookers():
         if is_kind(head, path):
             with refuse_unreadable(name):
                 return look_at_kind(path, name)
@@ -143,7 +143,13 @@ def _look_at_parquet(path: Path, shown: str) -> tuple[SourceFile, ...]:
 
 # A kind of file that is no text: whether the first (unpacked) bytes are of it, and the tables in it.
 Looker = tuple[Callable[[bytes, Path], bool], Callable[[Path, str], tuple[SourceFile, ...]]]
-LOOKERS: Sequence[Looker] = ((_is_parquet, _look_at_parquet),)
+
+
+def lookers() -> Sequence[Looker]:
+    """How each kind of file that is no text is known by its first bytes."""
+    from flows.sources.transport import is_transport, look_at_transport  # noqa: PLC0415 - they use open_bytes
+
+    return ((_is_parquet, _look_at_parquet), (is_transport, look_at_transport))
 
 
 def _compression(path: Path) -> Compression:
