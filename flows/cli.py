@@ -43,7 +43,10 @@ class Layout(StrEnum):
 
     DELIMITED = "delimited"
     PARQUET = "parquet"
+    OMOP = "omop"
     MIMIC_IV = "mimic_iv"
+    FHIR = "fhir"
+    FHIR_BUNDLES = "fhir_bundles"
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -110,7 +113,7 @@ def simulate(
         people=people, days=days, format=layout.value, out=out, seed=seed, truth=truth, is_noise_free=noise_free
     )
     written = simulate_extract(request)
-    _print(written, as_json, f"{written['lab_rows']:,} lab rows of {written['people']:,} people in {out}")
+    _print(written.as_dict(), as_json, written.as_text())
 
 
 @app.command()

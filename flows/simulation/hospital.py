@@ -7,25 +7,35 @@ that visits sample. All parameters stand in the YAML beside this file.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import polars as pl
 
 from flows.errors import WrongUse
+from flows.simulation.fhir import FHIR_FILES, FhirLayout
 from flows.simulation.lab_rows import specimen_frame
 from flows.simulation.mimic_columns import HOSP_TABLES
 from flows.simulation.mimic_iv import MimicLayout
+from flows.simulation.omop import OmopLayout
+from flows.simulation.omop_columns import OMOP_TABLES
 from flows.simulation.parameters import Parameters, load_parameters
 from flows.simulation.records import TABLES, Keys, canonical_tables, person_id
 from flows.simulation.truth import TRUTH_COLUMNS, stamp, true_episodes
 from flows.simulation.ward import Setting, Ward, run_ward
 from flows.simulation.writing import ExtractWriter
 
-Format = Literal["delimited", "parquet", "mimic_iv"]
+Format = Literal["delimited", "parquet", "omop", "mimic_iv", "fhir", "fhir_bundles"]
 VisitRegime = Literal["clinic", "symptoms", "fixed", "weekly", "daily"]
+
+
+class Layout(Protocol):
+    """Turns the tables of one chunk into those of another layout."""
+
+    def rewrite(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """What is written, by the name of its file."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +59,12 @@ class SimulationRequest:
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written."""
+    """What was written, and in words what the layout has no place for, with what stands there instead."""
 
     n_people: int
     n_lab_rows: int
     files: tuple[Path, ...]
+    left_out: Mapping[str, str]
 
 
 def simulate_hospital(request: SimulationRequest) -> SimulationSummary:
@@ -66,12 +77,13 @@ def simulate_hospital(request: SimulationRequest) -> SimulationSummary:
     request.out.mkdir(parents=True, exist_ok=True)
     paths = _paths(request)
     n_lab_rows = 0
-    layout = MimicLayout(parameters, request.start_on.year) if request.format == "mimic_iv" else None
+    layout = _layout(request, parameters)
     with ExtractWriter(paths) as extract:
         for tables in _chunks(request, parameters):
             n_lab_rows += tables["labs"].height
             extract.append(tables if layout is None else layout.rewrite(tables))
-    return SimulationSummary(request.people, n_lab_rows, tuple(paths.values()))
+    files = tuple(file for path in paths.values() for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
+    return SimulationSummary(request.people, n_lab_rows, files, parameters.layouts.explain(request.format))
 
 
 def _check(request: SimulationRequest, parameters: Parameters) -> None:
@@ -87,15 +99,35 @@ def _check(request: SimulationRequest, parameters: Parameters) -> None:
         raise WrongUse("The truth is written as CSV or Parquet.", repair="Give a path that ends in .csv or .parquet.")
 
 
-def _paths(request: SimulationRequest) -> dict[str, Path]:
+def _layout(request: SimulationRequest, parameters: Parameters) -> Layout | None:
     if request.format == "mimic_iv":
-        (request.out / "hosp").mkdir(exist_ok=True)
-        paths = {name: request.out / "hosp" / f"{name}.csv.gz" for name in HOSP_TABLES}
-        return paths | _truth_path(request)
-    suffix = dict.fromkeys(TABLES, ".parquet" if request.format == "parquet" else ".csv")
-    if request.format == "delimited":
-        suffix["labs"] = ".csv.gz"
-    return {name: request.out / f"{name}{suffix[name]}" for name in TABLES} | _truth_path(request)
+        return MimicLayout(parameters, request.start_on.year)
+    if request.format == "omop":
+        return OmopLayout(parameters, request.start_on + timedelta(days=request.days))
+    if request.format in {"fhir", "fhir_bundles"}:
+        return FhirLayout(parameters, in_bundles=request.format == "fhir_bundles")
+    return None
+
+
+def _paths(request: SimulationRequest) -> dict[str, Path]:
+    names = _file_names(request.format)
+    for name in names.values():
+        (request.out / name).parent.mkdir(exist_ok=True)
+    return {table: request.out / name for table, name in names.items()} | _truth_path(request)
+
+
+def _file_names(form: Format) -> dict[str, str]:
+    if form == "mimic_iv":
+        return {name: f"hosp/{name}.csv.gz" for name in HOSP_TABLES}
+    if form == "omop":
+        return {name: f"{name}.csv" for name in OMOP_TABLES} | {"MEASUREMENT": "MEASUREMENT.csv.gz"}
+    if form == "fhir":
+        return dict(FHIR_FILES)
+    if form == "fhir_bundles":
+        return {"bundles": "bundles"}
+    if form == "parquet":
+        return {name: f"{name}.parquet" for name in TABLES}
+    return {name: f"{name}.csv" for name in TABLES} | {"labs": "labs.csv.gz"}
 
 
 def _truth_path(request: SimulationRequest) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from flows.simulation.layout_parts import Fhir, Layouts, Omop
 from flows.simulation.part import Part
 from flows.simulation.population import Groups, Hospital
 from flows.simulation.reporting import Laboratories, Mimic, Visits
@@ -25,7 +26,10 @@ class Parameters(Part):
     causes: Causes
     visits: Visits
     laboratories: Laboratories
+    layouts: Layouts
     mimic_iv: Mimic
+    omop: Omop
+    fhir: Fhir
 
 
 @cache

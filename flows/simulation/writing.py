@@ -1,7 +1,8 @@
 """Appends the chunks of a simulated extract to its files; the same chunks give the same bytes.
 
 Parquet: one row group a chunk, zstd. Delimited: CSV, and for big tables one gzip member a chunk, whose header holds
-no time and no name. Nothing but the current chunk is in memory.
+no time and no name. NDJSON: the column `line`, packed in the same way. A folder gets one file a person. Nothing but the
+current chunk is in memory.
 """
 
 import zlib
@@ -20,7 +21,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 class TableWriter:
-    """One file, written chunk by chunk; its name decides the format (.parquet, .csv, .csv.gz)."""
+    """One file, written chunk by chunk; its name decides the format (.parquet, .csv, .ndjson, each also with .gz)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,9 +36,14 @@ class TableWriter:
             return
         if self._file is None:
             self._file = self.path.open("wb")
-        text = frame.write_csv(include_header=self._is_empty, datetime_format=TIME_FORMAT, line_terminator="\n")
+        text = self._text(frame)
         self._is_empty = False
         self._file.write(_gzipped(text.encode()) if self.path.suffix == ".gz" else text.encode())
+
+    def _text(self, frame: pl.DataFrame) -> str:
+        if ".ndjson" in self.path.suffixes:
+            return "".join(f"{line}\n" for line in frame["line"])
+        return frame.write_csv(include_header=self._is_empty, datetime_format=TIME_FORMAT, line_terminator="\n")
 
     def close(self) -> None:
         """Finish the file."""
@@ -54,11 +60,27 @@ class TableWriter:
         self._parquet.write_table(table.cast(self._parquet.schema))
 
 
+class FolderWriter:
+    """A folder with one packed file a person: columns `person_id` and `line`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Add the people of one chunk."""
+        self.path.mkdir(exist_ok=True)
+        for person, line in frame.select("person_id", "line").iter_rows():
+            (self.path / f"{person}.json.gz").write_bytes(_gzipped(f"{line}\n".encode()))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class ExtractWriter:
     """The files of one extract by table; closes them all, whatever happens."""
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
-        self._writers = {name: TableWriter(path) for name, path in paths.items()}
+        self._writers = {name: TableWriter(path) if path.suffix else FolderWriter(path) for name, path in paths.items()}
 
     def append(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Add one chunk of every table."""
