@@ -148,6 +148,24 @@ def runs(workspace: Workspace = None, as_json: AsJson = False) -> None:
     _print({"runs": table}, as_json, text or "No run yet.")
 
 
+@app.command("map")
+def map_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of a local export.")],
+    out: Annotated[Path | None, typer.Option(help="Write the map to this file. [default: print it]")] = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a source map for a local export, and say what is unsure."""
+    from flows.mapping import propose_map, write_proposal
+    from transforms.load import load_definitions
+
+    settings = _settings(None, definitions)
+    proposal = propose_map(files, load_definitions(settings.definitions), memory_limit=settings.memory_limit)
+    if out is not None:
+        write_proposal(proposal, out)
+    _print(proposal.as_dict(), as_json, proposal.as_text(out))
+
+
 @app.command()
 def sources(as_json: AsJson = False) -> None:
     """The formats that can be read, what each carries and what it cannot."""

@@ -24,6 +24,7 @@ from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
+from transforms.model.mapping import Proposing
 from transforms.model.scales import Scale
 from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.survey import SurveyRule
@@ -104,6 +105,11 @@ class Definitions:
         return self._one("receiving", Receiving)
 
     @cached_property
+    def proposing(self) -> Proposing:
+        """How a source map is proposed."""
+        return self._one("mapping", Proposing)
+
+    @cached_property
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
@@ -130,7 +136,7 @@ class Definitions:
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
         listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
-        listed += [self.receiving, *self.codelists.values()]
+        listed += [self.receiving, self.proposing, *self.codelists.values()]
         return tuple(listed)
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:

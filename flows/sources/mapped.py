@@ -130,7 +130,7 @@ def _needed(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, Kind]:
                 needed[_header(file, column.unit_column)] = "text"
             if column.time_column:
                 needed[_header(file, column.time_column)] = "time"
-        for header in table.filters:
+        for header in (*table.filters, *(header for rule in table.unit_rules for header in rule.where)):
             needed.setdefault(_header(file, header), "text")
     return needed
 
@@ -149,11 +149,23 @@ def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap) -
     if wide:
         given |= _cell(given.get("collected_at"))
         source, place = f"(SELECT f.*, unnest([{_cells(file, wide)}]) AS {CELL} FROM {{{role}}} f) f", f"f.{CELL}.place"
+    if table.unit_rules:
+        given["unit"] = _ruled_unit(file, table, given)
     select = raw_select(table.table, given, source, wanted=_wanted(file, table), column_number=place)
     numbers = [*wide, found.get("value", found.get("celsius", found.get("dose", "")))]
     is_text = any(file.types.get(number, "VARCHAR") == "VARCHAR" for number in numbers[:1])
     decimal: Literal[".", ","] = source_map.decimal if is_text else "."
     return Feed(f"canonical.{table.table}", role, select, decimal=decimal, is_wide=bool(wide))
+
+
+def _ruled_unit(file: SourceFile, table: TableMap, given: Mapping[str, str | Moment]) -> str:
+    code, unit = given.get("code", "NULL"), given.get("unit", "NULL::VARCHAR")
+    whens = []
+    for rule in table.unit_rules:
+        parts = [f"{code} = {literal(rule.code)}", f"coalesce({unit}, '') = {literal(rule.sent)}"]
+        parts += [f"{text_of('f', _header(file, name))} = {literal(value)}" for name, value in rule.where.items()]
+        whens.append(f"WHEN {' AND '.join(parts)} THEN {literal(rule.unit)}")
+    return f"CASE {' '.join(whens)} ELSE {unit} END"
 
 
 def _cells(file: SourceFile, wide: Mapping[str, tuple[int, WideColumn]]) -> str:

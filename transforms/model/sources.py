@@ -24,16 +24,29 @@ class WideColumn(Part):
     specimen: str = ""
 
 
+class UnitRule(Part):
+    """The unit of those rows of one code that were sent with the unit `sent` (empty: with none).
+
+    `where` narrows it to rows with these values in other columns, so that each site can have a unit of its own.
+    """
+
+    code: str
+    sent: str = ""
+    where: dict[str, str] = Field({})
+    unit: str
+
+
 class TableMap(Part):
     """Which columns of one file are which columns of one canonical table.
 
     A file is taken for this table when every name in `needs` finds a header, and its name fits `files` if that is
     given. `columns` lists the accepted headers of each column; upper and lower case and blanks make no difference.
     `wide` gives the columns of a lab table with one column per test: a file needs one of them. With `is_shared` the
-    file may feed other tables as well.
+    file may feed other tables as well. The first of `unit_rules` that fits a row decides its unit.
     """
 
     table: TableName
+    unit_rules: tuple[UnitRule, ...] = ()
     wide: dict[str, WideColumn] = Field({})
     is_shared: bool = False
     columns: dict[str, tuple[str, ...]]

@@ -1,0 +1,232 @@
+"""Proposes a source map for a local export from a look at it; what is ambiguous is left out and said.
+
+Shows headers, codes, units and counts, never a patient's value. The same export gives the same text.
+"""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flows.errors import SourceError, WrongUse
+from flows.lab_rows import Laboratory
+from flows.proposals.looking import Looked, find_files, look_into
+from flows.proposals.tables import FileProposal, TableProposer
+from flows.proposals.writing import describe, write_map
+from flows.sources.protocol import SourceFile
+from flows.sources.recognise import LAYOUTS
+from flows.warehouse import open_memory
+from transforms.analyte_names import NameReader
+from transforms.analyte_proposals import AnalyteJudge, Decision
+from transforms.date_proposals import DatesFound, find_dates
+from transforms.load import Definitions
+from transforms.map_units import place_units
+from transforms.model.sources import SourceMap
+
+PLAIN = frozenset({"", "utf-8", "utf-8-sig", "utf-16", "ascii"})
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposed map: its text, and what was decided, how surely, and what was not. `layout`: it needs no map."""
+
+    text: str
+    content: Mapping[str, Any]
+    files: Mapping[str, Sequence[str]]
+    decisions: Sequence[Decision]
+    unsure: Sequence[str]
+    layout: str = ""
+
+    def as_text(self, written: Path | None) -> str:
+        """For a terminal: the map itself, or where it was written and what is unsure."""
+        if self.layout:
+            return f"These files are {self.layout}: nadir run reads them without a map."
+        if written is None:
+            return self.text.rstrip("\n")
+        tables = [f"{name}: {', '.join(fed) or 'not read'}" for name, fed in self.files.items()]
+        unsure = ["unsure:", *(f"- {said}" for said in self.unsure)] if self.unsure else []
+        return "\n".join([*tables, *unsure, f"written to {written}"])
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        decided = [
+            {"code": entry.code, "loinc": entry.loinc, "certainty": entry.certainty, "why": describe(entry)}
+            for entry in self.decisions
+        ]
+        return {
+            "layout": self.layout or None,
+            "map": self.content,
+            "files": self.files,
+            "decisions": decided,
+            "unsure": list(self.unsure),
+            "yaml": self.text,
+        }
+
+
+def propose_map(paths: Sequence[Path], definitions: Definitions, *, memory_limit: str) -> Proposal:
+    """The proposal for these files; SourceError when none of them can be read or is a table that nadir knows."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nadir-map-") as folder,
+        open_memory(Path(folder) / "spill", memory_limit=memory_limit) as connection,
+    ):
+        files, source_map, unread = find_files(paths, definitions.proposing, Path(folder) / "unpacked")
+        layout = _known_layout(files, definitions)
+        if layout:
+            return Proposal("", {}, {file.name: () for file in files}, (), (), layout)
+        looked = [
+            look_into(connection, file, source_map, definitions.proposing, Path(folder) / f"look_{place}")
+            for place, file in enumerate(files)
+        ]
+        return _Assembly(connection, definitions, looked, source_map.encoding, unread).propose(paths)
+
+
+def write_proposal(proposal: Proposal, target: Path) -> None:
+    """Write the map; WrongUse when there is a file already."""
+    if target.exists():
+        raise WrongUse(f"{target}: there is a file already.", repair="Name another file after --out, or move it away.")
+    target.write_text(proposal.text, encoding="utf-8")
+
+
+def _known_layout(files: Sequence[SourceFile], definitions: Definitions) -> str:
+    maps = [entry for entry in definitions.source_maps if entry.layout in LAYOUTS]
+    for entry in maps:
+        try:
+            recognised = LAYOUTS[entry.layout][1](files, entry)
+        except SourceError:
+            continue
+        if recognised is not None:
+            return entry.layout
+    return ""
+
+
+class _Assembly:
+    """Everything that was looked at becomes one map."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        definitions: Definitions,
+        looked: Sequence[Looked],
+        encoding: str,
+        unread: Sequence[str],
+    ) -> None:
+        laboratory = Laboratory(definitions, SourceMap(id="proposal"))
+        loinc = {code: test["analyte"] for code, test in laboratory.tests.items()}
+        self.units = laboratory.units
+        self.judge = AnalyteJudge(NameReader(definitions.proposing, self.units), loinc)
+        self.proposer = TableProposer(connection, definitions, self.judge)
+        self.definitions, self.looked, self.encoding = definitions, looked, encoding
+        self.unsure = [f"{name} is no table and was not read." for name in unread]
+
+    def propose(self, paths: Sequence[Path]) -> Proposal:
+        """The map of all files; SourceError when no file is a table."""
+        decimal = self._decimal()
+        proposals = [self.proposer.propose(looked, decimal) for looked in self.looked]
+        if not any(proposal.tables for proposal in proposals):
+            raise self._nothing()
+        times = {(place, header) for place, proposal in enumerate(proposals) for header in proposal.times}
+        looks = [self.looked[place].look(header) for place, header in sorted(times)]
+        dates = find_dates(looks, self.definitions.proposing)
+        decisions = self._agreed(proposals)
+        self._say(proposals, dates)
+        content = {**self._head(paths, decimal, dates), **self._tests(proposals, decisions)}
+        SourceMap.model_validate(content)
+        heads = self._heads(proposals)
+        text = write_map(content, decisions, heads)
+        fed = {entry.name: tuple(table["table"] for table in entry.tables) for entry in proposals}
+        return Proposal(text, content, fed, decisions, tuple(self.unsure))
+
+    def _decimal(self) -> str:
+        sure = points = grouped = 0
+        for looked in self.looked:
+            for look in looked.looks:
+                if not look.is_number and look.number_share >= self.definitions.proposing.share_that_fits / 2:
+                    sure += look.n_commas - look.n_groups
+                    grouped += look.n_groups
+                    points += look.n_points
+        if sure and points:
+            self.unsure.append("some numbers are written with a comma and others with a point: set decimal yourself.")
+        elif grouped and not sure:
+            self.unsure.append("numbers like 6,200 can be thousands or decimals: set decimal yourself.")
+        return "," if sure > points else "."
+
+    def _agreed(self, proposals: Sequence[FileProposal]) -> list[Decision]:
+        """Decisions of all files by code; one code that two files decide differently is left out of all."""
+        by_code: dict[str, list[Decision]] = {}
+        for proposal in proposals:
+            for decision in proposal.decisions:
+                by_code.setdefault(decision.code, []).append(decision)
+        agreed = []
+        for _code, found in sorted(by_code.items()):
+            if len({decision.loinc for decision in found}) == 1:
+                agreed.append(found[0])
+            else:
+                agreed.append(Decision(found[0].code, None, "unsure", "two files use it for different tests"))
+        return agreed
+
+    def _head(self, paths: Sequence[Path], decimal: str, dates: DatesFound) -> dict[str, Any]:
+        name = re.sub(r"[^a-z]+", "_", paths[0].name.split(".")[0].casefold()).strip("_") or "local"
+        head: dict[str, Any] = {"id": name, "source_id": name}
+        if dates.dates is not None:
+            head["dates"] = dates.dates
+        if dates.relative_unit:
+            head["relative_unit"] = dates.relative_unit
+        if dates.formats:
+            head["datetime_formats"] = list(dates.formats)
+        if decimal == ",":
+            head["decimal"] = ","
+        delimiters = {looked.file.delimiter for looked in self.looked if looked.file.kind == "delimited"}
+        if len(delimiters) == 1:
+            head["delimiter"] = delimiters.pop()
+        if self.encoding not in PLAIN:
+            head["encoding"] = self.encoding
+        return head
+
+    def _tests(self, proposals: Sequence[FileProposal], decisions: Sequence[Decision]) -> dict[str, Any]:
+        kept = {decision.code for decision in decisions if decision.loinc is not None}
+        codes = {d.code: d.loinc for d in decisions if d.loinc is not None and d.loinc != d.code}
+        found: dict[str, Any] = {"codes": {}, "units": {}, "unit_spellings": {}}
+        tables: list[dict[str, Any]] = []
+        for proposal in proposals:
+            if not proposal.is_wide:
+                own = [decision for decision in proposal.decisions if decision.code in kept]
+                placed = place_units(own, proposal.site, self.units)
+                found["codes"] |= {code: codes[code] for code in sorted(codes) if code in {d.code for d in own}}
+                found["units"] |= placed.units
+                found["unit_spellings"] |= placed.spellings
+                if placed.rules:
+                    proposal.tables[0]["unit_rules"] = placed.rules
+            tables += [table for table in proposal.tables if table not in tables]
+        return {**{key: value for key, value in found.items() if value}, "tables": tables}
+
+    def _say(self, proposals: Sequence[FileProposal], dates: DatesFound) -> None:
+        for proposal in proposals:
+            self.unsure += [f"{proposal.name}: {said}" for said in proposal.unsure]
+            if not proposal.tables:
+                self.unsure.append(f"{proposal.name}: no table that nadir knows; it is not in the map.")
+            for decision in proposal.decisions:
+                if decision.certainty == "unsure":
+                    self.unsure.append(f"{proposal.name}: {decision.code}: {describe(decision)}.")
+        self.unsure += dates.unsure
+
+    def _heads(self, proposals: Sequence[FileProposal]) -> list[str]:
+        heads = ["Proposed by nadir map; read it before you use it."]
+        for proposal in proposals:
+            fed = ", ".join(table["table"] for table in proposal.tables) or "not read"
+            shape = ", one column per test" if proposal.is_wide else ""
+            more = f"; {proposal.n_other_codes:,} other codes are no blood count" if proposal.n_other_codes else ""
+            heads.append(f"{proposal.name}: {fed}{shape}{more}")
+        if self.unsure:
+            heads += ["unsure:", *(f"- {said}" for said in self.unsure)]
+        return heads
+
+    def _nothing(self) -> SourceError:
+        return SourceError(
+            "No file is a table that nadir knows.",
+            details=[f"{looked.file.name}: {len(looked.looks)} columns" for looked in self.looked],
+            repair="Results need a person, a test and a value in each row, or a person and one column per test.",
+        )

@@ -1,0 +1,161 @@
+"""What a sample of each column of a file looks like; no cell leaves this module but words that few cells share.
+
+The sample is the first rows and rows spread by a hash of their number, so that it is the same every time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import SourceError
+from flows.sources.files import list_files, look_at
+from flows.sources.opening import Opened, open_file
+from flows.sources.protocol import SourceFile, literal, quote
+from transforms.column_roles import ColumnLook
+from transforms.model.mapping import Proposing
+from transforms.model.sources import SourceMap
+
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UINTEGER", "UBIGINT")
+NUMBER_PATTERNS = {
+    "n_whole": r"[+-]?[0-9]+",
+    "n_points": r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?",
+    "n_commas": r"[+-]?[0-9.]*,[0-9]+",
+    "n_groups": r"[1-9][0-9]{0,2},[0-9]{3}",
+    "n_compared": r"(<|>|<=|>=|≤|≥)\s*[0-9][0-9.,]*",
+}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file that was opened, with the looks of its columns in their order."""
+
+    file: SourceFile
+    opened: Opened
+    looks: tuple[ColumnLook, ...]
+
+    def look(self, header: str) -> ColumnLook:
+        """The look of one column."""
+        return next(look for look in self.looks if look.header == header)
+
+
+def find_files(
+    paths: Sequence[Path], proposing: Proposing, unpacked: Path
+) -> tuple[tuple[SourceFile, ...], SourceMap, tuple[str, ...]]:
+    """The tables in the files, the plain map they are opened with, and files that are no tables.
+
+    The encoding is UTF-8 or the first of the listed ones in which every file reads.
+    """
+    found = [entry for entry in list_files(paths, unpacked) if entry.path.suffix not in {".yaml", ".yml"}]
+    problem: SourceError | None = None
+    for encoding in ("", *proposing.encodings):
+        source_map = SourceMap(id="proposal", encoding=encoding)
+        try:
+            tables = [(entry, look_at(entry, source_map)) for entry in found]
+        except SourceError as error:
+            problem = problem or error
+            continue
+        files = tuple(file for _, tables_of in tables for file in tables_of)
+        return files, source_map, tuple(entry.shown for entry, tables_of in tables if not tables_of)
+    raise problem or SourceError("There is no file here.", repair="Name a file.")
+
+
+def look_into(
+    connection: duckdb.DuckDBPyConnection, file: SourceFile, source_map: SourceMap, proposing: Proposing, work: Path
+) -> Looked:
+    """Open a file and look at a sample of its columns."""
+    needed = dict.fromkeys(file.headers, "text")
+    opened = open_file(connection, file, needed, source_map, work.with_suffix(".parquet"))  # type: ignore[arg-type]
+    step = max(1, opened.n_rows // proposing.sample_rows)
+    rows = f"row_number <= {proposing.format_rows} OR hash(row_number) % {step} = 0"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
+    looks = tuple(_look_at_column(connection, header, file.types[header], proposing) for header in file.headers)
+    connection.execute("DROP TABLE sample").fetchall()
+    return Looked(file, opened, looks)
+
+
+def _look_at_column(connection: duckdb.DuckDBPyConnection, header: str, kind: str, proposing: Proposing) -> ColumnLook:
+    text = f"nullif(trim({quote(header)}::VARCHAR), '')"
+    patterns = {
+        **NUMBER_PATTERNS,
+        "n_icd": proposing.icd10_pattern,
+        "n_long_icd": proposing.icd10cm_pattern,
+        "n_icd9": proposing.icd9_pattern,
+    }
+    counts = ", ".join(
+        f"count(*) FILTER (regexp_full_match(t, {literal(pattern)})) AS {name}" for name, pattern in patterns.items()
+    )
+    number = "try_cast(replace(t, ',', '.') AS DOUBLE)"
+    row = connection.execute(
+        f"""SELECT count(t), count(DISTINCT t), quantile_cont({number}, [0.0, 0.5, 1.0]) FILTER ({number} IS NOT NULL),
+        {counts} FROM (SELECT {text} AS t FROM sample)"""
+    ).fetchall()[0]
+    n_given, n_distinct, quantiles, *found = row
+    low, median, high = quantiles or (None, None, None)
+    is_time = kind == "DATE" or kind.startswith("TIMESTAMP")
+    patterns_of_time, n_tried = ({}, 0) if is_time else _format_patterns(connection, text, proposing)
+    first, last = _years(connection, header, text, patterns_of_time, proposing, is_time=is_time)
+    return ColumnLook(
+        header,
+        n_given,
+        n_distinct,
+        **dict(zip(patterns, found, strict=True)),
+        n_formats=patterns_of_time,
+        n_tried=n_tried,
+        low=low,
+        median=median,
+        high=high,
+        first_year=first,
+        last_year=last,
+        words=_words(connection, text, n_distinct, proposing),
+        is_time=is_time,
+        is_number=kind.startswith(NUMERIC),
+    )
+
+
+def _words(connection: duckdb.DuckDBPyConnection, text: str, n_distinct: int, proposing: Proposing) -> tuple[str, ...]:
+    if n_distinct > proposing.few_values:
+        return ()
+    found = connection.execute(f"SELECT DISTINCT {text} FROM sample WHERE {text} IS NOT NULL ORDER BY 1").fetchall()
+    return tuple(word for (word,) in found)
+
+
+def _format_patterns(
+    connection: duckdb.DuckDBPyConnection, text: str, proposing: Proposing
+) -> tuple[dict[tuple[int, ...], int], int]:
+    """How many cells each set of formats parses, of how many; -1 stands for what needs no format."""
+    first, last = proposing.sane_years
+    tries = ["CASE WHEN t[1] BETWEEN '0' AND '9' THEN try_cast(t AS TIMESTAMP) END"]
+    tries += [f"try_strptime(t, {literal(form)})" for form in proposing.datetime_formats]
+    sane = [f"coalesce(year({parsed}) BETWEEN {first} AND {last}, false)" for parsed in tries]
+    rows = connection.execute(
+        f"""SELECT [{", ".join(sane)}] AS parses, count(*) FROM (
+            SELECT {text} AS t FROM sample WHERE {text} IS NOT NULL ORDER BY hash(row_number), row_number
+            LIMIT {proposing.format_rows}) GROUP BY parses ORDER BY parses"""
+    ).fetchall()
+    patterns = {tuple(place - 1 for place, parses in enumerate(parsed) if parses): count for parsed, count in rows}
+    return patterns, sum(patterns.values())
+
+
+def _years(
+    connection: duckdb.DuckDBPyConnection,
+    header: str,
+    text: str,
+    patterns: dict[tuple[int, ...], int],
+    proposing: Proposing,
+    *,
+    is_time: bool,
+) -> tuple[int | None, int | None]:
+    if not is_time and not any(patterns):
+        return None, None
+    places = sorted({place for pattern in patterns for place in pattern if place >= 0})
+    tries = ["CASE WHEN t[1] BETWEEN '0' AND '9' THEN try_cast(t AS TIMESTAMP) END"]
+    tries += [f"try_strptime(t, {literal(proposing.datetime_formats[place])})" for place in places]
+    at = quote(header) if is_time else f"coalesce({', '.join(tries)})"
+    first, last = proposing.sane_years
+    found = connection.execute(
+        f"""SELECT quantile_disc(y, 0.01), quantile_disc(y, 0.99) FROM
+        (SELECT year({at}) AS y FROM (SELECT *, {text} AS t FROM sample)) WHERE y BETWEEN {first} AND {last}"""
+    ).fetchall()[0]
+    return found[0], found[1]

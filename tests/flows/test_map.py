@@ -1,0 +1,338 @@
+"""`nadir map` proposes a source map that brings in what was put into an export, and says what it is unsure of."""
+
+import csv
+import io
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows.errors import SourceError, WrongUse
+from flows.handover import Received, Request, RunContext
+from flows.mapping import Proposal, propose_map, write_proposal
+from flows.progress import Progress
+from flows.settings import Settings
+from flows.stages.receive import receive
+from flows.workspace import Workspace
+from transforms.load import load_definitions
+
+N_PEOPLE, N_VISITS = 40, 3
+DEFINITIONS = load_definitions()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One blood count of one person as it is: counts in cells per microlitre, shares in percent."""
+
+    person: str
+    at: datetime
+    wbc: int
+    percent: int
+
+    @property
+    def anc(self) -> int:
+        return self.wbc * self.percent // 100
+
+    @property
+    def sex(self) -> str:
+        return "FM"[int(self.person[1:]) % 2]
+
+    @property
+    def site(self) -> str:
+        return "AB"[int(self.person[1:]) % 2]
+
+
+def visits() -> list[Visit]:
+    chance = random.Random(7)  # noqa: S311
+    start = datetime(2023, 1, 2, 8, 0, tzinfo=UTC).replace(tzinfo=None)
+    return [
+        Visit(
+            f"P{person}",
+            start + timedelta(days=17 * visit + person, minutes=11 * person),
+            chance.randrange(2100, 11900, 100),
+            chance.randrange(30, 84),
+        )
+        for person in range(N_PEOPLE)
+        for visit in range(N_VISITS)
+    ]
+
+
+def text(rows: Sequence[Sequence[object]], mark: str = ",") -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=mark, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def comma(number: float) -> str:
+    return f"{number:.3f}".replace(".", ",")
+
+
+def propose(*paths: Path) -> Proposal:
+    return propose_map(paths, DEFINITIONS, memory_limit="500MB")
+
+
+@dataclass
+class Trip:
+    """A proposal and what came of the export that was received with it."""
+
+    proposal: Proposal
+    received: Received
+
+    def counts(self, analyte: str) -> list[tuple[str, int]]:
+        """Person and canonical value of every accepted result of an analyte."""
+        files = [str(path) for path in self.received.staged["canonical.lab"]]
+        rows = duckdb.sql(
+            f"SELECT person_id, round(value)::INTEGER FROM read_parquet({files}) "
+            f"WHERE analyte = '{analyte}' ORDER BY ALL"
+        ).fetchall()
+        return [(person, value) for person, value in rows]
+
+
+@pytest.fixture
+def round_trip(tmp_path: Path) -> Callable[..., Trip]:
+    def run(*contents: tuple[str, str | bytes]) -> Trip:
+        folder = tmp_path / "export"
+        folder.mkdir()
+        paths = []
+        for name, content in contents:
+            path = folder / name
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            paths.append(path)
+        proposal = propose(*paths)
+        target = tmp_path / "proposed.yaml"
+        write_proposal(proposal, target)
+        workspace = Workspace(tmp_path / "workspace").create()
+        context = RunContext(
+            "run", datetime(2026, 1, 1, tzinfo=UTC), workspace, Settings(), DEFINITIONS, Progress(is_quiet=True)
+        )
+        return Trip(proposal, receive(Request(tuple(paths), str(target)), context))
+
+    return run
+
+
+def truth(field: Callable[[Visit], float]) -> list[tuple[str, int]]:
+    return sorted((visit.person, round(field(visit))) for visit in visits())
+
+
+def test_a_german_export_with_decimal_comma_and_latin_1_comes_back_whole(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [
+        ["Patientennummer", "Abnahmezeitpunkt", "Kürzel", "Bezeichnung", "Ergebnis", "Einheit", "Material"]
+    ]
+    for visit in visits():
+        at = visit.at.strftime("%d.%m.%Y %H:%M")
+        rows += [
+            [visit.person, at, "LEUK", "Leukozyten", comma(visit.wbc / 1000), "Tsd/µl", "EDTA-Blut"],
+            [visit.person, at, "NEUA", "Neutrophile abs.", comma(visit.anc / 1000), "Tsd/µl", "EDTA-Blut"],
+            [visit.person, at, "ANCA", "c-ANCA", comma(1), "U/ml", "Serum"],
+            [visit.person, at, "ULEU", "Leukozyten (Urin)", comma(9), "/µl", "Urin"],
+            [visit.person, at, "CRP", "C-reaktives Protein", comma(5), "mg/l", "Serum"],
+        ]
+    trip = round_trip(("labor.csv", text(rows, ";").encode("latin-1")))
+    content = trip.proposal.content
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+    assert (content["encoding"], content["delimiter"], content["decimal"]) == ("cp1252", ";", ",")
+    assert content["datetime_formats"] == ["%d.%m.%Y %H:%M"]
+    assert content["codes"] == {"LEUK": "26464-8", "NEUA": "26499-4"}
+
+
+def test_a_wide_sheet_with_units_in_its_headers_gives_every_cell(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["study_id", "visit_date", "sex", "WBC (10^9/L)", "ANC (cells/uL)", "Hb", "comment"]]
+    rows += [[v.person, v.at.date(), v.sex, v.wbc / 1000, v.anc, 13.1, "ok"] for v in visits()]
+    trip = round_trip(("visits.csv", text(rows)))
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+    assert trip.proposal.files == {"visits.csv": ("lab", "person")}
+
+
+def test_a_wide_sheet_without_units_takes_them_from_all_its_results(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["patient_id", "date", "wbc", "neut_abs", "neut_pct"]]
+    rows += [[v.person, v.at.date(), v.wbc / 1000, v.anc, v.percent] for v in visits()]
+    trip = round_trip(("sheet.csv", text(rows, "\t")))
+    wide = trip.proposal.content["tables"][0]["wide"]
+    assert [wide[name]["unit"] for name in ("wbc", "neut_abs", "neut_pct")] == ["10*9/L", "/uL", "%"]
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_minutes_since_an_anchor_are_relative_time(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["pid", "offset_minutes", "lab_name", "lab_result", "unit"]]
+    for place, visit in enumerate(visits()):
+        rows += [[visit.person, 60 * place - 500, "WBC x 1000", visit.wbc / 1000, "K/mcL"]]
+        rows += [[visit.person, 60 * place - 500, "polys abs", visit.anc / 1000, "K/mcL"]]
+        rows += [[visit.person, 60 * place - 500, "WBC", visit.wbc / 1000, "K/mcL"]]
+    trip = round_trip(("lab.csv", text(rows)))
+    assert (trip.proposal.content["dates"], trip.proposal.content["relative_unit"]) == ("relative", "minutes")
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("gran_abs") == truth(lambda visit: visit.anc)
+
+
+def test_numbers_without_a_word_for_their_unit_leave_it_open(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "time", "test", "value", "unit"]]
+    rows += [[visit.person, place, "WBC", visit.wbc, "/uL"] for place, visit in enumerate(visits())]
+    (tmp_path / "lab.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "lab.csv")
+    assert "relative_unit" not in proposal.content
+    assert any("relative_unit" in said for said in proposal.unsure)
+
+
+def test_each_site_keeps_the_unit_of_its_own_results(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["patient", "collected", "hospital", "test", "result", "unit"]]
+    for visit in visits():
+        factor = 1000 if visit.site == "A" else 1
+        rows += [[visit.person, visit.at, visit.site, "WBC", visit.wbc / factor, ""]]
+        rows += [[visit.person, visit.at, visit.site, "ANC", visit.anc / factor, "K" if visit.site == "A" else "cells"]]
+    trip = round_trip(("both.csv", text(rows)))
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_a_share_written_as_a_fraction_is_read_as_one_even_under_a_percent_sign(
+    round_trip: Callable[..., Trip],
+) -> None:
+    rows: list[list[object]] = [["subject", "drawn_at", "component", "value", "units"]]
+    for visit in visits():
+        rows += [[visit.person, visit.at, "White blood cells", visit.wbc / 1000, "10*9/L"]]
+        rows += [[visit.person, visit.at, "Neutrophils %", visit.percent / 100, "%"]]
+        rows += [[visit.person, visit.at, "Hematocrit", 41, "%"]]
+    trip = round_trip(("labs.csv", text(rows)))
+    assert trip.counts("neut_pct") == truth(lambda visit: visit.percent)
+
+
+def test_one_word_for_count_or_share_is_settled_by_its_results_or_left_out(tmp_path: Path) -> None:
+    def proposed(scale: Callable[[Visit], float]) -> Proposal:
+        rows: list[list[object]] = [["pid", "date", "test", "value"]]
+        rows += [[v.person, v.at.date(), "NEUT", scale(v)] for v in visits()]
+        rows += [[v.person, v.at.date(), "WBC", v.wbc] for v in visits()]
+        (tmp_path / "lab.csv").write_text(text(rows))
+        return propose(tmp_path / "lab.csv")
+
+    assert proposed(lambda visit: visit.percent).content["codes"]["NEUT"] == "26511-6"
+    assert proposed(lambda visit: visit.anc / 1000).content["codes"]["NEUT"] == "26499-4"
+    doubtful = proposed(lambda visit: visit.percent / 100)
+    assert "NEUT" not in doubtful.content["codes"]
+    assert "# TODO NEUT" in doubtful.text
+    assert any("NEUT" in said for said in doubtful.unsure)
+
+
+def test_loinc_codes_need_no_translation(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [
+        ["patient_id", "loinc", "test_name", "taken", "collection_date", "num", "value", "unit"]
+    ]
+    for visit in visits():
+        at = visit.at.strftime("%m/%d/%Y %H:%M")
+        rows += [[visit.person, "6690-2", "WBC", "x", at, 1, visit.wbc / 1000, "K/uL"]]
+        rows += [[visit.person, "751-8", "Neutrophils", "x", at, 1, visit.anc / 1000, "K/uL"]]
+        rows += [[visit.person, "17351-8", "Neutrophil cytoplasmic Ab", "x", at, 1, 1, ""]]
+    trip = round_trip(("labs.txt", text(rows, "|")))
+    assert "codes" not in trip.proposal.content
+    assert trip.proposal.content["datetime_formats"] == ["%m/%d/%Y %H:%M"]
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+
+
+def test_local_numbers_are_explained_by_the_names_beside_them(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [
+        ["PAT_ID", "SPECIMEN_TAKEN_TIME", "TEST_ID", "TEST_NAME", "ORD_VALUE", "REFERENCE_UNIT"]
+    ]
+    for visit in visits():
+        at = visit.at.strftime("%d-%b-%Y %H:%M")
+        rows += [[visit.person, at, "4711", "WBC", f"{visit.wbc}", "/mm3"]]
+        rows += [[visit.person, at, "4712", "ABSOLUTE NEUTROPHIL COUNT", f"{visit.anc}", "/mm3"]]
+        rows += [[visit.person, at, "4713", "ANCA screen, neutrophil", "1", ""]]
+    trip = round_trip(("export.csv", text(rows)))
+    assert trip.proposal.content["codes"] == {"4711": "26464-8", "4712": "26499-4"}
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_dates_in_a_far_future_are_shifted(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["subject_id", "charttime", "label", "valuenum", "valueuom"]]
+    rows += [[v.person, v.at + timedelta(days=50_000), "ANC", v.anc / 1000, "K/uL"] for v in visits()]
+    trip = round_trip(("labs.csv", text(rows)))
+    assert trip.received.dates == "shifted"
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_a_sheet_without_dates_has_none(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["SEQN", "sex", "age", "WBC (1000/uL)", "ANC (1000/uL)"]]
+    first = [visit for place, visit in enumerate(visits()) if place % N_VISITS == 0]
+    rows += [[v.person[1:], v.sex, 40, v.wbc / 1000, v.anc / 1000] for v in first]
+    trip = round_trip(("survey.csv", text(rows)))
+    assert trip.received.dates == "none"
+    assert len(trip.counts("anc_direct")) == len(first)
+
+
+def test_parquet_is_proposed_like_text(round_trip: Callable[..., Trip], tmp_path: Path) -> None:
+    lines = ", ".join(f"('{v.person}', TIMESTAMP '{v.at}', 'ANC', {v.anc / 1000}::DOUBLE, 'G/L')" for v in visits())
+    made = tmp_path / "made.parquet"
+    duckdb.sql(f"COPY (FROM (VALUES {lines}) t(patient, zeit, analyt, wert, einheit)) TO '{made}' (FORMAT parquet)")
+    trip = round_trip(("labor.parquet", made.read_bytes()))
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_every_file_of_an_export_finds_its_table(round_trip: Callable[..., Trip]) -> None:
+    labs: list[list[object]] = [["pid", "date", "test", "value", "unit"]]
+    labs += [[v.person, v.at.date(), "ANC", v.anc, "/uL"] for v in visits()]
+    people = {v.person: v.sex for v in visits()}
+    persons: list[list[object]] = [["pid", "Geschlecht", "Geburtsjahr"], *([p, s, 1950] for p, s in people.items())]
+    drugs: list[list[object]] = [
+        ["pid", "Wirkstoff", "verabreicht_am", "Dosis"],
+        *([p, "docetaxel", "2023-01-05", 100] for p in people),
+    ]
+    codes: list[list[object]] = [["pid", "ICD", "Diagnosedatum"], *([p, "C50.911", "2022-12-01"] for p in people)]
+    trip = round_trip(
+        ("labs.csv", text(labs)), ("people.csv", text(persons)), ("drugs.csv", text(drugs)), ("codes.csv", text(codes))
+    )
+    assert dict(trip.proposal.files) == {
+        "codes.csv": ("diagnosis",),
+        "drugs.csv": ("exposure",),
+        "labs.csv": ("lab",),
+        "people.csv": ("person",),
+    }
+    taken = {line.table_name: line.n_accepted for line in trip.received.ledger}
+    assert taken["canonical.exposure"] == taken["canonical.diagnosis"] == taken["canonical.person"] == N_PEOPLE
+
+
+def test_a_drug_table_without_a_word_for_its_evidence_says_so(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "drug", "start_date"], ["P1", "clozapine", "2023-01-01"]]
+    labs: list[list[object]] = [["pid", "date", "test", "value", "unit"]]
+    labs += [[v.person, v.at.date(), "ANC", v.anc, "/uL"] for v in visits()]
+    (tmp_path / "drugs.csv").write_text(text(rows))
+    (tmp_path / "labs.csv").write_text(text(labs))
+    proposal = propose(tmp_path / "drugs.csv", tmp_path / "labs.csv")
+    assert any("administered, dispensed, ordered or reported" in said for said in proposal.unsure)
+
+
+def test_a_day_that_may_be_a_month_is_not_decided(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value", "unit"]]
+    rows += [
+        [v.person, f"0{1 + place % 9}/0{1 + place % 7}/2023", "ANC", v.anc, "/uL"] for place, v in enumerate(visits())
+    ]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "labs.csv")
+    assert "datetime_formats" not in proposal.content
+    assert any("day and month" in said for said in proposal.unsure)
+
+
+def test_the_same_export_gives_the_same_text(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value"]]
+    rows += [[v.person, v.at, test, v.wbc] for v in visits() for test in ("WBC", "Leukos", "Neutro")]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    assert propose(tmp_path / "labs.csv").text == propose(tmp_path / "labs.csv").text
+
+
+def test_a_map_is_never_written_over_a_file(tmp_path: Path) -> None:
+    (tmp_path / "source.yaml").write_text("id: mine\n")
+    with pytest.raises(WrongUse, match="there is a file already"):
+        write_proposal(Proposal("id: other\n", {}, {}, (), ()), tmp_path / "source.yaml")
+    assert (tmp_path / "source.yaml").read_text() == "id: mine\n"
+
+
+def test_a_file_without_results_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SourceError, match="No file is a table that nadir knows"):
+        propose(tmp_path / "notes.csv")
