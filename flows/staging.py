@@ -16,6 +16,7 @@ from flows.record_rows import judge_records
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
+from flows.tonight import row_key
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
@@ -72,10 +73,12 @@ def stage_rows(
     raw = ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), feed.select)
     with refuse_unreadable(arrival.name):
         n_received = _count_received(connection, arrival)
-        judged = _judged(connection, raw, arrival, laboratory)
-        n_accepted = _write_accepted(connection, judged, feed.table, target)
-        if n_accepted == n_received and not feed.is_wide:
-            judged = "SELECT 0 AS row_number, 0 AS column_number, NULL AS rule FROM range(0)"
+        if feed.table == "canonical.lab":
+            store_meanings(connection, raw, laboratory, arrival.name)
+        n_accepted = _write_accepted(connection, _judged(raw, arrival, laboratory), feed.table, target)
+        judged = "SELECT 0 AS row_number, 0 AS column_number, NULL AS rule FROM range(0)"
+        if n_accepted < n_received or feed.is_wide:
+            judged = _judged(_others(raw, feed.table, target), arrival, laboratory)
         n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
     _stop_if_common(connection, refused, n_accepted + n_quarantined, arrival, laboratory.receiving)
     return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
@@ -128,11 +131,16 @@ def write_dropped(
     ).fetchall()
 
 
-def _judged(connection: duckdb.DuckDBPyConnection, raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
+def _others(raw: str, table: str, accepted: Path) -> str:
+    """The raw rows that were not accepted; looking them up costs less than judging all rows again."""
+    key = ", ".join(row_key(table)[1:])
+    return f"SELECT r.* FROM ({raw}) r ANTI JOIN read_parquet({literal(str(accepted))}) a USING ({key})"
+
+
+def _judged(raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
     who = (arrival.source_id, arrival.input_id, arrival.feed.decimal)
     if arrival.feed.table != "canonical.lab":
         return judge_records(arrival.feed.table, raw, laboratory, *who)
-    store_meanings(connection, raw, laboratory, arrival.name)
     return judge_labs(raw, laboratory, *who)
 
 
