@@ -88,8 +88,8 @@ def _refuse_labels(file: SourceFile, wide: Mapping[str, WideColumn], source_map:
         raise SourceError(
             f"{file.name}: the label of a count is not one that nadir knows, so its unit is not certain.",
             details=strange,
-            repair="If the unit is the usual one, add the label to values in a copy of the source map nhanes and give it "
-            "with --source FILE.yaml.",
+            repair="If the unit is the usual one, add the label to values in a copy of the source map nhanes, and give "
+            "that with --source FILE.yaml.",
         )
 
 
