@@ -85,7 +85,7 @@ def look_at(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, unpacked."""
-    compression = _compression(path)
+    compression = compression_of(path)
     if compression == "gzip":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if compression == "xz":
@@ -128,7 +128,7 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
     lines = head.decode(encoding, errors="ignore")
     delimiter = (source_map.delimiter if source_map else "") or _delimiter(lines)
     types = dict.fromkeys(_unique(_first_row(lines, delimiter)), "VARCHAR")
-    return (SourceFile(path, "delimited", types, delimiter, _compression(path), encoding, shown=name),)
+    return (SourceFile(path, "delimited", types, delimiter, compression_of(path), encoding, shown=name),)
 
 
 def _is_parquet(head: bytes, _path: Path) -> bool:
@@ -147,12 +147,14 @@ Looker = tuple[Callable[[bytes, Path], bool], Callable[[Path, str], tuple[Source
 
 def lookers() -> Sequence[Looker]:
     """How each kind of file that is no text is known by its first bytes."""
+    from flows.sources.fhir_files import is_fhir, look_at_fhir  # noqa: PLC0415
     from flows.sources.transport import is_transport, look_at_transport  # noqa: PLC0415 - they use open_bytes
 
-    return ((_is_parquet, _look_at_parquet), (is_transport, look_at_transport))
+    return ((_is_parquet, _look_at_parquet), (is_transport, look_at_transport), (is_fhir, look_at_fhir))
 
 
-def _compression(path: Path) -> Compression:
+def compression_of(path: Path) -> Compression:
+    """How the file is packed, by its first bytes."""
     with path.open("rb") as stream:
         magic = stream.read(8)
     return next((name for mark, name in MAGIC if magic.startswith(mark)), "none")
