@@ -83,7 +83,7 @@ def record_answers(connection: duckdb.DuckDBPyConnection, run_id: str, answers: 
 
 def _input_line(run_id: str, entry: ReceivedInput) -> tuple[object, ...]:
     head = (entry.input_id, run_id, entry.source_id, entry.name)
-    return (*head, entry.bytes, entry.sha256, entry.rows, entry.source_format)
+    return (*head, *astuple(entry)[3:])
 
 
 def _check_line(run_id: str, check: CheckResult) -> tuple[object, ...]:

@@ -1,8 +1,10 @@
 """The one transaction of a night: canonical, derived, counts, estimates and releases change together or not at all.
 
 Rows of touched people are replaced, all other people's stay. Estimates and releases are added under their run id.
+Staged files that were written anew follow the transaction: a crash between the two is mended at the next start.
 """
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -12,6 +14,7 @@ from flows.handover import Derived, ReleasedNight, RunContext, Validated
 from flows.population import TABLES, quoted
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
+from flows.workspace import Workspace
 from transforms.schemas import load_tables, schema_of
 
 
@@ -23,7 +26,8 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
         connection.execute("BEGIN").fetchall()
         try:
             for name in TABLES:
-                _merge_canonical(connection, derived.validated, f"canonical.{name}")
+                merge_canonical(connection, derived.validated, f"canonical.{name}")
+            _drop_removed_people(connection, derived)
             _replace_inferred_observation(connection, derived)
             _replace_derived(connection, derived)
             _replace_counts(connection, night)
@@ -35,17 +39,39 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
         except BaseException:
             connection.execute("ROLLBACK").fetchall()
             raise
+    install_staged(context.workspace, context.run_id)
 
 
-def _merge_canonical(connection: duckdb.DuckDBPyConnection, night: Validated, table: str) -> None:
+def install_staged(workspace: Workspace, run_id: str) -> None:
+    """Put the staged rows of files that a committed run has read again in the place of the earlier ones."""
+    for folder in sorted(workspace.work(run_id).glob("staged/*")):
+        target = workspace.staged(folder.name)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+
+
+def merge_canonical(connection: duckdb.DuckDBPyConnection, night: Validated, table: str) -> None:
+    """Replace the rows of the people whom tonight touches by what is kept of all that was received of them."""
     if _holds_rows(connection, table):
-        replaced = f"read_parquet('{quoted(night.received.replaced)}')"
-        gone = f"SELECT (source_id, person_id, record_key) FROM {replaced} WHERE table_name = '{table}'"
-        connection.execute(f"DELETE FROM {table} WHERE (source_id, person_id, record_key) IN ({gone})").fetchall()
-    if table == "canonical.person":
-        again = f"SELECT (source_id, person_id) FROM ({tonight_rows(night, table)})"
-        connection.execute(f"DELETE FROM {table} WHERE (source_id, person_id) IN ({again})").fetchall()
+        gone = f"SELECT (source_id, person_id) FROM read_parquet('{quoted(night.received.replaced)}')"
+        connection.execute(f"DELETE FROM {table} WHERE (source_id, person_id) IN ({gone})").fetchall()
     connection.execute(f"INSERT INTO {table} BY NAME {tonight_rows(night, table)}").fetchall()
+
+
+def _drop_removed_people(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
+    """What was derived of people of whom no row is left."""
+    replaced = quoted(derived.validated.received.replaced)
+    gone = (
+        f"SELECT (source_id, person_id) FROM (SELECT * FROM read_parquet('{replaced}') "
+        f"ANTI JOIN read_parquet('{quoted(derived.people)}') p USING (source_id, person_id))"
+    )
+    connection.execute(
+        "DELETE FROM derived.episode_cause WHERE episode_id IN "
+        f"(SELECT episode_id FROM derived.episode WHERE (source_id, person_id) IN ({gone}))"
+    ).fetchall()
+    for name in ("anc_candidate", "anc", "episode", "cohort_member"):
+        connection.execute(f"DELETE FROM derived.{name} WHERE (source_id, person_id) IN ({gone})").fetchall()
 
 
 def _replace_inferred_observation(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:

@@ -35,6 +35,10 @@ class RunContext:
         """The run's own folder."""
         return self.workspace.work(self.run_id)
 
+    def staged_again(self, input_id: str) -> Path:
+        """Canonical rows of a file that tonight reads again, until the night is committed."""
+        return self.work / "staged" / input_id
+
 
 @dataclass(frozen=True)
 class Request:
@@ -60,6 +64,8 @@ class ReceivedInput:
     sha256: str
     rows: int
     source_format: str
+    extract_date: date | None = None
+    is_snapshot: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,11 @@ class Received:
 
     `dropped` is Parquet of set-aside rows: table_name, input_id, row_number, column_number, outcome
     (duplicate, superseded, quarantined), rule, reason. Rows that could not be parsed are in `dropped` but not in
-    `staged`; duplicates and superseded rows are in both. `replaced` is Parquet of canonical rows that tonight
-    supersedes: table_name, source_id, person_id, record_key. `wide` names inputs whose rows hold several results.
+    `staged`; duplicates and superseded rows are in both. `replaced` is Parquet of the people all of whose canonical
+    rows are replaced tonight: source_id, person_id. Their rows of earlier nights are in `staged` again, with the input
+    that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
+    row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
+    decides between them. `wide` names inputs whose rows hold several results.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -122,6 +131,8 @@ class Received:
     result_id: str
     is_unchanged: bool = False
     wide: frozenset[str] = frozenset()
+    again: tuple[Path, ...] = ()
+    contested: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

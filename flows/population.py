@@ -41,7 +41,8 @@ def hand_over_people(
 ) -> Population:
     """Write people.parquet (person_index, source_id, person_id) and touched.parquet (person_index)."""
     people, touched = folder / "people.parquet", folder / "touched.parquet"
-    known = "UNION SELECT source_id, person_id FROM canonical.person" if has_history else ""
+    replaced = f"read_parquet('{quoted(night.received.replaced)}') x USING (source_id, person_id)"
+    known = f"UNION SELECT source_id, person_id FROM canonical.person ANTI JOIN {replaced}" if has_history else ""
     connection.execute(
         f"""COPY (
             SELECT (row_number() OVER (ORDER BY source_id, person_id) - 1)::UINTEGER AS person_index,
@@ -136,10 +137,9 @@ def infer_observation(connection: duckdb.DuckDBPyConnection, folder: Path) -> No
 
 
 def _changed(night: Validated) -> str:
-    tables = [f"canonical.{name}" for name in TABLES if night.received.staged.get(f"canonical.{name}")]
-    accepted = [f"SELECT source_id, person_id FROM ({tonight_rows(night, table)})" for table in tables]
+    """Whoever has rows tonight, and each of them has a person row, or has lost them all."""
     replaced = f"SELECT source_id, person_id FROM read_parquet('{quoted(night.received.replaced)}')"
-    return " UNION ".join([*accepted, replaced])
+    return f"SELECT source_id, person_id FROM ({tonight_rows(night, 'canonical.person')}) UNION {replaced}"
 
 
 def _rows_after_tonight(night: Validated, table: str, *, has_history: bool) -> str:
@@ -147,19 +147,14 @@ def _rows_after_tonight(night: Validated, table: str, *, has_history: bool) -> s
     if not has_history:
         return tonight
     columns = ", ".join(f'"{name}"' for name in schema_of(table).column_names)
-    kept = f"SELECT {columns} FROM {table} c {_unless_replaced(night, table)}"
+    kept = f"SELECT {columns} FROM {table} c {_unless_replaced(night)}"
     return f"{kept} UNION ALL {tonight}"
 
 
-def _unless_replaced(night: Validated, table: str) -> str:
-    """`ANTI JOIN` that leaves out canonical rows which tonight replaces; a person row is replaced by its key."""
-    replaced = (
-        f"ANTI JOIN (SELECT source_id, person_id, record_key FROM read_parquet('{quoted(night.received.replaced)}') "
-        f"WHERE table_name = '{table}') x USING (source_id, person_id, record_key)"
-    )
-    if table != "canonical.person":
-        return replaced
-    return f"{replaced} ANTI JOIN ({tonight_rows(night, table)}) n USING (source_id, person_id)"
+def _unless_replaced(night: Validated) -> str:
+    """`ANTI JOIN` that leaves out the canonical rows of people whose rows are all among tonight's."""
+    replaced = f"SELECT source_id, person_id FROM read_parquet('{quoted(night.received.replaced)}')"
+    return f"ANTI JOIN ({replaced}) x USING (source_id, person_id)"
 
 
 def quoted(path: Path) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import duckdb
 
 from flows.earlier import History
-from flows.handover import LedgerLine, ReceivedInput, RunContext
+from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
+from flows.snapshots import Sighting, declare, is_moved
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, stage_rows
@@ -27,6 +28,7 @@ class Night:
     context: RunContext
     connection: duckdb.DuckDBPyConnection
     history: History
+    request: Request
     inputs: dict[str, ReceivedInput] = field(default_factory=dict)
     ledger: list[LedgerLine] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
@@ -36,6 +38,11 @@ class Night:
     def read_again(self) -> tuple[str, ...]:
         """Published files that other definitions or other code have read before."""
         return tuple(sorted({entry.input_id for entry in self.staged} & self.history.published))
+
+    def folder(self, input_id: str) -> Path:
+        """Where its rows are staged. What is read again waits with the run: a night that fails must not change it."""
+        is_again = input_id in self.history.published
+        return self.context.staged_again(input_id) if is_again else self.context.workspace.staged(input_id)
 
     def tonight(self, table: str) -> list[Path]:
         """Staged files of a table."""
@@ -68,6 +75,8 @@ class _Reader:
         self.extract = extract
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
         self.files = _identify_files(extract, set(night.inputs))
+        self.declared = declare(night.request, extract.source_map)
+        self.moved = self._find_moved()
         self.opened: dict[tuple[str, str], Opened] = {}
         self.stale = {
             known.input_id
@@ -94,7 +103,7 @@ class _Reader:
         )
         part = before.count(feed.table) + 1
         name = f"{short}.parquet" if part == 1 else f"{short}.{part}.parquet"
-        target = night.context.workspace.staged(known.input_id) / name
+        target = night.folder(known.input_id) / name
         night.staged.append(stage_rows(night.connection, arrival, self.laboratory, target, night.context.work))
 
     def list_inputs(self) -> None:
@@ -125,6 +134,8 @@ class _Reader:
             known.sha256,
             rows,
             self.extract.adapter,
+            self.declared.extract_date,
+            self.declared.is_snapshot,
         )
         return True
 
@@ -137,7 +148,16 @@ class _Reader:
     def _is_loaded(self, feed: Feed, known: Known) -> bool:
         """Whether this file and all that explain it were read on an earlier night under the same rules."""
         needed = [known, *(entry for role in feed.lookups for entry in self.files[role])]
-        return all(entry.input_id in self.night.history.loaded for entry in needed)
+        loaded = self.night.history.loaded.keys() - self.moved
+        return all(entry.input_id in loaded for entry in needed)
+
+    def _find_moved(self) -> frozenset[str]:
+        """Files that are known, but are declared tonight to be of another day, or everything there was on it."""
+        started_at = self.night.context.started_at.replace(tzinfo=None)
+        inputs = {known.input_id for files in self.files.values() for known in files}
+        tonight = [Sighting(input_id, self.extract.source_id, started_at, self.declared) for input_id in inputs]
+        before = self.night.history.standings
+        return frozenset(input_id for input_id in inputs & before.keys() if is_moved(input_id, before, tonight))
 
     def _union(self, role: str) -> str:
         relations = [self._open(role, known).relation for known in self.files[role]]

@@ -8,6 +8,7 @@ import shutil
 
 from flows.attempts import close_line
 from flows.catalogue import rebuild_catalogue
+from flows.commit import install_staged
 from flows.history import list_runs
 from flows.site import check_aside, install_night
 from flows.warehouse import open_warehouse
@@ -25,6 +26,7 @@ def recover(workspace: Workspace, memory_limit: str) -> None:
         if is_committed and not (workspace.site / "runs" / run.run_id / "index.html").exists():
             check_aside(aside)
         if is_committed:
+            install_staged(workspace, run.run_id)
             _finish_site(workspace, run.run_id)
         with open_warehouse(workspace.warehouse, memory_limit=memory_limit) as connection:
             close_line(

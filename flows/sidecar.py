@@ -87,7 +87,7 @@ def quoted(path: Path) -> str:
 
 
 def _build(sidecar: Sidecar, received: Received, suites: Sequence[Suite], context: RunContext) -> Sidecar:
-    known = _copy_known_persons(context, sidecar.folder)
+    known = _copy_known_persons(received, context, sidecar.folder)
     with open_sidecar(sidecar, context.settings.memory_limit, is_new=True) as connection:
         broken_tables = _lay_tables(connection, received, context)
         _lay_known_persons(connection, sidecar.folder, known)
@@ -98,13 +98,14 @@ def _build(sidecar: Sidecar, received: Received, suites: Sequence[Suite], contex
     return sidecar
 
 
-def _copy_known_persons(context: RunContext, folder: Path) -> Path | None:
+def _copy_known_persons(received: Received, context: RunContext, folder: Path) -> Path | None:
     if not context.workspace.warehouse.exists():
         return None
     path = folder / "warehouse_person.parquet"
     limit = context.settings.memory_limit
     with open_warehouse(context.workspace.warehouse, memory_limit=limit, read_only=True) as connection:
-        _store(connection, f"SELECT {LIFE} FROM canonical.person", path)
+        replaced = f"read_parquet({quoted(received.replaced)}) r USING (source_id, person_id)"
+        _store(connection, f"SELECT {LIFE} FROM canonical.person ANTI JOIN {replaced}", path)
     return path
 
 

@@ -1,18 +1,22 @@
-"""Of the rows with one key, tonight's and those in the warehouse, at most one is kept, whatever order they came in.
+"""Of the rows with one key that were ever received, at most one is kept, whatever order they came in.
 
-The better status wins, then the later version; equal rows are duplicates of one; versions that differ with nothing
-to order them stay out, all of them. Only keys that occur twice are looked at, so a night without corrections costs
-one pass over one column.
+The better status wins, then the later version, then the later extract; equal rows are duplicates of one; versions that
+differ with nothing to order them stay out, all of them. A key that the latest snapshot of its source does not have, nor
+any later extract, is gone. Only keys that occur twice are looked at, so a night without corrections costs one pass over
+one column.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from flows.snapshots import Standing
 from flows.sources.protocol import literal
 from flows.tonight import row_key
+from flows.touched import content_hash, parquet
 from transforms.model.sources import Receiving
 
 
@@ -27,6 +31,7 @@ class Order:
 
 FACTS = ("sex", "birth_year", "age_years", "died_on", "duffy_null", "weight", "stratum", "psu")
 NO_ORDER = Order("0", "NULL::VARCHAR", ())
+LOST = ("table_name", "input_id", "row_number", "column_number", "rule")
 
 
 def orders(receiving: Receiving) -> Mapping[str, Order]:
@@ -55,89 +60,124 @@ def orders(receiving: Receiving) -> Mapping[str, Order]:
 
 @dataclass(frozen=True)
 class Contest:
-    """Rows of one table that may share keys. `earlier` is Parquet of warehouse rows with tonight's keys, if any."""
+    """Rows of one table that may share keys: tonight's, and earlier ones judged again with their places.
+
+    `touched` is Parquet of the people tonight's rows are of, None for all. `snapshots` gives the time of the latest
+    snapshot of each source that has one.
+    """
 
     table: str
     tonight: Sequence[Path]
-    earlier: Path | None
+    again: Path | None = None
+    places: Path | None = None
+    touched: Path | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    snapshots: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def find_contested(connection: duckdb.DuckDBPyConnection, contest: Contest, order: Order, target: Path) -> Path | None:
+    """Parquet of all rows whose key occurs twice or is gone, with what decides between them; None when no key is."""
+    candidates = _candidates(contest, order)
+    keys, gone = (candidates, " OR NOT bool_or(is_fresh)") if contest.snapshots else (_keys(contest), "")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE contested AS
+        SELECT record_key FROM ({keys}) GROUP BY record_key HAVING count(*) > 1{gone}"""
+    ).fetchall()
+    if not connection.execute("SELECT count(*) > 0 FROM contested").fetchall()[0][0]:
+        return None
+    connection.execute(
+        f"""COPY (
+            SELECT *, bool_or(is_fresh) OVER (PARTITION BY person_id, record_key) AS is_there
+            FROM ({candidates}) SEMI JOIN contested USING (record_key)
+        ) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"""
+    ).fetchall()
+    return target
 
 
 def settle_versions(
-    connection: duckdb.DuckDBPyConnection, contest: Contest, order: Order, work: Path
-) -> tuple[Path, Path] | None:
-    """Parquet of tonight's rows that lose and of warehouse rows that do.
+    connection: duckdb.DuckDBPyConnection, contested: Path, target: Path, set_aside: Path | None = None
+) -> Path:
+    """Parquet with the columns LOST of the rows that lose; rows in `set_aside` are out of the contest, and not in it.
 
-    The first has table_name, input_id, row_number, column_number, rule.
-
-    None when no key occurs twice. Warehouse rows that lose come as table_name, source_id, person_id, record_key.
+    Earlier rows that were out before and stay out lose by the rule `as_before`.
     """
-    short = contest.table.split(".")[1]
-    if not _find_contested(connection, contest):
-        return None
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE settled AS {_settled(contest, order)}").fetchall()
-    lost, replaced = work / f"lost_{short}.parquet", work / f"replaced_{short}.parquet"
     connection.execute(
         f"""COPY (
-            SELECT {literal(contest.table)} AS table_name, input_id, row_number, column_number, rule FROM settled
-            WHERE NOT is_earlier AND rule IS NOT NULL
-        ) TO {literal(str(lost))} (FORMAT parquet)"""
+            SELECT table_name, input_id, row_number, column_number,
+                CASE WHEN is_again AND NOT was_accepted THEN 'as_before' ELSE rule END AS rule
+            FROM ({_settled(contested, set_aside)}) WHERE rule IS NOT NULL
+        ) TO {literal(str(target))} (FORMAT parquet)"""
     ).fetchall()
-    connection.execute(
-        f"""COPY (
-            SELECT {literal(contest.table)} AS table_name, source_id, person_id, record_key FROM settled
-            WHERE is_earlier AND NOT is_held AND rule IS NOT NULL
-        ) TO {literal(str(replaced))} (FORMAT parquet)"""
-    ).fetchall()
-    return lost, replaced
+    return target
 
 
-def _find_contested(connection: duckdb.DuckDBPyConnection, contest: Contest) -> bool:
-    tonight = _rows(contest.tonight)
-    earlier = f"UNION ALL SELECT record_key FROM {_rows([contest.earlier])}" if contest.earlier else ""
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE contested AS
-        SELECT record_key FROM (SELECT record_key FROM {tonight} {earlier})
-        GROUP BY record_key HAVING count(*) > 1"""
-    ).fetchall()
-    return bool(connection.execute("SELECT count(*) > 0 FROM contested").fetchall()[0][0])
+def _keys(contest: Contest) -> str:
+    """Their keys alone: one column of tonight's rows."""
+    parts = [f"SELECT record_key FROM {parquet([contest.again])}"] if contest.again else []
+    parts += [f"SELECT record_key FROM {parquet(contest.tonight)} {_mine(contest)}"] if contest.tonight else []
+    return " UNION ALL ".join(parts)
 
 
-def _settled(contest: Contest, order: Order) -> str:
-    """Each contested row with the rule by which it loses, null for the one that is kept."""
-    key_of_row = [
-        *row_key(contest.table),
-        *([] if "column_number" in row_key(contest.table) else ["0 AS column_number"]),
-    ]
+def _mine(contest: Contest) -> str:
+    return f"SEMI JOIN {parquet([contest.touched])} p USING (source_id, person_id)" if contest.touched else ""
+
+
+def _candidates(contest: Contest, order: Order) -> str:
+    """Every row with what decides. Rows of earlier nights say whether they are in the warehouse."""
+    table = contest.table
+    place = [*row_key(table), *([] if "column_number" in row_key(table) else ["0 AS column_number"])]
     content = f"hash({', '.join(order.content)})" if order.content else "0::UBIGINT"
     columns = (
-        f"source_id, person_id, record_key, {', '.join(key_of_row)}, {order.rank} AS rank, {order.version} AS version, "
-        f"{content} AS content"
+        f"{literal(table)} AS table_name, source_id, person_id, record_key, {', '.join(place)}, {order.rank} AS rank, "
+        f"{order.version} AS version, {content} AS content, {content_hash(table)} AS said"
     )
-    tonight = f"{_rows(contest.tonight)} SEMI JOIN contested USING (record_key)"
-    sources = [f"SELECT {columns}, false AS is_earlier, false AS is_held FROM {tonight}"]
-    if contest.earlier:
-        earlier = f"{_rows([contest.earlier])} SEMI JOIN contested USING (record_key)"
-        sources.append(f"SELECT {columns}, true AS is_earlier, is_held FROM {earlier}")
+    parts = []
+    if contest.tonight:
+        new = "false AS is_again, false AS was_accepted"
+        parts.append(f"SELECT {columns}, {new} FROM {parquet(contest.tonight)} {_mine(contest)}")
+    if contest.again and contest.places:
+        key = ", ".join(row_key(table))
+        parts.append(
+            f"SELECT {columns}, true AS is_again, was_accepted FROM {parquet([contest.again])} "
+            f"JOIN (SELECT {key}, was_accepted FROM {parquet([contest.places])}) w USING ({key})"
+        )
+    return (
+        f"SELECT r.*, i.dated_at, i.is_fresh FROM ({' UNION ALL '.join(parts)}) r JOIN ({_standings(contest)}) i "
+        "USING (input_id)"
+    )
+
+
+def _standings(contest: Contest) -> str:
+    rows = []
+    for input_id, standing in sorted(contest.standings.items()):
+        snapshot = contest.snapshots.get(standing.source_id)
+        is_fresh = snapshot is None or standing.counts_at >= snapshot
+        dated = f"TIMESTAMP {literal(str(standing.dated_at))}" if standing.dated_at else "NULL::TIMESTAMP"
+        rows.append(f"({literal(input_id)}, {dated}, {str(is_fresh).lower()})")
+    return f"SELECT * FROM (VALUES {', '.join(rows)}) v(input_id, dated_at, is_fresh)"
+
+
+def _settled(contested: Path, set_aside: Path | None) -> str:
+    """Each contested row with the rule by which it loses, null for the one that is kept."""
     key = "PARTITION BY person_id, record_key"
-    first = "version NULLS LAST, is_earlier DESC, is_held, input_id, row_number, column_number"
+    place = ", ".join(LOST[:-1])
+    out = f"ANTI JOIN (SELECT {place} FROM {parquet([set_aside])}) o USING ({place})" if set_aside else ""
+    first = "version NULLS LAST, said, was_accepted DESC, input_id, row_number, column_number"
     return f"""
-        WITH versions AS ({" UNION ALL ".join(sources)}),
+        WITH versions AS (SELECT * FROM {parquet([contested])} {out}),
         ranked AS (SELECT *, max(rank) OVER ({key}) AS top_rank FROM versions),
         latest AS (SELECT *, max(version) FILTER (rank = top_rank) OVER ({key}) AS top_version FROM ranked),
-        marked AS (
-            SELECT *, rank = top_rank AND (version IS NULL OR version = top_version) AS is_contender FROM latest
-        ),
+        best AS (SELECT *, rank = top_rank AND (version IS NULL OR version = top_version) AS is_best FROM latest),
+        since AS (SELECT *, bool_or(is_fresh) FILTER (is_best) OVER ({key}) AS has_fresh FROM best),
+        newer AS (SELECT *, is_best AND (is_fresh OR NOT has_fresh) AS is_newer FROM since),
+        dated AS (SELECT *, max(dated_at) FILTER (is_newer) OVER ({key}) AS top_date FROM newer),
+        marked AS (SELECT *, is_newer AND (dated_at IS NULL OR dated_at = top_date) AS is_contender FROM dated),
         placed AS (
             SELECT *, min(content) FILTER (is_contender) OVER ({key})
                     <> max(content) FILTER (is_contender) OVER ({key}) AS is_conflict,
                 row_number() OVER ({key}, is_contender ORDER BY {first}) AS place
             FROM marked
         )
-        SELECT source_id, person_id, record_key, input_id, row_number, column_number, is_earlier, is_held,
-            CASE WHEN NOT is_contender THEN 'replaced_by_later' WHEN is_conflict THEN 'conflicting_versions'
-                 WHEN place > 1 THEN 'same_as_another' END AS rule
+        SELECT *, CASE WHEN NOT is_there THEN 'gone_from_snapshot' WHEN NOT is_contender THEN 'replaced_by_later'
+            WHEN is_conflict THEN 'conflicting_versions' WHEN place > 1 THEN 'same_as_another' END AS rule
         FROM placed"""
-
-
-def _rows(paths: Sequence[Path | None]) -> str:
-    return "read_parquet([" + ", ".join(literal(str(path)) for path in paths) + "])"

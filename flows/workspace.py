@@ -26,6 +26,11 @@ class Workspace:
         return self.root / "run.lock"
 
     @property
+    def salt(self) -> Path:
+        """The key of the hashes by which erased people are known."""
+        return self.root / "erased.key"
+
+    @property
     def site(self) -> Path:
         """What people open: catalogue, runs, latest."""
         return self.root / "site"

@@ -1,7 +1,7 @@
 """receive: files as sent become staged canonical rows, and every row that was read ends in one ledger column.
 
 A file is known by its content: given again under the same definitions and code it is not read again. Nothing here
-writes to the warehouse; what tonight replaces there is only listed.
+writes to the warehouse; whose rows tonight replaces there is only listed.
 """
 
 import hashlib
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.code_version import code_version
-from flows.earlier import Question, fetch_earlier, fetch_people, fetch_read_again, read_history
+from flows.earlier import attach_warehouse, read_history
+from flows.erasure import leave_out_erased
 from flows.handover import DatePolicy, Received, Request, RunContext
 from flows.ledger import count_outcomes, merge_lines
 from flows.people import Census, infer_people
@@ -17,10 +18,9 @@ from flows.reading import Night, read_extract
 from flows.sources.protocol import Recognised, literal
 from flows.sources.recognise import recognise
 from flows.staging import write_dropped
-from flows.versions import Contest, orders, settle_versions
 from flows.warehouse import open_memory
+from flows.weighing import Weighed, weigh_rows
 
-TABLES = ("person", "observation", "encounter", "lab", "exposure", "diagnosis", "vital")
 LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 
 
@@ -30,70 +30,54 @@ def receive(request: Request, context: RunContext) -> Received:
     context.work.mkdir(parents=True, exist_ok=True)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
-        night = Night(context, connection, read_history(context))
+        night = Night(context, connection, read_history(context), request)
         for extract in extracts:
             read_extract(night, extract)
-        lost, replaced = _settle(night)
-        _write_replaced(night, replaced)
-        write_dropped(connection, night.staged, lost, context.definitions.receiving, context.work / "dropped.parquet")
-        _infer_people(night)
+        weighed = _weigh(night)
+        _infer_people(night, weighed)
         night.ledger += count_outcomes(connection, night.staged, context.work / "dropped.parquet")
     context.progress.rows(sum(line.n_received for line in night.ledger))
-    return _hand_over(night, extracts)
+    return _hand_over(night, weighed, extracts)
 
 
-def _settle(night: Night) -> tuple[list[Path], list[Path]]:
-    lost: list[Path] = []
-    replaced: list[Path] = []
-    by_table = orders(night.context.definitions.receiving)
-    for short in TABLES:
-        table, work = f"canonical.{short}", night.context.work
-        files = night.tonight(table)
-        if not files:
-            continue
-        earlier = fetch_earlier(
-            night.context, Question(table, files, night.read_again), work / f"earlier_{short}.parquet"
-        )
-        settled = settle_versions(night.connection, Contest(table, files, earlier), by_table[table], work)
-        if settled:
-            lost.append(settled[0])
-            replaced.append(settled[1])
-    again = fetch_read_again(
-        night.context,
-        [f"canonical.{short}" for short in TABLES],
-        night.read_again,
-        night.context.work / "again.parquet",
-    )
-    return lost, replaced + ([again] if again else [])
-
-
-def _write_replaced(night: Night, replaced: Sequence[Path]) -> None:
-    empty = "SELECT ''::VARCHAR AS table_name, '' AS source_id, '' AS person_id, 0::UBIGINT AS record_key WHERE false"
-    parts = [f"SELECT * FROM read_parquet({literal(str(path))})" for path in replaced]
-    night.connection.execute(
-        f"""COPY (SELECT DISTINCT * FROM ({" UNION ALL ".join([empty, *parts])}) ORDER BY ALL)
-        TO {literal(str(night.context.work / "replaced.parquet"))} (FORMAT parquet)"""
-    ).fetchall()
-
-
-def _infer_people(night: Night) -> None:
+def _weigh(night: Night) -> Weighed:
     work = night.context.work
-    contested = work / "earlier_person.parquet"
-    census = Census(
-        night.staged,
-        work / "dropped.parquet",
-        work / "replaced.parquet",
-        fetch_people(night.context, night.read_again, work / "earlier_people.parquet"),
-        contested if contested.exists() else None,
-    )
-    inferred = infer_people(night.connection, census, work / "inferred_person.parquet") if night.staged else None
+    if night.staged and night.history.published:
+        with attach_warehouse(night.connection, night.context.workspace):
+            night.staged = leave_out_erased(night.connection, night.staged, night.context.workspace)
+            weighed = weigh_rows(night)
+    else:
+        weighed = weigh_rows(night)
+    _list_people(night, weighed.touched)
+    receiving = night.context.definitions.receiving
+    write_dropped(night.connection, night.staged, list(weighed.lost), receiving, work / "dropped.parquet")
+    return weighed
+
+
+def _list_people(night: Night, touched: Path | None) -> None:
+    """The people whose rows in the warehouse are replaced; without a history, nobody's are."""
+    if touched is None:
+        nobody = "SELECT ''::VARCHAR AS source_id, ''::VARCHAR AS person_id WHERE false"
+        target = literal(str(night.context.work / "replaced.parquet"))
+        night.connection.execute(f"COPY ({nobody}) TO {target} (FORMAT parquet)").fetchall()
+
+
+def _infer_people(night: Night, weighed: Weighed) -> None:
+    work = night.context.work
+    files = {table: tuple(night.tonight(table)) for table in {entry.table for entry in night.staged}}
+    for table, rows in weighed.again.items():
+        files[table] = (*files.get(table, ()), rows)
+    census = Census(dict(sorted(files.items())), work / "dropped.parquet", weighed.touched)
+    inferred = infer_people(night.connection, census, work / "inferred_person.parquet") if files else None
     night.people += [inferred] if inferred else []
 
 
-def _hand_over(night: Night, extracts: Sequence[Recognised]) -> Received:
+def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -> Received:
     staged: dict[str, tuple[Path, ...]] = {}
     for entry in night.staged:
         staged[entry.table] = (*staged.get(entry.table, ()), entry.path)
+    for table, rows in weighed.again.items():
+        staged[table] = (*staged.get(table, ()), rows)
     if night.people:
         staged["canonical.person"] = (*staged.get("canonical.person", ()), *night.people)
     policies = {extract.source_map.dates for extract in extracts}
@@ -107,10 +91,17 @@ def _hand_over(night: Night, extracts: Sequence[Recognised]) -> Received:
         result_id=_result_id(night),
         is_unchanged=not night.staged,
         wide=frozenset(entry.input_id for entry in night.staged if entry.feed.is_wide),
+        again=weighed.places,
+        contested=weighed.contested,
     )
 
 
 def _result_id(night: Night) -> str:
+    declared = {
+        f"{entry.input_id} {entry.extract_date or ''} {entry.is_snapshot}"
+        for entry in night.inputs.values()
+        if entry.extract_date or entry.is_snapshot
+    }
     inputs = sorted({*night.history.published, *night.inputs})
-    parts = [*inputs, night.context.definitions.hash, code_version()]
+    parts = [*inputs, *sorted(declared), night.context.definitions.hash, code_version()]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]

@@ -1,16 +1,19 @@
 """A context to receive in, extracts written as text, and a stand-in for the commit of a night."""
 
 from collections.abc import Callable
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from flows.attempts import record_night
 from flows.code_version import code_version
-from flows.handover import Received, Request, RunContext
+from flows.commit import install_staged, merge_canonical
+from flows.handover import Received, Request, RunContext, Validated
+from flows.population import TABLES
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.stages.receive import receive
@@ -18,7 +21,6 @@ from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from transforms.load import Definitions, load_definitions
-from transforms.schemas import schema_of
 
 FIRST_NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001
 
@@ -43,16 +45,16 @@ class Hospital:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def receive(self, *paths: Path, source: str = "auto") -> Received:
+    def receive(self, *paths: Path, source: str = "auto", **declared: Any) -> Received:
         self.n_nights += 1
         started = FIRST_NIGHT + timedelta(days=self.n_nights)
         self.context = RunContext(
             f"run_{self.n_nights}", started, self.workspace, Settings(), self.definitions, Progress(is_quiet=True)
         )
-        return receive(Request(paths, source), self.context)
+        return receive(Request(paths, source, **declared), self.context)
 
-    def receive_text(self, text: str, *, name: str = "labs.csv", source: str = "auto") -> Received:
-        return self.receive(self.write(name, text, f"night_{self.n_nights}"), source=source)
+    def receive_text(self, text: str, *, name: str = "labs.csv", **how: Any) -> Received:
+        return self.receive(self.write(name, text, f"night_{self.n_nights}"), **how)
 
     def commit(self, night: Received) -> None:
         """What publish does with canonical and ops rows."""
@@ -63,35 +65,14 @@ class Hospital:
                 "VALUES (?, ?, ?, ?, 'published')",
                 run,
             ).fetchall()
-            for entry in night.inputs:
-                head = (entry.input_id, run[0], entry.source_id, entry.name, entry.bytes)
-                _insert(warehouse, "ops.input", (*head, entry.sha256, entry.rows, entry.source_format))
-            for line in night.ledger:
-                _insert(warehouse, "ops.row_ledger", (run[0], *astuple(line)))
-            warehouse.execute(
-                "INSERT INTO quarantine.row BY NAME SELECT ? AS run_id, input_id, row_number, "
-                "column_number, table_name, rule, reason "
-                f"FROM '{night.dropped}' WHERE outcome = 'quarantined'",
-                run[:1],
-            ).fetchall()
-            for table in night.staged:
-                replaced = (
-                    f"SELECT (source_id, person_id, record_key) FROM '{night.replaced}' WHERE table_name = '{table}'"
-                )
-                warehouse.execute(
-                    f"DELETE FROM {table} WHERE (source_id, person_id, record_key) IN ({replaced})"
-                ).fetchall()
-                warehouse.execute(f"INSERT INTO {table} BY NAME {tonight_rows(night, table)}").fetchall()
+            record_night(warehouse, self.context, night)
+            for name in TABLES:
+                merge_canonical(warehouse, Validated(night, "go", (), night.dropped, night.ledger), f"canonical.{name}")
+        install_staged(self.workspace, self.context.run_id)
 
     def canonical(self, table: str, columns: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:
             return warehouse.execute(f"SELECT {columns} FROM canonical.{table} ORDER BY ALL").fetchall()
-
-
-def _insert(warehouse: duckdb.DuckDBPyConnection, table: str, values: tuple[object, ...]) -> None:
-    names = schema_of(table).column_names[: len(values)]
-    marks = ", ".join("?" for _ in values)
-    warehouse.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values).fetchall()
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class RowRule(Part):
     `stops_above` is the share of usable rows above which the night stops with `repair` in place of setting rows aside.
     """
 
-    outcome: Literal["quarantined", "irrelevant", "duplicate", "superseded"]
+    outcome: Literal["quarantined", "irrelevant", "duplicate", "superseded", "unchanged"]
     reason: str
     stops_above: float | None = Field(None, ge=0, le=1)
     repair: str = ""
