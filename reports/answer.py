@@ -1,7 +1,7 @@
 """The first words of the page: one sentence that answers, how fresh the data are, and what cannot be answered."""
 
 from reports.facts import AnswerFact, NightFacts
-from reports.numbers import Numbers, headline_interval, prevalence_row, when
+from reports.numbers import Numbers, headline_interval, prevalence_row, weighted_row, when
 from reports.rows import Row, is_number
 from reports.wording import count, plain
 
@@ -62,7 +62,12 @@ def _first_clause(numbers: Numbers, row: Row, period: str) -> str:
     if not is_number(n_low):
         tested = f"{size} people were" if is_number(row["n_population"]) else f"A number of people ({size}) was"
         return f"{tested} tested {period}; how many were neutropenic is {words.mark(str(n_low))}"
-    share = f", {words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
+    weighted = weighted_row(numbers, numbers.thresholds[0])
+    if weighted is not None and is_number(weighted["prevalence"]):
+        row, lead = weighted, "; weighted to the population of the survey: "
+    else:
+        lead = ", "
+    share = f"{lead}{words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
     return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"
 

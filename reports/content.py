@@ -17,6 +17,7 @@ from reports.numbers import (
     one_row,
     prevalence_row,
     read_numbers,
+    weighted_row,
 )
 from reports.rows import Cell, Row, is_number
 from reports.wording import NBSP, count, decimal
@@ -74,6 +75,7 @@ def key_numbers_of(numbers: Numbers, facts: NightFacts) -> tuple[KeyNumber, ...]
 
 def _of_interval(numbers: Numbers, interval: str, thresholds: Sequence[str]) -> list[KeyNumber]:
     found = [_tested(numbers, interval), *(_low(numbers, threshold, interval) for threshold in thresholds)]
+    found += [] if interval else [_weighted(numbers, threshold) for threshold in thresholds]
     period = month_name(interval) if interval else WHOLE
     return [replace(number, period=period) for number in found if number is not None]
 
@@ -96,6 +98,20 @@ def _low(numbers: Numbers, threshold: str, interval: str) -> KeyNumber | None:
     observed = prevalence_row(numbers, threshold, interval, denominator="observed")
     of = _low_of(numbers, row) + _observed_of(numbers, observed)
     return _share(numbers, f"low_{threshold}", f"{label} {words.threshold(int(threshold))}", row, of)
+
+
+def _weighted(numbers: Numbers, threshold: str) -> KeyNumber | None:
+    """The weighted share with the people behind it; None without survey weights."""
+    row = weighted_row(numbers, threshold)
+    if row is None:
+        return None
+    words = numbers.wording
+    of = "of the population of the survey"
+    if is_number(row["n_population"]):
+        of += f", by {_low_of(numbers, row)}"
+    if row["reliability"] in {"review", "unreliable"}:
+        of += f"; {words.name('reliability', row['reliability'])}"
+    return _share(numbers, f"weighted_{threshold}", f"Weighted: below {words.threshold(int(threshold))}", row, of)
 
 
 def _confirmed(numbers: Numbers) -> KeyNumber | None:
@@ -172,7 +188,7 @@ def _first_cause(numbers: Numbers) -> KeyNumber | None:
 
 def _gap(numbers: Numbers) -> KeyNumber | None:
     row = one_row(numbers, "testing", interval_unit="all")
-    if row is None:
+    if row is None or row["n_gaps"] == 0:
         return None
     of = "between two tests of one person"
     if is_number(row["tests_per_tested_person"]):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reports.facts import LedgerFact, NightFacts
-from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, Cell, Row, is_number, rows_of
+from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
 from reports.view import Choices, choices_of
 from reports.wording import Wording, plain
 from transforms.load import Definitions
@@ -36,7 +36,7 @@ class Numbers:
 def read_numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
     """The rows of `released`, with the attrition's differences, and the ledger summed by table and outcome."""
     wording = Wording(definitions)
-    tables = {name: rows_of(released, name) for name in TABLES}
+    tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest(tables["severity"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
@@ -62,6 +62,12 @@ def when(interval: str) -> str:
 def month_name(interval: str) -> str:
     """`November 2024` of the first day of a month."""
     return date.fromisoformat(interval).strftime("%B %Y")
+
+
+def weighted_row(numbers: Numbers, threshold: str) -> Row | None:
+    """The weighted share of tested people low at a threshold, of the default cohort; None without survey weights."""
+    fixed: dict[str, Cell] = {"threshold_cells_per_ul": int(threshold), "denominator_name": "tested"}
+    return one_row(numbers, WEIGHTED, measure="any_low", **fixed)
 
 
 def prevalence_row(

@@ -51,7 +51,7 @@ def render_report(
 ) -> str:
     """The page. `shared` loads Plotly from `plotly_src`, a path beside it; `inline` carries it inside."""
     numbers = read_numbers(released, facts, definitions)
-    charts = load_charts()
+    charts = tuple(chart for chart in load_charts() if not chart.is_optional or _has_rows(chart, numbers))
     words = numbers.wording
     inline = get_plotlyjs() if plotly == "inline" else ""
     script = f"(async () => {{\n{read_asset(*SCRIPTS)}}})();\n"

@@ -28,15 +28,21 @@ TABLES = (
     "anc_distribution",
     "attrition",
 )
+WEIGHTED = "prevalence_weighted"  # the rows of prevalence that are weighted; TABLES has those that are not
 DECIMALS = 6
 NOT_ESTIMABLE = "not_estimable"
 PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
 
 
 def rows_of(released: Released, table: str) -> tuple[Row, ...]:
-    """The rows of `released.TABLE` (`table` without its prefix); empty when the night has no such table."""
-    schema = schema_of(f"released.{table}")
+    """The rows of `released.TABLE` (`table` without its prefix); empty when the night has no such table.
+
+    Shares of people and weighted shares are two tables here, because they differ in nothing else of their key.
+    """
+    schema = schema_of(f"released.{'prevalence' if table == WEIGHTED else table}")
     frame = released.tables.get(schema.name, pl.DataFrame())
+    if "is_weighted" in frame.columns:
+        frame = frame.filter(pl.col("is_weighted") == (table == WEIGHTED))
     if frame.is_empty():
         return ()
     key = [name for name in schema.key if name in frame.columns]

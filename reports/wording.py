@@ -21,6 +21,7 @@ LABELLED = (
     "marks",
     "outcome",
     "method",
+    "reliability",
     "verdict",
     "denominator",
     "measure",

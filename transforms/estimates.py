@@ -7,6 +7,7 @@ import polars as pl
 from transforms.durations import estimate_duration_curves, estimate_durations, recovery_curve
 from transforms.frames import fit
 from transforms.model.estimation import Plan
+from transforms.one_visit import leave_out_unseen
 from transforms.prevalence import estimate_prevalence
 from transforms.shares import estimate_causes, estimate_severity
 from transforms.survey import with_weighted
@@ -30,4 +31,5 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],
     }
-    return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in made.items()}
+    seen = leave_out_unseen(made, counts, plan)
+    return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in seen.items()}

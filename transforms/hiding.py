@@ -48,8 +48,8 @@ def _hide_weighted(
 ) -> pl.DataFrame:
     """A weighted share goes with the share of people of its cell, and is hidden when few with a weight are low or not.
 
-    Its counts are hidden as well where few people of the cell have no weight; the interval then too, because the number
-    of people may be read from it.
+    Its counts are hidden as well where few people of the cell have no weight. The interval goes with the number of
+    people, which may be read from it: the effective number of people is at most that.
     """
     nodes = {name: weighted_node(kind) for name, kind in _WEIGHTED_NODES.items()}
     rows = with_hidden(weighted, people, nodes)
@@ -58,7 +58,7 @@ def _hide_weighted(
     rest = pl.col("n_population") - pl.col("n_low")
     is_few = is_small(pl.col("n_low"), min_cell) | is_small(rest, min_cell) | is_small(pl.col("n_population"), min_cell)
     share = pl.col("is_hidden").fill_null(value=True) | is_few
-    interval = share | pl.col("hide_n_population") | pl.col("hide_n_low")
+    interval = share | pl.col("hide_n_population")
     return rows.with_columns(
         hide_prevalence=share,
         **{f"hide_{name}": interval for name in _made_of_share() if name != "prevalence"},

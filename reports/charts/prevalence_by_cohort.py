@@ -30,10 +30,10 @@ def chart() -> Chart:
             "name": (("name:cohort", "asc"), ("denominator_name", "desc")),
         },
         traces=(
-            _points("observed", "circle-open", OBSERVED),
-            _points("tested", "circle", TESTED),
+            points("observed", "circle-open", OBSERVED),
+            points("tested", "circle", TESTED),
             _labels(),
-            _hidden(),
+            unshown(),
         ),
         columns=(
             COHORT,
@@ -57,7 +57,8 @@ def chart() -> Chart:
     )
 
 
-def _points(denominator: str, symbol: str, colour: str) -> Trace:
+def points(denominator: str, symbol: str, colour: str) -> Trace:
+    """Shares with their intervals, of one denominator."""
     figure = go.Scatter(
         name=f"of people {denominator}",
         mode="markers",
@@ -113,7 +114,8 @@ def _labels() -> Trace:
     )
 
 
-def _hidden() -> Trace:
+def unshown() -> Trace:
+    """The word of the mark where a share is not shown."""
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Trace(
         figure.to_plotly_json(),

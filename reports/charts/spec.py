@@ -74,7 +74,7 @@ class Chart:
     `where` and `unless` fix columns; `follows` names the selections that filter the rows. `sorts` maps the choices of
     the page's sort selector to orders; the first is the default. `caption` may use {cohort}, {threshold}, {rule},
     {measure}, {measure_long}, {denominator_long} and {scale}. A figure of `min_width` pixels scrolls on a
-    narrower page.
+    narrower page. An `is_optional` one is left out of a page that has no row for it.
     """
 
     id: str
@@ -100,6 +100,7 @@ class Chart:
     threshold_lines: str = ""
     top: int = 0
     note: str = ""
+    is_optional: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The chart as the page carries it."""

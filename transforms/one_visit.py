@@ -1,0 +1,35 @@
+"""Where nobody was tested on two days, nothing that needs a second test is estimated: it would be 0, and not known.
+
+So an extract of one visit, or one without dates, has no confirmed prevalence under a rule that asks for a second
+value, and its attrition ends with the people with a low value. A rule that asks for no second value keeps its rows.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from transforms.model.estimation import Plan
+
+SEEN_TWICE = frozenset({"confirmed", "incident", "recovered"})  # steps of the attrition
+
+
+def leave_out_unseen(
+    estimates: Mapping[str, pl.DataFrame], counts: Mapping[str, pl.DataFrame], plan: Plan
+) -> dict[str, pl.DataFrame]:
+    """The estimates without what a second test would have had to show, where `counts.testing_gap` has no gap.
+
+    Without dates nobody was seen under observation for a day either.
+    """
+    if counts["counts.testing_gap"]["n_gaps"].sum():
+        return dict(estimates)
+    steps = _orders(plan, SEEN_TWICE)
+    is_undated = pl.col("step_order").is_in([] if plan.has_dates else _orders(plan, frozenset({"observed"})))
+    unseen = {
+        "estimate.prevalence": (pl.col("measure") == "confirmed") & (pl.col("n_low").sum().over("rule") == 0),
+        "estimate.attrition": is_undated | (pl.col("step_order").is_in(steps) & (pl.col("n_people") == 0)),
+    }
+    return {name: rows.filter(~unseen[name]) if name in unseen else rows for name, rows in estimates.items()}
+
+
+def _orders(plan: Plan, steps: frozenset[str]) -> list[int]:
+    return [order for order, step in enumerate(plan.estimation.attrition, start=1) if step.id in steps]
