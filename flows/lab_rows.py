@@ -15,10 +15,11 @@ import polars as pl
 
 from flows.errors import SourceError
 from flows.parsing import LONG, STORED, decimal_point, number_parts, one_of, person_key, short_number
+from flows.said_twice import BAR, agree_on_unit, find_test, first_part
 from flows.sources.protocol import constant, literal
 from transforms.load import Definitions
 from transforms.model.sources import Receiving, SourceMap
-from transforms.units import UnitBook, quantity_of, read_units
+from transforms.units import UnitBook, UnitDecision, quantity_of, read_units
 
 CODE_COLUMNS: Mapping[str, str] = {"loinc": "loinc", "mimic_iv": "mimic_iv_itemids", "omop": "omop_concept_id"}
 LOINC_SHAPE = re.compile(r"\d{1,7}-\d")
@@ -71,7 +72,8 @@ class Laboratory:
         by_loinc = {row["loinc"]: row for row in self._labs.drop_nulls("loinc").iter_rows(named=True)}
         column = CODE_COLUMNS.get(self.source_map.code_system)
         rows = self._labs.drop_nulls(column).iter_rows(named=True) if column else iter(())
-        known = {code: row for row in rows for code in str(row[column or ""]).split("|")}
+        known = dict(by_loinc) if self.says_twice else {}
+        known |= {code: row for row in rows for code in str(row[column or ""]).split("|")}
         for sent, loinc in self.source_map.codes.items():
             if loinc not in by_loinc:
                 raise SourceError(
@@ -80,6 +82,17 @@ class Laboratory:
                 )
             known[sent] = by_loinc[loinc]
         return known
+
+    @property
+    def says_twice(self) -> bool:
+        """Whether codes and units come as a concept and as the source's own, joined by a bar."""
+        return self.source_map.code_system == "omop"
+
+    @cached_property
+    def unit_concepts(self) -> Mapping[str, str]:
+        """A spelling of each unit concept of OMOP; concept 0 is no unit."""
+        rows = self._units.drop_nulls(["omop_unit_concept_id", "source_unit"]).iter_rows(named=True)
+        return {row["omop_unit_concept_id"]: row["source_unit"] for row in rows}
 
     @cached_property
     def statuses(self) -> Mapping[str, str]:
@@ -94,12 +107,11 @@ class Laboratory:
     def mean(self, combination: Combination) -> Meaning:
         """What the combination means; unknown codes and other fluids are not of interest."""
         code, unit, specimen, status = combination
-        test = self.tests.get(code or "")
-        if test is None or not test["analyte"]:
+        test, twice = find_test(self.tests, code or "") if self.says_twice else (self.tests.get(code or ""), None)
+        if test is None or not (test["analyte"] or twice):
             return Meaning("not_of_interest")
-        rule = self._specimen_rule(specimen, test["specimen"]) or self._status_rule(status)
-        quantity = quantity_of(test["canonical_unit"] or "")
-        decision = self.units.decide(quantity, self._unit(code or "", unit))
+        rule = twice or self._specimen_rule(specimen, test["specimen"]) or self._status_rule(status)
+        decision = self._decide_unit(quantity_of(test["canonical_unit"] or ""), code or "", unit)
         return Meaning(
             rule=rule,
             unit_rule=decision.rule,
@@ -111,6 +123,17 @@ class Laboratory:
             is_fraction=decision.is_fraction,
             status=self.statuses.get((status or "unknown").casefold()),
         )
+
+    def _decide_unit(self, quantity: str, code: str, unit: str | None) -> UnitDecision:
+        if not self.says_twice:
+            return self.units.decide(quantity, self._unit(code, unit))
+        text, _, concept = (unit or "").partition(BAR)
+        spellings = self.source_map.unit_spellings
+        by_text = self.units.decide(quantity, spellings.get(text, text))
+        by_concept = self.units.decide(quantity, spellings.get(concept) or self.unit_concepts.get(concept, concept))
+        agreed = agree_on_unit(by_text, by_concept)
+        is_missing = agreed.rule == "unit_missing"
+        return self.units.decide(quantity, self._unit(first_part(code) or "", None)) if is_missing else agreed
 
     def _unit(self, code: str, unit: str | None) -> str | None:
         translated = self.source_map.unit_spellings.get(unit or "", unit)
@@ -139,7 +162,7 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
         f"SELECT DISTINCT code, unit, specimen, status FROM ({raw}) WHERE is_wanted"
     ).fetchall()
     _refuse_foreign_codes([code for code, *_ in found if code], laboratory, name)
-    rows = [_line(combination, laboratory.mean(combination)) for combination in found]
+    rows = [_line(combination, laboratory.mean(combination), laboratory) for combination in found]
     lists = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in NAMES]
     kinds = [_enum(words) if name in WORDS else kind for name, kind, words in zip(NAMES, TYPES, lists, strict=True)]
     columns = ", ".join(f"{column} {kind}" for column, kind in zip(NAMES, kinds, strict=True))
@@ -151,10 +174,12 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
     connection.execute("UPDATE meaning SET whole = factor WHERE factor = trunc(factor)").fetchall()
 
 
-def _line(combination: Combination, meaning: Meaning) -> tuple[object, ...]:
+def _line(combination: Combination, meaning: Meaning, laboratory: Laboratory) -> tuple[object, ...]:
     """A row of `meaning`; the words as sent only where a result can come of it, for an ENUM is stored whole."""
-    is_of_use = meaning.rule is None and meaning.unit_rule is None
-    return (*combination, *astuple(meaning), *(combination[:2] if is_of_use else (None, None)))
+    if meaning.rule is not None or meaning.unit_rule is not None:
+        return (*combination, *astuple(meaning), None, None)
+    sent = [first_part(text) for text in combination[:2]] if laboratory.says_twice else combination[:2]
+    return (*combination, *astuple(meaning), *sent)
 
 
 def _enum(words: Sequence[str | None]) -> str:
@@ -192,7 +217,7 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
             CASE WHEN sign IN ('<', '<=') THEN 0 ELSE amount END::{STORED} AS lower_bound,
             CASE WHEN sign IS NULL OR sign IN ('<', '<=') THEN amount END AS upper_bound,
             meant_unit AS unit, {_reference(decimal)} AS reference_low, meant_status AS status,
-            resulted_at AS version_at, {_record_key(source_id)} AS record_key, source_code,
+            resulted_at AS version_at, {_record_key(source_id, laboratory)} AS record_key, source_code,
             value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number, column_number,
             {_rule(receiving, has_date=has_date)} AS rule
         FROM scaled"""
@@ -221,10 +246,11 @@ def _precision() -> str:
     return f"CASE WHEN collected_at IS NULL THEN {none} WHEN collected_at__day THEN {day} ELSE {minute} END"
 
 
-def _record_key(source_id: str) -> str:
+def _record_key(source_id: str, laboratory: Laboratory) -> str:
     """Specimen, time and code name a result; without a specimen and with a date only, its value must help."""
+    code = "coalesce(source_code::VARCHAR, code)" if laboratory.says_twice else "code"
     day_only = "CASE WHEN specimen_id IS NULL AND (collected_at__day OR collected_at IS NULL) THEN value END"
-    return f"hash({literal(source_id)}, person, coalesce(specimen_id, ''), collected_at, code, {day_only})"
+    return f"hash({literal(source_id)}, person, coalesce(specimen_id, ''), collected_at, {code}, {day_only})"
 
 
 def _reference(decimal: str) -> str:
