@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from flows.errors import SourceError, TryAgainLater
 
-WORKBOOK_MARK = "xl/workbook.xml"
+WORKBOOK_MARKS = frozenset({"xl/workbook.xml", "xl/workbook.bin", "content.xml"})
 LEFT_BEHIND = "__MACOSX"
 SHUT = "The archive is cut off or damaged. Copy it again and compare its size with the original."
 
@@ -22,7 +22,7 @@ def is_archive(path: Path) -> bool:
             return False
     try:
         with zipfile.ZipFile(path) as archive:
-            return WORKBOOK_MARK not in archive.namelist()
+            return WORKBOOK_MARKS.isdisjoint(archive.namelist())
     except zipfile.BadZipFile:
         raise SourceError(f"{path.name}: cannot be unpacked (BadZipFile).", repair=SHUT) from None
 

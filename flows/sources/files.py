@@ -25,7 +25,8 @@ from transforms.model.sources import SourceMap
 
 HEAD_BYTES = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"})
+WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt"}
 SHUT = "The file is cut off or damaged. Copy it again and compare its size with the original."
 Compression = Literal["none", "gzip", "zstd", "xz"]
 MAGIC: Sequence[tuple[bytes, Compression]] = (
@@ -127,7 +128,7 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
     encoding = _encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
     delimiter = (source_map.delimiter if source_map else "") or _delimiter(lines)
-    types = dict.fromkeys(_unique(_first_row(lines, delimiter)), "VARCHAR")
+    types = dict.fromkeys(unique_names(_first_row(lines, delimiter)), "VARCHAR")
     return (SourceFile(path, "delimited", types, delimiter, compression_of(path), encoding, shown=name),)
 
 
@@ -147,15 +148,15 @@ Looker = tuple[Callable[[bytes, Path], bool], Callable[[Path, str], tuple[Source
 
 def lookers() -> Sequence[Looker]:
     """How each kind of file that is no text is known by its first bytes."""
-    from flows.sources.database import is_database, look_at_database  # noqa: PLC0415
     from flows.sources.fhir_files import is_fhir, look_at_fhir  # noqa: PLC0415
     from flows.sources.transport import is_transport, look_at_transport  # noqa: PLC0415 - they use open_bytes
+    from flows.sources.workbook import is_workbook, look_at_workbook  # noqa: PLC0415
 
     return (
         (_is_parquet, _look_at_parquet),
         (is_transport, look_at_transport),
+        (is_workbook, look_at_workbook),
         (is_fhir, look_at_fhir),
-        (is_database, look_at_database),
     )
 
 
@@ -209,7 +210,8 @@ def _first_row(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Headers told apart: one without a name, and one that is there already, get their place."""
     unique: list[str] = []
     for position, name in enumerate(names, start=1):
         base = name or f"column_{position}"

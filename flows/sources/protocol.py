@@ -45,7 +45,7 @@ class SourceFile:
 
     A file can hold several: `member` is then the sheet of a workbook or the table of a database, and rows are numbered
     in each. `labels` are what a SAS transport file says of its columns. `shown` is the name a reader knows it by, when
-    that is not the name of the file at `path`.
+    that is not the name of the file at `path`. `notes` are what a reader should know of how it was looked at.
     """
 
     path: Path
@@ -57,6 +57,7 @@ class SourceFile:
     member: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     shown: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import fhir, mapped, mimic_iv, nhanes, omop
+from flows.sources import fhir, mapped, mimic_iv, nhanes
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
@@ -23,7 +23,6 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "fhir": (fhir.ADAPTER, fhir.recognise_fhir),
     "mimic_iv": (mimic_iv.ADAPTER, mimic_iv.recognise_mimic_iv),
     "nhanes": (nhanes.ADAPTER, nhanes.recognise_nhanes),
-    "omop": (omop.ADAPTER, omop.recognise_omop),
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
@@ -84,8 +83,16 @@ def _recognise_group(paths: Sequence[Path], source: str, definitions: Definition
     for candidate in maps:
         recognised = _recogniser(candidate)(files, candidate)
         if recognised is not None:
-            return replace(recognised, unread=(*recognised.unread, *unread))
+            return replace(
+                recognised, unread=(*recognised.unread, *unread), hints=(*recognised.hints, *_notes(recognised))
+            )
     raise _nothing_recognised(paths, files, maps)
+
+
+def _notes(recognised: Recognised) -> tuple[str, ...]:
+    """What is to be said of the files that are read, each sentence once."""
+    notes = (note for files in recognised.files.values() for file in files for note in file.notes)
+    return tuple(dict.fromkeys(notes))
 
 
 def _recogniser(source_map: SourceMap) -> Recogniser:
