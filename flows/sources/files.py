@@ -26,7 +26,7 @@ from transforms.model.sources import SourceMap
 HEAD_BYTES = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt"}
+TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"}
 SHUT = "The file is cut off or damaged. Copy it again and compare its size with the original."
 Compression = Literal["none", "gzip", "zstd", "xz"]
 MAGIC: Sequence[tuple[bytes, Compression]] = (
@@ -148,6 +148,7 @@ Looker = tuple[Callable[[bytes, Path], bool], Callable[[Path, str], tuple[Source
 
 def lookers() -> Sequence[Looker]:
     """How each kind of file that is no text is known by its first bytes."""
+    from flows.sources.database import is_database, look_at_database  # noqa: PLC0415
     from flows.sources.fhir_files import is_fhir, look_at_fhir  # noqa: PLC0415
     from flows.sources.transport import is_transport, look_at_transport  # noqa: PLC0415 - they use open_bytes
     from flows.sources.workbook import is_workbook, look_at_workbook  # noqa: PLC0415
@@ -157,6 +158,7 @@ def lookers() -> Sequence[Looker]:
         (is_transport, look_at_transport),
         (is_workbook, look_at_workbook),
         (is_fhir, look_at_fhir),
+        (is_database, look_at_database),
     )
 
 

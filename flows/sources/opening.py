@@ -43,6 +43,7 @@ def open_file(
 
 def openers() -> Mapping[FileKind, Opener]:
     """How each kind of file is opened; readers of rare kinds are imported here, because they are slow to import."""
+    from flows.sources.database import open_database  # noqa: PLC0415
     from flows.sources.delimited import open_delimited  # noqa: PLC0415 - they use Opened
     from flows.sources.fhir_files import open_fhir  # noqa: PLC0415
     from flows.sources.parquet import open_parquet  # noqa: PLC0415
@@ -55,6 +56,7 @@ def openers() -> Mapping[FileKind, Opener]:
         "transport": open_transport,
         "workbook": open_workbook,
         "fhir": open_fhir,
+        "database": open_database,
     }
 
 

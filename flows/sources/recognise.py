@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import fhir, mapped, mimic_iv, nhanes
+from flows.sources import fhir, mapped, mimic_iv, nhanes, omop
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
@@ -23,6 +23,7 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "fhir": (fhir.ADAPTER, fhir.recognise_fhir),
     "mimic_iv": (mimic_iv.ADAPTER, mimic_iv.recognise_mimic_iv),
     "nhanes": (nhanes.ADAPTER, nhanes.recognise_nhanes),
+    "omop": (omop.ADAPTER, omop.recognise_omop),
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
