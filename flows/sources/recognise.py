@@ -13,16 +13,19 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import fhir, mapped, mimic_iv, nhanes, omop
+from flows.sources import clif, fhir, mapped, meds, mimic_iv, nhanes, nonmem, omop
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
 from transforms.model.sources import SourceMap
 
 LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
+    "clif": (clif.ADAPTER, clif.recognise_clif),
     "fhir": (fhir.ADAPTER, fhir.recognise_fhir),
+    "meds": (meds.ADAPTER, meds.recognise_meds),
     "mimic_iv": (mimic_iv.ADAPTER, mimic_iv.recognise_mimic_iv),
     "nhanes": (nhanes.ADAPTER, nhanes.recognise_nhanes),
+    "nonmem": (nonmem.ADAPTER, nonmem.recognise_nonmem),
     "omop": (omop.ADAPTER, omop.recognise_omop),
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
