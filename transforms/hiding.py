@@ -59,10 +59,13 @@ def _hide_weighted(
     is_few = is_small(pl.col("n_low"), min_cell) | is_small(rest, min_cell) | is_small(pl.col("n_population"), min_cell)
     share = pl.col("is_hidden").fill_null(value=True) | is_few
     interval = share | pl.col("hide_n_population")
+    low = share | pl.col("hide_n_low")
+    is_near = pl.col("n_low_possible") - pl.col("n_low") < min_cell
     return rows.with_columns(
         hide_prevalence=share,
         **{f"hide_{name}": interval for name in _made_of_share() if name != "prevalence"},
-        **{f"hide_{name}": share | pl.col(f"hide_{name}") for name in _WEIGHTED_NODES},
+        hide_n_low=low,
+        hide_n_low_possible=share | pl.col("hide_n_low_possible") | (low & is_near),
     ).drop("is_hidden")
 
 
