@@ -4,47 +4,74 @@ The findings are made here from what is there after tonight; the sentences stand
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from flows.handover import Answer, Validated
-from flows.population import quoted
-from flows.tonight import tonight_rows
+from flows.population import Population, holds_rows, quoted
 from transforms.load import Definitions
 
 
-def answer_questions(
-    connection: duckdb.DuckDBPyConnection,
-    night: Validated,
-    frames: Mapping[str, Path],
-    definitions: Definitions,
-    *,
-    has_history: bool,
-) -> tuple[Answer, ...]:
+@dataclass(frozen=True)
+class AfterTonight:
+    """What there is after tonight: of the touched people in `frames`, of all others in the warehouse."""
+
+    connection: duckdb.DuckDBPyConnection
+    night: Validated
+    population: Population
+    frames: Mapping[str, Path]
+    has_history: bool
+
+    def holds(self, table: str) -> bool:
+        """Whether a canonical table has any row."""
+        return holds_rows(self.connection, self.night, table, has_history=self.has_history)
+
+    def relations(self, table: str) -> list[tuple[str, str]]:
+        """The rows of a table, in one or two relations, the small one first, with the columns that tell its people."""
+        found = [(f"read_parquet('{quoted(self.frames[table.split('.')[1]])}')", "person_index")]
+        if not self.population.is_everybody:
+            touched = f"read_parquet('{quoted(self.population.people)}')"
+            person = "source_id, person_id"
+            found.append((f"(SELECT * FROM {table} ANTI JOIN {touched} p USING ({person}))", person))
+        return found
+
+    def fetch(self, query: str) -> tuple[object, ...]:
+        """The first row of a query."""
+        row: tuple[object, ...] = self.connection.execute(query).fetchall()[0]
+        return row
+
+
+def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Answer, ...]:
     """One answer a question, in the order of the definition."""
-    has_drugs, has_diagnoses = (
-        holds_rows(connection, night, table, has_history=has_history)
-        for table in ("canonical.exposure", "canonical.diagnosis")
-    )
-    anc = _find_anc(connection, night, frames["anc"], has_history=has_history)
+    dates = after.night.received.dates
+    anc = _find_anc(after)
     found = {
         "anc": anc,
         "prevalence": "answerable" if anc == "answerable" else "anc_missing",
-        "duration": _find_duration(connection, frames["anc"], anc, night.received.dates),
-        "cause_by_drug": _find_cause(night.received.dates, has_rows=has_drugs),
-        "cause_by_diagnosis": _find_cause(night.received.dates, has_rows=has_diagnoses),
-        "calendar_trend": night.received.dates,
+        "duration": _find_duration(after, anc, dates),
+        "cause_by_drug": _find_cause(dates, has_rows=after.holds("canonical.exposure")),
+        "cause_by_diagnosis": _find_cause(dates, has_rows=after.holds("canonical.diagnosis")),
+        "calendar_trend": dates,
     }
     sentences = definitions.answers
     return tuple(Answer(question, *sentences[question][found[question]]) for question in sentences)
 
 
-def _find_anc(connection: duckdb.DuckDBPyConnection, night: Validated, anc: Path, *, has_history: bool) -> str:
-    if _count(connection, f"SELECT count(*) FROM read_parquet('{quoted(anc)}') WHERE route <> 'wbc_only'"):
+def find_span(after: AfterTonight) -> tuple[date | None, date | None]:
+    """The first and the last observed day of all people."""
+    parts = [f"SELECT started_on, ended_on FROM {rows}" for rows, _ in after.relations("canonical.observation")]
+    first, last = after.fetch(f"SELECT min(started_on), max(ended_on) FROM ({' UNION ALL '.join(parts)})")
+    return first, last  # type: ignore[return-value]  # what DuckDB gives of two date columns
+
+
+def _find_anc(after: AfterTonight) -> str:
+    measured = (f"SELECT 1 FROM {rows} WHERE route <> 'wbc_only'" for rows, _ in after.relations("derived.anc"))
+    if any(_has_row(after, query) for query in measured):
         return "answerable"
-    has_blood = holds_rows(connection, night, "canonical.lab", has_history=has_history)
-    return "bounds_only" if has_blood else "no_blood_counts"
+    return "bounds_only" if after.holds("canonical.lab") else "no_blood_counts"
 
 
 def _find_cause(dates: str, *, has_rows: bool) -> str:
@@ -53,25 +80,18 @@ def _find_cause(dates: str, *, has_rows: bool) -> str:
     return "no_dates" if dates == "none" else "missing"
 
 
-def _find_duration(connection: duckdb.DuckDBPyConnection, anc: Path, found: str, dates: str) -> str:
+def _find_duration(after: AfterTonight, found: str, dates: str) -> str:
     if found != "answerable":
         return "anc_missing"
     if dates == "none":
         return "no_dates"
     retested = (
-        f"SELECT count(*) FROM (SELECT person_index FROM read_parquet('{quoted(anc)}') WHERE route <> 'wbc_only' "
-        "GROUP BY person_index HAVING min(collected_at)::DATE < max(collected_at)::DATE LIMIT 1)"
+        f"SELECT 1 FROM {rows} WHERE route <> 'wbc_only' GROUP BY {person} "
+        "HAVING min(collected_at)::DATE < max(collected_at)::DATE"
+        for rows, person in after.relations("derived.anc")
     )
-    return "answerable" if _count(connection, retested) else "one_visit"
+    return "answerable" if any(_has_row(after, query) for query in retested) else "one_visit"
 
 
-def holds_rows(connection: duckdb.DuckDBPyConnection, night: Validated, table: str, *, has_history: bool) -> bool:
-    """Whether a canonical table has any row after tonight."""
-    queries = [f"SELECT 1 FROM ({tonight_rows(night, table)}) LIMIT 1"]
-    if has_history:
-        queries.append(f"SELECT 1 FROM {table} LIMIT 1")
-    return any(_count(connection, f"SELECT count(*) FROM ({query})") for query in queries)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(connection.execute(query).fetchall()[0][0])
+def _has_row(after: AfterTonight, query: str) -> bool:
+    return after.fetch(f"SELECT count(*) FROM ({query} LIMIT 1)") != (0,)

@@ -27,7 +27,6 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
         try:
             for name in TABLES:
                 merge_canonical(connection, derived.validated, f"canonical.{name}")
-            _drop_removed_people(connection, derived)
             _replace_inferred_observation(connection, derived)
             _replace_derived(connection, derived)
             _replace_counts(connection, night)
@@ -59,54 +58,45 @@ def merge_canonical(connection: duckdb.DuckDBPyConnection, night: Validated, tab
     connection.execute(f"INSERT INTO {table} BY NAME {tonight_rows(night, table)}").fetchall()
 
 
-def _drop_removed_people(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
-    """What was derived of people of whom no row is left."""
-    replaced = quoted(derived.validated.received.replaced)
-    gone = (
-        f"SELECT (source_id, person_id) FROM (SELECT * FROM read_parquet('{replaced}') "
-        f"ANTI JOIN read_parquet('{quoted(derived.people)}') p USING (source_id, person_id))"
-    )
-    connection.execute(
-        "DELETE FROM derived.episode_cause WHERE episode_id IN "
-        f"(SELECT episode_id FROM derived.episode WHERE (source_id, person_id) IN ({gone}))"
-    ).fetchall()
-    for name in ("anc_candidate", "anc", "episode", "cohort_member"):
-        connection.execute(f"DELETE FROM derived.{name} WHERE (source_id, person_id) IN ({gone})").fetchall()
-
-
 def _replace_inferred_observation(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
-    people, touched = quoted(derived.people), quoted(derived.touched)
-    who = f"SELECT * FROM read_parquet('{people}') SEMI JOIN read_parquet('{touched}') t USING (person_index)"
-    connection.execute(
-        "DELETE FROM canonical.observation WHERE is_inferred AND (source_id, person_id) IN "
-        f"(SELECT (source_id, person_id) FROM ({who}))"
-    ).fetchall()
+    _delete_touched(connection, derived, "canonical.observation", "is_inferred")
     connection.execute(
         f"""INSERT INTO canonical.observation BY NAME
         SELECT p.person_id, p.source_id, o.started_on, o.ended_on, true AS is_inferred,
                md5_number_lower(concat_ws('|', p.source_id, p.person_id, o.started_on)) AS record_key
-        FROM read_parquet('{quoted(derived.frames["observation"])}') o JOIN ({who}) p USING (person_index)
+        FROM read_parquet('{quoted(derived.frames["observation"])}') o
+        JOIN read_parquet('{quoted(derived.people)}') p USING (person_index)
         WHERE o.is_inferred"""
     ).fetchall()
 
 
 def _replace_derived(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
-    people, touched = quoted(derived.people), quoted(derived.touched)
-    who = f"SELECT * FROM read_parquet('{people}') SEMI JOIN read_parquet('{touched}') t USING (person_index)"
-    is_everybody = derived.n_people == derived.n_touched
-    theirs = "true" if is_everybody else f"(source_id, person_id) IN (SELECT (source_id, person_id) FROM ({who}))"
-    connection.execute(
-        "DELETE FROM derived.episode_cause WHERE "
-        + ("true" if is_everybody else f"episode_id IN (SELECT episode_id FROM derived.episode WHERE {theirs})")
-    ).fetchall()
-    for name in ("anc_candidate", "anc", "episode", "cohort_member"):
-        connection.execute(f"DELETE FROM derived.{name} WHERE {theirs}").fetchall()
+    for name in ("episode_cause", "anc_candidate", "anc", "episode", "cohort_member"):
+        _delete_touched(connection, derived, f"derived.{name}")
     for name in ("anc_candidate", "anc", "episode", "episode_cause", "cohort_member"):
         columns = ", ".join(f'"{column}"' for column in schema_of(f"derived.{name}").column_names)
         connection.execute(
             f"""INSERT INTO derived.{name} BY NAME SELECT {columns}
-            FROM read_parquet('{quoted(derived.frames[name])}') JOIN ({who}) p USING (person_index)"""
+            FROM read_parquet('{quoted(derived.frames[name])}')
+            JOIN read_parquet('{quoted(derived.people)}') p USING (person_index)"""
         ).fetchall()
+
+
+def _delete_touched(
+    connection: duckdb.DuckDBPyConnection, derived: Derived, table: str, condition: str = "true"
+) -> None:
+    """Delete what `table` holds of the touched people. Where nobody is left as they were, rows are not looked at."""
+    if derived.standing is None:
+        connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchall()
+        return
+    people = f"read_parquet('{quoted(derived.people)}')"
+    gone = f"{people} p WHERE t.source_id = p.source_id AND t.person_id = p.person_id"
+    if table == "derived.episode_cause":
+        gone = (
+            f"(SELECT e.episode_id FROM derived.episode e JOIN {people} USING (source_id, person_id)) g "
+            "WHERE t.episode_id = g.episode_id"
+        )
+    connection.execute(f"DELETE FROM {table} t USING {gone} AND {condition}").fetchall()
 
 
 def _replace_counts(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> None:

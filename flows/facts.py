@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from platform import python_version
 from typing import Any
 
@@ -24,7 +22,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
     derived = night.estimated.derived
     validated = derived.validated
     received = validated.received
-    first, last = _data_span(derived.frames["observation"], received.dates)
+    first, last = derived.span if received.dates == "real" else (None, None)
     names = show_names(received.inputs)
     previous = find_comparable(
         nights,
@@ -118,11 +116,3 @@ def _refused(validated: Validated) -> tuple[RefusedFact, ...]:
 
 def _answers(derived: Derived) -> tuple[AnswerFact, ...]:
     return tuple(AnswerFact(answer.question, answer.status, answer.reason) for answer in derived.answers)
-
-
-def _data_span(observation: Path, dates: str) -> tuple[date | None, date | None]:
-    if dates != "real":
-        return None, None
-    span = pl.scan_parquet(observation).select(pl.min("started_on"), pl.max("ended_on")).collect()
-    first, last = span.row(0)
-    return first, last

@@ -147,21 +147,28 @@ class Validated:
 
 
 @dataclass(frozen=True)
-class Derived:
-    """Derived rows of all people after tonight, as Parquet by table name, keyed by `person_index`.
+class Standing:
+    """What the warehouse holds before tonight: `frames` of the touched people, `counts` of everybody, by table."""
 
-    `people` maps person_index to (source_id, person_id). `touched` lists the person_index whose rows changed.
-    `frames` has: person, observation, exposure, diagnosis, encounter (canonical content of all people with
-    person_index), anc_candidate (touched only), anc, episode, episode_cause, cohort_member (all people).
+    frames: Mapping[str, Path]
+    counts: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Derived rows of the touched people after tonight, as Parquet by table name, keyed by `person_index`.
+
+    `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
+    observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cohort_member. `standing`
+    is None when everybody is touched. `span` is the first and the last observed day of all people.
     """
 
     validated: Validated
     people: Path
-    touched: Path
     frames: Mapping[str, Path]
+    standing: Standing | None
     answers: tuple[Answer, ...]
-    n_people: int
-    n_touched: int
+    span: tuple[date | None, date | None]
 
 
 @dataclass(frozen=True)

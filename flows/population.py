@@ -1,7 +1,8 @@
-"""Who is in the warehouse after tonight, who is touched, and their canonical rows by person_index.
+"""Who is touched tonight, and what the canonical tables hold of them after it.
 
-`person_index` is dense over all people sorted by (source_id, person_id); it lives for one run only. A person is
-touched when a row of theirs was accepted or replaced tonight, or when definitions or code have changed.
+A person is touched when a row of theirs was accepted or replaced tonight, or when definitions or code have changed:
+then everybody is. `person_index` is dense over the touched, sorted by (source_id, person_id); it lives for one run
+only. Who is touched and has no row left after tonight keeps a number: what is known of them must go.
 """
 
 from collections.abc import Sequence
@@ -18,52 +19,34 @@ from transforms.schemas import schema_of
 UNREAD = {
     "lab": frozenset({"specimen_type", "reference_low", "version_at", "source_code", "source_value", "source_unit"})
 }
+KEYS = frozenset({"person_id", "source_id", "input_id", "row_number", "column_number", "record_key"})
 TABLES = ("person", "observation", "encounter", "lab", "exposure", "diagnosis", "vital")
 
 
 @dataclass(frozen=True)
 class Population:
-    """Where the people of a run are written, and how many they are."""
+    """Where the touched people of a run are written, and whether nobody is left as they were."""
 
     people: Path
-    touched: Path
-    n_people: int
-    n_touched: int
-
-    @property
-    def is_everybody(self) -> bool:
-        """Nobody is left as they were."""
-        return self.n_people == self.n_touched
+    is_everybody: bool
 
 
 def hand_over_people(
     connection: duckdb.DuckDBPyConnection, night: Validated, folder: Path, *, has_history: bool, is_rebuild: bool
 ) -> Population:
-    """Write people.parquet (person_index, source_id, person_id) and touched.parquet (person_index)."""
-    people, touched = folder / "people.parquet", folder / "touched.parquet"
-    replaced = f"read_parquet('{quoted(night.received.replaced)}') x USING (source_id, person_id)"
-    known = f"UNION SELECT source_id, person_id FROM canonical.person ANTI JOIN {replaced}" if has_history else ""
+    """Write people.parquet (person_index, source_id, person_id) of the touched."""
+    people = folder / "people.parquet"
+    touched = [_known(night, has_history=has_history), _replaced(night)] if is_rebuild else [_changed(night)]
     connection.execute(
         f"""COPY (
             SELECT (row_number() OVER (ORDER BY source_id, person_id) - 1)::UINTEGER AS person_index,
                 source_id, person_id
-            FROM (SELECT source_id, person_id FROM ({tonight_rows(night, "canonical.person")}) {known})
+            FROM ({" UNION ".join(touched)})
             ORDER BY person_index
         ) TO '{quoted(people)}' (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
-    changed = "SELECT source_id, person_id FROM read_parquet($people)" if is_rebuild else _changed(night)
-    connection.execute(
-        f"""COPY (
-            SELECT person_index FROM read_parquet($people) SEMI JOIN ({changed}) USING (source_id, person_id)
-            ORDER BY person_index
-        ) TO '{quoted(touched)}' (FORMAT parquet, COMPRESSION zstd)""",
-        {"people": str(people)},
-    ).fetchall()
-    counts = [
-        connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()[0][0]
-        for path in (people, touched)
-    ]
-    return Population(people, touched, counts[0], counts[1])
+    left = f"(FROM canonical.person ANTI JOIN read_parquet('{quoted(people)}') p USING (source_id, person_id))"
+    return Population(people, not has_history or not _count(connection, left))
 
 
 def hand_over_rows(
@@ -77,24 +60,30 @@ def hand_over_rows(
 ) -> None:
     """Write NAME.parquet for each canonical table: touched people's rows after tonight, by person_index.
 
-    `person` and `observation` hold all people, because denominators do. Lab rows keep the analytes that can lead to a
-    count. Rows are in no order.
+    Lab rows keep the analytes that can lead to a count; spans inferred on earlier nights are left out. Rows are in no
+    order.
     """
+    others = f"(FROM read_parquet('{quoted(population.people)}') {_unless_replaced(night)})"
+    has_earlier = has_history and bool(_count(connection, others))
     for name in TABLES:
-        rows = _rows_after_tonight(night, f"canonical.{name}", has_history=has_history)
-        keys = {"person_id", "source_id", "input_id", "row_number", "record_key"}
-        unread = keys | UNREAD.get(name, frozenset())
-        columns = ", ".join(f'r."{c}"' for c in schema_of(f"canonical.{name}").column_names if c not in unread)
-        is_for_all = name in {"person", "observation"} or population.is_everybody
-        semi = "" if is_for_all else f"SEMI JOIN read_parquet('{quoted(population.touched)}') t USING (person_index)"
-        chosen = f"WHERE r.analyte IN ({_texts(lab_analytes)})" if name == "lab" else ""
+        columns = ", ".join(["p.person_index", *(f'r."{column}"' for column in read_columns(name))])
+        chosen = f"r.analyte IN ({_texts(lab_analytes)})" if name == "lab" else "true"
+        people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
+        table = f"canonical.{name}"
+        parts = [f"SELECT {columns} FROM ({tonight_rows(night, table)}) r {people} WHERE {chosen}"]
+        if has_earlier:
+            stated = "NOT r.is_inferred" if name == "observation" else "true"
+            kept = f"SELECT {columns} FROM {table} r {people} {_unless_replaced(night)}"
+            parts.append(f"{kept} WHERE {chosen} AND {stated}")
         connection.execute(
-            f"""COPY (
-                SELECT p.person_index, {columns} FROM ({rows}) r
-                JOIN (SELECT * FROM read_parquet('{quoted(population.people)}') {semi}) p USING (source_id, person_id)
-                {chosen}
-            ) TO '{quoted(folder / f"{name}.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
+            f"""COPY ({" UNION ALL ".join(parts)})
+            TO '{quoted(folder / f"{name}.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
         ).fetchall()
+
+
+def read_columns(name: str) -> list[str]:
+    """The columns of `canonical.NAME` that transforms read; the person is known by person_index."""
+    return [c for c in schema_of(f"canonical.{name}").column_names if c not in UNREAD.get(name, frozenset()) | KEYS]
 
 
 def infer_observation(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -117,44 +106,48 @@ def infer_observation(connection: duckdb.DuckDBPyConnection, folder: Path) -> No
     given, target = folder / "observation.parquet", folder / "observation_all.parquet"
     connection.execute(
         f"""COPY (
-            WITH known AS (SELECT person_index, started_on, ended_on, is_inferred FROM read_parquet('{quoted(given)}')),
-            stated AS (SELECT * FROM known WHERE NOT is_inferred),
-            inferred AS (
+            WITH stated AS (
+                SELECT person_index, started_on, ended_on, is_inferred FROM read_parquet('{quoted(given)}')
+            ), inferred AS (
                 SELECT person_index, min(first) AS started_on, max(last) AS ended_on, true AS is_inferred
-                FROM ({spans}) ANTI JOIN (SELECT person_index FROM stated) s USING (person_index)
+                FROM ({spans}) ANTI JOIN stated USING (person_index)
                 GROUP BY person_index HAVING min(first) IS NOT NULL
-            ),
-            earlier AS (
-                SELECT * FROM known
-                ANTI JOIN (SELECT person_index FROM stated UNION SELECT person_index FROM inferred) d
-                USING (person_index)
             )
-            SELECT * FROM stated UNION ALL SELECT * FROM inferred UNION ALL SELECT * FROM earlier
-            ORDER BY person_index, started_on
+            SELECT * FROM stated UNION ALL SELECT * FROM inferred ORDER BY person_index, started_on
         ) TO '{quoted(target)}' (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
     target.replace(given)
 
 
+def holds_rows(connection: duckdb.DuckDBPyConnection, night: Validated, table: str, *, has_history: bool) -> bool:
+    """Whether a canonical table has any row after tonight."""
+    queries = [tonight_rows(night, table)]
+    if has_history:
+        queries.append(f"SELECT 1 FROM {table} r {_unless_replaced(night)}")
+    return any(_count(connection, f"({query} LIMIT 1)") for query in queries)
+
+
+def _known(night: Validated, *, has_history: bool) -> str:
+    tonight = f"SELECT source_id, person_id FROM ({tonight_rows(night, 'canonical.person')})"
+    return f"{tonight} UNION SELECT source_id, person_id FROM canonical.person" if has_history else tonight
+
+
 def _changed(night: Validated) -> str:
     """Whoever has rows tonight, and each of them has a person row, or has lost them all."""
-    replaced = f"SELECT source_id, person_id FROM read_parquet('{quoted(night.received.replaced)}')"
-    return f"SELECT source_id, person_id FROM ({tonight_rows(night, 'canonical.person')}) UNION {replaced}"
+    return f"SELECT source_id, person_id FROM ({tonight_rows(night, 'canonical.person')}) UNION {_replaced(night)}"
 
 
-def _rows_after_tonight(night: Validated, table: str, *, has_history: bool) -> str:
-    tonight = tonight_rows(night, table)
-    if not has_history:
-        return tonight
-    columns = ", ".join(f'"{name}"' for name in schema_of(table).column_names)
-    kept = f"SELECT {columns} FROM {table} c {_unless_replaced(night)}"
-    return f"{kept} UNION ALL {tonight}"
+def _replaced(night: Validated) -> str:
+    return f"SELECT source_id, person_id FROM read_parquet('{quoted(night.received.replaced)}')"
 
 
 def _unless_replaced(night: Validated) -> str:
     """`ANTI JOIN` that leaves out the canonical rows of people whose rows are all among tonight's."""
-    replaced = f"SELECT source_id, person_id FROM read_parquet('{quoted(night.received.replaced)}')"
-    return f"ANTI JOIN ({replaced}) x USING (source_id, person_id)"
+    return f"ANTI JOIN ({_replaced(night)}) x USING (source_id, person_id)"
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
 def quoted(path: Path) -> str:

@@ -1,8 +1,9 @@
 """Derive: accepted rows become counts, episodes, causes and cohort memberships; only touched people are done again.
 
 The canonical content of the touched people after tonight (what was there, less what tonight supersedes, plus tonight)
-is handed to the transforms as Parquet, keyed by a dense `person_index`. What was derived for all other people comes
-from the warehouse unchanged. A change of definitions or code touches everybody.
+is handed to the transforms as Parquet, keyed by a dense `person_index`. What was derived for all other people stays in
+the warehouse as it is. A change of definitions, of code or of what the dates mean touches everybody; so does the first
+drug or diagnosis of all, because from then on a cause may be said to be absent.
 """
 
 from collections.abc import Iterator
@@ -12,21 +13,39 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from flows.answers import answer_questions, holds_rows
+from flows.answers import AfterTonight, answer_questions, find_span
 from flows.code_version import code_version
 from flows.handover import Derived, RunContext, Validated
-from flows.history import last_published
-from flows.population import Population, hand_over_people, hand_over_rows, infer_observation, quoted
+from flows.history import RunLine, last_published
+from flows.population import (
+    Population,
+    hand_over_people,
+    hand_over_rows,
+    holds_rows,
+    infer_observation,
+    quoted,
+)
+from flows.standing import hand_over_standing
 from flows.warehouse import open_memory, open_warehouse
 from transforms.anc import choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
-from transforms.cohorts import find_members
+from transforms.cohorts import find_members, find_members_without_dates
 from transforms.episodes import find_episodes
 from transforms.exposures import chemotherapy_doses, gcsf_doses, recognise_drugs
 from transforms.load import Definitions
-from transforms.schemas import schema_of
 
+CAUSES_FROM = ("canonical.exposure", "canonical.diagnosis")
+FRAMES = (
+    "person",
+    "observation",
+    "encounter",
+    "anc_candidate",
+    "anc",
+    "episode",
+    "episode_cause",
+    "cohort_member",
+)
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 
 
@@ -35,55 +54,64 @@ def derive(validated: Validated, context: RunContext) -> Derived:
     folder = context.work / "derived"
     folder.mkdir(parents=True, exist_ok=True)
     last = last_published(context.workspace, context.settings.memory_limit)
-    is_rebuild = last is None or (last.definitions_hash, last.code_version) != (
-        context.definitions.hash,
-        code_version(),
-    )
-    with _connect(context, has_history=last is not None) as connection:
-        population = hand_over_people(
-            connection, validated, folder, has_history=last is not None, is_rebuild=is_rebuild
-        )
-        analytes = context.definitions.anc.analytes
-        hand_over_rows(connection, validated, population, folder, has_history=last is not None, lab_analytes=analytes)
-        infer_observation(connection, folder)
+    has_history = last is not None
+    with _connect(context, has_history=has_history) as connection:
         has_drugs, has_diagnoses = (
-            holds_rows(connection, validated, table, has_history=last is not None)
-            for table in ("canonical.exposure", "canonical.diagnosis")
+            holds_rows(connection, validated, table, has_history=has_history) for table in CAUSES_FROM
         )
+        is_rebuild = last is None or _is_other(last, validated, context)
+        is_rebuild = is_rebuild or _held_rows(connection) != (has_drugs, has_diagnoses)
+        population = hand_over_people(connection, validated, folder, has_history=has_history, is_rebuild=is_rebuild)
+        analytes = context.definitions.anc.analytes
+        hand_over_rows(connection, validated, population, folder, has_history=has_history, lab_analytes=analytes)
+        infer_observation(connection, folder)
+        standing = None if population.is_everybody else hand_over_standing(connection, population, folder)
     context.progress.rows(pl.scan_parquet(folder / "lab.parquet").select(pl.len()).collect().item())
-    derive_people(folder, context.definitions, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
-    with _connect(context, has_history=last is not None) as connection:
-        frames = _complete(connection, population, folder)
-        answers = answer_questions(connection, validated, frames, context.definitions, has_history=last is not None)
-    return Derived(
-        validated, population.people, population.touched, frames, answers, population.n_people, population.n_touched
-    )
+    has_dates = validated.received.dates != "none"
+    derive_people(folder, context.definitions, has_drugs=has_drugs, has_diagnoses=has_diagnoses, has_dates=has_dates)
+    with _connect(context, has_history=has_history) as connection:
+        _name_episodes(connection, population, folder)
+        frames = {name: folder / f"{name}.parquet" for name in FRAMES}
+        after = AfterTonight(connection, validated, population, frames, has_history=has_history)
+        answers, span = answer_questions(after, context.definitions), find_span(after)
+    return Derived(validated, population.people, frames, standing, answers, span)
 
 
-def derive_people(folder: Path, definitions: Definitions, *, has_drugs: bool, has_diagnoses: bool) -> None:
-    """From the hand-over files in `folder` (person, observation, lab, exposure, ...) write touched_NAME.parquet.
+def _is_other(last: RunLine, validated: Validated, context: RunContext) -> bool:
+    tonight = (context.definitions.hash, code_version(), validated.received.dates)
+    return (last.definitions_hash, last.code_version, last.dates) != tonight
+
+
+def _held_rows(connection: duckdb.DuckDBPyConnection) -> tuple[bool, ...]:
+    return tuple(bool(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()) for table in CAUSES_FROM)
+
+
+def derive_people(
+    folder: Path, definitions: Definitions, *, has_drugs: bool, has_diagnoses: bool, has_dates: bool = True
+) -> None:
+    """From the hand-over files in `folder` (person, observation, lab, exposure, ...) write NAME.parquet.
 
     NAME is each table of `derived`; all are keyed by person_index, causes and episodes by the episode's natural key.
     """
     _derive_counts(folder, definitions)
-    names = ("person", "observation", "exposure", "diagnosis", "touched_anc")
+    names = ("person", "observation", "exposure", "diagnosis", "anc")
     person, observation, exposure, diagnosis, anc = (pl.scan_parquet(folder / f"{name}.parquet") for name in names)
     conditions = read_conditions(definitions)
     drugs = recognise_drugs(exposure, diagnosis, read_drugs(definitions), conditions, definitions.exposures)
     recognised = _keep(drugs, folder / "recognised.parquet")
     deaths = person.filter(pl.col("died_on").is_not_null()).select("person_index", "died_on")
     found = find_episodes(anc, definitions.rules, deaths, chemotherapy_doses(recognised), gcsf_doses(recognised))
-    episodes = _keep(found, folder / "touched_episode.parquet")
+    episodes = _keep(found, folder / "episode.parquet")
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
-    _keep(causes, folder / "touched_episode_cause.parquet")
-    touched = pl.scan_parquet(folder / "touched.parquet")
-    # Drugs and diagnoses of all others are not at hand: who was not touched keeps the memberships of the warehouse.
-    their_person, their_observation = (
-        frame.join(touched, on="person_index", how="semi") for frame in (person, observation)
+    _keep(causes, folder / "episode_cause.parquet")
+    cohorts = definitions.cohorts
+    members = (
+        find_members(person, observation, recognised, diagnosis, conditions, cohorts)
+        if has_dates
+        else find_members_without_dates(person, cohorts)
     )
-    members = find_members(their_person, their_observation, recognised, diagnosis, conditions, definitions.cohorts)
-    _keep(members, folder / "touched_cohort_member.parquet")
+    _keep(members, folder / "cohort_member.parquet")
 
 
 def _keep(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
@@ -94,34 +122,16 @@ def _keep(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
 
 def _derive_counts(folder: Path, definitions: Definitions) -> None:
     lab = pl.scan_parquet(folder / "lab.parquet")
-    candidates = _keep(derive_candidates(lab, definitions.anc), folder / "touched_anc_candidate.parquet")
+    candidates = _keep(derive_candidates(lab, definitions.anc), folder / "anc_candidate.parquet")
     scale = next(scale for scale in definitions.scales if scale.is_default)
-    _keep(choose_anc(candidates, definitions.anc, scale), folder / "touched_anc.parquet")
-
-
-def _complete(connection: duckdb.DuckDBPyConnection, population: Population, folder: Path) -> dict[str, Path]:
-    """Frames of all people: tonight's touched ones, and from the warehouse those who were not touched."""
-    _name_episodes(connection, population, folder)
-    frames = {name: folder / f"{name}.parquet" for name in ("person", "observation", "encounter")}
-    for name in ("anc_candidate", "anc", "episode", "episode_cause", "cohort_member"):
-        touched = folder / f"touched_{name}.parquet"
-        if population.is_everybody or name == "anc_candidate":
-            frames[name] = touched
-            continue
-        frames[name] = folder / f"{name}.parquet"
-        connection.execute(
-            f"""COPY (
-                SELECT * FROM read_parquet('{quoted(touched)}') UNION ALL BY NAME {_untouched(name, population)}
-            ) TO '{quoted(frames[name])}' (FORMAT parquet, COMPRESSION snappy)"""
-        ).fetchall()
-    return frames
+    _keep(choose_anc(candidates, definitions.anc, scale), folder / "anc.parquet")
 
 
 def _name_episodes(connection: duckdb.DuckDBPyConnection, population: Population, folder: Path) -> None:
     """Give each touched episode and its causes an episode_id made of what identifies it in the extract."""
     identity = "concat_ws('|', source_id, person_id, rule, threshold_cells_per_ul, first_low_at)"
     for name in ("episode", "episode_cause"):
-        path, named = folder / f"touched_{name}.parquet", folder / f"named_{name}.parquet"
+        path, named = folder / f"{name}.parquet", folder / f"named_{name}.parquet"
         left_out = ("source_id", "person_id", *(EPISODE_KEY[1:] if name == "episode_cause" else ()))
         connection.execute(
             f"""COPY (
@@ -132,19 +142,6 @@ def _name_episodes(connection: duckdb.DuckDBPyConnection, population: Population
             ) TO '{quoted(named)}' (FORMAT parquet, COMPRESSION snappy)"""
         ).fetchall()
         named.replace(path)
-
-
-def _untouched(name: str, population: Population) -> str:
-    columns = [c for c in schema_of(f"derived.{name}").column_names if c not in {"person_id", "source_id"}]
-    listed = ", ".join(f'd."{column}"' for column in columns)
-    people, touched = quoted(population.people), quoted(population.touched)
-    join = f"JOIN (SELECT * FROM read_parquet('{people}') ANTI JOIN read_parquet('{touched}') t USING (person_index)) p"
-    if name != "episode_cause":
-        return f"SELECT p.person_index, {listed} FROM derived.{name} d {join} USING (source_id, person_id)"
-    return (
-        f"SELECT p.person_index, {listed} FROM derived.episode_cause d JOIN derived.episode e USING (episode_id) "
-        f"{join} USING (source_id, person_id)"
-    )
 
 
 @contextmanager

@@ -1,5 +1,9 @@
-"""Estimate: people and episodes become additive counts, and every estimate is a function of those counts alone."""
+"""Estimate: people and episodes become additive counts, and every estimate is a function of those counts alone.
 
+Where only some people are touched, only they are counted, as they were and as they are; the counts of all follow.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -7,7 +11,9 @@ import polars as pl
 from flows.handover import Derived, Estimated, RunContext
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
+from transforms.model.estimation import Plan
 from transforms.plan import plan_of
+from transforms.zeros import replace_counted, with_zeros, without_zeros
 
 FRAMES = ("person", "observation", "anc", "episode", "episode_cause", "cohort_member")
 
@@ -16,11 +22,17 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
     """Write every `counts.*` and `estimate.*` table of the night as Parquet in the run's work folder."""
     dates = derived.validated.received.dates
     plan = plan_of(context.definitions, has_calendar=dates == "real", has_dates=dates != "none")
-    frames = {name: pl.scan_parquet(derived.frames[name]) for name in FRAMES}
-    context.progress.rows(frames["anc"].select(pl.len()).collect().item())
-    counts = count_people(frames, plan)
-    estimates = estimate_counts(counts, plan, run_id=context.run_id)
+    context.progress.rows(pl.scan_parquet(derived.frames["anc"]).select(pl.len()).collect().item())
+    counts = without_zeros(_count(derived.frames, plan))
+    if derived.standing is not None:
+        standing = {name: pl.read_parquet(path) for name, path in derived.standing.counts.items()}
+        counts = replace_counted(standing, _count(derived.standing.frames, plan), counts)
+    estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=context.run_id)
     return Estimated(derived, {name: _write(context.work, name, rows) for name, rows in (counts | estimates).items()})
+
+
+def _count(frames: Mapping[str, Path], plan: Plan) -> dict[str, pl.DataFrame]:
+    return count_people({name: pl.scan_parquet(frames[name]) for name in FRAMES}, plan)
 
 
 def _write(work: Path, table: str, rows: pl.DataFrame) -> Path:

@@ -1,0 +1,102 @@
+"""A row of counts is there when one of its numbers is not zero; what a report shows as zero is put back by rule.
+
+So counts of all people are the same whether everybody was counted or only those who changed, and zeros do not depend
+on who was counted with whom. Put back are: months of a cohort between its first and its last, every severity where
+somebody was tested, every bin of counts, and every step of the attrition.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from transforms.frames import polars_schema, stack
+from transforms.model.estimation import Plan
+from transforms.person_time import month_of
+from transforms.prevalence import name_intervals
+from transforms.schemas import schema_of
+
+Counts = Mapping[str, pl.DataFrame]
+INTERVAL = ["cohort", "interval_unit", "interval_start"]
+
+
+def number_columns(table_name: str) -> list[str]:
+    """The columns of a counts table that are added; all others say what is counted."""
+    return [name for name in schema_of(table_name).column_names if name.startswith(("n_", "weight_"))]
+
+
+def without_zeros(counts: Counts) -> dict[str, pl.DataFrame]:
+    """Only the rows in which some number is not zero."""
+    return {
+        name: rows.filter(pl.any_horizontal(pl.col(number_columns(name)) != 0)) if rows.height else rows
+        for name, rows in counts.items()
+    }
+
+
+def replace_counted(standing: Counts, before: Counts, after: Counts) -> dict[str, pl.DataFrame]:
+    """Counts of everybody when some people change: `standing`, less those people `before`, plus the same `after`.
+
+    Raises RuntimeError when the people before are not among those who stand.
+    """
+    replaced = {name: _replace(name, rows, before[name], after[name]) for name, rows in standing.items()}
+    for name, rows in replaced.items():
+        if rows.select(pl.any_horizontal(pl.col(number_columns(name)) < 0).any()).item():
+            raise RuntimeError(f"{name} of earlier nights does not hold the people it was made of")
+    return replaced
+
+
+def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
+    """The counts with every row of zeros that belongs to what is shown."""
+    intervals = _intervals(counts["counts.testing"])
+    names = ("measure", "rule", "threshold_cells_per_ul")
+    cuts = pl.DataFrame([{name: getattr(cut, name) for name in names} for cut in plan.cuts], orient="row")
+    denominators = pl.DataFrame({"denominator_name": [each.id for each in plan.denominators]})
+    grades = pl.DataFrame(
+        [(grade.severity, grade.severity_order, plan.estimation.severity_scale) for grade in plan.grades],
+        schema=["severity", "severity_order", "scale"],
+        orient="row",
+    )
+    edges = plan.estimation.anc_bins_cells_per_ul
+    bins = pl.DataFrame({"bin_lower_cells_per_ul": edges, "bin_upper_cells_per_ul": [*edges[1:], None]})
+    steps = [(order, step.title) for order, step in enumerate(plan.estimation.attrition, start=1)]
+    expected = {
+        "counts.person_interval": intervals.join(cuts, how="cross").join(denominators, how="cross"),
+        "counts.testing": intervals,
+        "counts.severity": counts["counts.severity"].select(INTERVAL).unique().join(grades, how="cross"),
+        "counts.anc_distribution": intervals.select("cohort").unique().join(bins, how="cross"),
+        "counts.attrition": pl.DataFrame(steps, schema=["step_order", "step"], orient="row"),
+    }
+    return {name: _fill(name, rows, expected.get(name)) for name, rows in counts.items()}
+
+
+def _replace(name: str, standing: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    numbers = number_columns(name)
+    facts = [column for column in standing.columns if column not in numbers]
+    if not before.height and not after.height:
+        return standing
+    gone = before.with_columns(-pl.col(numbers))
+    changed = pl.concat([gone, after]).group_by(facts).agg(pl.col(numbers).sum())
+    types = polars_schema(schema_of(name))
+    changed = changed.select(pl.col(column).cast(types[column]) for column in standing.columns)
+    summed = pl.concat([standing, changed]).group_by(facts).agg(pl.col(numbers).sum())
+    return stack([summed.filter(pl.any_horizontal(pl.col(numbers) != 0))], name)
+
+
+def _intervals(testing: pl.DataFrame) -> pl.DataFrame:
+    """The whole extract of each cohort, and its months from the first to the last in which somebody was observed."""
+    month = month_of(pl.col("interval_start"))
+    seen = (
+        testing.filter(pl.col("interval_unit") == "month").group_by("cohort").agg(first=month.min(), last=month.max())
+    )
+    months = seen.select("cohort", month=pl.int_ranges("first", pl.col("last") + 1, dtype=pl.Int32)).explode("month")
+    whole = testing.select("cohort").unique().with_columns(month=pl.lit(0, pl.Int32))
+    return name_intervals(pl.concat([whole, months])).select(INTERVAL)
+
+
+def _fill(name: str, rows: pl.DataFrame, expected: pl.DataFrame | None) -> pl.DataFrame:
+    if expected is None or expected.is_empty():
+        return rows
+    types = polars_schema(schema_of(name))
+    typed = expected.select(pl.col(column).cast(types[column]) for column in expected.columns)
+    missing = typed.join(rows, on=typed.columns, how="anti", nulls_equal=True)
+    zeros = missing.with_columns(pl.lit(0).cast(types[column]).alias(column) for column in number_columns(name))
+    return stack([rows, zeros.select(rows.columns)], name)
