@@ -169,11 +169,11 @@ def map_(
 @app.command()
 def sources(as_json: AsJson = False) -> None:
     """The formats that can be read, what each carries and what it cannot."""
+    from flows.sources.listing import describe_adapters, sort_adapters
     from flows.sources.recognise import list_adapters
 
-    formats = [asdict(adapter) for adapter in list_adapters()]
-    text = "\n".join("\n".join(f"{name}: {_words(value)}" for name, value in each.items()) + "\n" for each in formats)
-    _print({"sources": formats}, as_json, text)
+    adapters = sort_adapters(list_adapters())
+    _print({"sources": [asdict(adapter) for adapter in adapters]}, as_json, describe_adapters(adapters))
 
 
 @definitions_app.command("check")
@@ -246,10 +246,6 @@ def _summary(result: Mapping[str, object], key_numbers: Mapping[str, str]) -> st
     if not result["is_new"]:
         lines.insert(0, "Nothing new: the same inputs, definitions and code as the last published run.")
     return "\n".join([*lines, f"verdict: {result['verdict']}", f"report: {result['report']}"])
-
-
-def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _settings(workspace: Path | None, definitions: Path | None = None) -> "Settings":

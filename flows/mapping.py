@@ -14,8 +14,9 @@ import duckdb
 
 from flows.errors import SourceError, WrongUse
 from flows.lab_rows import Laboratory
+from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked, find_files, look_into
-from flows.proposals.tables import FileProposal, TableProposer
+from flows.proposals.tables import TableProposer
 from flows.proposals.writing import describe, write_map
 from flows.sources.protocol import SourceFile
 from flows.sources.recognise import LAYOUTS
@@ -40,6 +41,7 @@ class Proposal:
     decisions: Sequence[Decision]
     unsure: Sequence[str]
     layout: str = ""
+    fewest_people: int = 0
 
     def as_text(self, written: Path | None) -> str:
         """For a terminal: the map itself, or where it was written and what is unsure."""
@@ -54,7 +56,12 @@ class Proposal:
     def as_dict(self) -> Mapping[str, Any]:
         """For `--json`."""
         decided = [
-            {"code": entry.code, "loinc": entry.loinc, "certainty": entry.certainty, "why": describe(entry)}
+            {
+                "code": entry.code,
+                "loinc": entry.loinc,
+                "certainty": entry.certainty,
+                "why": describe(entry, self.fewest_people),
+            }
             for entry in self.decisions
         ]
         return {
@@ -92,13 +99,9 @@ def write_proposal(proposal: Proposal, target: Path) -> None:
 
 
 def _known_layout(files: Sequence[SourceFile], definitions: Definitions) -> str:
-    maps = [entry for entry in definitions.source_maps if entry.layout in LAYOUTS]
-    for entry in maps:
-        try:
-            recognised = LAYOUTS[entry.layout][1](files, entry)
-        except SourceError:
-            continue
-        if recognised is not None:
+    """The layout of the files, if they have one; SourceError when it needs more than they are."""
+    for entry in definitions.source_maps:
+        if entry.layout in LAYOUTS and LAYOUTS[entry.layout][1](files, entry) is not None:
             return entry.layout
     return ""
 
@@ -136,9 +139,10 @@ class _Assembly:
         content = {**self._head(paths, decimal, dates), **self._tests(proposals, decisions)}
         SourceMap.model_validate(content)
         heads = self._heads(proposals)
-        text = write_map(content, decisions, heads)
+        text = write_map(content, decisions, heads, self.definitions.proposing.fewest_people)
         fed = {entry.name: tuple(table["table"] for table in entry.tables) for entry in proposals}
-        return Proposal(text, content, fed, decisions, tuple(self.unsure))
+        fewest = self.definitions.proposing.fewest_people
+        return Proposal(text, content, fed, decisions, tuple(self.unsure), fewest_people=fewest)
 
     def _decimal(self) -> str:
         sure = points = grouped = 0
@@ -210,7 +214,8 @@ class _Assembly:
                 self.unsure.append(f"{proposal.name}: no table that nadir knows; it is not in the map.")
             for decision in proposal.decisions:
                 if decision.certainty == "unsure":
-                    self.unsure.append(f"{proposal.name}: {decision.code}: {describe(decision)}.")
+                    told = describe(decision, self.definitions.proposing.fewest_people)
+                    self.unsure.append(f"{proposal.name}: {decision.code}: {told}.")
         self.unsure += dates.unsure
 
     def _heads(self, proposals: Sequence[FileProposal]) -> list[str]:

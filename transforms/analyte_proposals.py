@@ -52,6 +52,7 @@ class Decision:
     units: Mapping[Group, str] = field(default_factory=dict)
     open_groups: tuple[Group, ...] = ()
     groups: tuple[Group, ...] = ()
+    suggested: Mapping[Group, str] = field(default_factory=dict)
 
 
 class AnalyteJudge:
@@ -145,11 +146,21 @@ class AnalyteJudge:
             return self._leave(candidate, reading, "the written unit contradicts its name or its results")
         fixed = {group: unit.unit for group, unit in found.items() if unit.unit is not None and not unit.is_written}
         left = tuple(group for group, unit in found.items() if unit.unit is None)
+        hinted = {group: unit.suggested for group, unit in found.items() if unit.suggested is not None}
         certainty: Certainty = "certain" if words == "a LOINC code" and not fixed else "probable"
         if left:
             certainty = "unsure"
         return Decision(
-            candidate.code, loinc, certainty, words, reading.family, reading.quantity, fixed, left, candidate.groups
+            candidate.code,
+            loinc,
+            certainty,
+            words,
+            reading.family,
+            reading.quantity,
+            fixed,
+            left,
+            candidate.groups,
+            hinted,
         )
 
     def _leave(self, candidate: Candidate, reading: Reading, why: str) -> Decision:
@@ -187,5 +198,5 @@ def _codes(family: Family) -> Iterable[tuple[Quantity, str]]:
 
 
 def _weigh_kinds(groups: Sequence[Group], found: Mapping[Group, UnitFound]) -> set[Quantity]:
-    kinds = {group: found[group].quantity for group in groups if found[group].unit is not None}
-    return {kind for kind in kinds.values() if kind is not None}
+    told = [found[group] for group in groups if found[group].unit is not None or found[group].suggested is not None]
+    return {unit.quantity for unit in told if unit.quantity is not None}

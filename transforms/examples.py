@@ -8,6 +8,7 @@ from transforms.examples_of_codelists import check_codelists
 from transforms.examples_of_counts import check_counts
 from transforms.examples_of_episodes import check_episodes
 from transforms.examples_of_estimates import check_estimates
+from transforms.examples_of_mapping import check_mapping
 from transforms.examples_of_patients import check_patients
 from transforms.load import Definitions
 
@@ -22,4 +23,5 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
         *check_codelists(definitions),
         *check_patients(definitions),
         *check_estimates(definitions),
+        *check_mapping(definitions),
     ]

@@ -26,12 +26,16 @@ class Distribution:
 
 @dataclass(frozen=True)
 class UnitFound:
-    """The unit of a group: `unit` is None where it stays open; `is_written` where the written one stands."""
+    """The unit of a group: `unit` is None where it stays open; `is_written` where the written one stands.
+
+    `suggested` is what would fit a spelling that is not known; it is said and not used.
+    """
 
     unit: str | None
     quantity: Quantity | None = None
     is_written: bool = False
     is_contradicted: bool = False
+    suggested: str | None = None
 
 
 def fit_unit(
@@ -56,7 +60,7 @@ def find_unit(
     is_many = seen.n_values >= proposing.fewest_values and bool(seen.median)  # a median of zero fits every scale
     if kind is None:
         fitted = fit_unit(family, quantity, seen, proposing) if is_many else None
-        return UnitFound(*fitted) if fitted else UnitFound(None, quantity)
+        return _settle_unread(units.decide("count", written).rule, quantity, fitted)
     if quantity is not None and kind != quantity:
         return UnitFound(None, kind, is_written=True, is_contradicted=True)
     if not is_many or _is_plausible(family, kind, factor, seen):
@@ -65,6 +69,15 @@ def find_unit(
     if fitted:
         return UnitFound(fitted[0], kind)
     return UnitFound(None, kind, is_written=True, is_contradicted=True)
+
+
+def _settle_unread(rule: str | None, quantity: Quantity | None, fitted: tuple[str, Quantity] | None) -> UnitFound:
+    """Only a missing unit, or one that means nothing by itself, is replaced by what fits."""
+    if rule in {"unit_missing", "unit_ambiguous"}:
+        return UnitFound(*fitted) if fitted else UnitFound(None, quantity)
+    if rule == "unit_unknown":
+        return UnitFound(None, fitted[1] if fitted else quantity, suggested=fitted[0] if fitted else None)
+    return UnitFound(None, quantity, is_written=True, is_contradicted=True)
 
 
 def read_unit(written: str | None, units: UnitBook) -> tuple[Quantity | None, float]:

@@ -27,6 +27,8 @@ class Columns:
     site: str = ""
     specimen: str = ""
     decimal: str = "."
+    specimen_id: str = ""
+    time: str = ""
 
 
 def count_codes(
@@ -98,7 +100,8 @@ def _groups(
         f"""SELECT code, site, unit, count(number), count(DISTINCT person),
             quantile_cont(number, {QUANTILES}) FILTER (number IS NOT NULL AND isfinite(number))
         FROM (SELECT {code} AS code, {site}::VARCHAR AS site, {unit}::VARCHAR AS unit,
-            {_text(columns.person)} AS person, try_cast({plain} AS DOUBLE) AS number FROM {looked.opened.relation} WHERE {where} AND {value} IS NOT NULL)
+            {_text(columns.person)} AS person,
+            try_cast({plain} AS DOUBLE) AS number FROM {looked.opened.relation} WHERE {where} AND {value} IS NOT NULL)
         WHERE code IS NOT NULL GROUP BY code, site, unit ORDER BY code, site NULLS FIRST, unit NULLS FIRST"""
     ).fetchall()
     found: dict[str, list[Group]] = {}

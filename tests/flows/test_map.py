@@ -2,7 +2,10 @@
 
 import csv
 import io
+import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from flows.errors import SourceError, WrongUse
 from flows.handover import Received, Request, RunContext
@@ -336,3 +340,108 @@ def test_a_file_without_results_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
     with pytest.raises(SourceError, match="No file is a table that nadir knows"):
         propose(tmp_path / "notes.csv")
+
+
+def differential(visit: Visit, *, has_bands_inside: bool) -> dict[str, float]:
+    """A manual differential whose parts add up to 100 with the bands, or without them."""
+    bands = 12.0
+    rest = 100 - visit.percent - (0 if has_bands_inside else bands)
+    return {"Neutrophils %": visit.percent, "Bands %": bands, "Lymphocytes %": rest - 3, "Monocytes %": 3.0}
+
+
+@pytest.mark.parametrize("has_bands_inside", [True, False])
+def test_bands_are_added_only_where_the_differentials_need_them(
+    round_trip: Callable[..., Trip], has_bands_inside: bool
+) -> None:
+    rows: list[list[object]] = [["pid", "sample_id", "date", "test", "value", "unit"]]
+    for place, visit in enumerate(visits()):
+        shares = differential(visit, has_bands_inside=has_bands_inside)
+        rows += [[visit.person, place, visit.at.date(), test, value, "%"] for test, value in shares.items()]
+    trip = round_trip(("labs.csv", text(rows)))
+    codes = trip.proposal.content["codes"]
+    assert codes["Neutrophils %"] == ("26511-6" if has_bands_inside else "26505-8")
+    assert ("Bands %" in codes) is not has_bands_inside
+    assert len(trip.counts("bands_pct")) == (0 if has_bands_inside else N_PEOPLE * N_VISITS)
+
+
+def test_bands_beside_neutrophils_without_other_parts_are_said_to_be_unsure(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "neut_pct", "bands_pct", "wbc"]]
+    rows += [[v.person, v.at.date(), v.percent, 12, v.wbc / 1000] for v in visits()]
+    (tmp_path / "wide.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "wide.csv")
+    assert any("contains the bands" in said for said in proposal.unsure)
+
+
+def test_a_unit_that_is_no_count_is_never_overruled_by_its_results(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value", "unit"]]
+    rows += [[v.person, v.at.date(), "WBC", v.wbc / 1000, "/HPF"] for v in visits()]
+    rows += [[v.person, v.at.date(), "ANC", v.anc / 1000, "K/uL"] for v in visits()]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "labs.csv")
+    assert proposal.content["codes"] == {"ANC": "26499-4"}
+    assert "# TODO WBC: left out" in proposal.text
+
+
+def test_a_unit_that_nobody_knows_is_left_open_with_what_would_fit(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value", "unit"]]
+    rows += [[v.person, v.at.date(), "WBC", v.wbc / 1000, "Kilozellen"] for v in visits()]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "labs.csv")
+    assert "unit_spellings" not in proposal.content
+    assert any("'Kilozellen'" in said and "10*9/L" in said for said in proposal.unsure)
+
+
+def test_a_unit_of_each_row_in_a_column_beside_the_test(round_trip: Callable[..., Trip]) -> None:
+    rows: list[list[object]] = [["Patient", "Datum", "Leukozyten", "Leukozyten Einheit", "ANC", "ANC Einheit"]]
+    for place, visit in enumerate(visits()):
+        unit, factor = (("G/l", 1000), ("/\u00b5l", 1))[place % 2]
+        rows += [[visit.person, visit.at.date(), visit.wbc / factor, unit, visit.anc / factor, unit]]
+    trip = round_trip(("befunde.csv", text(rows, ";")))
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_what_fewer_than_eleven_people_have_is_not_shown(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value", "unit", "status"]]
+    rows += [[v.person, v.at.date(), "ANC", v.anc / 1000, "K/uL", "final"] for v in visits()]
+    rows += [["P1", "2023-01-01", "Neutrophils of Smith", "3", "K/uL", "as told to Jones"]]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    proposal = propose(tmp_path / "labs.csv")
+    shown = json.dumps(proposal.as_dict())
+    assert "Smith" not in shown
+    assert "Jones" not in shown
+    assert any("fewer than 11 people" in said for said in proposal.unsure)
+
+
+def test_a_table_of_events_asks_for_what_it_does_not_say(tmp_path: Path) -> None:
+    (tmp_path / "pkpd.csv").write_text("ID,TIME,DV,AMT,EVID\n1,0,0,100,1\n1,24,2.1,0,0\n")
+    with pytest.raises(SourceError, match="nothing says what DV measures"):
+        propose(tmp_path / "pkpd.csv")
+
+
+def test_a_known_format_needs_no_map(tmp_path: Path) -> None:
+    (tmp_path / "labs.csv").write_text(
+        "hospitalization_id,lab_collect_dttm,lab_category,lab_value\nH1,2024-01-01,wbc,1\n"
+    )
+    (tmp_path / "stays.csv").write_text(
+        "patient_id,hospitalization_id,admission_dttm,discharge_dttm\nP1,H1,2024-01-01,2024-01-02\n"
+    )
+    proposal = propose(tmp_path / "labs.csv", tmp_path / "stays.csv")
+    assert proposal.layout == "clif"
+    assert "without a map" in proposal.as_text(None)
+
+
+def test_the_command_writes_a_map_and_prints_what_is_unsure(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value"]]
+    rows += [[v.person, v.at.date(), "WBC", v.wbc] for v in visits()]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    nadir = [str(Path(sys.executable).with_name("nadir")), "map", str(tmp_path / "labs.csv")]
+    target = tmp_path / "source.yaml"
+    written = subprocess.run([*nadir, "--out", str(target)], capture_output=True, text=True, check=True)
+    assert "unsure:" in written.stdout
+    assert yaml.safe_load(target.read_text())["units"] == {"WBC": "/uL"}
+    again = subprocess.run([*nadir, "--out", str(target)], capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    told = json.loads(subprocess.run([*nadir, "--json"], capture_output=True, text=True, check=True).stdout)
+    assert told["map"]["codes"] == {"WBC": "26464-8"}
+    assert told["decisions"][0]["certainty"] == "probable"
