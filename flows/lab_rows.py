@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.errors import SourceError
 from flows.parsing import LONG, STORED, decimal_point, number_parts, one_of, person_key, short_number
-from flows.said_twice import BAR, agree_on_unit, find_test, first_part
+from flows.said_twice import BAR, CODE_SYSTEMS, agree_on_unit, find_test, first_part
 from flows.sources.protocol import constant, literal
 from transforms.load import Definitions
 from transforms.model.sources import Receiving, SourceMap
@@ -85,8 +85,8 @@ class Laboratory:
 
     @property
     def says_twice(self) -> bool:
-        """Whether codes and units come as a concept and as the source's own, joined by a bar."""
-        return self.source_map.code_system == "omop"
+        """Whether a code or a unit comes in two parts, the standard's and the source's own, joined by a bar."""
+        return self.source_map.code_system in CODE_SYSTEMS
 
     @cached_property
     def unit_concepts(self) -> Mapping[str, str]:

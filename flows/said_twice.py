@@ -1,8 +1,9 @@
-"""What a row says twice, as a standard concept and in the words of its source, must mean the same both times.
+"""What a row says twice, as a standard term and in the words of its source, must mean the same both times.
 
 OMOP rows name a test by a concept, by the LOINC code of that concept when the vocabulary came along, and by a source
-code; and a unit by a concept and by a text. The parts come joined by a bar. Two tests, or two units with different
-factors, are never decided by a guess: the row is set aside and listed.
+code; and a unit by a text and by a concept, as eICU names it by the laboratory's text and by the system's. The parts
+come joined by a bar. Two tests, or two units with different factors, are never decided by a guess: the row is set
+aside and listed.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from transforms.units import UnitDecision
 
 BAR = "|"
+CODE_SYSTEMS = frozenset({"omop", "eicu"})
+UNDECIDED = frozenset({"unit_unknown", "unit_ambiguous"})
 Test = Mapping[str, str | None]
 
 
@@ -29,12 +32,12 @@ def find_test(tests: Mapping[str, Test], code: str) -> tuple[Test | None, str | 
     return standard, None
 
 
-def agree_on_unit(by_text: UnitDecision, by_concept: UnitDecision) -> UnitDecision:
-    """What a unit is by its text and by its concept; a text that nobody knows does not contradict a known concept."""
-    if by_concept.rule == "unit_missing" or by_text == by_concept:
+def agree_on_unit(by_text: UnitDecision, by_standard: UnitDecision) -> UnitDecision:
+    """What a unit is by its text and by its standard term; a text that decides nothing contradicts no known term."""
+    if by_standard.rule == "unit_missing" or by_text == by_standard:
         return by_text
-    if by_text.rule == "unit_missing" or (by_text.rule == "unit_unknown" and by_concept.factor is not None):
-        return by_concept
+    if by_text.rule == "unit_missing" or (by_text.rule in UNDECIDED and by_standard.factor is not None):
+        return by_standard
     return UnitDecision(rule="unit_ambiguous")
 
 

@@ -74,15 +74,15 @@ MARKS: Mapping[str, frozenset[str]] = {
 
 
 def recognise_mimic_iv(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
-    """The tables by their columns; None unless there are results together with the list of items."""
+    """The tables by their columns; None unless one of them feeds a table."""
     roles = files_of(files, MARKS)
-    if not {"labevents", "d_labitems"} <= set(roles):
-        return None
     feeds = tuple(
         feed(roles, source_map)
         for role, feed in FEEDS.items()
         if role in roles and (role != "diagnoses_icd" or "admissions" in roles)
     )
+    if not feeds:
+        return None
     read = {feed.role for feed in feeds} | {lookup for feed in feeds for lookup in feed.lookups}
     return Recognised(
         adapter=ADAPTER.name,
@@ -92,10 +92,19 @@ def recognise_mimic_iv(files: Sequence[SourceFile], source_map: SourceMap) -> Re
         needed={role: NEEDED[role] for role in sorted(read)},
         feeds=feeds,
         unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
+        hints=tuple(hint for role, hint in HINTS.items() if role not in roles),
     )
 
 
-def _labs(_roles: Roles, _source_map: SourceMap) -> Feed:
+HINTS = {
+    "labevents": "There is no table labevents, so there is no blood count.",
+    "d_labitems": "There is no table d_labitems: that a test is one of blood is known by its item alone.",
+    "patients": "There is no table patients: age and sex are not known.",
+    "admissions": "There is no table admissions: diagnoses have no date and are not read.",
+}
+
+
+def _labs(roles: Roles, _source_map: SourceMap) -> Feed:
     value, number = text_of("f", "value"), text_of("f", "valuenum")
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
@@ -103,11 +112,13 @@ def _labs(_roles: Roles, _source_map: SourceMap) -> Feed:
         "code": text_of("f", "itemid"),
         "value": f"CASE WHEN {value}[1] IN ('<', '>') THEN {value} ELSE coalesce({number}, {value}) END",
         "unit": text_of("f", "valueuom"),
-        "specimen": "i.fluid",
         "reference_low": text_of("f", "ref_range_lower"),
         "collected_at": moment_of("f", "charttime"),
         "resulted_at": moment_of("f", "storetime"),
     }
+    if "d_labitems" not in roles:
+        return Feed("canonical.lab", "labevents", raw_select("lab", given, "{labevents} f"))
+    given["specimen"] = "i.fluid"
     items = "(SELECT itemid::VARCHAR AS itemid, min(fluid) AS fluid FROM {d_labitems} GROUP BY 1)"
     source = f"{{labevents}} f LEFT JOIN {items} i ON f.itemid::VARCHAR = i.itemid"
     return Feed("canonical.lab", "labevents", raw_select("lab", given, source), ("d_labitems",))

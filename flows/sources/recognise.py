@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import clif, fhir, mapped, meds, mimic_iv, nhanes, nonmem, omop
+from flows.sources import clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
@@ -27,6 +27,8 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "nhanes": (nhanes.ADAPTER, nhanes.recognise_nhanes),
     "nonmem": (nonmem.ADAPTER, nonmem.recognise_nonmem),
     "omop": (omop.ADAPTER, omop.recognise_omop),
+    "mimic_iii": (mimic_iii.ADAPTER, mimic_iii.recognise_mimic_iii),
+    "eicu": (eicu.ADAPTER, eicu.recognise_eicu),
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
