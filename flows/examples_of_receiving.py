@@ -13,7 +13,7 @@ import duckdb
 
 from flows.errors import DefinitionError, SourceError
 from flows.lab_rows import Laboratory, judge_labs, store_meanings
-from flows.sources import clif, eicu, meds, mimic_iv, nhanes
+from flows.sources import cdisc, clif, eicu, meds, mimic_iv, nhanes
 from flows.sources.protocol import Moment, SourceFile, literal, raw_select, text_of
 from flows.sources.recognise import LAYOUTS, LONG
 from transforms.example_results import ExampleResult, read_examples, tell, wrong_example
@@ -27,6 +27,7 @@ TABLES_OF_LAYOUT: Mapping[str, Mapping[str, frozenset[str]]] = {
     "meds": meds.MARKS,
     "mimic_iv": mimic_iv.MARKS,
     "eicu": eicu.MARKS,
+    "cdisc": cdisc.MARKS,
     "nhanes": nhanes.MARKS,
 }
 _SENT = ("value", "code", "unit", "specimen", "status")

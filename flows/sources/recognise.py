@@ -13,13 +13,14 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
+from flows.sources import cdisc, clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
 from transforms.model.sources import SourceMap
 
 LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
+    "cdisc": (cdisc.ADAPTER, cdisc.recognise_cdisc),
     "clif": (clif.ADAPTER, clif.recognise_clif),
     "fhir": (fhir.ADAPTER, fhir.recognise_fhir),
     "meds": (meds.ADAPTER, meds.recognise_meds),
