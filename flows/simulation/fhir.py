@@ -1,4 +1,4 @@
-"""The same hospital as FHIR R4: a bulk export in NDJSON, or one transaction bundle a person.
+"""The same hospital as FHIR R4: a bulk export in NDJSON, or transaction bundles of some people each.
 
 Every version of a result is a resource of its own with its status; a bound is a comparator, a differential that was
 not done has no value but a reason. Times carry the offset of the hospital's clock. Who was under observation when has
@@ -60,7 +60,7 @@ class FhirLayout:
             **{kind: self._medications(kind, tables["exposures"]) for kind in MEDICATIONS},
         }
         if self._in_bundles:
-            written = {"bundles": _bundles(pl.concat(resources.values()))}
+            written = {"bundles": self._bundles(pl.concat(resources.values()))}
         else:
             written = {name: frame.select("line") for name, frame in resources.items()}
         return written | ({"truth": tables["truth"]} if "truth" in tables else {})
@@ -197,6 +197,19 @@ class FhirLayout:
         taken = record(route=route, doseAndRate=amount)
         return {"whenHandedOver": start, "daysSupply": supply, "dosageInstruction": pl.concat_list(taken)}
 
+    def _bundles(self, resources: pl.DataFrame) -> pl.DataFrame:
+        """Transactions of so many people each: their resources in the order of the files."""
+        first = self._counters.get("bundle", 0)
+        place = (pl.col("person_id").rank("dense").cast(pl.Int64) - 1) // self._fhir.people_per_bundle
+        request = (pl.lit(',"request":{"method":"PUT","url":"'), "url", pl.lit('"}}'))
+        entry = pl.concat_str(pl.lit('{"resource":'), "line", *request)
+        opening = pl.lit('{"resourceType":"Bundle","type":"transaction","entry":[')
+        text = pl.concat_str(opening, pl.col("entry").str.join(","), pl.lit("]}"))
+        batches = resources.select(number=place + first + 1, entry=entry).group_by("number").agg(line=text)
+        self._counters["bundle"] = first + batches.height
+        name = pl.format("bundle-{}", pl.col("number").cast(pl.String).str.zfill(5))
+        return batches.sort("number").select("line", name=name)
+
     def _period(self) -> pl.Expr:
         return record(start=moment("started_at", self._fhir.utc_offset), end=moment("ended_at", self._fhir.utc_offset))
 
@@ -212,14 +225,3 @@ def _sample() -> pl.Expr:
 
 def _lines(rows: pl.DataFrame, kind: str, line: pl.Expr) -> pl.DataFrame:
     return rows.select("person_id", url=pl.format("{}/{}", pl.lit(kind), "id"), line=line)
-
-
-def _bundles(resources: pl.DataFrame) -> pl.DataFrame:
-    """One transaction a person: their resources in the order of the files."""
-    entry = pl.concat_str(
-        pl.lit('{"resource":'), "line", pl.lit(',"request":{"method":"PUT","url":"'), "url", pl.lit('"}}')
-    )
-    people = resources.select("person_id", entry=entry).group_by("person_id", maintain_order=True)
-    opening = pl.lit('{"resourceType":"Bundle","type":"transaction","entry":[')
-    text = pl.concat_str(opening, pl.col("entry").str.join(","), pl.lit("]}"))
-    return people.agg(line=text).sort("person_id")

@@ -70,6 +70,7 @@ class Fhir(Part):
     title: str
     source: str
     utc_offset: str
+    people_per_bundle: int
     systems: Mapping[str, str]
     encounter_classes: Mapping[str, str]
     specimens: Mapping[str, Mapping[str, str]]

@@ -122,11 +122,11 @@ class MimicLayout:
         return self._numbered(rows, "labevent_id").select(LABEVENT_COLUMNS)
 
     def _patients(self, persons: pl.DataFrame) -> pl.DataFrame:
-        year = self._year
+        year, age = self._year, self._year - pl.col("birth_year")
         return persons.select(
             subject_id=self._subject(),
             gender=pl.when(pl.col("sex") == "female").then(pl.lit("F")).otherwise(pl.lit("M")),
-            anchor_age=year - pl.col("birth_year"),
+            anchor_age=pl.when(age > self._layout.greatest_age).then(self._layout.age_of_older).otherwise(age),
             anchor_year=pl.lit(year),
             anchor_year_group=pl.lit(f"{year} - {year + 2}"),
             dod="died_on",

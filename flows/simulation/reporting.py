@@ -156,6 +156,8 @@ class Mimic(Part):
     source: str
     first_subject_id: int
     first_hadm_id: int
+    greatest_age: int
+    age_of_older: int
     items: Mapping[str, MimicItem]
     not_done_comment: str
     admission_types: Mapping[str, str]

@@ -1,7 +1,7 @@
 """Appends the chunks of a simulated extract to its files; the same chunks give the same bytes.
 
 Parquet: one row group a chunk, zstd. Delimited: CSV, and for big tables one gzip member a chunk, whose header holds
-no time and no name. NDJSON: the column `line`, packed in the same way. A folder gets one file a person. Nothing but the
+no time and no name. NDJSON: the column `line`, packed in the same way. A folder gets one file a row. Nothing but the
 current chunk is in memory.
 """
 
@@ -61,16 +61,16 @@ class TableWriter:
 
 
 class FolderWriter:
-    """A folder with one packed file a person: columns `person_id` and `line`."""
+    """A folder with one packed file a row: columns `name` and `line`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, frame: pl.DataFrame) -> None:
-        """Add the people of one chunk."""
+        """Add the files of one chunk."""
         self.path.mkdir(exist_ok=True)
-        for person, line in frame.select("person_id", "line").iter_rows():
-            (self.path / f"{person}.json.gz").write_bytes(_gzipped(f"{line}\n".encode()))
+        for name, line in frame.select("name", "line").iter_rows():
+            (self.path / f"{name}.json.gz").write_bytes(_gzipped(f"{line}\n".encode()))
 
     def close(self) -> None:
         """Nothing is open."""
