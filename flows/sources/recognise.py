@@ -33,6 +33,7 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
+UNREAD = "not read"
 HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 SHOWN_HEADERS = 30
 
@@ -59,7 +60,7 @@ def describe(recognised: Sequence[Recognised]) -> tuple[Line, ...]:
         for role, files in entry.files.items()
         for file in files
     ]
-    unread = [Line(name, "not read", ()) for entry in recognised for name in entry.unread]
+    unread = [Line(name, UNREAD, ()) for entry in recognised for name in entry.unread]
     return (*lines, *unread)
 
 

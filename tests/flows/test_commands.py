@@ -107,3 +107,18 @@ def test_checking_an_extract_prints_a_ledger_that_adds_up_and_stores_nothing(
         ends = ("n_accepted", "n_duplicate", "n_superseded", "n_quarantined", "n_irrelevant")
         assert line["n_received"] == sum(line[name] for name in ends)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_checking_says_what_was_recognised_what_is_answerable_and_what_to_repair_first(
+    nadir: Call, tmp_path: Path
+) -> None:
+    head = "person_id,specimen_id,collected_at,test_code,value,unit\n"
+    rows = [f"P{n},S{n},2024-03-0{n} 08:00,751-8,{'abc' if n == 9 else '2.5'},10*9/L\n" for n in range(1, 10)]
+    (tmp_path / "labs.csv").write_text(head + "".join(rows))
+    (tmp_path / "readme.txt").write_text("what this is")
+    shown = nadir("check", tmp_path).stdout
+    assert "labs.csv: long -> lab, 9 rows" in shown
+    assert "not read: readme.txt" in shown
+    assert "canonical.lab, labs.csv: 9 = 8 + 0 + 0 + 1 + 0" in shown
+    assert "cause_by_drug: not answerable" in shown
+    assert "1 row of canonical.lab (value_not_a_number)" in shown.split("First to repair")[1]
