@@ -15,7 +15,7 @@ import duckdb
 from flows.errors import SourceError, WrongUse
 from flows.lab_rows import Laboratory
 from flows.proposals.entries import FileProposal
-from flows.proposals.looking import Looked, find_files, look_into
+from flows.proposals.looking import Looked, find_files, group_alike, look_into
 from flows.proposals.tables import TableProposer
 from flows.proposals.writing import describe, write_map
 from flows.sources.protocol import SourceFile
@@ -85,8 +85,8 @@ def propose_map(paths: Sequence[Path], definitions: Definitions, *, memory_limit
         if layout:
             return Proposal("", {}, {file.name: () for file in files}, (), (), layout)
         looked = [
-            look_into(connection, file, source_map, definitions.proposing, Path(folder) / f"look_{place}")
-            for place, file in enumerate(files)
+            look_into(connection, alike, source_map, definitions.proposing, Path(folder) / f"look_{place}")
+            for place, alike in enumerate(group_alike(files))
         ]
         return _Assembly(connection, definitions, looked, source_map.encoding, unread).propose(paths)
 
@@ -131,18 +131,30 @@ class _Assembly:
         proposals = [self.proposer.propose(looked, decimal) for looked in self.looked]
         if not any(proposal.tables for proposal in proposals):
             raise self._nothing()
-        times = {(place, header) for place, proposal in enumerate(proposals) for header in proposal.times}
-        looks = [self.looked[place].look(header) for place, header in sorted(times)]
-        dates = find_dates(looks, self.definitions.proposing)
+        dates = self._find_dates(proposals)
         decisions = self._agreed(proposals)
         self._say(proposals, dates)
         content = {**self._head(paths, decimal, dates), **self._tests(proposals, decisions)}
         SourceMap.model_validate(content)
         heads = self._heads(proposals)
         text = write_map(content, decisions, heads, self.definitions.proposing.fewest_people)
-        fed = {entry.name: tuple(table["table"] for table in entry.tables) for entry in proposals}
+        fed = {
+            file.name: tuple(table["table"] for table in proposal.tables)
+            for looked, proposal in zip(self.looked, proposals, strict=True)
+            for file in looked.files
+        }
         fewest = self.definitions.proposing.fewest_people
         return Proposal(text, content, fed, decisions, tuple(self.unsure), fewest_people=fewest)
+
+    def _find_dates(self, proposals: Sequence[FileProposal]) -> DatesFound:
+        """From all columns of times; none, if no result has one."""
+        labs = [table for proposal in proposals for table in proposal.tables if table["table"] == "lab"]
+        if labs and not any("collected_at" in table["columns"] for table in labs):
+            return find_dates([], self.definitions.proposing)
+        times = {(place, header) for place, proposal in enumerate(proposals) for header in proposal.times}
+        return find_dates(
+            [self.looked[place].look(header) for place, header in sorted(times)], self.definitions.proposing
+        )
 
     def _decimal(self) -> str:
         sure = points = grouped = 0
@@ -181,6 +193,8 @@ class _Assembly:
             head["relative_unit"] = dates.relative_unit
         if dates.formats:
             head["datetime_formats"] = list(dates.formats)
+        if dates.is_exact:
+            head["time_precision"] = "minute"
         if decimal == ",":
             head["decimal"] = ","
         delimiters = {looked.file.delimiter for looked in self.looked if looked.file.kind == "delimited"}
@@ -232,6 +246,6 @@ class _Assembly:
     def _nothing(self) -> SourceError:
         return SourceError(
             "No file is a table that nadir knows.",
-            details=[f"{looked.file.name}: {len(looked.looks)} columns" for looked in self.looked],
+            details=[f"{looked.name}: {len(looked.looks)} columns" for looked in self.looked],
             repair="Results need a person, a test and a value in each row, or a person and one column per test.",
         )

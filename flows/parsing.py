@@ -13,6 +13,7 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 SHORT = "DECIMAL(12,6)"
 LONG = "DECIMAL(30,12)"
 STORED = "DECIMAL(18,6)"
+SINCE_1970 = {"unix_seconds": 1_000_000, "unix_milliseconds": 1_000}  # formats that are numbers, in microseconds
 RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
@@ -58,9 +59,13 @@ def _judge(header: str, kind: str, source_map: SourceMap) -> str:
 
 
 def _timed(text: str, source_map: SourceMap) -> str:
-    formats = "[" + ", ".join(literal(form) for form in source_map.datetime_formats) + "]"
-    iso = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"
-    return f"coalesce({iso}, try_strptime({text}, {formats}))"
+    patterns = [literal(form) for form in source_map.datetime_formats if form not in SINCE_1970]
+    ways = [f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"]
+    ways += [f"try_strptime({text}, [{', '.join(patterns)}])"] if patterns else []
+    for form, micros in SINCE_1970.items():
+        if form in source_map.datetime_formats:
+            ways.append(f"make_timestamp(try((try_cast({text} AS DECIMAL(30,3)) * {micros})::BIGINT))")
+    return f"coalesce({', '.join(ways)})"
 
 
 def _relative(column: str, source_map: SourceMap) -> str:
@@ -69,7 +74,7 @@ def _relative(column: str, source_map: SourceMap) -> str:
     return f"{RELATIVE_ANCHOR} + to_microseconds({micros} * {steps})"
 
 
-SHORT_TEXT = "try_cast({} AS DECIMAL(18,6))"
+SHORT_TEXT = "try_cast({} AS DECIMAL(30,6))"
 
 
 def person_key(column: str) -> str:

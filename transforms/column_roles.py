@@ -34,6 +34,7 @@ class ColumnLook:
     n_groups: int = 0
     n_whole: int = 0
     n_compared: int = 0
+    n_clock: int = 0
     n_icd: int = 0
     n_long_icd: int = 0
     n_icd9: int = 0
@@ -100,6 +101,12 @@ def find_site(looks: Sequence[ColumnLook], claimed: Iterable[str], proposing: Pr
         if look.header not in taken and fold_header(look.header) in words and len(look.words) > 1:
             return look.header
     return None
+
+
+def find_clocks(looks: Sequence[ColumnLook], claimed: Iterable[str]) -> tuple[str, ...]:
+    """Headers of columns with a time of day and no date, which are not read."""
+    taken = set(claimed)
+    return tuple(look.header for look in looks if look.header not in taken and 0 < _MOST * look.n_given <= look.n_clock)
 
 
 def find_shared_person(

@@ -13,16 +13,22 @@ from transforms.model.mapping import Proposing
 from transforms.model.sources import DatePolicy
 
 WITHOUT_FORMAT = -1
+SINCE_1970 = {"unix_seconds": 1, "unix_milliseconds": 1000}
+REAL = "dates look real; if the sender shifted them, set dates: shifted."
 
 
 @dataclass(frozen=True)
 class DatesFound:
-    """What to write into the map; None where it stays open. `unsure` are sentences."""
+    """What to write into the map; None where it stays open. `unsure` are sentences.
+
+    `is_exact` is of times that are numbers to the second, whose length does not tell a day from a minute.
+    """
 
     dates: DatePolicy | None
     formats: tuple[str, ...] = ()
     relative_unit: str | None = None
     unsure: tuple[str, ...] = ()
+    is_exact: bool = False
 
 
 def find_dates(looks: Sequence[ColumnLook], proposing: Proposing) -> DatesFound:
@@ -64,16 +70,24 @@ def _is_written(look: ColumnLook) -> bool:
 
 
 def _relative(looks: Sequence[ColumnLook], proposing: Proposing) -> DatesFound:
-    first, last = proposing.unix_seconds
-    if all(look.low is not None and look.high is not None and first <= look.low <= look.high <= last for look in looks):
-        said = "times are seconds since 1970, which nadir does not read: ask for dates, or convert them."
-        return DatesFound(None, unsure=(said,))
+    for form, per_second in SINCE_1970.items():
+        if all(_lies_within(look, proposing.unix_seconds, per_second) for look in looks):
+            said = "times are numbers, taken as time since 1970: confirm with the sender."
+            return DatesFound("real", (form,), unsure=(said, REAL), is_exact=True)
     units = {unit for look in looks for unit in _units_of(look.header, proposing)}
     if len(units) != 1:
-        said = "times are numbers; no header says whether minutes, hours, days or weeks: set relative_unit."
-        return DatesFound("relative", unsure=(said,))
+        said = (
+            "times are numbers, and no header says whether minutes, hours, days or weeks: "
+            "write dates: relative and relative_unit."
+        )
+        return DatesFound(None, unsure=(said,))
     said = "times are numbers, taken as time since an anchor of each person: confirm with the sender."
     return DatesFound("relative", relative_unit=units.pop(), unsure=(said,))
+
+
+def _lies_within(look: ColumnLook, seconds: tuple[int, int], per_second: int) -> bool:
+    first, last = (bound * per_second for bound in seconds)
+    return look.low is not None and look.high is not None and first <= look.low <= look.high <= last
 
 
 def _units_of(header: str, proposing: Proposing) -> set[str]:
@@ -99,7 +113,7 @@ def _policy(looks: Sequence[ColumnLook], proposing: Proposing) -> tuple[DatePoli
     first, last = proposing.years
     years = [year for look in looks for year in (look.first_year, look.last_year) if year is not None]
     if not years or all(first <= year <= last for year in years):
-        return "real", ("dates look real; if the sender shifted them, set dates: shifted.",)
+        return "real", (REAL,)
     if max(years) > last or all(year < first for year in years):
         return "shifted", ("dates lie far from the present, so they are taken as shifted per person.",)
-    return None, ("some dates lie before any that can be real and others do not: set dates yourself.",)
+    return "shifted", ("some dates cannot be real, so all are taken as shifted per person: confirm with the sender.",)

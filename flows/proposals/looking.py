@@ -12,7 +12,7 @@ import duckdb
 from flows.errors import SourceError
 from flows.sources.files import list_files, look_at
 from flows.sources.opening import Opened, open_file
-from flows.sources.protocol import SourceFile, literal, quote
+from flows.sources.protocol import Kind, SourceFile, literal, quote
 from transforms.column_roles import ColumnLook
 from transforms.model.mapping import Proposing
 from transforms.model.sources import SourceMap
@@ -23,17 +23,28 @@ NUMBER_PATTERNS = {
     "n_points": r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?",
     "n_commas": r"[+-]?[0-9.]*,[0-9]+",
     "n_groups": r"[1-9][0-9]{0,2},[0-9]{3}",
+    "n_clock": r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?",
     "n_compared": r"(<|>|<=|>=|≤|≥)\s*[0-9][0-9.,]*",
 }
 
 
 @dataclass(frozen=True)
 class Looked:
-    """A file that was opened, with the looks of its columns in their order."""
+    """Files with the same columns that were opened as one, with the looks of their columns in order."""
 
-    file: SourceFile
+    files: tuple[SourceFile, ...]
     opened: Opened
     looks: tuple[ColumnLook, ...]
+
+    @property
+    def file(self) -> SourceFile:
+        """The first of the files."""
+        return self.files[0]
+
+    @property
+    def name(self) -> str:
+        """What the files are called."""
+        return ", ".join(file.name for file in self.files)
 
     def look(self, header: str) -> ColumnLook:
         """The look of one column."""
@@ -61,18 +72,45 @@ def find_files(
     raise problem or SourceError("There is no file here.", repair="Name a file.")
 
 
+def group_alike(files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]]:
+    """Files with the same columns together, in order: parts of one table."""
+    groups: dict[tuple[object, ...], list[SourceFile]] = {}
+    for file in files:
+        groups.setdefault((file.kind, *file.types.items()), []).append(file)
+    return [tuple(group) for group in groups.values()]
+
+
 def look_into(
-    connection: duckdb.DuckDBPyConnection, file: SourceFile, source_map: SourceMap, proposing: Proposing, work: Path
+    connection: duckdb.DuckDBPyConnection,
+    files: tuple[SourceFile, ...],
+    source_map: SourceMap,
+    proposing: Proposing,
+    work: Path,
 ) -> Looked:
-    """Open a file and look at a sample of its columns."""
-    needed = dict.fromkeys(file.headers, "text")
-    opened = open_file(connection, file, needed, source_map, work.with_suffix(".parquet"))  # type: ignore[arg-type]
+    """Open files with the same columns and look at a sample of their columns."""
+    needed: dict[str, Kind] = dict.fromkeys(files[0].headers, "text")
+    parts = [
+        open_file(connection, file, needed, source_map, work.with_name(f"{work.name}_{place}.parquet"))
+        for place, file in enumerate(files)
+    ]
+    opened = _join(parts)
     step = max(1, opened.n_rows // proposing.sample_rows)
     rows = f"row_number <= {proposing.format_rows} OR hash(row_number) % {step} = 0"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
-    looks = tuple(_look_at_column(connection, header, file.types[header], proposing) for header in file.headers)
+    types = files[0].types
+    looks = tuple(_look_at_column(connection, header, types[header], proposing) for header in files[0].headers)
     connection.execute("DROP TABLE sample").fetchall()
-    return Looked(file, opened, looks)
+    return Looked(files, opened, looks)
+
+
+def _join(parts: Sequence[Opened]) -> Opened:
+    if len(parts) == 1:
+        return parts[0]
+    n_before, selects = 0, []
+    for part in parts:
+        selects.append(f"SELECT * REPLACE (row_number::BIGINT + {n_before} AS row_number) FROM {part.relation}")
+        n_before += part.n_rows
+    return Opened(f"({' UNION ALL BY NAME '.join(selects)})", n_before)
 
 
 def _look_at_column(connection: duckdb.DuckDBPyConnection, header: str, kind: str, proposing: Proposing) -> ColumnLook:

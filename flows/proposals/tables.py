@@ -9,7 +9,7 @@ from flows.proposals.labs import LabProposer
 from flows.proposals.looking import Looked
 from flows.proposals.results import find_constant_columns
 from transforms.analyte_proposals import AnalyteJudge
-from transforms.column_roles import PERSON, TableGuess, find_shared_person, fold_header, guess_tables
+from transforms.column_roles import PERSON, TableGuess, find_clocks, find_shared_person, fold_header, guess_tables
 from transforms.load import Definitions
 
 
@@ -26,12 +26,15 @@ class TableProposer:
 
     def propose(self, looked: Looked, decimal: str) -> FileProposal:
         """The tables of one file; none when it is no table that nadir knows."""
-        proposal = FileProposal(looked.file.name)
+        proposal = FileProposal(looked.name)
         guesses = guess_tables(looked.looks, self.proposing, self.sexes)
         long = next((guess for guess in guesses if guess.table == "lab"), None)
         claimed = self.labs.read_long(looked, long, decimal, proposal) if long else {}
         claimed = claimed or self.labs.read_wide(looked, decimal, proposal)
         if claimed:
+            if clocks := find_clocks(looked.looks, claimed.values()):
+                said = "a time of day apart from its date is not read, so results are known by the day."
+                proposal.unsure.append(f"{', '.join(clocks)}: {said}")
             self._share_person(looked, list(claimed.values()), claimed[PERSON], proposal)
             return proposal
         others = [guess for guess in guesses if guess.table != "lab"]

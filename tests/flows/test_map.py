@@ -180,7 +180,7 @@ def test_numbers_without_a_word_for_their_unit_leave_it_open(tmp_path: Path) -> 
     rows += [[visit.person, place, "WBC", visit.wbc, "/uL"] for place, visit in enumerate(visits())]
     (tmp_path / "lab.csv").write_text(text(rows))
     proposal = propose(tmp_path / "lab.csv")
-    assert "relative_unit" not in proposal.content
+    assert not {"dates", "relative_unit"} & set(proposal.content)
     assert any("relative_unit" in said for said in proposal.unsure)
 
 
@@ -445,3 +445,35 @@ def test_the_command_writes_a_map_and_prints_what_is_unsure(tmp_path: Path) -> N
     told = json.loads(subprocess.run([*nadir, "--json"], capture_output=True, text=True, check=True).stdout)
     assert told["map"]["codes"] == {"WBC": "26464-8"}
     assert told["decisions"][0]["certainty"] == "probable"
+
+
+@pytest.mark.parametrize(("factor", "form"), [(1, "unix_seconds"), (1000, "unix_milliseconds")])
+def test_seconds_since_1970_are_times(round_trip: Callable[..., Trip], factor: int, form: str) -> None:
+    rows: list[list[object]] = [["pid", "timestamp", "test", "value", "unit"]]
+    for visit in visits():
+        seconds = int(visit.at.replace(tzinfo=UTC).timestamp())
+        rows += [[visit.person, seconds * factor, "ANC", visit.anc, "/uL"]]
+    trip = round_trip(("labs.csv", text(rows)))
+    assert trip.proposal.content["datetime_formats"] == [form]
+    files = [str(path) for path in trip.received.staged["canonical.lab"]]
+    found = duckdb.sql(f"SELECT collected_at, time_precision FROM read_parquet({files}) ORDER BY ALL").fetchall()
+    assert found == sorted((visit.at, "minute") for visit in visits())
+
+
+def test_parts_of_a_table_are_judged_as_one(round_trip: Callable[..., Trip]) -> None:
+    head: list[object] = ["pid", "date", "test", "value"]
+    parts: list[list[list[object]]] = [[head], [head]]
+    for place, visit in enumerate(visits()):
+        parts[0 if place < 5 else 1].append([visit.person, visit.at.date(), "ANC", visit.anc / 1000])
+    trip = round_trip(("january.csv", text(parts[0])), ("february.csv", text(parts[1])))
+    assert trip.proposal.content["units"] == {"ANC": "10*9/L"}
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_a_time_of_day_in_a_column_of_its_own_is_said_to_be_lost(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Patient", "Abnahmedatum", "Abnahmezeit", "Test", "Wert", "Einheit"]]
+    rows += [[v.person, v.at.strftime("%d.%m.%Y"), v.at.strftime("%H:%M"), "ANC", v.anc, "/uL"] for v in visits()]
+    (tmp_path / "labor.csv").write_text(text(rows, ";"))
+    proposal = propose(tmp_path / "labor.csv")
+    assert proposal.content["tables"][0]["columns"]["collected_at"] == "Abnahmedatum"
+    assert any("Abnahmezeit" in said for said in proposal.unsure)

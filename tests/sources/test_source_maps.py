@@ -160,6 +160,13 @@ def test_days_since_an_anchor_keep_their_distance(hospital: Any, accepted: Calla
     assert night.dates == "relative"
 
 
+def test_years_of_minutes_since_an_anchor_are_no_overflow(hospital: Any, accepted: Callable[..., Any]) -> None:
+    rows = "Patient,Abnahme,Test,Wert,Einheit,Material\n1,0,751-8,3,K/uL,Blut\n1,1500000,751-8,3,K/uL,Blut\n"
+    night = with_map(hospital, rows, dates="relative", relative_unit="minutes")
+    (first,), (second,) = accepted(night, "collected_at")
+    assert (second - first).total_seconds() == 1_500_000 * 60
+
+
 def test_a_code_that_leads_nowhere_is_an_error_of_the_map(hospital: Any) -> None:
     with pytest.raises(SourceError, match=r"codelists/labs\.csv"):
         with_map(hospital, GERMAN, **{**GERMAN_MAP, "codes": {"NEUT": "1-1"}})
