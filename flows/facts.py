@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -10,11 +11,13 @@ import polars as pl
 
 from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
+from flows.ledger import merge_lines
 from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
 
 # A file's name may itself hold a person's name; one of this shape is most likely a table's.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 ENGINES = ("polars", "duckdb", "plotly")
+EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
 
 def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]]) -> NightFacts:
@@ -83,9 +86,12 @@ def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:
 
 
 def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact, ...]:
+    merged = merge_lines(
+        line if line.input_id in names else replace(line, input_id=EARLIER) for line in validated.ledger
+    )
     lines = [
         LedgerFact(
-            names[line.input_id],
+            names.get(line.input_id, EARLIER),
             line.table_name,
             line.n_received,
             line.n_accepted,
@@ -94,7 +100,7 @@ def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact,
             line.n_quarantined,
             line.n_irrelevant,
         )
-        for line in validated.ledger
+        for line in merged
     ]
     return tuple(sorted(lines, key=lambda line: (line.table_name, line.input_name)))
 

@@ -119,7 +119,8 @@ class Received:
     rows are replaced tonight: source_id, person_id. Their rows of earlier nights are in `staged` again, with the input
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
-    decides between them. `wide` names inputs whose rows hold several results.
+    decides between them. `fresh` names the inputs that were read tonight, `wide` those of them whose rows hold several
+    results.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -131,6 +132,7 @@ class Received:
     result_id: str
     is_unchanged: bool = False
     wide: frozenset[str] = frozenset()
+    fresh: frozenset[str] = frozenset()
     again: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
 

@@ -37,12 +37,14 @@ class Sidecar:
 
 
 @contextmanager
-def build_sidecar(received: Received, suites: Sequence[Suite], context: RunContext) -> Iterator[Sidecar]:
+def build_sidecar(
+    received: Received, suites: Sequence[Suite], context: RunContext, name: str = "validate"
+) -> Iterator[Sidecar]:
     """Create the file, and remove it with all its facts at the end: they hold rows of people.
 
     A table that cannot be read as its schema breaks its suite, not the build.
     """
-    folder = context.work / "validate"
+    folder = context.work / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -171,13 +171,16 @@ def _settled(contested: Path, set_aside: Path | None) -> str:
         since AS (SELECT *, bool_or(is_fresh) FILTER (is_best) OVER ({key}) AS has_fresh FROM best),
         newer AS (SELECT *, is_best AND (is_fresh OR NOT has_fresh) AS is_newer FROM since),
         dated AS (SELECT *, max(dated_at) FILTER (is_newer) OVER ({key}) AS top_date FROM newer),
-        marked AS (SELECT *, is_newer AND (dated_at IS NULL OR dated_at = top_date) AS is_contender FROM dated),
-        placed AS (
-            SELECT *, min(content) FILTER (is_contender) OVER ({key})
-                    <> max(content) FILTER (is_contender) OVER ({key}) AS is_conflict,
-                row_number() OVER ({key}, is_contender ORDER BY {first}) AS place
-            FROM marked
-        )
+        latest_of_all AS (SELECT *, is_newer AND (dated_at IS NULL OR dated_at = top_date) AS is_last FROM dated),
+        said_last AS (
+            SELECT *, min(content) FILTER (is_last) OVER ({key}) AS least, max(content) FILTER (is_last) OVER ({key})
+                AS most FROM latest_of_all
+        ),
+        marked AS (
+            SELECT *, least <> most AS is_conflict, is_last OR (is_best AND content = least AND least = most)
+                AS is_contender FROM said_last
+        ),
+        placed AS (SELECT *, row_number() OVER ({key}, is_contender ORDER BY {first}) AS place FROM marked)
         SELECT *, CASE WHEN NOT is_there THEN 'gone_from_snapshot' WHEN NOT is_contender THEN 'replaced_by_later'
             WHEN is_conflict THEN 'conflicting_versions' WHEN place > 1 THEN 'same_as_another' END AS rule
         FROM placed"""

@@ -91,6 +91,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         result_id=_result_id(night),
         is_unchanged=not night.staged,
         wide=frozenset(entry.input_id for entry in night.staged if entry.feed.is_wide),
+        fresh=frozenset(entry.input_id for entry in night.staged),
         again=weighed.places,
         contested=weighed.contested,
     )

@@ -1,8 +1,9 @@
 """Validate: tonight's rows against the suites; bad rows are set aside, and the night gets one verdict.
 
 Great Expectations counts in a child process; then one scan of each table collects the rows of the rules that it found
-broken. Both read the same words, and a rule whose two counts differ is an error. The stage itself never raises for
-bad data: it returns `stop`, and the caller decides with `stop_message`.
+broken. Both read the same words, and a rule whose two counts differ is an error. What lost to a row that is set aside
+is weighed again after that. The stage itself never raises for bad data: it returns `stop`, and the caller decides with
+`stop_message`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,11 @@ from expectations.suite import Check, Suite, load_suites
 from expectations.verdict import reasons_to_stop, status_of, summary_lines, summary_table, verdict_of
 from flows.checker import Worker
 from flows.errors import ValidationStop
-from flows.handover import CheckResult, LedgerLine, Received, RunContext, Validated
+from flows.handover import CheckResult, Received, RunContext, Validated
+from flows.ledger import close_ledger
+from flows.promotion import PLACE, Failing, promote_versions
 from flows.sidecar import Sidecar, build_sidecar, open_sidecar, quoted, write_failing_rows
-from flows.tonight import row_key, tonight_rows
+from flows.warehouse import open_memory
 
 CHILD_MEMORY = "1GB"
 
@@ -32,20 +35,30 @@ def warm_up() -> Worker:
 def validate(received: Received, context: RunContext, worker: Worker | None = None) -> Validated:
     """Check every canonical table of tonight; set bad rows aside; judge. Closes `worker`, or the one it starts."""
     suites = load_suites()
+    rules = _row_rules(suites)
     with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
         present = [s for s in suites if received.staged.get(s.table) and s.table not in sidecar.broken]
         checking.ask(_job(sidecar, present, received.dates))
         context.progress.waited(checking.await_ready(), "the checking process to start")
         counts = {count.check_id: count for count in checking.answer()}
-        set_aside, n_set_aside = _set_aside(sidecar, suites, counts, context)
+        failing = _find_failing(sidecar, suites, counts, context)
+        set_aside, n_set_aside = _set_aside(received, failing, rules, context)
+        n_failing = n_set_aside
+        promoted = promote_versions(received, failing, suites, context)
+        if promoted:
+            received, failing = promoted
+            set_aside, n_failing = _set_aside(received, failing, rules, context)
     checks = tuple(
-        _judge(check, _reconciled(check, _counted(check, suite, counts, sidecar), n_set_aside), received.dates)
+        _judge(
+            check,
+            _recounted(check, _reconciled(check, _counted(check, suite, counts, sidecar), n_set_aside), n_failing),
+            received.dates,
+        )
         for suite in suites
         for check in suite.checks
     )
     context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))
-    ledger = _moved(received, set_aside)
-    return Validated(received, verdict_of(checks), checks, set_aside, ledger)
+    return Validated(received, verdict_of(checks), checks, set_aside, close_ledger(received, set_aside))
 
 
 def stop_message(validated: Validated) -> ValidationStop:
@@ -93,6 +106,13 @@ def _reconciled(check: Check, count: Count, n_set_aside: Mapping[str, int]) -> C
     return Count(check.id, error="the rows counted and the rows set aside are not the same number")
 
 
+def _recounted(check: Check, count: Count, n_failing: Mapping[str, int]) -> Count:
+    """The count after versions that lost to a bad row were weighed again."""
+    if check.severity != "quarantine" or count.error is not None:
+        return count
+    return replace(count, n_failed=n_failing.get(check.id, 0))
+
+
 def _judge(check: Check, count: Count, dates: str) -> CheckResult:
     status = status_of(check, count, dates)
     reason = f"{check.reason} ({count.error})" if status == "error" else check.reason
@@ -101,11 +121,11 @@ def _judge(check: Check, count: Count, dates: str) -> CheckResult:
     return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed)
 
 
-def _set_aside(
+def _find_failing(
     sidecar: Sidecar, suites: Sequence[Suite], counts: Mapping[str, Count], context: RunContext
-) -> tuple[Path, dict[str, int]]:
-    """Write set_aside.parquet, one line a row with the first rule it broke; how many rows each rule caught."""
-    rules = [check for suite in suites for check in suite.checks if check.severity == "quarantine"]
+) -> Failing:
+    """Rows that break a row rule which Great Expectations found broken, in one scan of each view."""
+    rules = _row_rules(suites)
     broken = {rule.id: n for n, rule in enumerate(rules) if rule.id in counts and counts[rule.id].n_failed}
     files: list[Path] = []
     with open_sidecar(sidecar, context.settings.memory_limit) as connection:
@@ -114,32 +134,52 @@ def _set_aside(
                 files += write_failing_rows(connection, suite, broken, sidecar.folder)
             except duckdb.Error as error:
                 sidecar.broken[suite.table] = type(error).__name__
-        target = context.work / "set_aside.parquet"
-        _write_set_aside(connection, rules, files, target)
-        return target, _count_by_rule(connection, [rule.id for rule in rules], files)
+    return Failing(files, [rule.id for rule in rules])
+
+
+def _row_rules(suites: Sequence[Suite]) -> list[Check]:
+    return [check for suite in suites for check in suite.checks if check.severity == "quarantine"]
+
+
+def _set_aside(
+    received: Received, failing: Failing, rules: Sequence[Check], context: RunContext
+) -> tuple[Path, dict[str, int]]:
+    """Write set_aside.parquet, one line a row with the first rule it broke; how many rows each rule caught."""
+    target = context.work / "set_aside.parquet"
+    with open_memory(context.work / "spill", memory_limit=context.settings.memory_limit) as connection:
+        _write_set_aside(connection, received, rules, failing.files, target)
+        return target, _count_by_rule(connection, failing)
 
 
 def _write_set_aside(
-    connection: duckdb.DuckDBPyConnection, rules: Sequence[Check], files: Sequence[Path], target: Path
+    connection: duckdb.DuckDBPyConnection,
+    received: Received,
+    rules: Sequence[Check],
+    files: Sequence[Path],
+    target: Path,
 ) -> None:
+    """Rows that an earlier night has set aside already are `unchanged`: they are out, and no news."""
     named = ", ".join(["(NULL, '', '')", *(f"({n}, {_text(r.id)}, {_text(r.reason)})" for n, r in enumerate(rules))])
     first = "SELECT table_name, input_id, row_number, column_number, min(rules[1]) AS place FROM failing GROUP BY ALL"
+    places = f"read_parquet([{', '.join(quoted(path) for path in received.again)}])" if received.again else "failing"
+    was_out = f"SELECT {PLACE} FROM {places} WHERE {'NOT was_accepted' if received.again else 'false'}"
     connection.execute(
         f"""COPY (
             WITH failing AS ({_failing(files)}), first AS ({first}), rule (place, id, reason) AS (VALUES {named})
-            SELECT table_name, input_id, row_number, column_number, 'quarantined' AS outcome, rule.id AS rule, reason
+            SELECT table_name, input_id, row_number, column_number,
+                CASE WHEN ({PLACE}) IN (SELECT ({PLACE}) FROM ({was_out})) THEN 'unchanged' ELSE 'quarantined' END
+                    AS outcome,
+                rule.id AS rule, reason
             FROM first JOIN rule USING (place) ORDER BY table_name, input_id, row_number, column_number
         ) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
 
 
-def _count_by_rule(
-    connection: duckdb.DuckDBPyConnection, order: Sequence[str], files: Sequence[Path]
-) -> dict[str, int]:
+def _count_by_rule(connection: duckdb.DuckDBPyConnection, failing: Failing) -> dict[str, int]:
     counted = connection.execute(
-        f"SELECT place, count(*) FROM (SELECT unnest(rules) AS place FROM ({_failing(files)})) GROUP BY place"
+        f"SELECT place, count(*) FROM (SELECT unnest(rules) AS place FROM ({_failing(failing.files)})) GROUP BY place"
     ).fetchall()
-    return {order[place]: n for place, n in counted}
+    return {failing.order[place]: n for place, n in counted}
 
 
 def _failing(files: Sequence[Path]) -> str:
@@ -149,35 +189,6 @@ def _failing(files: Sequence[Path]) -> str:
             "0 AS column_number, NULL::INTEGER[] AS rules WHERE false"
         )
     return f"SELECT * FROM read_parquet([{', '.join(quoted(path) for path in files)}])"
-
-
-def _moved(received: Received, set_aside: Path) -> tuple[LedgerLine, ...]:
-    """The ledger with the rows set aside moved from accepted to quarantined; it adds up as before.
-
-    A row that holds several results moves when the last of them is set aside.
-    """
-    wide = ", ".join(_text(input_id) for input_id in sorted(received.wide)) or "NULL"
-    lab = "canonical.lab"
-    kept = (
-        f"SELECT input_id, row_number FROM ({tonight_rows(received, lab)}) "
-        f"ANTI JOIN (SELECT * FROM read_parquet({quoted(set_aside)}) WHERE table_name = '{lab}') "
-        f"USING ({', '.join(row_key(lab))}) WHERE input_id IN ({wide})"
-    )
-    is_left = f"(input_id, row_number) IN ({kept})" if received.wide else "false"
-    with duckdb.connect(":memory:") as connection:
-        counted = connection.execute(
-            f"""SELECT input_id, table_name, count(DISTINCT row_number) FROM read_parquet({quoted(set_aside)})
-            WHERE NOT ({is_left}) GROUP BY ALL"""
-        ).fetchall()
-    moved = {(input_id, table): n for input_id, table, n in counted}
-    lines = tuple(
-        replace(line, n_accepted=line.n_accepted - n, n_quarantined=line.n_quarantined + n)
-        for line in received.ledger
-        for n in [moved.pop((line.input_id, line.table_name), 0)]
-    )
-    if moved:
-        raise RuntimeError(f"{len(moved)} inputs have rows set aside but no line in the ledger")
-    return lines
 
 
 def _text(value: str) -> str:

@@ -160,7 +160,7 @@ class Night:
         )
         nobody = self.root / "replaced.parquet"
         duckdb.sql(f"COPY (SELECT '' AS source_id, '' AS person_id WHERE false) TO '{nobody}' (FORMAT parquet)")
-        return Received((), staged, gone, nobody, ledger, dates, "result")
+        return Received((), staged, gone, nobody, ledger, dates, "result", fresh=frozenset({INPUT}))
 
     def check(self, tables: Mapping[str, list[Row]], **options: Any) -> Validated:
         """Validate a night of these tables."""

@@ -9,7 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from expectations.job import Count, Job, Question, concerns
 from flows.attempts import record_night
+from flows.checker import Worker
 from flows.code_version import code_version
 from flows.commit import install_staged, merge_canonical
 from flows.handover import Received, Request, RunContext, Validated
@@ -17,6 +19,7 @@ from flows.population import TABLES
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.stages.receive import receive
+from flows.stages.validate import validate
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
@@ -28,6 +31,53 @@ FIRST_NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001
 @cache
 def shipped() -> Definitions:
     return load_definitions()
+
+
+class PlainChecker(Worker):
+    """Counts in this process what the checking process counts with Great Expectations; other tests compare those."""
+
+    def __init__(self) -> None:
+        self.counts: tuple[Count, ...] = ()
+
+    def ask(self, job: Job) -> None:
+        with duckdb.connect(job.database, read_only=True) as connection:
+            self.counts = tuple(
+                self._count(connection, view, question) for view, asked in job.views.items() for question in asked
+            )
+
+    def await_ready(self) -> float:
+        return 0.0
+
+    def answer(self) -> tuple[Count, ...]:
+        return self.counts
+
+    def close(self) -> None:
+        pass
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, view: str, question: Question) -> Count:
+        column, rows = f'"{question.column}"', view
+        if question.expectation == "query":
+            rows = f"({question.sql.format(batch=view)})"
+            counted = connection.execute(f"SELECT (SELECT count(*) FROM {view}), count(*) FROM {rows}").fetchall()
+            return Count(question.check_id, *counted[0])
+        bad = (
+            {
+                "flag": f"{column} = 1",
+                "flag_where": f"{column} = 1",
+                "not_null": f"{column} IS NULL",
+                "in_set": f"{column} NOT IN ({', '.join(repr(value) for value in question.values) or 'NULL'})",
+                "between": f"{column} < {question.minimum if question.minimum is not None else '-inf::DOUBLE'} "
+                f"OR {column} > {question.maximum if question.maximum is not None else 'inf::DOUBLE'}",
+            }[question.expectation]
+            .replace("-inf", "'-inf'")
+            .replace(" inf", " 'inf'")
+        )
+        about = {"flag": "true", "not_null": "true", "flag_where": f'"{concerns(question.column)}" = 1'}
+        where = about.get(question.expectation, f"{column} IS NOT NULL")
+        counted = connection.execute(
+            f"SELECT count(*) FILTER ({where}), count(*) FILTER ({bad}) FROM {view}"
+        ).fetchall()
+        return Count(question.check_id, *counted[0])
 
 
 class Hospital:
@@ -56,7 +106,17 @@ class Hospital:
     def receive_text(self, text: str, *, name: str = "labs.csv", **how: Any) -> Received:
         return self.receive(self.write(name, text, f"night_{self.n_nights}"), **how)
 
-    def commit(self, night: Received) -> None:
+    def spend(self, *paths: Path, **how: Any) -> Validated:
+        """Receive, validate and commit one night."""
+        received = self.receive(*paths, **how)
+        validated = validate(received, self.context, PlainChecker())
+        self.commit(validated)
+        return validated
+
+    def spend_text(self, text: str, *, name: str = "labs.csv", **how: Any) -> Validated:
+        return self.spend(self.write(name, text, f"night_{self.n_nights}"), **how)
+
+    def commit(self, night: Received | Validated) -> None:
         """What publish does with canonical and ops rows."""
         with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:
             run = (self.context.run_id, self.context.started_at, self.definitions.hash, code_version())
@@ -66,13 +126,19 @@ class Hospital:
                 run,
             ).fetchall()
             record_night(warehouse, self.context, night)
+            if isinstance(night, Received):
+                night = Validated(night, "go", (), night.dropped, night.ledger)
             for name in TABLES:
-                merge_canonical(warehouse, Validated(night, "go", (), night.dropped, night.ledger), f"canonical.{name}")
+                merge_canonical(warehouse, night, f"canonical.{name}")
         install_staged(self.workspace, self.context.run_id)
 
     def canonical(self, table: str, columns: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:
             return warehouse.execute(f"SELECT {columns} FROM canonical.{table} ORDER BY ALL").fetchall()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:
+            return warehouse.execute(f"SELECT * FROM ({sql}) ORDER BY ALL").fetchall()
 
 
 @pytest.fixture
