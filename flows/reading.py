@@ -16,7 +16,7 @@ from flows.lab_rows import Laboratory
 from flows.snapshots import Sighting, declare, is_moved
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
-from flows.staging import Arrival, Staged, count_unclaimed, stage_rows
+from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
 
 UNUSED = "unused"
 
@@ -92,6 +92,8 @@ class _Reader:
         night, short = self.night, feed.table.split(".")[1]
         own = self._open(feed.role, known)
         before = [entry.table for entry in night.staged if entry.input_id == known.input_id]
+        if before and not has_rows(night.connection, own, feed.belongs):
+            return
         arrival = Arrival(
             feed=feed,
             input_id=known.input_id,

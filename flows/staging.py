@@ -93,6 +93,14 @@ def count_unclaimed(connection: duckdb.DuckDBPyConnection, opened: Opened, claim
     return int(counted[0][0])
 
 
+def has_rows(connection: duckdb.DuckDBPyConnection, opened: Opened, belongs: str) -> bool:
+    """Whether a file has rows for a feed at all: one of many small files with rows of many kinds often has none."""
+    if belongs == "true":
+        return True
+    found = connection.execute(f"SELECT 1 FROM {opened.relation} WHERE {belongs} LIMIT 1").fetchall()
+    return bool(found)
+
+
 def _count_received(connection: duckdb.DuckDBPyConnection, arrival: Arrival) -> int:
     if arrival.feed.belongs == "true":
         return arrival.own.n_rows

@@ -150,18 +150,17 @@ def _no_resource() -> str:
 def _opened(connection: duckdb.DuckDBPyConnection, target: Path, needed: Mapping[str, Kind]) -> Opened:
     """The rows of the Parquet, with references to other resources of the same file resolved."""
     rows = f"read_parquet({literal(str(target))}, file_row_number=true)"
-    n_rows, n_malformed, n_explaining, n_renamed = connection.execute(
-        f"""SELECT count(*), count(*) FILTER (is_malformed),
-            count(*) FILTER (resource_type IN ('Medication', 'Specimen')),
-            count(*) FILTER (resource_type = 'Patient' AND full_url LIKE 'urn:%' AND NOT ends_with(full_url, person_id))
-        FROM {rows}"""
+    is_renamed = "resource_type = 'Patient' AND full_url LIKE 'urn:%' AND NOT ends_with(full_url, person_id)"
+    n_rows, n_explaining, n_renamed = connection.execute(
+        f"""SELECT count(*), count(*) FILTER (resource_type IN ('Medication', 'Specimen')),
+            {f"count(*) FILTER ({is_renamed})" if COLUMNS.keys() <= needed.keys() else 0} FROM {rows}"""
     ).fetchall()[0]
     malformed = connection.execute(f"SELECT file_row_number + 1 FROM {rows} WHERE is_malformed ORDER BY 1").fetchall()
     relation = (
         f"(SELECT * EXCLUDE (file_row_number, is_malformed), file_row_number + 1 AS row_number FROM {rows} "
-        f"{'WHERE NOT is_malformed' if n_malformed else ''})"
+        f"{'WHERE NOT is_malformed' if malformed else ''})"
     )
-    if n_explaining and "agent" in needed:
+    if n_explaining and COLUMNS.keys() <= needed.keys():
         relation = _explained(relation)
     if n_renamed:
         relation = _renamed(relation)
