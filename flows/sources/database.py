@@ -1,7 +1,8 @@
 """A DuckDB file is a folder of tables: each is read, never written, in the order in which its rows lie.
 
 Rows are numbered by their place in that order. Views are left out, because they may read other files. A file that
-another program holds open for writing is waited for, not copied half.
+another program holds open, or has not written to its end, is waited for: what stands in the journal beside it is not
+in its content hash, so it would be read once and never again.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from transforms.model.sources import SourceMap
 
 MAGIC = b"DUCK"
 MAGIC_AT = 8
+JOURNAL = ".wal"
 USUAL_SCHEMA = "main"
 ATTACHED = "extract_database"
 
@@ -69,6 +71,11 @@ def open_database(
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    if path.with_name(path.name + JOURNAL).exists():
+        raise TryAgainLater(
+            f"{name}: some of it is still in the journal beside it ({JOURNAL}).",
+            repair="Close the program that writes it, or run CHECKPOINT in it, then run again.",
+        )
     try:
         connection.execute(f"ATTACH {literal(str(path))} AS {ATTACHED} (READ_ONLY)").fetchall()
     except duckdb.Error as error:

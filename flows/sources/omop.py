@@ -140,9 +140,10 @@ def _people(source_map: SourceMap, roles: frozenset[str]) -> Feed:
     )
     if "death" in roles:
         died = moment_of_columns("death_datetime", "death_date", source_map, alias="x")
+        who = person_key(text_of("x", "person_id"))
         deaths = (
-            f"(SELECT {person_key(text_of('x', 'person_id'))} AS person_id, min({died.value}) AS died_on, bool_or({died.is_bad}) "
-            "AS is_bad FROM {death} x GROUP BY 1)"
+            f"(SELECT {who} AS person_id, min({died.value}) AS died_on, bool_or({died.is_bad}) AS is_bad "
+            "FROM {death} x GROUP BY 1)"
         )
         source += f" LEFT JOIN {deaths} d ON {person_key(text_of('f', 'person_id'))} = d.person_id"
         given["died_on"] = Moment("d.died_on", "coalesce(d.died_on IS NULL AND d.is_bad, false)")

@@ -10,15 +10,14 @@ from flows.parsing import one_of
 from flows.sources.protocol import Moment, literal, quote, text_of
 from transforms.model.sources import SourceMap
 
-ID_SHAPE = r"^([1-9][0-9]*)(\.0*)?$"
 NO_CONCEPTS = "(SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS code, NULL::VARCHAR AS name, NULL::VARCHAR AS vocabulary)"
 
 
 def concept_of(alias: str, header: str) -> str:
     """The id of a concept as text, null for 0 and for what is no id."""
-    # One pattern and one nullif: DuckDB 2.0.0 fails on nested ones over a column that is empty in every row.
+    # One nullif only: DuckDB 2.0.0 fails on one within another over a column that is empty in every row.
     column = f"{alias}.{quote(header)}" if alias else quote(header)
-    return f"nullif(regexp_extract(trim({column}::VARCHAR), {literal(ID_SHAPE)}, 1), '')"
+    return f"nullif(try_cast({column}::VARCHAR AS BIGINT), 0)::VARCHAR"
 
 
 def moment_of_columns(datetime: str, date: str, source_map: SourceMap, *, alias: str = "f", clock: str = "") -> Moment:

@@ -113,8 +113,12 @@ def _value(source_map: SourceMap) -> str:
     words = sorted(source_map.values["comparators_in_text"], key=lambda word: (-len(word), word))
     pattern = literal(rf"^({'|'.join(re.escape(word) for word in words)})\s*[0-9.]")
     spoken = f"nullif(regexp_extract(lower({text}), {pattern}, 1), '')"
+    sent = f"coalesce({number}, {text})"
+    plain = f"{text} IS NULL OR try_cast({text} AS DOUBLE) IS NOT NULL"
+    # Most texts are plain numbers; only the others are matched against words, which takes longer.
     return (
-        f"CASE WHEN {text} IS NOT NULL AND NOT regexp_matches({text}, '[0-9]') THEN {text} "
+        f"CASE WHEN {plain} THEN coalesce({operator} || ' ' || {sent}, {sent}) "
+        f"WHEN NOT regexp_matches({text}, '[0-9]') THEN {text} "
         f"WHEN {number} IS NOT NULL THEN concat(coalesce({operator}, {spoken}) || ' ', {number}) "
         f"WHEN {spoken} IS NULL THEN concat({operator} || ' ', {text}) ELSE {text} END"
     )

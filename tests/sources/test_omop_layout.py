@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 
-from flows.errors import SourceError
+from flows.errors import SourceError, TryAgainLater
 
 SHIPPED = Path(__file__).parents[2] / "transforms" / "definitions" / "source_maps" / "omop.yaml"
 Rows = Sequence[Mapping[str, str]]
@@ -195,6 +195,17 @@ def test_a_damaged_duckdb_file_is_refused_without_a_traceback(hospital: Any) -> 
         hospital.receive(path, source="omop")
 
 
+def test_a_duckdb_file_with_a_journal_beside_it_is_waited_for(hospital: Any) -> None:
+    path = hospital.folder / "extract" / "cdm.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as database:
+        database.execute("CREATE TABLE death AS SELECT 1 AS person_id").fetchall()
+        database.execute("CHECKPOINT").fetchall()
+        database.execute("INSERT INTO death VALUES (2)").fetchall()
+        with pytest.raises(TryAgainLater, match="journal"):
+            hospital.receive(path.parent, source="omop")
+
+
 def test_parquet_and_csv_of_one_extract_give_the_same_rows(
     hospital: Any, extract: Callable[..., Path], accepted: Any
 ) -> None:
@@ -373,6 +384,12 @@ def test_a_midnight_is_a_day_unless_the_map_says_that_times_are_times(
     change = dict(zip(("measurement_datetime", "measurement_time"), given, strict=True))
     night = measure(change, source=own_map(time_precision=precision))
     assert accepted(night, "collected_at::VARCHAR, time_precision") == [expected]
+
+
+@pytest.mark.parametrize("operator", ["0", "4171756"])
+def test_a_test_without_any_value_is_no_error(measure: Any, accepted: Any, set_aside: Any, operator: str) -> None:
+    night = measure({"value_as_number": "", "operator_concept_id": operator, "value_source_value": ""})
+    assert (accepted(night), set_aside(night)) == ([], {})
 
 
 def test_the_precision_of_a_row_does_not_depend_on_the_rows_around_it(measure: Any, accepted: Any) -> None:
