@@ -48,6 +48,7 @@ class ColumnLook:
     words: tuple[str, ...] = ()
     is_time: bool = False
     is_number: bool = False
+    label: str = ""
 
     @property
     def number_share(self) -> float:
@@ -93,6 +94,18 @@ def find_time(looks: Sequence[ColumnLook], proposing: Proposing) -> str | None:
     return _by_words(words.words, "time", looks, _Rules(proposing, frozenset()), ())
 
 
+def find_times_by_content(looks: Sequence[ColumnLook], claimed: Iterable[str], proposing: Proposing) -> tuple[str, ...]:
+    """Headers of unclaimed columns of dates, but those of a birth or death."""
+    taken, others = set(claimed), set(proposing.birth_words)
+    return tuple(
+        look.header
+        for look in looks
+        if look.header not in taken
+        and (look.is_time or (look.time_share >= _MOST and look.number_share < _MOST))
+        and not others & set(f"{fold_header(look.header)}_{fold_header(look.label)}".split("_"))
+    )
+
+
 def find_site(looks: Sequence[ColumnLook], claimed: Iterable[str], proposing: Proposing) -> str | None:
     """The header of the laboratory or hospital that a row is from."""
     taken = set(claimed)
@@ -136,7 +149,7 @@ class _Rules:
             "code": not look.is_time,
             "text": True,
             "sex": len(look.words) > 0 and {word.casefold() for word in look.words} <= self.sexes,
-            "year": self._lies_in(look, *self.proposing.years) and look.number_share >= _MOST,
+            "year": self._lies_in(look, *self.proposing.birth_years) and look.number_share >= _MOST,
             "age": self._lies_in(look, *self.proposing.ages) and look.number_share >= _MOST,
             "celsius": look.median is not None
             and self.proposing.celsius_median[0] <= look.median <= self.proposing.celsius_median[1],
@@ -176,7 +189,9 @@ def _guess(
 def _by_words(
     words: Sequence[str], content: Content, looks: Sequence[ColumnLook], rules: _Rules, taken: Sequence[str]
 ) -> str | None:
-    free = {fold_header(look.header): look for look in reversed(looks) if look.header not in taken}
+    open_looks = [look for look in reversed(looks) if look.header not in taken]
+    free = {fold_header(look.label): look for look in open_looks if look.label}
+    free |= {fold_header(look.header): look for look in open_looks}
     for word in words:
         look = free.get(fold_header(word))
         if look is not None and rules.fits(look, content):

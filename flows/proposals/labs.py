@@ -9,7 +9,15 @@ from flows.proposals.entries import FileProposal, TableWriter
 from flows.proposals.looking import Looked
 from flows.proposals.results import Columns, count_codes, count_column, count_loinc
 from transforms.analyte_proposals import AnalyteJudge, Candidate, Decision, Group, fill_from_siblings
-from transforms.column_roles import PERSON, TableGuess, find_person, find_site, find_time, fold_header
+from transforms.column_roles import (
+    PERSON,
+    TableGuess,
+    find_person,
+    find_site,
+    find_time,
+    find_times_by_content,
+    fold_header,
+)
 from transforms.load import Definitions
 
 
@@ -34,12 +42,13 @@ class LabProposer:
         name = next((columns[key] for key in ("name", "code") if key in columns and columns[key] != code), "")
         columns.pop("name", None)
         columns["code"] = code
+        said: list[str] = []
+        columns |= self._time_by_content(looked, columns, said)
         site = find_site(looked.looks, columns.values(), self.proposing) or ""
         parts = (columns.get(key, "") for key in ("unit", "specimen", "specimen_id", "collected_at"))
         unit, specimen, specimen_id, time = parts
         counted = Columns(columns[PERSON], columns["value"], unit, site, specimen, decimal, specimen_id, time)
         candidates = count_codes(self.connection, looked, counted, code, name, self.not_blood)
-        said: list[str] = []
         decisions = fill_from_siblings([d for c in candidates if (d := self._decide(c, said)) is not None])
         if not any(decision.loinc for decision in decisions):
             return {}
@@ -71,10 +80,24 @@ class LabProposer:
         decisions, about_bands = settle_bands(self.connection, looked, counted, "", decisions, self.judge)
         wide = {d.code: {"code": d.loinc, **self._wide_unit(looked, d)} for d in decisions if d.loinc is not None}
         proposal.is_wide, proposal.site, proposal.decisions = True, site, decisions
-        proposal.unsure += about_bands
         own = {PERSON: person, **({"collected_at": time} if time else {})}
+        said: list[str] = []
+        own |= self._time_by_content(looked, own, said)
+        proposal.unsure += [*said, *about_bands]
         self.writer.add(looked, "lab", own, proposal, needs=(PERSON,), wide=wide)
         return {**own, **{header: header for header in wide}}
+
+    def _time_by_content(self, looked: Looked, columns: Mapping[str, str], said: list[str]) -> dict[str, str]:
+        """The only column of dates, where no header says which it is."""
+        if "collected_at" in columns:
+            return {}
+        found = find_times_by_content(looked.looks, columns.values(), self.proposing)
+        if len(found) > 1:
+            said.append(f"any of {', '.join(found)} may be the time of collection: write collected_at into this table.")
+        if len(found) != 1:
+            return {}
+        said.append(f"{found[0]} is taken as the time of collection by its content; its name does not say so.")
+        return {"collected_at": found[0]}
 
     def _decide(self, candidate: Candidate, said: list[str]) -> Decision | None:
         decision = self.judge.decide(candidate)

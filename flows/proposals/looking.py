@@ -97,8 +97,7 @@ def look_into(
     step = max(1, opened.n_rows // proposing.sample_rows)
     rows = f"row_number <= {proposing.format_rows} OR hash(row_number) % {step} = 0"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
-    types = files[0].types
-    looks = tuple(_look_at_column(connection, header, types[header], proposing) for header in files[0].headers)
+    looks = tuple(_look_at_column(connection, files[0], header, proposing) for header in files[0].headers)
     connection.execute("DROP TABLE sample").fetchall()
     return Looked(files, opened, looks)
 
@@ -113,7 +112,9 @@ def _join(parts: Sequence[Opened]) -> Opened:
     return Opened(f"({' UNION ALL BY NAME '.join(selects)})", n_before)
 
 
-def _look_at_column(connection: duckdb.DuckDBPyConnection, header: str, kind: str, proposing: Proposing) -> ColumnLook:
+def _look_at_column(
+    connection: duckdb.DuckDBPyConnection, file: SourceFile, header: str, proposing: Proposing
+) -> ColumnLook:
     text = f"nullif(trim({quote(header)}::VARCHAR), '')"
     patterns = {
         **NUMBER_PATTERNS,
@@ -131,6 +132,7 @@ def _look_at_column(connection: duckdb.DuckDBPyConnection, header: str, kind: st
     ).fetchall()[0]
     n_given, n_distinct, quantiles, *found = row
     low, median, high = quantiles or (None, None, None)
+    kind = file.types[header]
     is_time = kind == "DATE" or kind.startswith("TIMESTAMP")
     patterns_of_time, n_tried = ({}, 0) if is_time else _format_patterns(connection, text, proposing)
     first, last = _years(connection, header, text, patterns_of_time, proposing, is_time=is_time)
@@ -149,6 +151,7 @@ def _look_at_column(connection: duckdb.DuckDBPyConnection, header: str, kind: st
         words=_words(connection, text, n_distinct, proposing),
         is_time=is_time,
         is_number=kind.startswith(NUMERIC),
+        label=file.labels.get(header, ""),
     )
 
 

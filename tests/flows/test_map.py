@@ -12,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
+import pyreadstat
 import pytest
+import xlsxwriter
 import yaml
 
 from flows.errors import SourceError, WrongUse
@@ -477,3 +480,46 @@ def test_a_time_of_day_in_a_column_of_its_own_is_said_to_be_lost(tmp_path: Path)
     proposal = propose(tmp_path / "labor.csv")
     assert proposal.content["tables"][0]["columns"]["collected_at"] == "Abnahmedatum"
     assert any("Abnahmezeit" in said for said in proposal.unsure)
+
+
+def test_a_workbook_is_proposed_sheet_by_sheet(round_trip: Callable[..., Trip], tmp_path: Path) -> None:
+    made = tmp_path / "made.xlsx"
+    workbook = xlsxwriter.Workbook(str(made), {"default_date_format": "dd/mm/yyyy hh:mm"})
+    sheet = workbook.add_worksheet("Blutbild")
+    for column, header in enumerate(["Patient", "Datum", "Leukozyten [G/l]", "Neutrophile abs. [/nl]"]):
+        sheet.write(0, column, header)
+    for row, visit in enumerate(visits(), start=1):
+        sheet.write(row, 0, visit.person)
+        sheet.write_datetime(row, 1, visit.at)
+        sheet.write(row, 2, visit.wbc / 1000)
+        sheet.write(row, 3, visit.anc / 1000)
+    workbook.add_worksheet("Legende").write(0, 0, "nothing to read")
+    workbook.close()
+    trip = round_trip(("befunde.xlsx", made.read_bytes()))
+    assert trip.proposal.files["befunde.xlsx#Blutbild"] == ("lab",)
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_a_transport_file_is_read_by_its_labels(round_trip: Callable[..., Trip], tmp_path: Path) -> None:
+    rows = [(visit.person, visit.at.date(), visit.wbc / 1000, visit.anc / 1000) for visit in visits()]
+    frame = pl.DataFrame(rows, schema=["SID", "VD", "X1", "X2"], orient="row").to_pandas()
+    labels = {
+        "SID": "Subject ID",
+        "VD": "Visit date",
+        "X1": "White blood cells (10^9/L)",
+        "X2": "Absolute neutrophil count (10^9/L)",
+    }
+    pyreadstat.write_xport(frame, str(tmp_path / "made.xpt"), table_name="CBC", column_labels=labels)
+    trip = round_trip(("cbc.xpt", (tmp_path / "made.xpt").read_bytes()))
+    assert trip.proposal.content["tables"][0]["columns"] == {"person_id": "SID", "collected_at": "VD"}
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
+def test_the_only_column_of_dates_is_taken_and_said_to_be_unsure(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "gemacht", "ANC (/uL)"]]
+    rows += [[v.person, v.at.strftime("%d.%m.%Y"), v.anc] for v in visits()]
+    (tmp_path / "sheet.csv").write_text(text(rows, ";"))
+    proposal = propose(tmp_path / "sheet.csv")
+    assert proposal.content["tables"][0]["columns"]["collected_at"] == "gemacht"
+    assert any("gemacht is taken as the time of collection" in said for said in proposal.unsure)

@@ -51,6 +51,7 @@ class Proposing(Definition):
     few_values: int
     years: tuple[int, int]
     sane_years: tuple[int, int]
+    birth_years: tuple[int, int]
     format_rows: int = Field(ge=100)
     encodings: tuple[str, ...]
     unix_seconds: tuple[int, int]
@@ -72,6 +73,7 @@ class Proposing(Definition):
     stay_words: tuple[str, ...]
     site_words: tuple[str, ...]
     evidence_words: dict[str, tuple[str, ...]]
+    birth_words: tuple[str, ...]
     unit_words: tuple[str, ...]
     spellings: dict[str, dict[str, tuple[str, ...]]]
     celsius_median: tuple[float, float]
