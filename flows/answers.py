@@ -14,6 +14,8 @@ from flows.handover import Answer, Validated
 from flows.population import Population, holds_rows, quoted
 from transforms.load import Definitions
 
+PEOPLE = "canonical.person"
+
 
 @dataclass(frozen=True)
 class AfterTonight:
@@ -45,19 +47,20 @@ class AfterTonight:
 
 
 def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Answer, ...]:
-    """One answer a question, in the order of the definition."""
+    """One answer a question, in the order of the definition; a question that does not arise has none."""
     dates = after.night.received.dates
     anc = _find_anc(after)
     found = {
         "anc": anc,
         "prevalence": "answerable" if anc == "answerable" else "anc_missing",
+        "weighted_prevalence": _find_weights(after, anc),
         "duration": _find_duration(after, anc, dates),
         "cause_by_drug": _find_cause(dates, has_rows=after.holds("canonical.exposure")),
         "cause_by_diagnosis": _find_cause(dates, has_rows=after.holds("canonical.diagnosis")),
         "calendar_trend": dates,
     }
     sentences = definitions.answers
-    return tuple(Answer(question, *sentences[question][found[question]]) for question in sentences)
+    return tuple(Answer(question, *sentences[question][found[question]]) for question in sentences if found[question])
 
 
 def find_span(after: AfterTonight) -> tuple[date | None, date | None]:
@@ -72,6 +75,20 @@ def _find_anc(after: AfterTonight) -> str:
     if any(_has_row(after, query) for query in measured):
         return "answerable"
     return "bounds_only" if after.holds("canonical.lab") else "no_blood_counts"
+
+
+def _find_weights(after: AfterTonight, found: str) -> str:
+    """Empty where nobody has a survey weight."""
+    is_designed = "stratum IS NOT NULL AND psu IS NOT NULL"
+    weighted = [f"SELECT {is_designed} AS ok FROM {rows} WHERE weight > 0" for rows, _ in after.relations(PEOPLE)]
+    kinds = {
+        row[0]
+        for query in weighted
+        for row in after.connection.execute(f"SELECT DISTINCT ok FROM ({query})").fetchall()
+    }
+    if not kinds or found != "answerable":
+        return "anc_missing" if kinds else ""
+    return {(True,): "answerable", (False,): "no_design"}.get(tuple(sorted(kinds)), "partly")
 
 
 def _find_cause(dates: str, *, has_rows: bool) -> str:

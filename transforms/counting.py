@@ -27,7 +27,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     `frames`: person, observation, anc, episode, episode_cause and cohort_member by person_index.
     """
     test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
-    members = read_members(frames["cohort_member"] if plan.has_dates else _everybody(frames["person"], plan))
+    members = read_members(frames["cohort_member"])
     episodes = _read_episodes(frames["episode"], frames["episode_cause"])
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
@@ -69,11 +69,6 @@ def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str,
         "counts.duration": lambda: count_durations(stays.cohort, begun),
     }
     return {name: count() for name, count in counted.items()}
-
-
-def _everybody(person: pl.LazyFrame, plan: Plan) -> pl.LazyFrame:
-    never = pl.lit(None, pl.Date)
-    return person.select("person_index", cohort=pl.lit(plan.estimation.whole_cohort), started_on=never, ended_on=never)
 
 
 def _read_episodes(episode: pl.LazyFrame, episode_cause: pl.LazyFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """What a weighted share may not give away: a hidden share of people, or how few people have no weight."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -59,7 +60,7 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
     episode = {"person_index": pl.UInt32, "episode_id": pl.String, **rule, **facts, **times}
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
     span = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
-    schemas = {"episode": episode, "episode_cause": cause, "observation": span}
+    schemas: dict[str, dict[str, Any]] = {"episode": episode, "episode_cause": cause, "observation": span}
     return {name: pl.LazyFrame(schema=schema) for name, schema in schemas.items()}
 
 

@@ -210,6 +210,8 @@ def test_dates_that_are_shifted_give_the_whole_extract_and_no_months() -> None:
 def test_an_extract_without_dates_answers_for_everybody() -> None:
     plan = Plan(PLAN.estimation, PLAN.denominators, PLAN.cuts, PLAN.grades, has_calendar=False, has_dates=False)
     frames = _frames([(1, "01-05", 900), (2, "01-05", 2000)], [])
+    always = [(person, "everyone", None, None) for person in (1, 2)]
+    frames["cohort_member"] = pl.LazyFrame(always, SPAN, orient="row")
     frames["anc"] = frames["anc"].with_columns(collected_at=pl.lit(None, pl.Datetime("us")))
     rows = count_people(frames, plan)["counts.person_interval"].filter(pl.col("threshold_cells_per_ul") == 1500)
     low = rows.filter(pl.col("measure") == "any_low", pl.col("denominator_name") == "tested")

@@ -20,7 +20,7 @@ from transforms.survey import estimate_weighted
 from transforms.survey_counts import count_psus, count_weighted, read_sample
 
 PLAN = plan_of(load_definitions(), has_calendar=False, has_dates=False)
-ANC = {
+ANC: dict[str, Any] = {
     "person_index": pl.UInt32,
     "collected_at": pl.Datetime("us"),
     "anc_cells_per_ul": pl.Int64,
@@ -28,7 +28,7 @@ ANC = {
     "upper_cells_per_ul": pl.Int64,
     "route": pl.String,
 }
-PERSON = {"person_index": pl.UInt32, "stratum": pl.String, "psu": pl.String, "weight": pl.Float64}
+PERSON: dict[str, Any] = {"person_index": pl.UInt32, "stratum": pl.String, "psu": pl.String, "weight": pl.Float64}
 LOW, NOT_LOW, UNTESTED = 900, 4000, None
 Person = tuple[str | None, str | None, float | None, int | None]  # stratum, PSU, weight, count
 Counts = dict[str, pl.DataFrame]
@@ -44,7 +44,7 @@ def count(people: Sequence[Person], *, first: int = 0, members: Sequence[bool] |
         for (i, _), is_in in zip(numbered, members or [True] * len(people), strict=True)
         if is_in
     ]
-    span = {"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date}
+    span: dict[str, Any] = {"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date}
     days = find_test_days(pl.LazyFrame(tests, schema=ANC, orient="row"), PLAN.tested, PLAN.any_low)
     cohort = stays_of("everyone", read_members(pl.LazyFrame(stays, schema=span, orient="row")), days)
     return {
@@ -82,8 +82,9 @@ def ask_library(people: Sequence[Person], in_domain: Sequence[bool], *, lone: bo
     )
     design = svy.Design(stratum="s", psu="p", wgt="w", singleton="center" if lone else None)
     found = svy.Sample(frame, design).estimation.prop("y", ci_method="korn-graubard", where=svy.col("d"))
+    assert not isinstance(found, list)
     low = next(each for each in found.estimates if each.y_level == 1)
-    return low.est, low.lci, low.uci, low.df
+    return float(low.est), float(low.lci), float(low.uci), int(low.df or 0)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -63,7 +63,6 @@ class Estimation(Definition):
     prevalence_interval: IntervalMethod
     default_rule: str
     severity_scale: str
-    whole_cohort: str
     attribution_window: str
     duration: DurationPlan
     gap_days_at_most: int = Field(gt=0)
