@@ -130,7 +130,7 @@ class _Assembly:
         decimal = self._decimal()
         proposals = [self.proposer.propose(looked, decimal) for looked in self.looked]
         if not any(proposal.tables for proposal in proposals):
-            raise self._nothing()
+            raise self._nothing(proposals)
         dates = self._find_dates(proposals)
         decisions = self._agreed(proposals)
         self._say(proposals, dates)
@@ -243,9 +243,10 @@ class _Assembly:
             heads += ["unsure:", *(f"- {said}" for said in self.unsure)]
         return heads
 
-    def _nothing(self) -> SourceError:
+    def _nothing(self, proposals: Sequence[FileProposal]) -> SourceError:
+        counted = [f"{looked.name}: {len(looked.looks)} columns" for looked in self.looked]
         return SourceError(
             "No file is a table that nadir knows.",
-            details=[f"{looked.name}: {len(looked.looks)} columns" for looked in self.looked],
+            details=[*counted, *(f"{entry.name}: {said}" for entry in proposals for said in entry.unsure)],
             repair="Results need a person, a test and a value in each row, or a person and one column per test.",
         )

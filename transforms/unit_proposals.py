@@ -57,7 +57,8 @@ def find_unit(
     """The unit of one group, by its written unit and, where that says nothing, by its distribution."""
     units, proposing = known
     kind, factor = read_unit(written, units)
-    is_many = seen.n_values >= proposing.fewest_values and bool(seen.median)  # a median of zero fits every scale
+    is_many = seen.n_values >= proposing.fewest_values and seen.n_people >= proposing.fewest_people
+    is_many &= bool(seen.median)  # a median of zero fits every scale
     if kind is None:
         fitted = fit_unit(family, quantity, seen, proposing) if is_many else None
         return _settle_unread(units.decide("count", written).rule, quantity, fitted)

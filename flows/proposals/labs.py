@@ -56,6 +56,7 @@ class LabProposer:
         proposal.site, proposal.decisions = site, decisions
         proposal.unsure += [*said, *about_bands]
         proposal.n_other_codes = len(candidates) - len(decisions)
+        proposal.unsure += self._doubts(looked, columns)
         self.writer.add(looked, "lab", columns, proposal, needs=(PERSON, "code", "value"))
         for taken in guess.by_content:
             proposal.unsure.append(f"{columns[taken]} is taken as {taken} by its content; its name does not say so.")
@@ -87,6 +88,17 @@ class LabProposer:
         self.writer.add(looked, "lab", own, proposal, needs=(PERSON,), wide=wide)
         return {**own, **{header: header for header in wide}}
 
+    def _doubts(self, looked: Looked, columns: Mapping[str, str]) -> list[str]:
+        """What the columns of a table of results make one doubt."""
+        person, code = looked.look(columns[PERSON]), looked.look(columns["code"])
+        is_whole = looked.opened.n_rows <= self.proposing.sample_rows
+        said = []
+        if is_whole and person.n_given >= self.proposing.fewest_values and person.n_distinct == person.n_given:
+            said.append(f"{person.header} is different in every row: it may number the rows and not the people.")
+        if code.n_given < person.n_given:
+            said.append(f"{code.header} is empty in some rows, which are then not read.")
+        return said
+
     def _time_by_content(self, looked: Looked, columns: Mapping[str, str], said: list[str]) -> dict[str, str]:
         """The only column of dates, where no header says which it is."""
         if "collected_at" in columns:
@@ -101,13 +113,12 @@ class LabProposer:
 
     def _decide(self, candidate: Candidate, said: list[str]) -> Decision | None:
         decision = self.judge.decide(candidate)
-        if decision is None or decision.loinc is not None or decision.certainty == "certain":
-            return decision
         fewest = self.proposing.fewest_people
-        if candidate.n_people < fewest:
+        if decision is None or decision.loinc is not None or candidate.n_people >= fewest:
+            return decision
+        if decision.certainty == "unsure":
             said.append(f"a code of fewer than {fewest} people is left out: {decision.why}.")
-            return None
-        return decision
+        return None
 
     def _best_code(self, looked: Looked, columns: Mapping[str, str]) -> str:
         """Of all columns that may hold the code, the one with most LOINC codes, else the likeliest by its name."""

@@ -1,5 +1,6 @@
 """One file of an export becomes tables of a source map: results, else people, drugs, diagnoses and the like."""
 
+import re
 from collections.abc import Sequence
 
 import duckdb
@@ -11,6 +12,8 @@ from flows.proposals.results import find_constant_columns
 from transforms.analyte_proposals import AnalyteJudge
 from transforms.column_roles import PERSON, TableGuess, find_clocks, find_shared_person, fold_header, guess_tables
 from transforms.load import Definitions
+
+VALUE = re.compile(r"(?=.*[0-9])[-+0-9.,:/ TZ<>]+")
 
 
 class TableProposer:
@@ -27,6 +30,9 @@ class TableProposer:
     def propose(self, looked: Looked, decimal: str) -> FileProposal:
         """The tables of one file; none when it is no table that nadir knows."""
         proposal = FileProposal(looked.name)
+        if any(VALUE.fullmatch(header) for header in looked.file.headers):
+            proposal.unsure.append("a header looks like a number or a date, so it is left out: is there a header line?")
+            return proposal
         guesses = guess_tables(looked.looks, self.proposing, self.sexes)
         long = next((guess for guess in guesses if guess.table == "lab"), None)
         claimed = self.labs.read_long(looked, long, decimal, proposal) if long else {}

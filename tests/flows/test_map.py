@@ -523,3 +523,28 @@ def test_the_only_column_of_dates_is_taken_and_said_to_be_unsure(tmp_path: Path)
     proposal = propose(tmp_path / "sheet.csv")
     assert proposal.content["tables"][0]["columns"]["collected_at"] == "gemacht"
     assert any("gemacht is taken as the time of collection" in said for said in proposal.unsure)
+
+
+def test_a_file_without_a_header_line_shows_none_of_its_first_row(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[v.person, v.at.date(), "ANC", v.anc, "/uL"] for v in visits()]
+    (tmp_path / "headless.csv").write_text(text(rows))
+    with pytest.raises(SourceError) as caught:
+        propose(tmp_path / "headless.csv")
+    assert "header line" in str(caught.value)
+    assert "2023" not in str(caught.value)
+
+
+def test_a_key_that_numbers_rows_is_doubted(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["id", "date", "test", "value", "unit"]]
+    rows += [[place, v.at.date(), "ANC", v.anc, "/uL"] for place, v in enumerate(visits())]
+    (tmp_path / "labs.csv").write_text(text(rows))
+    assert any("may number the rows" in said for said in propose(tmp_path / "labs.csv").unsure)
+
+
+def test_numbers_with_a_thousands_mark_or_a_decimal_comma_are_not_decided(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value"]]
+    rows += [[v.person, v.at.date(), "WBC", f"{v.wbc // 1000},{v.wbc % 1000:03d}"] for v in visits()]
+    (tmp_path / "labs.csv").write_text(text(rows, ";"))
+    proposal = propose(tmp_path / "labs.csv")
+    assert not {"decimal", "units"} & set(proposal.content)
+    assert any("thousands or decimals" in said for said in proposal.unsure)
