@@ -24,7 +24,7 @@ from flows.sources.protocol import Kind, SourceFile
 from transforms.model.sources import SourceMap
 
 RECORD_BYTES = 80
-CHUNK_BYTES = 1 << 26
+CHUNK_BYTES = 1 << 23
 MAX_HEADER_BYTES = 1 << 24
 MARK = b"HEADER RECORD*******"
 LIBRARIES = (MARK + b"LIBRARY HEADER RECORD!!!!!!!", MARK + b"LIBV8   HEADER RECORD!!!!!!!")
@@ -130,7 +130,7 @@ def _write_rows(
     writer = None
     for rows in _read_pieces(stream, header, file.name):
         with _refuse_damage(file.name):
-            frame = _read_frame(rows, header, encoding, file.name).select(list(names)).rename(names)
+            frame = _read_frame(rows, header, names, encoding, file.name)
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         writer = writer or pq.ParquetWriter(target, table.schema)
         writer.write_table(table)
@@ -146,18 +146,18 @@ def _read_pieces(stream: IO[bytes], header: Header, name: str) -> Iterator[bytes
     """Whole rows, many at a time; the blanks that fill the last record are left out."""
     size = header.row_bytes
     piece_bytes = max(1, CHUNK_BYTES // size) * size
-    n_bytes, rest = 0, b""
+    n_bytes, rest, before = 0, b"", b""
     while chunk := stream.read(piece_bytes - len(rest)):
         n_bytes += len(chunk)
         rest += chunk
         if len(rest) == piece_bytes:
-            _refuse_members(rest, name)
+            _refuse_members(before + rest, name)
             yield rest
-            rest = b""
+            before, rest = rest[-len(MEMBER) :], b""
     whole = len(rest) // size * size
     if n_bytes % RECORD_BYTES or rest[whole:].strip(b" "):
         raise SourceError(f"{name}: the file ends inside a row.", repair=SHUT)
-    _refuse_members(rest, name)
+    _refuse_members(before + rest, name)
     end = whole
     while end and len(rest) - end + size < RECORD_BYTES and not rest[end - size : end].strip(b" "):
         end -= size
@@ -173,13 +173,14 @@ def _refuse_members(rows: bytes, name: str) -> None:
         )
 
 
-def _read_frame(rows: bytes, header: Header, encoding: str, name: str) -> pl.DataFrame:
+def _read_frame(rows: bytes, header: Header, names: Mapping[str, str], encoding: str, file_name: str) -> pl.DataFrame:
+    """The columns of `names`, renamed by it; a row of blanks, which the reader leaves out at the end, is a row."""
     try:
-        frame, _ = _parse(header.content + rows, encoding)
+        frame, _ = _parse(header.content + rows, encoding, usecols=list(names))
     except UnicodeDecodeError:
-        raise not_in_encoding(name, encoding) from None
+        raise not_in_encoding(file_name, encoding) from None
     n_blank = len(rows) // header.row_bytes - frame.height
-    typed = frame.select(_typed(column, kind, header.widths[column]) for column, kind in header.types.items())
+    typed = frame.select(_typed(name, header.types[name], header.widths[name]).alias(names[name]) for name in names)
     return pl.concat([typed, typed.clear(n_blank)]) if n_blank else typed
 
 
@@ -201,7 +202,7 @@ def _typed(name: str, kind: str, width: int) -> pl.Expr:
         return number
     # A number cut to fewer bytes ends in noise; the digits that its bytes can hold are those that were written.
     digits = int(((width - 1) * 8 - 3) * 0.30103)
-    return pl.when(number == number.floor()).then(number).otherwise(number.round_sig_figs(digits)).alias(name)
+    return pl.when(number == number.floor()).then(number).otherwise(number.round_sig_figs(digits))
 
 
 def _empty(header: Header, names: Mapping[str, str]) -> pl.DataFrame:

@@ -155,9 +155,11 @@ def test_a_file_that_was_cut_off_is_refused(sent: Callable[..., Path], read: Rea
     assert refusal.value.repair.startswith("The file is cut off")
 
 
+@pytest.mark.parametrize("piece_bytes", [1 << 20, 16, 104])
 def test_several_tables_in_one_file_are_refused_because_only_one_would_be_read(
-    sent: Callable[..., Path], read: Read
+    sent: Callable[..., Path], read: Read, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
 ) -> None:
+    monkeypatch.setattr(transport, "CHUNK_BYTES", piece_bytes)
     path = sent({"SEQN": [1.0, 2.0]})
     content = path.read_bytes()
     path.write_bytes(content + content[content.index(b"HEADER RECORD*******MEMBER") :])
