@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from flows.cli import Layout
+from flows.simulation import hospital
 from flows.simulation.hospital import Format, SimulationRequest, simulate_hospital
 from flows.simulation.parameters import load_parameters
 
@@ -73,6 +74,30 @@ def test_the_same_seed_gives_the_same_bytes_in_every_layout(tmp_path: Path, form
     assert {str(path.relative_to(tmp_path / "a")) for path in (tmp_path / "a").rglob("*") if path.is_file()} == set(
         first
     )
+
+
+@pytest.mark.parametrize("form", ["omop", "fhir", "fhir_bundles"])
+def test_people_who_come_in_chunks_never_share_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    usual = load_parameters()
+    small = usual.model_copy(update={"hospital": usual.hospital.model_copy(update={"chunk_people": 60})})
+    monkeypatch.setattr(hospital, "load_parameters", lambda: small)
+    start_on = small.hospital.start_on
+    simulate_hospital(SimulationRequest(PEOPLE, 60, form, tmp_path, SEED, start_on=start_on))
+    if form == "omop":
+        for table, key in (("MEASUREMENT", "measurement_id"), ("CONCEPT", "concept_id"), ("PERSON", "person_id")):
+            path = next(tmp_path.glob(f"{table}.csv*"))
+            counts = duckdb.execute(f"SELECT count(*) > 0, count(*) - count(DISTINCT {key}) FROM '{path}'").fetchall()
+            assert counts == [(True, 0)]
+        return
+    texts = [gzip.decompress(path.read_bytes()) for path in sorted(tmp_path.rglob("*.gz"))]
+    texts += [path.read_bytes() for path in sorted(tmp_path.rglob("*.ndjson"))]
+    ids = [
+        found.decode() for text in texts for found in re.findall(rb'"resourceType":"([A-Za-z]+","id":"[^"]+)"', text)
+    ]
+    assert len([one for one in ids if one.startswith("Patient")]) == PEOPLE
+    assert len(ids) == len(set(ids)) > 1000
 
 
 def test_each_layout_that_the_command_offers_says_what_it_leaves_out() -> None:
