@@ -73,7 +73,7 @@ def recognise_meds(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
         needed={role: NEEDED[role] for role in sorted(read)},
         feeds=feeds,
         unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
-        hints=("MEDS does not say whether dates are real; they are taken as shifted. If they are real, copy the map.",),
+        hints=("MEDS does not say whether dates are real; they are taken as shifted. A map with dates: real says so.",),
     )
 
 

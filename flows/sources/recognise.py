@@ -1,7 +1,8 @@
 """Says what an extract is by looking inside its files, and where its source map comes from.
 
 The map is the one that was named, else `source.yaml` in the folder of the extract, else a shipped one whose columns
-fit. Nothing recognised is an error that says which columns came, unless they might be values.
+fit; one with a layout need only say in what it differs from the shipped map of that layout. Nothing recognised is an
+error that says which columns came, unless they might be values.
 """
 
 import re
@@ -33,6 +34,7 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
+MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 UNREAD = "not read"
 HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 SHOWN_HEADERS = 30
@@ -118,7 +120,7 @@ def _shipped(definitions: Definitions) -> list[SourceMap]:
 def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) -> SourceMap | None:
     if source == "auto":
         beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
-        return read_map(beside[0]) if beside else None
+        return _complete(read_map(beside[0]), definitions) if beside else None
     shipped = {entry.id: entry for entry in definitions.source_maps}
     if source in shipped:
         return shipped[source]
@@ -126,7 +128,17 @@ def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) ->
         raise WrongUse(
             "--source names neither a known source nor a YAML file.", details=[*sorted(shipped), "FILE.yaml"]
         )
-    return read_map(Path(source))
+    return _complete(read_map(Path(source)), definitions)
+
+
+def _complete(own: SourceMap, definitions: Definitions) -> SourceMap:
+    """A map of a layout, with what the shipped map of that layout says and it does not."""
+    shipped = next((entry for entry in definitions.source_maps if own.layout and entry.layout == own.layout), None)
+    if shipped is None:
+        return own
+    said = {name: getattr(own, name) for name in own.model_fields_set}
+    said |= {name: {**getattr(shipped, name), **getattr(own, name)} for name in MERGED}
+    return shipped.model_copy(update=said)
 
 
 def read_map(path: Path) -> SourceMap:

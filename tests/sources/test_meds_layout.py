@@ -139,3 +139,10 @@ def test_shards_without_a_table_of_codes_still_give_their_own_codes(
     write_shard(tmp_path / "alone" / "0.parquet", FIRST)
     found = accepted(hospital.receive(tmp_path / "alone"), "source_code")
     assert found == [("51256",), ("51301",), ("751-8",)]
+
+
+def test_a_map_of_one_line_says_that_dates_are_real(hospital: Any, dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text("id: ours\nlayout: meds\ndates: real\n")
+    night = hospital.receive(dataset, source=str(tmp_path / "ours.yaml"))
+    assert night.dates == "real"
+    assert sum(line.n_accepted for line in night.ledger if line.table_name == "canonical.lab") == 4

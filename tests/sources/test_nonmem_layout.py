@@ -24,12 +24,8 @@ MAP = {
     "id": "trial",
     "source_id": "trial",
     "layout": "nonmem",
-    "dates": "relative",
-    "relative_unit": "hours",
     "codes": {"2": "26499-4"},
     "units": {"2": "10*9/L"},
-    "values": {"observations": ["0"], "doses": ["1", "4"]},
-    "numbers": {"classic_doses_from": 101},
     "tables": [
         {"table": "lab", "columns": {"code": "DVID"}},
         {"table": "exposure", "columns": {}, "constants": {"agent": "docetaxel", "dose_unit": "mg"}},
