@@ -1,4 +1,4 @@
-"""OMOP tables in small: which of two things that a row says is taken, and when neither is."""
+"""OMOP extracts in small: every kind of file they come in, both versions, and several nights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,11 +6,9 @@ from typing import Any
 
 import duckdb
 import pytest
-import yaml
 
 from flows.errors import SourceError, TryAgainLater
 
-SHIPPED = Path(__file__).parents[2] / "transforms" / "definitions" / "source_maps" / "omop.yaml"
 Rows = Sequence[Mapping[str, str]]
 HEADERS = {
     "PERSON": "person_id gender_concept_id year_of_birth month_of_birth day_of_birth birth_datetime race_concept_id "
@@ -114,40 +112,6 @@ def extract(hospital: Any) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
-def measure(hospital: Any, extract: Callable[..., Path]) -> Callable[..., Any]:
-    """The night of measurements that differ from the usual one as given, with CONCEPT beside them."""
-
-    def receive(*changes: Mapping[str, str], source: str = "omop") -> Any:
-        rows = [{**MEASURED, **change} for change in changes]
-        return hospital.receive(extract({"MEASUREMENT": rows, "CONCEPT": VOCABULARY}), source=source)
-
-    return receive
-
-
-@pytest.fixture
-def suffer(hospital: Any, extract: Callable[..., Path], own_map: Callable[..., str]) -> Callable[..., Any]:
-    """The night of one condition, with the vocabulary of its source values declared."""
-
-    def receive(change: Mapping[str, str], declared: Sequence[str]) -> Any:
-        folder = extract({"CONDITION_OCCURRENCE": [{**SUFFERED, **change}], "CONCEPT": VOCABULARY})
-        return hospital.receive(folder, source=own_map(values={"condition_source_vocabulary": list(declared)}))
-
-    return receive
-
-
-@pytest.fixture
-def own_map(hospital: Any) -> Callable[..., str]:
-    """A copy of the shipped map with other entries; entries of `values` are added to its own."""
-
-    def write(**changes: Any) -> str:
-        entry = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-        changes["values"] = {**entry["values"], **changes.get("values", {})}
-        return str(hospital.write("own.yaml", yaml.safe_dump({**entry, **changes}), "maps"))
-
-    return write
-
-
 @pytest.mark.parametrize("delimiter", [",", "\t"], ids=["comma", "tab"])
 @pytest.mark.parametrize("is_lower", [True, False], ids=["lower_case", "upper_case"])
 def test_every_table_is_found_by_its_columns_and_read(
@@ -242,254 +206,34 @@ def test_tables_with_a_header_only_are_empty_tables(hospital: Any, extract: Call
     assert sum(line.n_received for line in night.ledger) == 1
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"measurement_source_value": "", "measurement_source_concept_id": "0"}, "anc_direct"),
-        ({"measurement_concept_id": "0"}, "anc_direct"),
-        ({"measurement_concept_id": "0", "measurement_source_value": "NEUT"}, None),
-        (
-            {
-                "measurement_concept_id": "0",
-                "measurement_source_value": "NEUT",
-                "measurement_source_concept_id": "40762351",
-            },
-            "anc_direct",
-        ),
-        ({"measurement_concept_id": "3013650.0"}, "anc_direct"),
-        ({"measurement_concept_id": "3000000", "measurement_source_value": "2345-7"}, None),
-        ({"measurement_concept_id": "40762351", "measurement_source_value": "NEUT"}, "anc_direct"),
-    ],
-    ids=[
-        "concept_alone",
-        "loinc_in_the_source_value",
-        "nothing_known",
-        "loinc_through_the_source_concept",
-        "concept_written_as_a_float",
-        "another_test",
-        "concept_known_through_its_loinc",
-    ],
-)
-def test_a_test_is_known_by_its_concept_or_else_by_its_source_code(
-    measure: Any, accepted: Any, set_aside: Any, change: Mapping[str, str], expected: str | None
+def test_a_vocabulary_that_comes_a_night_later_explains_what_was_there_and_doubles_nothing(
+    hospital: Any, extract: Callable[..., Path]
 ) -> None:
-    night = measure(change)
-    assert accepted(night, "analyte") == ([(expected,)] if expected else [])
-    assert set_aside(night) == {}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"measurement_source_value": "6690-2"},
-        {"measurement_source_value": "2345-7"},
-        {"measurement_concept_id": "4298431"},
-    ],
-    ids=["two_blood_counts", "the_source_is_no_blood_count", "the_concept_is_unknown"],
-)
-def test_a_row_whose_concept_and_source_disagree_is_listed(
-    measure: Any, accepted: Any, set_aside: Any, change: Mapping[str, str]
-) -> None:
-    night = measure(change)
-    assert accepted(night) == []
-    assert set_aside(night) == {"code_contradicts": 1}
-
-
-def test_two_codes_of_the_same_analyte_agree(measure: Any, accepted: Any) -> None:
-    assert accepted(measure({"measurement_source_value": "26499-4"}), "analyte, source_code") == [
-        ("anc_direct", "3013650")
+    rows = [MEASURED, {**MEASURED, "measurement_concept_id": "0", "measurement_source_value": "NEUT"}]
+    rows[1] |= {"measurement_source_concept_id": "40762351", "measurement_datetime": "2020-03-02 08:30:00"}
+    tables: dict[str, Rows] = {"MEASUREMENT": rows, "DRUG_EXPOSURE": [GIVEN]}
+    hospital.spend(extract(tables), source="omop")
+    assert hospital.canonical("lab", "value::INTEGER, collected_at::DATE::VARCHAR") == [(1200, "2020-03-01")]
+    assert hospital.canonical("exposure", "agent") == [("308182",)]
+    hospital.spend(extract({**tables, "CONCEPT": VOCABULARY}), source="omop")
+    assert hospital.canonical("lab", "value::INTEGER, collected_at::DATE::VARCHAR") == [
+        (1200, "2020-03-01"),
+        (1200, "2020-03-02"),
     ]
+    assert hospital.canonical("exposure", "agent") == [("amoxicillin 250 mg",)]
 
 
-def test_a_concept_that_is_no_loinc_can_be_translated_in_the_map(measure: Any, accepted: Any, own_map: Any) -> None:
-    night = measure({"measurement_concept_id": "4298431"}, source=own_map(codes={"4298431": "751-8"}))
-    assert accepted(night, "analyte, value") == [("anc_direct", 1200)]
-
-
-@pytest.mark.parametrize(
-    ("unit", "concept", "expected"),
-    [
-        ("10*3/uL", "0", 1200),
-        ("10*3/uL", "", 1200),
-        ("", "8848", 1200),
-        ("thousands", "8848", 1200),
-        ("10*9/L", "8848", 1200),
-        ("x10E3/µL", "9444.0", 1200),
-        ("/uL", "8647", 1),
-        ("/uL", "8848", "unit_ambiguous"),
-        ("10*3/uL", "8554", "unit_ambiguous"),
-        ("10*3/uL", "8555", "unit_ambiguous"),
-        ("", "8554", "unit_of_other_kind"),
-        ("", "0", "unit_missing"),
-    ],
-)
-def test_a_unit_is_taken_from_text_and_concept_unless_they_disagree(
-    measure: Any, accepted: Any, set_aside: Any, unit: str, concept: str, expected: float | str
-) -> None:
-    night = measure({"unit_source_value": unit, "unit_concept_id": concept})
-    if isinstance(expected, str):
-        assert (accepted(night), set_aside(night)) == ([], {expected: 1})
-    else:
-        assert accepted(night, "round(value)::INTEGER") == [(expected,)]
-
-
-@pytest.mark.parametrize(
-    ("number", "operator", "text", "bounds"),
-    [
-        ("0.1", "4171756", "", ("<", 0, 100)),
-        ("0.1", "4171754", "", ("<=", 0, 100)),
-        ("20", "4172704", "", (">", 20000, None)),
-        ("20", "4171755", "", (">=", 20000, None)),
-        ("0.1", "4172703", "0.1", (None, 100, 100)),
-        ("0.1", "0", "<0.1", ("<", 0, 100)),
-        ("0.1", "0", "less than 0.1", ("<", 0, 100)),
-        ("", "0", "<0.1", ("<", 0, 100)),
-        ("", "4171756", "0.1", ("<", 0, 100)),
-        ("0", "0", "0.0", (None, 0, 0)),
-        ("0", "0", "ND", None),
-        ("", "0", "ND", None),
-    ],
-)
-def test_a_comparator_is_found_wherever_the_row_has_it(
-    measure: Any, accepted: Any, number: str, operator: str, text: str, bounds: tuple[Any, ...] | None
-) -> None:
-    night = measure({"value_as_number": number, "operator_concept_id": operator, "value_source_value": text})
-    assert accepted(night, "comparator, lower_bound, upper_bound") == ([bounds] if bounds else [])
-
-
-@pytest.mark.parametrize(
-    ("given", "precision", "expected"),
-    [
-        (("2020-03-01 08:30:00", ""), "auto", ("2020-03-01 08:30:00", "minute")),
-        (("2020-03-01 00:00:00", "2020-03-01"), "auto", ("2020-03-01 00:00:00", "day")),
-        (("", ""), "auto", ("2020-03-01 00:00:00", "day")),
-        (("", "08:30:00"), "auto", ("2020-03-01 08:30:00", "minute")),
-        (("2020-03-01 00:00:00", "08:30"), "auto", ("2020-03-01 08:30:00", "minute")),
-        (("2020-03-01 00:00:00", ""), "minute", ("2020-03-01 00:00:00", "minute")),
-        (("2020-03-01 08:30:00", ""), "day", ("2020-03-01 08:30:00", "day")),
-    ],
-    ids=[
-        "a_time",
-        "midnight_and_a_date_as_time",
-        "date_only",
-        "time_of_day_apart",
-        "midnight_and_a_time_of_day",
-        "true_midnight_by_the_map",
-        "invented_time_by_the_map",
-    ],
-)
-def test_a_midnight_is_a_day_unless_the_map_says_that_times_are_times(
-    measure: Any, accepted: Any, own_map: Any, given: tuple[str, str], precision: str, expected: tuple[str, str]
-) -> None:
-    change = dict(zip(("measurement_datetime", "measurement_time"), given, strict=True))
-    night = measure(change, source=own_map(time_precision=precision))
-    assert accepted(night, "collected_at::VARCHAR, time_precision") == [expected]
-
-
-@pytest.mark.parametrize("operator", ["0", "4171756"])
-def test_a_test_without_any_value_is_no_error(measure: Any, accepted: Any, set_aside: Any, operator: str) -> None:
-    night = measure({"value_as_number": "", "operator_concept_id": operator, "value_source_value": ""})
-    assert (accepted(night), set_aside(night)) == ([], {})
-
-
-def test_the_precision_of_a_row_does_not_depend_on_the_rows_around_it(measure: Any, accepted: Any) -> None:
-    midnight = {"measurement_datetime": "2020-03-02 00:00:00"}
-    alone = accepted(measure(midnight), "record_key, time_precision")
-    together = accepted(measure({}, midnight), "record_key, time_precision")
-    assert set(alone) < set(together)
-
-
-def test_a_temperature_is_no_result_of_the_laboratory(measure: Any, accepted: Any, set_aside: Any) -> None:
-    fever = {"measurement_concept_id": "3020891", "measurement_source_value": "8310-5"}
-    night = measure(
-        {},
-        {**fever, "value_as_number": "38.5", "unit_concept_id": "586323", "unit_source_value": "Cel"},
-        {**fever, "value_as_number": "101.3", "unit_concept_id": "9289", "unit_source_value": "[degF]"},
-        {**fever, "value_as_number": "39", "unit_concept_id": "0", "unit_source_value": ""},
-    )
-    assert accepted(night, "celsius::VARCHAR", "canonical.vital") == [("38.50",)]
-    assert set_aside(night) == {"same_as_another": 1, "value_not_a_number": 1}
-    names = {entry.input_id: entry.name for entry in night.inputs}
-    lines = [line for line in night.ledger if names[line.input_id] == "MEASUREMENT.csv"]
-    assert {line.table_name: line.n_received for line in lines} == {"canonical.vital": 3, "canonical.lab": 1}
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({}, ("amoxicillin 250 mg", "308182", "administered")),
-        ({"drug_type_concept_id": "32825"}, ("amoxicillin 250 mg", "308182", "dispensed")),
-        ({"drug_type_concept_id": "32838"}, ("amoxicillin 250 mg", "308182", "ordered")),
-        ({"drug_type_concept_id": "32865"}, ("amoxicillin 250 mg", "308182", "reported")),
-        ({"drug_concept_id": "0"}, ("308182", None, "administered")),
-        (
-            {"drug_concept_id": "0", "drug_source_concept_id": "19073183", "drug_source_value": "AMOX"},
-            ("amoxicillin 250 mg", "308182", "administered"),
-        ),
-        ({"drug_concept_id": "0", "drug_source_value": "Filgrastim"}, ("filgrastim", None, "administered")),
-    ],
-    ids=["administered", "dispensed", "prescribed", "self_reported", "code_only", "source_concept", "name_only"],
-)
-def test_a_drug_has_the_name_of_its_concept_and_the_evidence_of_its_type(
-    hospital: Any, extract: Callable[..., Path], accepted: Any, change: Mapping[str, str], expected: tuple[str, ...]
-) -> None:
-    night = hospital.receive(extract({"DRUG_EXPOSURE": [{**GIVEN, **change}], "CONCEPT": VOCABULARY}), source="omop")
-    assert accepted(night, "agent, rxnorm, evidence", "canonical.exposure") == [expected]
-
-
-def test_a_drug_record_that_does_not_say_whether_it_was_given_is_listed(
-    hospital: Any, extract: Callable[..., Path], set_aside: Any
-) -> None:
-    night = hospital.receive(extract({"DRUG_EXPOSURE": [{**GIVEN, "drug_type_concept_id": "32817"}]}), source="omop")
-    assert set_aside(night) == {"evidence_unknown": 1}
-
-
-def test_a_number_is_an_rxnorm_code_only_where_the_map_declares_it(
-    hospital: Any, extract: Callable[..., Path], accepted: Any, own_map: Any
-) -> None:
-    folder = extract({"DRUG_EXPOSURE": [GIVEN]})
-    assert accepted(hospital.receive(folder, source="omop"), "rxnorm", "canonical.exposure") == [(None,)]
-    declared = own_map(values={"drug_source_vocabulary": ["rxnorm"]})
-    assert accepted(hospital.receive(folder, source=declared), "rxnorm", "canonical.exposure") == [("308182",)]
-
-
-@pytest.mark.parametrize(
-    ("change", "declared", "expected"),
-    [
-        ({"condition_source_value": "D70.1", "condition_source_concept_id": "45582969"}, [], ("D701", "icd10cm")),
-        ({"condition_source_value": "165517008"}, [], ("165517008", "other")),
-        ({"condition_source_value": "165517008"}, ["icd10cm"], ("165517008", "other")),
-        ({"condition_source_value": "D70.1"}, ["icd10gm"], ("D701", "icd10gm")),
-        ({"condition_source_value": "288.03"}, ["icd9cm"], ("28803", "icd9cm")),
-        ({"condition_source_value": "D70.1"}, [], None),
-        ({}, [], ("165517008", "other")),
-    ],
-    ids=["by_concept", "snomed", "snomed_beside_icd", "icd10gm", "icd9cm", "undeclared_icd", "standard_concept_only"],
-)
-def test_the_system_of_a_diagnosis_is_known_or_declared_and_never_guessed(
-    suffer: Callable[..., Any],
-    accepted: Any,
-    set_aside: Any,
-    change: Mapping[str, str],
-    declared: Sequence[str],
-    expected: tuple[str, str] | None,
-) -> None:
-    night = suffer(change, declared)
-    assert accepted(night, "code, code_system", "canonical.diagnosis") == ([expected] if expected else [])
-    assert set_aside(night) == ({} if expected else {"code_system_unknown": 1})
-
-
-def test_the_same_row_is_one_result_with_and_without_the_vocabulary(
-    hospital: Any, extract: Callable[..., Path], measure: Any, accepted: Any
-) -> None:
-    with_names = accepted(measure({}, {"measurement_source_value": ""}), "record_key")
-    (hospital.folder / "extract" / "CONCEPT.csv").unlink()
-    without = hospital.receive(hospital.folder / "extract", source="omop")
-    assert accepted(without, "record_key") == with_names
-
-
-def test_an_extract_in_which_every_test_contradicts_its_concept_is_stopped(measure: Any) -> None:
-    rows = [{"person_id": str(number), "measurement_concept_id": "4298431"} for number in range(30)]
-    with pytest.raises(SourceError) as stopped:
-        measure(*rows)
-    assert "codes" in stopped.value.repair
+def test_one_database_sent_again_with_a_row_more_adds_one_row(hospital: Any, extract: Callable[..., Path]) -> None:
+    folder = extract({"MEASUREMENT": [MEASURED]})
+    path = hospital.folder / "nightly" / "cdm.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as database:
+        database.execute(f"CREATE TABLE measurement AS FROM '{folder / 'MEASUREMENT'}.csv'").fetchall()
+    hospital.spend(path, source="omop")
+    with duckdb.connect(str(path)) as database:
+        database.execute(
+            "INSERT INTO measurement SELECT * REPLACE (2 AS measurement_id, '2020-03-05 09:00:00' AS "
+            "measurement_datetime) FROM measurement"
+        ).fetchall()
+    hospital.spend(path, source="omop")
+    assert hospital.canonical("lab", "collected_at::VARCHAR") == [("2020-03-01 08:30:00",), ("2020-03-05 09:00:00",)]
