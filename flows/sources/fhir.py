@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.errors import SourceError
 from flows.parsing import one_of
-from flows.sources.fhir_files import TYPES
+from flows.sources.fhir_files import NAMES_PEOPLE, TYPES
 from flows.sources.fhir_resources import COLUMNS
 from flows.sources.protocol import (
     Adapter,
@@ -78,7 +78,17 @@ def recognise_fhir(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
         needed={ROLE: COLUMNS, **({LOOKUP: EXPLAINED} if lookups else {})},
         feeds=_feeds(source_map, explaining),
         unread=tuple(file.name for file in files if file not in found),
+        hints=_hints(found),
     )
+
+
+def _hints(files: Sequence[SourceFile]) -> tuple[str, ...]:
+    n_naming = sum(NAMES_PEOPLE in file.labels for file in files)
+    hint = (
+        f"{n_naming} of {len(files)} files hold names, addresses or contacts of people. They are never read; ask for "
+        "an export without them."
+    )
+    return (hint,) if n_naming else ()
 
 
 def _types(file: SourceFile) -> frozenset[str]:

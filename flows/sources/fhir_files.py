@@ -29,7 +29,8 @@ RESOURCE_TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 UNPACKED_BY_DUCKDB = frozenset({"none", "gzip"})
 # DuckDB keeps room for the longest document it may meet, so that it is asked for much only when a bundle needs it.
 LONGEST_DOCUMENTS_BYTES = (1 << 24, 1 << 28, (1 << 32) - 1)
-TYPES = "types"
+IDENTIFYING = re.compile(rb'"(?:name|telecom|address|contact|photo)"\s*:\s*\[')
+TYPES, NAMES_PEOPLE = "types", "names_people"
 
 
 def is_fhir(head: bytes, _path: Path) -> bool:
@@ -38,9 +39,12 @@ def is_fhir(head: bytes, _path: Path) -> bool:
 
 
 def look_at_fhir(path: Path, shown: str) -> tuple[SourceFile, ...]:
-    """The one table in the file; its label `types` names the types of resources met in the first bytes."""
-    found = {match.decode() for match in RESOURCE_TYPE.findall(_head(path))}
+    """The one table in the file. Its labels tell what the first bytes show: `types` of resources, `names_people`."""
+    head = _head(path)
+    found = {match.decode() for match in RESOURCE_TYPE.findall(head)}
     labels = {TYPES: " ".join(sorted(found - {"Bundle"}))}
+    if "Patient" in found and IDENTIFYING.search(head):
+        labels[NAMES_PEOPLE] = "yes"
     types = dict.fromkeys(COLUMNS, "VARCHAR")
     return (SourceFile(path, "fhir", types, compression=compression_of(path), labels=labels, shown=shown),)
 

@@ -64,7 +64,8 @@ def _local(text: str, zone: str, first: str = "") -> str:
     if not first:
         return as_written
     differs = f"length({first}) > 19 AND right({first}, 6) <> right({text}, 6) AND {has_offset}"
-    wall = f"epoch_us(try_cast(left({first}, 19) AS TIMESTAMP)) - epoch_us(try_cast({first} AS TIMESTAMPTZ))"
+    instant = f"date_trunc('second', try_cast({first} AS TIMESTAMPTZ))"
+    wall = f"epoch_us(try_cast(left({first}, 19) AS TIMESTAMP)) - epoch_us({instant})"
     moved = f"make_timestamp(epoch_us(try_cast({text} AS TIMESTAMPTZ)) + {wall})"
     return f"CASE WHEN {differs} THEN coalesce({_iso(moved)}, {text}) ELSE {as_written} END"
 

@@ -13,6 +13,7 @@ import yaml
 
 from flows.errors import SourceError
 from flows.handover import Received
+from flows.sources.recognise import recognise
 
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
@@ -219,3 +220,11 @@ def test_names_addresses_identifiers_and_narratives_are_never_copied(hospital: A
     for path in written:
         rows = duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()
         assert hidden not in repr(rows), path.name
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "not_named"])
+def test_names_of_people_in_an_export_are_pointed_out(hospital: Any, *, is_named: bool) -> None:
+    named = {"name": [{"family": "Quetzalcoatlus"}]} if is_named else {}
+    path = hospital.write("export.json", bundle(patient(**named), observation()))
+    (found,) = recognise([path], "auto", hospital.definitions, hospital.folder / "unpacked")
+    assert [("1 of 1 files" in hint, "Quetzal" in hint) for hint in found.hints] == [(True, False)] * is_named
