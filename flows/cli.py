@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -18,6 +19,7 @@ from flows.errors import UserError, guard_values
 from flows.quiet_exit import quieten_exit
 
 if TYPE_CHECKING:
+    from flows.handover import Request
     from flows.settings import Settings
 
 app = typer.Typer(
@@ -49,6 +51,13 @@ class Layout(StrEnum):
     FHIR_BUNDLES = "fhir_bundles"
 
 
+Snapshot = Annotated[
+    bool, typer.Option("--snapshot", help="The extract is everything there is: what it lacks is gone.")
+]
+ExtractDate = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The day the extract was made; it decides between versions."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -64,8 +73,10 @@ def demo(
     """Simulate a hospital, run the whole night on it, print the path of the report."""
     from flows.demo import simulate_demo
 
-    extract = simulate_demo(_settings(workspace).workspace, people, days, seed)
-    _run([extract], "auto", workspace, None, direct=direct, as_json=as_json)
+    settings = _settings(workspace)
+    extract = simulate_demo(settings.workspace, people, days, seed)
+    whole = settings.model_copy(update={"steady_seconds": 0.0})
+    _run(_request([extract], "auto"), whole, direct=direct, as_json=as_json)
 
 
 @app.command()
@@ -74,11 +85,28 @@ def run(
     source: Source = "auto",
     workspace: Workspace = None,
     definitions: Overlay = None,
+    extract_date: ExtractDate = None,
+    snapshot: Snapshot = False,
     direct: Direct = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole night on an extract: receive, validate, derive, estimate, release, publish."""
-    _run(extracts, source, workspace, definitions, direct=direct, as_json=as_json)
+    request = _request(extracts, source, extract_date, is_snapshot=snapshot)
+    _run(request, _settings(workspace, definitions), direct=direct, as_json=as_json)
+
+
+@app.command()
+def erase(
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="The person's key, as the extract has it.")],
+    source_id: Annotated[str, typer.Option(help="Whose person it is, when several sources have that key.")] = "",
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove all that is known of a person, and leave the person out when files that hold them come again."""
+    from flows.erase import erase_person
+
+    erased = erase_person(person, source_id, _settings(workspace))
+    _print(erased.as_dict(), as_json, erased.as_text())
 
 
 @app.command()
@@ -124,13 +152,16 @@ def schedule(
     source: Source = "auto",
     workspace: Workspace = None,
     definitions: Overlay = None,
+    snapshot: Snapshot = False,
     port: Annotated[int, typer.Option(help="Port of the local Prefect server when none is configured.")] = 4200,
 ) -> None:
     """Serve the nightly deployment until interrupted; it also runs from Prefect's pages and command line."""
+    from flows.handover import Request
     from flows.schedule import serve_nightly
 
     settings = _settings(workspace, definitions)
-    serve_nightly(tuple(extracts), source, settings, cron=cron, timezone=timezone, port=port)
+    request = Request(tuple(extracts), source, is_snapshot=snapshot)
+    serve_nightly(request, settings, cron=cron, timezone=timezone, port=port)
 
 
 @app.command()
@@ -214,14 +245,18 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _run(
-    extracts: list[Path], source: str, workspace: Path | None, definitions: Path | None, *, direct: bool, as_json: bool
-) -> None:
+def _request(
+    extracts: list[Path], source: str, extract_date: datetime | None = None, *, is_snapshot: bool = False
+) -> "Request":
     from flows.handover import Request
+
+    paths = tuple(path.resolve() for path in extracts)
+    return Request(paths, _resolve_source(source), extract_date.date() if extract_date else None, is_snapshot)
+
+
+def _run(request: "Request", settings: "Settings", *, direct: bool, as_json: bool) -> None:
     from flows.progress import Progress
 
-    settings = _settings(workspace, definitions)
-    request = Request(tuple(path.resolve() for path in extracts), _resolve_source(source))
     if direct:
         from flows.night import run_night
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from flows.attempts import close_line, record_answers, record_night
-from flows.handover import Derived, ReleasedNight, RunContext, Validated
+from flows.handover import Derived, Estimated, ReleasedNight, RunContext, Validated
 from flows.population import TABLES, quoted
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
@@ -25,11 +25,7 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
     with open_warehouse(context.workspace.warehouse, memory_limit=limit) as connection:
         connection.execute("BEGIN").fetchall()
         try:
-            for name in TABLES:
-                merge_canonical(connection, derived.validated, f"canonical.{name}")
-            _replace_inferred_observation(connection, derived)
-            _replace_derived(connection, derived)
-            _replace_counts(connection, night)
+            replace_people(connection, night.estimated)
             _append_estimates(connection, night)
             record_night(connection, context, derived.validated)
             record_answers(connection, context.run_id, derived.answers)
@@ -39,6 +35,16 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
             connection.execute("ROLLBACK").fetchall()
             raise
     install_staged(context.workspace, context.run_id)
+
+
+def replace_people(connection: duckdb.DuckDBPyConnection, estimated: Estimated) -> None:
+    """Canonical and derived rows of the touched people, and every count, inside the caller's transaction."""
+    derived = estimated.derived
+    for name in TABLES:
+        merge_canonical(connection, derived.validated, f"canonical.{name}")
+    _replace_inferred_observation(connection, derived)
+    _replace_derived(connection, derived)
+    _replace_counts(connection, estimated)
 
 
 def install_staged(workspace: Workspace, run_id: str) -> None:
@@ -99,10 +105,10 @@ def _delete_touched(
     connection.execute(f"DELETE FROM {table} t USING {gone} AND {condition}").fetchall()
 
 
-def _replace_counts(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> None:
+def _replace_counts(connection: duckdb.DuckDBPyConnection, estimated: Estimated) -> None:
     for name in [table for table in load_tables() if table.startswith("counts.")]:
         connection.execute(f"DELETE FROM {name}").fetchall()
-        _insert_parquet(connection, name, night.estimated.tables[name])
+        _insert_parquet(connection, name, estimated.tables[name])
 
 
 def _append_estimates(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> None:

@@ -4,6 +4,7 @@ Hand-overs between tasks are paths and counts and stay in the process; Prefect s
 `from __future__ import annotations` here: the deployed flow could not resolve its parameter types.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class NightParameters(BaseModel):
 
     extracts: list[Path] = Field(min_length=1, description="files or folders of the extract")
     source: str = Field("auto", description="auto, a format's name, or the path of a source map")
+    extract_date: date | None = Field(None, description="day the extract was made; else what its source map says")
+    is_snapshot: bool = Field(False, description="the extract is everything there is: what it lacks is gone")
     workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
 
@@ -122,7 +125,7 @@ def nightly(parameters: NightParameters) -> Published:
     """One night from the files to the report."""
     quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
-    request = Request(tuple(parameters.extracts), parameters.source)
+    request = Request(tuple(parameters.extracts), parameters.source, parameters.extract_date, parameters.is_snapshot)
     with guard_values(), open_night(settings, Progress()) as night:
         context = night.context
         received = night.seen = receive_task(request, context)

@@ -41,6 +41,8 @@ def run_with_prefect(request: Request, settings: Settings) -> Published:
     parameters = NightParameters(
         extracts=list(request.extracts),
         source=request.source,
+        extract_date=request.extract_date,
+        is_snapshot=request.is_snapshot,
         workspace=settings.workspace,
         definitions=settings.definitions,
     )

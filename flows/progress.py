@@ -42,6 +42,11 @@ class Progress:
         if not self.is_quiet:
             self.console.print(f"waited    {seconds:.1f} s for {for_what}", highlight=False)
 
+    def note(self, text: str) -> None:
+        """Say one thing that a user should know; never a value."""
+        if not self.is_quiet:
+            self.console.print(text, highlight=False)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Show that stage `name` runs; log what it took."""

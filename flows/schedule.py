@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.errors import SourceError, TryAgainLater, WrongUse
+from flows.handover import Request
 from flows.prefect_run import configure_prefect
 from flows.settings import Settings
 
@@ -22,11 +23,9 @@ DEPLOYMENT = "nadir"
 START_SECONDS = 120
 
 
-def serve_nightly(
-    extracts: tuple[Path, ...], source: str, settings: Settings, *, cron: str, timezone: str, port: int
-) -> None:
+def serve_nightly(request: Request, settings: Settings, *, cron: str, timezone: str, port: int) -> None:
     """Serve until interrupted."""
-    _refuse_missing(extracts)
+    _refuse_missing(request.extracts)
     configure_prefect(settings, log_level="INFO")
     with _server(port) as url:
         os.environ["PREFECT_API_URL"] = url
@@ -36,8 +35,10 @@ def serve_nightly(
         from flows.nightly import NightParameters, nightly
 
         parameters = NightParameters(
-            extracts=[path.resolve() for path in extracts],
-            source=source,
+            extracts=[path.resolve() for path in request.extracts],
+            source=request.source,
+            extract_date=request.extract_date,
+            is_snapshot=request.is_snapshot,
             workspace=settings.workspace.resolve(),
             definitions=settings.definitions.resolve() if settings.definitions else None,
         )

@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     channel: Literal["internal", "public"] = Field("internal", description="which disclosure rules a release obeys")
     identifiers: Literal["warn", "refuse"] = Field("warn", description="identifiers in standard formats")
 
+    steady_seconds: float = Field(2.0, ge=0, description="how long a file must not have changed to be read")
+    wait_seconds: float = Field(60.0, ge=0, description="how long a file that still changes is waited for")
+    done_marker: str = Field("", description="file that says that a folder is whole; none is waited for if empty")
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 quieten_exit()
+os.environ.setdefault("NADIR_STEADY_SECONDS", "0")  # tests write their extracts a moment before they are read
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

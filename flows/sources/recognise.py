@@ -34,6 +34,7 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
+HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
 MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 UNREAD = "not read"
 HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
@@ -86,7 +87,8 @@ def _recognise_group(paths: Sequence[Path], source: str, definitions: Definition
     files: list[SourceFile] = []
     unread: list[str] = []
     for found in list_files(paths, unpacked):
-        tables = () if found.path.suffix in {".yaml", ".yml"} else look_at(found, chosen)
+        is_left = found.path.suffix in {".yaml", ".yml"} or is_half_copied(found.path)
+        tables = () if is_left else look_at(found, chosen)
         files += tables
         unread += [] if tables else [found.shown]
     maps = [chosen] if chosen else _shipped(definitions)
@@ -139,6 +141,11 @@ def _complete(own: SourceMap, definitions: Definitions) -> SourceMap:
     said = {name: getattr(own, name) for name in own.model_fields_set}
     said |= {name: {**getattr(shipped, name), **getattr(own, name)} for name in MERGED}
     return shipped.model_copy(update=said)
+
+
+def is_half_copied(path: Path) -> bool:
+    """Whether the name is one that programs give a file while they copy it."""
+    return path.suffix.casefold() in HALF_COPIED
 
 
 def read_map(path: Path) -> SourceMap:

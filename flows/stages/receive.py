@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from flows.arriving import await_arrival
 from flows.code_version import code_version
 from flows.earlier import attach_warehouse, read_history
 from flows.erasure import leave_out_erased
@@ -26,6 +27,7 @@ LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 
 def receive(request: Request, context: RunContext) -> Received:
     """Read the extracts of the request into staged Parquet; SourceError when they are not what they should be."""
+    await_arrival(request, context)
     extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
     context.work.mkdir(parents=True, exist_ok=True)
     limit = context.settings.memory_limit

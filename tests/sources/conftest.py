@@ -87,6 +87,7 @@ class Hospital:
         self.folder = folder
         self.workspace = Workspace(folder / "workspace").create()
         self.definitions = shipped()
+        self.settings = Settings()
         self.n_nights = 0
 
     def write(self, name: str, content: str | bytes, night: str = "extract") -> Path:
@@ -99,7 +100,7 @@ class Hospital:
         self.n_nights += 1
         started = FIRST_NIGHT + timedelta(days=self.n_nights)
         self.context = RunContext(
-            f"run_{self.n_nights}", started, self.workspace, Settings(), self.definitions, Progress(is_quiet=True)
+            f"run_{self.n_nights}", started, self.workspace, self.settings, self.definitions, Progress(is_quiet=True)
         )
         return receive(Request(paths, source, **declared), self.context)
 

@@ -70,7 +70,8 @@ class SourceMap(Definition):
     `codes` maps a local test code to a LOINC code; `units` fixes the unit of a code whose rows have none;
     `unit_spellings` translates a spelling that is unknown or ambiguous into one that codelists/units.csv knows.
     `extract_date` is the day the extract was made, as its sender declares it; `is_snapshot` says that it holds
-    everything there was on that day, so that rows which are missing in it are gone.
+    everything there was on that day, so that rows which are missing in it are gone. `done_marker` is the file that says
+    that the folder is whole.
     """
 
     version: str = Field("1", pattern=r"^\d+(\.\d+)*$")
@@ -82,6 +83,7 @@ class SourceMap(Definition):
     dates: DatePolicy = "real"
     extract_date: date | None = None
     is_snapshot: bool = False
+    done_marker: str = ""
     decimal: Literal[".", ","] = "."
     delimiter: str = Field("", max_length=1)
     encoding: str = ""
