@@ -5,6 +5,7 @@ above the header, such as a title, are left out and said; so are hidden sheets, 
 and the others keep their place below the header as row number.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def _open(path: Path, name: str) -> "ExcelReader":
         content = stream.read()
     if content.startswith(COMPOUND) and ENCRYPTED in content:
         raise _locked(name)
+    logging.getLogger("calamine").setLevel(logging.CRITICAL)  # it warns of every sheet that holds a chart
     with _refuse_damage(name):
         return read_excel(content)
 

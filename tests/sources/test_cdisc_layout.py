@@ -107,6 +107,18 @@ def test_segments_bands_and_shares_are_told_apart(
     assert [(line.n_received, line.n_accepted, line.n_irrelevant) for line in night.ledger] == [(8, 7, 1)]
 
 
+@pytest.mark.parametrize(
+    ("test", "unit", "value"),
+    [("NEUT", "GI/L", 1200), ("NEUT", "THOU/uL", 1200), ("NEUT", "10^6/L", 1), ("NEUTLE", "fraction of 1", 50)],
+)
+def test_the_units_that_studies_use_are_known(
+    hospital: Any, study: Callable[..., Path], accepted: Accepted, test: str, unit: str, value: int
+) -> None:
+    sent = "0.5" if test == "NEUTLE" else "1.2"
+    night = hospital.receive(study(lb=[{"LBTESTCD": test, "LBORRES": sent, "LBORRESU": unit}]))
+    assert accepted(night, "floor(value)::INTEGER") == [(value,)]
+
+
 def test_a_loinc_code_wins_over_the_test_code(hospital: Any, study: Callable[..., Path], accepted: Accepted) -> None:
     night = hospital.receive(study(lb=[{"LBLOINC": "751-8"}, {"LBLOINC": "", "LBDTC": "2014-01-10"}]))
     assert accepted(night, "source_code, method") == [("751-8", "auto"), ("NEUT", "unspecified")]

@@ -155,6 +155,23 @@ def test_a_workbook_with_a_password_is_refused_with_the_reason(hospital: Any) ->
         hospital.receive(path)
 
 
+def test_a_sheet_with_a_chart_is_no_table_and_no_warning(
+    hospital: Any, accepted: Accepted, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True})
+    sheet = book.add_worksheet("Labs")
+    for number, row in enumerate((HEADER, ("p1", "2020-01-03", "751-8", 4.2, "10*9/L"))):
+        sheet.write_row(number, 0, row)
+    chart = book.add_chart({"type": "line"})
+    chart.add_series({"values": "=Labs!$D$2:$D$2"})
+    book.add_chartsheet("Chart").set_chart(chart)
+    book.close()
+    night = hospital.receive(hospital.write("labs.xlsx", content.getvalue()))
+    assert [entry.name for entry in night.inputs] == ["labs.xlsx#Labs"]
+    assert not caplog.records
+
+
 def test_a_workbook_without_a_table_is_refused(hospital: Any) -> None:
     with pytest.raises(SourceError, match="no sheet"):
         hospital.receive(hospital.write("labs.xlsx", _workbook({"Labs": ()})))
