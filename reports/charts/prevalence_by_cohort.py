@@ -32,7 +32,7 @@ def chart() -> Chart:
         traces=(
             points("observed", "circle-open", OBSERVED),
             points("tested", "circle", TESTED),
-            _labels(),
+            labels(),
             unshown(),
         ),
         columns=(
@@ -92,7 +92,8 @@ def points(denominator: str, symbol: str, colour: str) -> Trace:
     )
 
 
-def _labels() -> Trace:
+def labels() -> Trace:
+    """The shares of the tested as text, at the end of their interval."""
     figure = go.Scatter(
         mode="text",
         orientation="h",

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.prevalence_by_cohort import COHORT, DENOMINATOR, points, unshown
+from reports.charts.prevalence_by_cohort import COHORT, DENOMINATOR, labels, points, unshown
 from reports.charts.spec import Alt, Categories, Chart, TableColumn
 from reports.charts.style import OBSERVED, TESTED
 from reports.rows import WEIGHTED
@@ -26,7 +26,7 @@ def chart() -> Chart:
             "size": (("n_population", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"), ("denominator_name", "desc")),
         },
-        traces=(points("observed", "circle-open", OBSERVED), points("tested", "circle", TESTED), unshown()),
+        traces=(points("observed", "circle-open", OBSERVED), points("tested", "circle", TESTED), labels(), unshown()),
         columns=(
             COHORT,
             DENOMINATOR,
@@ -35,6 +35,7 @@ def chart() -> Chart:
             TableColumn("People low", "count", ("n_low",)),
             TableColumn("People", "count", ("n_population",)),
             TableColumn("Degrees of freedom", "count", ("degrees_of_freedom",)),
+            TableColumn("Strata with one unit", "count", ("lone_strata",)),
             TableColumn("By the standard", "name:reliability", ("reliability",)),
             TableColumn("Method", "name:method", ("method",)),
         ),

@@ -28,16 +28,15 @@ tables:
 """
 
 
-def write_survey(folder: Path, *, has_weights: bool = True, has_design: bool = True) -> Path:
+def write_survey(folder: Path, *, has_design: bool = True) -> Path:
     rng = np.random.default_rng(3)
     extract = folder / "extract"
     extract.mkdir(parents=True)
     people, counts, drugs = ["person_id,sex,age,weight,stratum,psu"], ["person_id,ANC"], ["person_id,drug"]
     for person in range(900):
         sex, age, stratum, psu = "MF"[person % 2], 1 + person % 80, person % 8, person // 8 % 2
-        weight = f"{rng.lognormal(8, 0.6):.4f}" if has_weights else ""
         design = f"s{stratum},{psu}" if has_design else ","
-        people.append(f"{person},{sex},{age},{weight},{design}")
+        people.append(f"{person},{sex},{age},{rng.lognormal(8, 0.6):.4f},{design}")
         low = 1.2 if rng.random() < (0.15 if age < 18 else 0.06) else 4.2
         counts += [f"{person},{low}"] if person % 10 else []
         drugs += [f"{person},clozapine"] if person % 7 == 0 else []
@@ -112,6 +111,23 @@ def test_drugs_without_dates_are_counted_and_the_question_is_refused_with_the_re
     assert "no dates" in refused["cause_by_drug"]
 
 
+def test_a_survey_that_comes_in_two_nights_ends_in_the_same_counts_as_in_one(
+    night: tuple[Path, Published], tmp_path: Path, run_directly: Callable[..., Published]
+) -> None:
+    extract = write_survey(tmp_path)
+    for half in (0, 1):
+        folder = tmp_path / f"night_{half}"
+        folder.mkdir()
+        for file in sorted(extract.iterdir()):
+            header, *lines = file.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if int(line.split(",")[0]) % 2 == half]
+            (folder / file.name).write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+        run_directly(tmp_path / "workspace", folder, source=str(tmp_path / "survey.yaml"))
+    for table in ("survey_cell", "survey_psu", "person_interval", "attrition"):
+        query = f"SELECT * FROM counts.{table} ORDER BY ALL"
+        assert _query(tmp_path / "workspace", query) == _query(night[0], query), table
+
+
 class Page(HTMLParser):
     """The ids of plots, and the text of the list of what cannot be answered."""
 
@@ -145,21 +161,22 @@ def test_the_headline_is_weighted_and_the_tiles_show_both(night: tuple[Path, Pub
     assert "; weighted to the population of the survey: " in night[1].report.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("has_weights", "has_design"), [(False, True), (True, False)], ids=["no weights", "weights without strata and PSUs"]
-)
-def test_without_weights_or_without_their_design_no_share_is_weighted(
-    tmp_path: Path, run_directly: Callable[..., Published], has_weights: bool, has_design: bool
+def test_weights_without_strata_and_sampling_units_give_no_weighted_share_and_the_reason(
+    tmp_path: Path, run_directly: Callable[..., Published]
 ) -> None:
-    extract = write_survey(tmp_path, has_weights=has_weights, has_design=has_design)
+    extract = write_survey(tmp_path, has_design=False)
     published = run_directly(tmp_path / "workspace", extract, source=str(tmp_path / "survey.yaml"))
     assert _query(tmp_path / "workspace", "SELECT count(*) FROM estimate.prevalence WHERE is_weighted") == [(0,)]
     assert not [label for label in published.key_numbers if label.startswith("Weighted")]
     answers = _query(
         tmp_path / "workspace", "SELECT status, reason FROM ops.answerable WHERE question = 'weighted_prevalence'"
     )
-    if has_weights:
-        assert [status for status, _ in answers] == ["not_answerable"]
-        assert "strata" in str(answers[0][1])
-    else:
-        assert answers == []
+    assert [status for status, _ in answers] == ["not_answerable"]
+    assert "strata" in str(answers[0][1])
+
+
+def test_a_hospital_without_weights_is_not_asked_for_them(published_night: tuple[Path, Published]) -> None:
+    workspace, published = published_night
+    assert _query(workspace, "SELECT count(*) FROM estimate.prevalence WHERE is_weighted") == [(0,)]
+    assert _query(workspace, "SELECT count(*) FROM ops.answerable WHERE question = 'weighted_prevalence'") == [(0,)]
+    assert "plot-prevalence-weighted" not in published.report.read_text(encoding="utf-8")

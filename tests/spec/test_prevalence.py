@@ -218,6 +218,22 @@ def test_an_extract_without_dates_answers_for_everybody() -> None:
     assert low.select("cohort", "n_low", "n_population").rows() == [("everyone", 1, 2)]
 
 
+def _estimates(frames: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
+    return estimate_counts(count_people(frames, PLAN), PLAN, run_id="r")
+
+
+def test_one_visit_for_each_person_confirms_nothing_and_gives_no_zero_for_it() -> None:
+    stays = [(person, "01-01", "03-31") for person in (1, 2, 3)]
+    once = _estimates(_frames([(1, "01-05", 900), (2, "01-06", 2000), (3, "02-07", 1200)], stays))
+    assert set(once["estimate.prevalence"]["measure"]) == {"any_low"}
+    steps = [step.id for step in PLAN.estimation.attrition]
+    assert once["estimate.attrition"]["step_order"].max() == steps.index("low") + 1
+    again = _estimates(_frames([(1, "01-05", 900), (1, "01-16", 2000), (3, "02-07", 1200)], stays))
+    confirmed = again["estimate.prevalence"].filter(pl.col("measure") == "confirmed")
+    assert confirmed["n_low"].unique().to_list() == [0]
+    assert again["estimate.attrition"].height == len(steps)
+
+
 def test_people_of_a_grade_and_worse_are_those_low_at_its_boundary() -> None:
     values = [(1, "01-05", 1200), (2, "01-05", 700), (3, "01-05", "<300"), (4, "01-05", 50), (5, "01-05", 5000)]
     counts = count_people(_frames(values, [(person, "01-01", "01-31") for person in range(1, 6)]), PLAN)
