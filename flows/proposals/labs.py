@@ -36,7 +36,7 @@ class LabProposer:
         )
 
     def read_long(self, looked: Looked, guess: TableGuess, decimal: str, proposal: FileProposal) -> Mapping[str, str]:
-        """The columns of a table of results that was added; empty when no code of it is a test that nadir uses."""
+        """The columns of a table of results that was added; empty when no code of it may be a test that nadir uses."""
         columns = dict(guess.columns)
         code = self._best_code(looked, columns)
         name = next((columns[key] for key in ("name", "code") if key in columns and columns[key] != code), "")
@@ -50,7 +50,8 @@ class LabProposer:
         counted = Columns(columns[PERSON], columns["value"], unit, site, specimen, decimal, specimen_id, time)
         candidates = count_codes(self.connection, looked, counted, code, name, self.not_blood)
         decisions = fill_from_siblings([d for c in candidates if (d := self._decide(c, said)) is not None])
-        if not any(decision.loinc for decision in decisions):
+        if not any(decision.loinc or decision.certainty == "unsure" for decision in decisions):
+            proposal.n_other_codes = len(candidates)
             return {}
         decisions, about_bands = settle_bands(self.connection, looked, counted, code, decisions, self.judge)
         proposal.site, proposal.decisions = site, decisions

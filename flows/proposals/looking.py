@@ -26,6 +26,8 @@ NUMBER_PATTERNS = {
     "n_clock": r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?",
     "n_compared": r"(<|>|<=|>=|≤|≥)\s*[0-9][0-9.,]*",
 }
+# Digits alone, or digits with two marks between, or with the name of a month: nothing else is tried as a time.
+LIKE_TIMES = r"[0-9]{6,14}|[0-9]{1,4}[-./ ][0-9A-Za-z]{1,9}[-./ T:].*|[0-9]{1,2}[A-Za-z]{3}.*"
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,17 @@ def _format_patterns(
     tries += [f"try_strptime(t, {literal(form)})" for form in proposing.datetime_formats]
     sane = [f"coalesce(year({parsed}) BETWEEN {first} AND {last}, false)" for parsed in tries]
     rows = connection.execute(
-        f"""SELECT [{", ".join(sane)}] AS parses, count(*) FROM (
-            SELECT {text} AS t FROM sample WHERE {text} IS NOT NULL ORDER BY hash(row_number), row_number
-            LIMIT {proposing.format_rows}) GROUP BY parses ORDER BY parses"""
+        f"""SELECT CASE WHEN regexp_full_match(t, {literal(LIKE_TIMES)}) THEN [{", ".join(sane)}] ELSE [] END AS parses,
+            sum(n)::BIGINT FROM (
+                SELECT t, count(*) AS n FROM (
+                    SELECT {text} AS t FROM sample WHERE {text} IS NOT NULL ORDER BY hash(row_number), row_number
+                    LIMIT {proposing.format_rows}) GROUP BY t)
+        GROUP BY parses ORDER BY parses"""
     ).fetchall()
-    patterns = {tuple(place - 1 for place, parses in enumerate(parsed) if parses): count for parsed, count in rows}
+    patterns: dict[tuple[int, ...], int] = {}
+    for parsed, count in rows:
+        key = tuple(place - 1 for place, parses in enumerate(parsed) if parses)
+        patterns[key] = patterns.get(key, 0) + count
     return patterns, sum(patterns.values())
 
 

@@ -46,6 +46,11 @@ class TableProposer:
         others = [guess for guess in guesses if guess.table != "lab"]
         if others:
             self._take_record(looked, others, proposal)
+        elif long:
+            said = "none of which is a blood count by LOINC or by a name of known words."
+            proposal.unsure.append(
+                f"it may hold results: {long.columns['code']} has {proposal.n_other_codes:,} codes, {said}"
+            )
         return proposal
 
     def _share_person(self, looked: Looked, claimed: Sequence[str], person: str, proposal: FileProposal) -> None:

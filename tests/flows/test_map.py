@@ -440,14 +440,14 @@ def test_the_command_writes_a_map_and_prints_what_is_unsure(tmp_path: Path) -> N
     (tmp_path / "labs.csv").write_text(text(rows))
     nadir = [str(Path(sys.executable).with_name("nadir")), "map", str(tmp_path / "labs.csv")]
     target = tmp_path / "source.yaml"
-    written = subprocess.run([*nadir, "--out", str(target)], capture_output=True, text=True, check=True)
-    assert "unsure:" in written.stdout
+    written = subprocess.run([*nadir, "--json", "--out", str(target)], capture_output=True, text=True, check=True)
+    told = json.loads(written.stdout)
+    assert told["map"]["codes"] == {"WBC": "26464-8"}
+    assert told["decisions"][0]["certainty"] == "probable"
+    assert told["unsure"]
     assert yaml.safe_load(target.read_text())["units"] == {"WBC": "/uL"}
     again = subprocess.run([*nadir, "--out", str(target)], capture_output=True, text=True, check=False)
     assert again.returncode == 2
-    told = json.loads(subprocess.run([*nadir, "--json"], capture_output=True, text=True, check=True).stdout)
-    assert told["map"]["codes"] == {"WBC": "26464-8"}
-    assert told["decisions"][0]["certainty"] == "probable"
 
 
 @pytest.mark.parametrize(("factor", "form"), [(1, "unix_seconds"), (1000, "unix_milliseconds")])
@@ -548,3 +548,26 @@ def test_numbers_with_a_thousands_mark_or_a_decimal_comma_are_not_decided(tmp_pa
     proposal = propose(tmp_path / "labs.csv")
     assert not {"decimal", "units"} & set(proposal.content)
     assert any("thousands or decimals" in said for said in proposal.unsure)
+
+
+def test_results_of_which_no_code_is_sure_are_mapped_and_the_run_says_what_is_missing(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value"]]
+    rows += [[v.person, v.at.date(), "NEUT", v.percent / 100] for v in visits()]
+    labs = tmp_path / "labs.csv"
+    labs.write_text(text(rows))
+    proposal = propose(labs)
+    write_proposal(proposal, tmp_path / "proposed.yaml")
+    workspace = Workspace(tmp_path / "workspace").create()
+    context = RunContext(
+        "run", datetime(2026, 1, 1, tzinfo=UTC), workspace, Settings(), DEFINITIONS, Progress(is_quiet=True)
+    )
+    with pytest.raises(SourceError, match="no test code is a LOINC code"):
+        receive(Request((labs,), str(tmp_path / "proposed.yaml")), context)
+
+
+def test_numbers_of_tests_without_names_are_not_guessed_from_their_values(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["subject_id", "itemid", "charttime", "valuenum", "valueuom"]]
+    rows += [[v.person, 51301, v.at, v.wbc / 1000, "K/uL"] for v in visits()]
+    (tmp_path / "labevents.csv").write_text(text(rows))
+    with pytest.raises(SourceError, match="none of which is a blood count"):
+        propose(tmp_path / "labevents.csv")
