@@ -22,7 +22,8 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
     row = prevalence_row(numbers, numbers.thresholds[0], interval)
     if row is None:
         return f"Nobody was tested {when(interval)}."
-    first = _first_clause(numbers, row, when(interval))
+    weighted = None if interval else weighted_row(numbers, numbers.thresholds[0])
+    first = _first_clause(numbers, row, when(interval), weighted)
     grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
     if not is_number(row["n_low"]) or len(numbers.thresholds) == 1:
         return f"{first}."
@@ -53,7 +54,7 @@ def comparison(facts: NightFacts) -> str:
     return "No comparable run: no earlier one has the same sources, definitions and channel, so no change is shown."
 
 
-def _first_clause(numbers: Numbers, row: Row, period: str) -> str:
+def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None) -> str:
     words, n_low = numbers.wording, row["n_low"]
     size = words.number(row["n_population"], "count")
     people = f"{size} people tested {period}" if is_number(row["n_population"]) else f"the people tested {period}"
@@ -62,7 +63,6 @@ def _first_clause(numbers: Numbers, row: Row, period: str) -> str:
     if not is_number(n_low):
         tested = f"{size} people were" if is_number(row["n_population"]) else f"A number of people ({size}) was"
         return f"{tested} tested {period}; how many were neutropenic is {words.mark(str(n_low))}"
-    weighted = weighted_row(numbers, numbers.thresholds[0])
     if weighted is not None and is_number(weighted["prevalence"]):
         row, lead = weighted, "; weighted to the population of the survey: "
     else:
