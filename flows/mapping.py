@@ -75,20 +75,24 @@ class Proposal:
 
 
 def propose_map(paths: Sequence[Path], definitions: Definitions, *, memory_limit: str) -> Proposal:
-    """The proposal for these files; SourceError when none of them can be read or is a table that nadir knows."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nadir-map-") as folder,
-        open_memory(Path(folder) / "spill", memory_limit=memory_limit) as connection,
-    ):
-        files, source_map, unread = find_files(paths, definitions.proposing, Path(folder) / "unpacked")
-        layout = _known_layout(files, definitions)
-        if layout:
-            return Proposal("", {}, {file.name: () for file in files}, (), (), layout)
-        looked = [
-            look_into(connection, alike, source_map, definitions.proposing, Path(folder) / f"look_{place}")
-            for place, alike in enumerate(group_alike(files))
-        ]
-        return _Assembly(connection, definitions, looked, source_map.encoding, unread).propose(paths)
+    """The proposal for these files; SourceError when none of them can be read or is a table that nadir knows.
+
+    Text is read as UTF-8, or in the first of the listed encodings in which every file reads.
+    """
+    problem: SourceError | None = None
+    for encoding in ("", *definitions.proposing.encodings):
+        with (
+            tempfile.TemporaryDirectory(prefix="nadir-map-") as folder,
+            open_memory(Path(folder) / "spill", memory_limit=memory_limit) as connection,
+        ):
+            try:
+                assembly = _Assembly(connection, definitions, SourceMap(id="proposal", encoding=encoding))
+                layout = assembly.open(paths, Path(folder))
+            except SourceError as error:
+                problem = problem or error
+                continue
+            return layout or assembly.propose(paths)
+    raise problem or SourceError("There is no file here.", repair="Name a file.")
 
 
 def write_proposal(proposal: Proposal, target: Path) -> None:
@@ -109,21 +113,26 @@ def _known_layout(files: Sequence[SourceFile], definitions: Definitions) -> str:
 class _Assembly:
     """Everything that was looked at becomes one map."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        definitions: Definitions,
-        looked: Sequence[Looked],
-        encoding: str,
-        unread: Sequence[str],
-    ) -> None:
-        laboratory = Laboratory(definitions, SourceMap(id="proposal"))
+    def __init__(self, connection: duckdb.DuckDBPyConnection, definitions: Definitions, source_map: SourceMap) -> None:
+        laboratory = Laboratory(definitions, source_map)
         loinc = {code: test["analyte"] for code, test in laboratory.tests.items()}
         self.units = laboratory.units
         self.judge = AnalyteJudge(NameReader(definitions.proposing, self.units), loinc)
         self.proposer = TableProposer(connection, definitions, self.judge)
-        self.definitions, self.looked, self.encoding = definitions, looked, encoding
-        self.unsure = [f"{name} is no table and was not read." for name in unread]
+        self.connection, self.definitions, self.source_map = connection, definitions, source_map
+        self.looked: list[Looked] = []
+        self.unsure: list[str] = []
+
+    def open(self, paths: Sequence[Path], folder: Path) -> Proposal | None:
+        """Look into all files; a proposal already when they are of a known layout and need no map."""
+        files, unread = find_files(paths, self.source_map, folder / "unpacked")
+        if layout := _known_layout(files, self.definitions):
+            return Proposal("", {}, {file.name: () for file in files}, (), (), layout)
+        for place, alike in enumerate(group_alike(files)):
+            work = folder / f"look_{place}"
+            self.looked.append(look_into(self.connection, alike, self.source_map, self.definitions.proposing, work))
+        self.unsure += [f"{name} is no table and was not read." for name in unread]
+        return None
 
     def propose(self, paths: Sequence[Path]) -> Proposal:
         """The map of all files; SourceError when no file is a table."""
@@ -200,8 +209,8 @@ class _Assembly:
         delimiters = {looked.file.delimiter for looked in self.looked if looked.file.kind == "delimited"}
         if len(delimiters) == 1:
             head["delimiter"] = delimiters.pop()
-        if self.encoding not in PLAIN:
-            head["encoding"] = self.encoding
+        if self.source_map.encoding not in PLAIN:
+            head["encoding"] = self.source_map.encoding
         return head
 
     def _tests(self, proposals: Sequence[FileProposal], decisions: Sequence[Decision]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 
-from flows.errors import SourceError
 from flows.sources.files import list_files, look_at
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Kind, SourceFile, literal, quote
@@ -54,24 +53,13 @@ class Looked:
 
 
 def find_files(
-    paths: Sequence[Path], proposing: Proposing, unpacked: Path
-) -> tuple[tuple[SourceFile, ...], SourceMap, tuple[str, ...]]:
-    """The tables in the files, the plain map they are opened with, and files that are no tables.
-
-    The encoding is UTF-8 or the first of the listed ones in which every file reads.
-    """
+    paths: Sequence[Path], source_map: SourceMap, unpacked: Path
+) -> tuple[tuple[SourceFile, ...], tuple[str, ...]]:
+    """The tables in the files, in the encoding of the map, and files that are no tables."""
     found = [entry for entry in list_files(paths, unpacked) if entry.path.suffix not in {".yaml", ".yml"}]
-    problem: SourceError | None = None
-    for encoding in ("", *proposing.encodings):
-        source_map = SourceMap(id="proposal", encoding=encoding)
-        try:
-            tables = [(entry, look_at(entry, source_map)) for entry in found]
-        except SourceError as error:
-            problem = problem or error
-            continue
-        files = tuple(file for _, tables_of in tables for file in tables_of)
-        return files, source_map, tuple(entry.shown for entry, tables_of in tables if not tables_of)
-    raise problem or SourceError("There is no file here.", repair="Name a file.")
+    tables = [(entry, look_at(entry, source_map)) for entry in found]
+    files = tuple(file for _, tables_of in tables for file in tables_of)
+    return files, tuple(entry.shown for entry, tables_of in tables if not tables_of)
 
 
 def group_alike(files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]]:

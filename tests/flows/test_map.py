@@ -571,3 +571,11 @@ def test_numbers_of_tests_without_names_are_not_guessed_from_their_values(tmp_pa
     (tmp_path / "labevents.csv").write_text(text(rows))
     with pytest.raises(SourceError, match="none of which is a blood count"):
         propose(tmp_path / "labevents.csv")
+
+
+def test_an_umlaut_far_down_a_file_decides_its_encoding(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["pid", "date", "test", "value", "unit", "ward"]]
+    rows += [[v.person, v.at.date(), "ANC", v.anc, "/uL", "x" * 3000] for v in visits()]
+    rows += [["P1", "2023-01-01", "ANC", "2000", "/uL", "Süd"]]
+    (tmp_path / "labs.csv").write_bytes(text(rows).encode("cp1252"))
+    assert propose(tmp_path / "labs.csv").content["encoding"] == "cp1252"
