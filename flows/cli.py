@@ -258,9 +258,12 @@ def _run(request: "Request", settings: "Settings", *, direct: bool, as_json: boo
     from flows.progress import Progress
 
     if direct:
+        from flows.checker import Worker
+
+        worker = Worker()  # it imports while this process does
         from flows.night import run_night
 
-        published = run_night(request, settings, Progress())
+        published = run_night(request, settings, Progress(), worker)
     else:
         from flows.prefect_run import run_with_prefect
 

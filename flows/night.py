@@ -37,9 +37,9 @@ class Night:
     seen: Received | Validated | None = field(default=None)
 
 
-def run_night(request: Request, settings: Settings, progress: Progress) -> Published:
-    """The six stages without Prefect; the same functions that the flow wraps."""
-    with guard_values(), open_night(settings, progress) as night:
+def run_night(request: Request, settings: Settings, progress: Progress, worker: Worker | None = None) -> Published:
+    """The six stages without Prefect; the same functions that the flow wraps. A `worker` given is used and closed."""
+    with guard_values(), open_night(settings, progress, worker) as night:
         context = night.context
         with progress.stage("receive"):
             received = night.seen = receive(request, context)
@@ -71,18 +71,18 @@ def refuse_stopped(validated: Validated) -> None:
 
 
 @contextmanager
-def open_night(settings: Settings, progress: Progress) -> Iterator[Night]:
+def open_night(settings: Settings, progress: Progress, worker: Worker | None = None) -> Iterator[Night]:
     """Hold the workspace, mend what a killed run left, put the attempt on record, and close it however it ends."""
-    definitions = load_definitions(settings.definitions)
     workspace = Workspace(settings.workspace.resolve()).create()
-    with hold_workspace(workspace), warm_up() as worker:
+    with worker or warm_up() as checking, hold_workspace(workspace):
+        definitions = load_definitions(settings.definitions)
         recover(workspace, settings.memory_limit)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         context = RunContext(run_id, started_at, workspace, settings, definitions, progress)
         context.work.mkdir(parents=True)
         begin_attempt(context)
-        night = Night(context, worker)
+        night = Night(context, checking)
         try:
             yield night
         except BaseException as error:

@@ -15,13 +15,18 @@ REPORT, MAILABLE, SUMMARY = "index.html", "latest.html", "run.json"
 
 
 def write_aside(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write every file below `folder`, flushed to disk; the folder is not yet part of the site."""
+    """Write every file below `folder`, flushed to disk; the folder is not yet part of the site.
+
+    All are handed to the disk before the first is waited for, so that it can write them at once.
+    """
+    paths = []
     for name, content in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
+        path.write_bytes(content)
+        paths.append(path)
+    for path in paths:
+        with path.open("rb") as handle:
             os.fsync(handle.fileno())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from reports.facts import LedgerFact, NightFacts
 from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
@@ -21,6 +22,16 @@ class Numbers:
     tables: Mapping[str, tuple[Row, ...]]
     choices: Choices
     wording: Wording
+
+    @cached_property
+    def of_default_cohort(self) -> Mapping[str, Sequence[Row]]:
+        """The rows of the cohort that the page opens with, by table, where a table has cohorts."""
+        cohort = self.choices.default["cohort"]
+        return {
+            name: [row for row in rows if row["cohort"] == cohort]
+            for name, rows in self.tables.items()
+            if rows and "cohort" in rows[0]
+        }
 
     @property
     def has_anc(self) -> bool:
@@ -94,8 +105,8 @@ def one_row(numbers: Numbers, table: str, **match: Cell) -> Row | None:
 
 def all_rows(numbers: Numbers, table: str, **match: Cell) -> list[Row]:
     """Every row of the default cohort with these values."""
-    wanted = {"cohort": numbers.choices.default["cohort"], **match}
-    return [row for row in numbers.tables[table] if all(row[key] == value for key, value in wanted.items())]
+    rows = numbers.of_default_cohort.get(table, ())
+    return [row for row in rows if all(row[key] == value for key, value in match.items())]
 
 
 def default_rule(numbers: Numbers) -> dict[str, Cell]:

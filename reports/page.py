@@ -50,13 +50,31 @@ def render_report(
     plotly_src: str = "",
 ) -> str:
     """The page. `shared` loads Plotly from `plotly_src`, a path beside it; `inline` carries it inside."""
-    numbers = read_numbers(released, facts, definitions)
-    charts = tuple(chart for chart in load_charts() if not chart.is_optional or _has_rows(chart, numbers))
-    words = numbers.wording
+    content = gather_content(read_numbers(released, facts, definitions), facts, definitions)
+    return render_content(content, plotly=plotly, plotly_src=plotly_src)
+
+
+def render_content(content: Mapping[str, Any], *, plotly: Literal["shared", "inline"], plotly_src: str = "") -> str:
+    """`render_report` of what was gathered before: a night is written twice and gathered once."""
     inline = get_plotlyjs() if plotly == "inline" else ""
     script = f"(async () => {{\n{read_asset(*SCRIPTS)}}})();\n"
     return render_template(
         "page.html.j2",
+        **content,
+        is_shared=plotly == "shared",
+        plotly_src=plotly_src,
+        plotly_script=inline,
+        script_sources=script_sources(*([inline, script] if inline else [script]), shares=plotly == "shared"),
+        css=read_asset("page.css"),
+        script=script,
+    )
+
+
+def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions) -> Mapping[str, Any]:
+    """All that the page says of a night, by the names of its template."""
+    charts = tuple(chart for chart in load_charts() if not chart.is_optional or _has_rows(chart, numbers))
+    words = numbers.wording
+    return dict(
         facts=facts,
         words=words,
         plain=plain,
@@ -74,12 +92,6 @@ def render_report(
         tables=TABLES,
         archive=ARCHIVE,
         dictionary=DICTIONARY,
-        is_shared=plotly == "shared",
-        plotly_src=plotly_src,
-        plotly_script=inline,
-        script_sources=script_sources(*([inline, script] if inline else [script]), shares=plotly == "shared"),
-        css=read_asset("page.css"),
-        script=script,
         **quality_tables(facts, words),
         payload=pack(_payload(charts, numbers, facts)),
     )

@@ -6,7 +6,7 @@ numbers and catalogue all start from the same rounded number.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -48,8 +48,9 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     key = [name for name in schema.key if name in frame.columns]
     names = [column.name for column in schema.columns if not column.name.endswith("_mark")]
     kept = [name for name in names if name not in PROVENANCE]
-    values = set(schema.values)
-    return tuple(_row(row, kept, values) for row in frame.sort(key, nulls_last=False).iter_rows(named=True))
+    ordered = frame.sort(key, nulls_last=False)
+    columns = [_cells(ordered, name, is_value=name in schema.values) for name in kept]
+    return tuple(dict(zip(kept, cells, strict=True)) for cells in zip(*columns, strict=True))
 
 
 def is_number(cell: Cell) -> bool:
@@ -63,25 +64,35 @@ def encode(rows: Sequence[Row]) -> dict[str, Any]:
     return {"n": len(rows), "columns": {name: _encode_column([row[name] for row in rows]) for name in columns}}
 
 
-def _row(row: Mapping[str, Any], kept: Sequence[str], values: set[str]) -> Row:
-    return {name: _value(row, name) if name in values else _fact(row.get(name)) for name in kept}
+def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
+    """One column, top to bottom; a column that the table lacks is empty."""
+    if name not in frame.columns:
+        return [NOT_ESTIMABLE if is_value else None] * frame.height
+    facts = _facts(frame[name])
+    if not is_value:
+        return facts
+    marks = frame[f"{name}_mark"].to_list() if f"{name}_mark" in frame.columns else [None] * frame.height
+    return [_value(fact, mark) for fact, mark in zip(facts, marks, strict=True)]
 
 
-def _value(row: Mapping[str, Any], name: str) -> Cell:
-    mark, value = row.get(f"{name}_mark"), row.get(name)
+def _value(fact: Cell, mark: str | None) -> Cell:
     if mark == "zero":
-        return value if value is not None else 0
+        return fact if fact is not None else 0
     if mark is not None:
-        return str(mark)
-    return NOT_ESTIMABLE if value is None else _fact(value)
+        return mark
+    return NOT_ESTIMABLE if fact is None else fact
+
+
+def _facts(column: pl.Series) -> list[Cell]:
+    if column.dtype.is_float():
+        return [None if value is None else round(value, DECIMALS) for value in column.to_list()]
+    if column.dtype == pl.Date:
+        return column.dt.strftime("%Y-%m-%d").to_list()
+    return [_fact(value) for value in column.to_list()] if column.dtype.is_temporal() else column.to_list()
 
 
 def _fact(value: Any) -> Cell:
-    if isinstance(value, float):
-        return round(value, DECIMALS)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
+    return value.isoformat() if isinstance(value, datetime) else None if value is None else str(value)
 
 
 def _encode_column(cells: Sequence[Cell]) -> Any:

@@ -28,10 +28,11 @@ from flows.site import (
     write_aside,
 )
 from flows.warehouse import open_warehouse
-from reports.content import KeyNumber, key_numbers
+from reports.content import KeyNumber, key_numbers_of
 from reports.downloads import download_files
 from reports.facts import NightFacts
-from reports.page import render_report
+from reports.numbers import Numbers, read_numbers
+from reports.page import gather_content, render_content
 
 PLOTLY = f"plotly-{plotly.__version__}.min.js"
 
@@ -40,9 +41,10 @@ def publish(night: ReleasedNight, context: RunContext) -> Published:
     """The report of the night, its downloads and the catalogue, and every table of the night in the warehouse."""
     nights = read_summaries(context.workspace)
     facts = gather_facts(night, context, nights)
-    numbers = key_numbers(night.released, facts, context.definitions)
+    rows = read_numbers(night.released, facts, context.definitions)
+    numbers = key_numbers_of(rows, facts)
     aside = context.work / "site"
-    write_aside(aside, _files(night, facts, numbers, context))
+    write_aside(aside, _files(night, facts, rows, numbers, context))
     check_aside(aside)
     commit_night(night, context)
     install_asset(context.workspace, PLOTLY, get_plotlyjs())
@@ -66,15 +68,17 @@ def show_latest(context: RunContext) -> Published:
 
 
 def _files(
-    night: ReleasedNight, facts: NightFacts, numbers: Sequence[KeyNumber], context: RunContext
+    night: ReleasedNight, facts: NightFacts, rows: Numbers, numbers: Sequence[KeyNumber], context: RunContext
 ) -> Iterator[tuple[str, bytes]]:
-    released, definitions = night.released, context.definitions
-    page = render_report(released, facts, definitions, plotly="shared", plotly_src=f"../../assets/{PLOTLY}")
-    yield REPORT, page.encode()
-    yield MAILABLE, render_report(released, facts, definitions, plotly="inline", plotly_src="").encode()
-    for name, content in download_files(released, definitions):
-        yield f"downloads/{name}", content
-    yield SUMMARY, json.dumps(_summarise(facts, numbers), indent=1, ensure_ascii=False, sort_keys=True).encode()
+    content = gather_content(rows, facts, context.definitions)
+    yield REPORT, render_content(content, plotly="shared", plotly_src=f"../../assets/{PLOTLY}").encode()
+    yield MAILABLE, render_content(content, plotly="inline").encode()
+    for name, data in download_files(night.released, context.definitions):
+        yield f"downloads/{name}", data
+    yield (
+        SUMMARY,
+        json.dumps(_summarise(facts, numbers), indent=1, ensure_ascii=False, sort_keys=True).encode(),
+    )
 
 
 def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber]) -> Mapping[str, Any]:
