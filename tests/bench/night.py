@@ -1,4 +1,4 @@
-"""Times the first night at one and at ten million lab rows against the floor: DuckDB reading the same files.
+"""Times nights at one and at ten million lab rows: the first against DuckDB reading the same files, later ones to it.
 
 Run with `make bench`. Floor and night are processes of their own, of one run on one machine; a machine that does
 other work beside it is said so, because its figures mean little.
@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+
+from tests.bench.later_nights import LaterNight, measure_later, print_later
 
 ROOT = Path(__file__).parents[2]
 FLOOR = """
@@ -53,13 +55,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Measured:
-    """Floor and night on one extract. `waited` is the part of validate that is the child's start-up."""
+    """Floor, first and later nights on one extract. `waited` is the part of validate that is the child's start-up."""
 
     rows: int
     floor: Cost
     night: Cost
     stages: tuple[Cost, ...]
     waited: float
+    later: tuple[LaterNight, ...]
 
     @property
     def work_seconds(self) -> float:
@@ -74,7 +77,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / ".bench")
     arguments = parser.parse_args()
     print_machine()
-    print_table([measure(SIZES[size], arguments.folder / size) for size in arguments.sizes])
+    results = [measure(SIZES[size], arguments.folder / size) for size in arguments.sizes]
+    print_table(results)
+    print_later([(result.rows, result.night.seconds, result.later) for result in results])
 
 
 def print_machine() -> None:
@@ -104,7 +109,9 @@ def measure(rows: int, folder: Path) -> Measured:
     command = ["-m", "flows.cli", "run", str(extract), "--direct", "--workspace", str(workspace)]
     _, log, night = _run("night", [sys.executable, *command])
     waited = sum(float(seconds) for seconds in WAITED.findall(log))
-    measured = Measured(_lab_rows(extract), floor, night, _stages(workspace), waited)
+    stages = _stages(workspace)
+    later = measure_later(extract, folder, workspace, _run_command)
+    measured = Measured(_lab_rows(extract), floor, night, stages, waited, later)
     shutil.rmtree(workspace)
     return measured
 
@@ -173,6 +180,11 @@ def _lab_rows(extract: Path) -> int:
     with duckdb.connect() as connection:
         found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(extract / "labs*.parquet")]).fetchall()
     return int(found[0][0])
+
+
+def _run_command(arguments: Sequence[str]) -> tuple[str, float, float]:
+    said, _, cost = _run("night", [sys.executable, "-m", "flows.cli", *arguments])
+    return said, cost.seconds, cost.cpu_seconds or 0
 
 
 def _run(name: str, command: Sequence[str]) -> tuple[str, str, Cost]:
