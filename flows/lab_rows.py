@@ -49,6 +49,8 @@ NAMES = (
 )
 # An ENUM is copied and written to Parquet in a third of the time of a text; it is read back as text.
 WORDS = frozenset({"analyte", "method", "specimen_type", "meant_unit", "meant_status", "source_code", "source_unit"})
+# One number to join on in place of four texts that may be null; hash() takes null as a value of its own.
+COMBINATION = "hash(code, unit, specimen, status)"
 PRECISIONS = "ENUM ('none', 'day', 'minute')"
 
 
@@ -166,12 +168,15 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
     lists = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in NAMES]
     kinds = [_enum(words) if name in WORDS else kind for name, kind, words in zip(NAMES, TYPES, lists, strict=True)]
     columns = ", ".join(f"{column} {kind}" for column, kind in zip(NAMES, kinds, strict=True))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE meaning ({columns}, whole DECIMAL(5,0))").fetchall()
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE meaning ({columns}, whole DECIMAL(5,0), combination UBIGINT)"
+    ).fetchall()
     if not rows:
         return
     values = ", ".join(f"unnest(?::{_sent(kind)}[])" for kind in TYPES)
     connection.execute(f"INSERT INTO meaning ({', '.join(NAMES)}) SELECT {values}", lists).fetchall()
     connection.execute("UPDATE meaning SET whole = factor WHERE factor = trunc(factor)").fetchall()
+    connection.execute(f"UPDATE meaning SET combination = {COMBINATION}").fetchall()
 
 
 def _line(combination: Combination, meaning: Meaning, laboratory: Laboratory) -> tuple[object, ...]:
@@ -198,11 +203,9 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
         texts AS (SELECT raw.*, {person_key("person_id")} AS person, {number} AS number_text FROM raw),
         numbers AS (SELECT texts.*, {short_number("number_text")} AS short FROM texts),
         joined AS (
-            SELECT n.*, m.* EXCLUDE (code, unit, specimen, status),
+            SELECT n.*, m.* EXCLUDE (code, unit, specimen, status, combination),
                 CASE WHEN short IS NULL THEN {number_parts("number_text", receiving)} END AS parts
-            FROM numbers n LEFT JOIN meaning m ON n.code IS NOT DISTINCT FROM m.code
-                AND n.unit IS NOT DISTINCT FROM m.unit AND n.specimen IS NOT DISTINCT FROM m.specimen
-                AND n.status IS NOT DISTINCT FROM m.status
+            FROM (SELECT *, {COMBINATION} AS combination FROM numbers) n LEFT JOIN meaning m USING (combination)
         ),
         scaled AS (
             SELECT joined.*, parts.comparator AS sign,

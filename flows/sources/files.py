@@ -98,12 +98,23 @@ def open_bytes(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+# What is no fault of the file: our own SQL, the machine, the user who interrupts.
+OURS = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.InternalException,
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+)
+
+
 @contextmanager
 def refuse_unreadable(name: str) -> Iterator[None]:
     """Turn what a reader raises into a SourceError without a word of the file's content."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+    except OURS:
         raise
     except duckdb.Error as error:
         if "no space left" in str(error).lower():
@@ -157,8 +168,8 @@ def lookers() -> Sequence[Looker]:
         (_is_parquet, _look_at_parquet),
         (is_transport, look_at_transport),
         (is_workbook, look_at_workbook),
-        (is_fhir, look_at_fhir),
         (is_database, look_at_database),
+        (is_fhir, look_at_fhir),
     )
 
 

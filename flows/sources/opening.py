@@ -55,8 +55,8 @@ def openers() -> Mapping[FileKind, Opener]:
         "parquet": open_parquet,
         "transport": open_transport,
         "workbook": open_workbook,
-        "fhir": open_fhir,
         "database": open_database,
+        "fhir": open_fhir,
     }
 
 

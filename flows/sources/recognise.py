@@ -34,8 +34,8 @@ LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
 }
 LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
-HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
 MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
+HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
 UNREAD = "not read"
 HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 SHOWN_HEADERS = 30
