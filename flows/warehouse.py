@@ -4,14 +4,14 @@ Every connection names its memory limit and spill folder and never looks for ext
 process is `Busy`, not a traceback.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from flows.errors import Busy, SourceError
-from transforms.schemas import load_tables
+from transforms.schemas import Table, load_tables
 
 
 @contextmanager
@@ -39,12 +39,22 @@ def open_memory(spill: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyCo
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every schema and table that is not there yet."""
+    """Create every schema and table that is not there yet, and add the columns that a table of an older nadir lacks."""
     tables = load_tables().values()
     for schema in sorted({table.name.split(".")[0] for table in tables}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
     for table in tables:
         connection.execute(table.create_sql()).fetchall()
+    _add_columns(connection, tables)
+
+
+def _add_columns(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
+    found = connection.execute("SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns()").fetchall()
+    known = set(found)
+    for table in tables:
+        for column in table.columns:
+            if (table.name, column.name) not in known:
+                connection.execute(table.add_sql(column)).fetchall()
 
 
 def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -48,6 +48,17 @@ class Table:
         columns = ", ".join(f'"{c.name}" {c.type}{"" if c.is_nullable else " NOT NULL"}' for c in self.columns)
         return f"CREATE TABLE IF NOT EXISTS {self.name} ({columns})"
 
+    def add_sql(self, column: Column) -> str:
+        """`ALTER TABLE` that gives older rows the empty value of the column, null where that is allowed."""
+        empty = "" if column.is_nullable else f" DEFAULT {_empty(column.type)}"
+        return f'ALTER TABLE {self.name} ADD COLUMN IF NOT EXISTS "{column.name}" {column.type}{empty}'
+
+
+def _empty(type_: str) -> str:
+    if type_ in {"VARCHAR", "BOOLEAN"}:
+        return "''" if type_ == "VARCHAR" else "false"
+    return f"0::{type_}" if type_ not in {"DATE", "TIMESTAMP"} else "'epoch'"
+
 
 def parse_yaml(text: str) -> Any:
     """Plain values of a YAML text; yaml.YAMLError when it is none. With libyaml it is twelve times as fast."""

@@ -1,0 +1,35 @@
+"""A warehouse that an older nadir made is given the columns it lacks, and its rows stay."""
+
+from pathlib import Path
+
+import duckdb
+
+from flows.warehouse import open_warehouse
+from transforms.schemas import load_tables
+
+
+def test_a_column_that_is_missing_is_added_with_an_empty_value(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with open_warehouse(path, memory_limit="1GB") as warehouse:
+        warehouse.execute("ALTER TABLE canonical.lab DROP COLUMN column_number").fetchall()
+        warehouse.execute("ALTER TABLE ops.run DROP COLUMN message").fetchall()
+        warehouse.execute(
+            "INSERT INTO ops.run (run_id, started_at, definitions_hash, code_version, state) "
+            "VALUES ('r', '2026-01-01', 'd', 'c', 'published')"
+        ).fetchall()
+    with open_warehouse(path, memory_limit="1GB") as warehouse:
+        assert warehouse.execute("SELECT run_id, message FROM ops.run").fetchall() == [("r", None)]
+        assert warehouse.execute("SELECT column_number FROM canonical.lab").fetchall() == []
+
+
+def test_every_table_can_lose_any_column_and_get_it_back(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        for schema in sorted({name.split(".")[0] for name in load_tables()}):
+            connection.execute(f"CREATE SCHEMA {schema}").fetchall()
+        for table in load_tables().values():
+            connection.execute(table.create_sql()).fetchall()
+            column = table.columns[-1]
+            connection.execute(f'ALTER TABLE {table.name} DROP COLUMN "{column.name}"').fetchall()
+            connection.execute(table.add_sql(column)).fetchall()
+            names = {row[0] for row in connection.execute(f"DESCRIBE {table.name}").fetchall()}
+            assert names == set(table.column_names)
