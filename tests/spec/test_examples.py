@@ -40,6 +40,7 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "estimation": _other("hi", 0.17),
     "exposures": _other("expect", []),
     "labs": _other("analyte", "wbc"),
+    "mapping": _other("family", "monocytes"),
     "receiving": _other("upper", "3.6"),
     "scales": _other("severity", "undecided"),
     "source_maps": _other("table", "vital"),
