@@ -6,7 +6,7 @@ denominator: among the tested, only tested people count. Nobody tested gives no 
 `definitions/denominators` and `definitions/estimation`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from transforms.model.estimation import Cut, Plan
 from transforms.person_time import Stays, first_day, month_of_days, undecided_name
 
 _CUT = ("measure", "rule", "threshold_cells_per_ul")
+_RULE = ("rule", "threshold_cells_per_ul")
 
 
 def count_person_intervals(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -194,42 +195,57 @@ def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.Dat
         frames.append((open_days.with_columns(month=months).explode("month"), stays.cells))
     parts = []
     for cells, values in frames:
-        people = cells.select("person_index", "month", "rule", "threshold_cells_per_ul").unique()
-        seen = people.join(values, on=["person_index", "month"], how="left")
-        parts += [_confirmed_of(cut, seen, values) for cut in plan.cuts if cut.measure == "confirmed"]
+        people = cells.select("person_index", "month", *_RULE).unique()
+        parts.append(_confirmed_of(plan, people.join(values, on=["person_index", "month"], how="left"), values))
     return _as_lows(parts)
 
 
-def _confirmed_of(cut: Cut, seen: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+def _confirmed_of(plan: Plan, seen: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """Low people of every confirmed cut, and those who may be: one pass for all cuts."""
+    cuts = [cut for cut in plan.cuts if cut.measure == "confirmed"]
+    known = {cut.threshold_cells_per_ul: name for cut in cuts if (name := undecided_name(cut)) in values.columns}
     is_tested = (pl.col("n_tests") > 0).fill_null(value=False)
-    undecided = pl.col(undecided_name(cut)) if undecided_name(cut) in values.columns else pl.lit(value=False)
-    undecided = undecided.fill_null(value=False)
-    low = (
-        seen.filter(pl.col("rule") == cut.rule, pl.col("threshold_cells_per_ul") == cut.threshold_cells_per_ul)
-        .group_by("month")
-        .agg(
-            n_low_tested=is_tested.sum(),
-            n_low_observed=pl.len(),
-            both_tested=(is_tested & undecided).sum(),
-            both=undecided.sum(),
-        )
+    is_here = [pl.col("threshold_cells_per_ul").eq(threshold) & pl.col(name) for threshold, name in known.items()]
+    undecided = pl.any_horizontal(pl.lit(value=False), *is_here).fill_null(value=False)
+    low = seen.group_by("month", *_RULE).agg(
+        n_low_tested=is_tested.sum(),
+        n_low_observed=pl.len(),
+        both_tested=(is_tested & undecided).sum(),
+        both=undecided.sum(),
     )
-    unclear = (
-        values.filter(pl.col("month").is_not_null(), undecided)
-        .group_by("month")
-        .agg(unclear_tested=is_tested.sum(), unclear=pl.len())
+    wanted = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in cuts], orient="row")
+    unclear = wanted.select(_RULE).join(_unclear(values, known), on="threshold_cells_per_ul", how="inner")
+    joined = low.join(unclear, on=["month", *_RULE], how="full", coalesce=True).with_columns(
+        pl.all().exclude("month", *_RULE).cast(pl.Int64).fill_null(0)
     )
-    joined = low.join(unclear, on="month", how="full", coalesce=True).with_columns(
-        pl.all().exclude("month").cast(pl.Int64).fill_null(0)
-    )
-    return joined.select(
+    return joined.join(wanted, on=_RULE, how="inner").select(
         "month",
+        *_CUT,
         "n_low_tested",
         "n_low_observed",
         n_low_possible_tested=pl.col("n_low_tested") + pl.col("unclear_tested") - pl.col("both_tested"),
         n_low_possible_observed=pl.col("n_low_observed") + pl.col("unclear") - pl.col("both"),
-        **_names(cut),
     )
+
+
+def _unclear(values: pl.DataFrame, known: Mapping[int, str]) -> pl.DataFrame:
+    """month, threshold_cells_per_ul, unclear_tested, unclear: people with a value undecided at the threshold."""
+    is_tested = (pl.col("n_tests") > 0).fill_null(value=False)
+    dated = values.filter(pl.col("month").is_not_null(), pl.any_horizontal(pl.lit(value=False), *known.values()))
+    numbers = [pl.col(name).sum().cast(pl.Int64).alias(f"unclear {at}") for at, name in known.items()]
+    numbers += [(pl.col(name) & is_tested).sum().cast(pl.Int64).alias(f"tested {at}") for at, name in known.items()]
+    by_month = dated.group_by("month").agg(numbers)
+    schema = {"month": pl.Int32, "threshold_cells_per_ul": pl.Int64, "unclear_tested": pl.Int64, "unclear": pl.Int64}
+    parts = [
+        by_month.select(
+            "month",
+            threshold_cells_per_ul=pl.lit(at, pl.Int64),
+            unclear_tested=f"tested {at}",
+            unclear=f"unclear {at}",
+        )
+        for at in known
+    ]
+    return pl.concat([pl.DataFrame(schema=schema), *parts])
 
 
 def _names(cut: Cut) -> dict[str, pl.Expr]:

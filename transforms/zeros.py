@@ -5,7 +5,7 @@ on who was counted with whom. Put back are: months of a cohort between its first
 somebody was tested, every bin of counts, and every step of the attrition.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -35,7 +35,7 @@ def without_zeros(counts: Counts) -> dict[str, pl.DataFrame]:
 def replace_counted(standing: Counts, before: Counts, after: Counts) -> dict[str, pl.DataFrame]:
     """Counts of everybody when some people change: `standing`, less those people `before`, plus the same `after`.
 
-    Raises RuntimeError when the people before are not among those who stand.
+    Rows are in no order. Raises RuntimeError when the people before are not among those who stand.
     """
     replaced = {name: _replace(name, rows, before[name], after[name]) for name, rows in standing.items()}
     for name, rows in replaced.items():
@@ -69,16 +69,28 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
 
 
 def _replace(name: str, standing: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Most rows of a large table stay: they are neither summed again nor sorted."""
     numbers = number_columns(name)
     facts = [column for column in standing.columns if column not in numbers]
-    if not before.height and not after.height:
+    moved = _add([before.with_columns(-pl.col(numbers)), after], name)
+    if moved.is_empty():
         return standing
-    gone = before.with_columns(-pl.col(numbers))
-    changed = pl.concat([gone, after]).group_by(facts).agg(pl.col(numbers).sum())
-    types = polars_schema(schema_of(name))
-    changed = changed.select(pl.col(column).cast(types[column]) for column in standing.columns)
-    summed = pl.concat([standing, changed]).group_by(facts).agg(pl.col(numbers).sum())
-    return stack([summed.filter(pl.any_horizontal(pl.col(numbers) != 0))], name)
+    marked = standing.join(
+        moved.select(facts).with_columns(is_moved=pl.lit(value=True)), on=facts, how="left", nulls_equal=True
+    )
+    is_moved = pl.col("is_moved").is_not_null()
+    again = marked.filter(is_moved).drop("is_moved")
+    return pl.concat([marked.filter(~is_moved).drop("is_moved"), _add([again, moved], name)])
+
+
+def _add(parts: Sequence[pl.DataFrame], name: str) -> pl.DataFrame:
+    """Rows with the same facts added up; those that come to nothing are left out."""
+    numbers = number_columns(name)
+    rows = pl.concat(parts)
+    facts = [column for column in rows.columns if column not in numbers]
+    summed = rows.group_by(facts).agg(pl.col(numbers).sum())
+    is_left = pl.any_horizontal(pl.col(numbers) != 0)
+    return summed.filter(is_left).select(pl.col(column).cast(rows.schema[column]) for column in rows.columns)
 
 
 def _intervals(testing: pl.DataFrame) -> pl.DataFrame:
