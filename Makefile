@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check fix bench truth clean install
+.PHONY: demo test fuzz check fix bench truth clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -17,6 +17,9 @@ check: $(STAMP)           ## format, lint, types, imports, definitions
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m flows.cli definitions check
+
+fuzz: $(STAMP)            ## new and many more examples of nights in any order (FUZZ=200 of each)
+	@NADIR_FUZZ_EXAMPLES=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/sources/test_properties_of_nights.py
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

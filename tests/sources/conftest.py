@@ -1,6 +1,6 @@
 """A context to receive in, extracts written as text, and a stand-in for the commit of a night."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,13 @@ from expectations.job import Count, Job, Question, concerns
 from flows.attempts import record_night
 from flows.checker import Worker
 from flows.code_version import code_version
-from flows.commit import install_staged, merge_canonical
+from flows.commit import install_staged, merge_canonical, replace_people
 from flows.handover import Received, Request, RunContext, Validated
 from flows.population import TABLES
 from flows.progress import Progress
 from flows.settings import Settings
+from flows.stages.derive import derive
+from flows.stages.estimate import estimate
 from flows.stages.receive import receive
 from flows.stages.validate import validate
 from flows.tonight import tonight_rows
@@ -42,7 +44,7 @@ class PlainChecker(Worker):
     def ask(self, job: Job) -> None:
         with duckdb.connect(job.database, read_only=True) as connection:
             self.counts = tuple(
-                self._count(connection, view, question) for view, asked in job.views.items() for question in asked
+                count for view, asked in job.views.items() for count in self._count(connection, view, asked)
             )
 
     def await_ready(self) -> float:
@@ -54,30 +56,27 @@ class PlainChecker(Worker):
     def close(self) -> None:
         pass
 
-    def _count(self, connection: duckdb.DuckDBPyConnection, view: str, question: Question) -> Count:
-        column, rows = f'"{question.column}"', view
-        if question.expectation == "query":
-            rows = f"({question.sql.format(batch=view)})"
-            counted = connection.execute(f"SELECT (SELECT count(*) FROM {view}), count(*) FROM {rows}").fetchall()
-            return Count(question.check_id, *counted[0])
-        bad = (
-            {
-                "flag": f"{column} = 1",
-                "flag_where": f"{column} = 1",
-                "not_null": f"{column} IS NULL",
-                "in_set": f"{column} NOT IN ({', '.join(repr(value) for value in question.values) or 'NULL'})",
-                "between": f"{column} < {question.minimum if question.minimum is not None else '-inf::DOUBLE'} "
-                f"OR {column} > {question.maximum if question.maximum is not None else 'inf::DOUBLE'}",
-            }[question.expectation]
-            .replace("-inf", "'-inf'")
-            .replace(" inf", " 'inf'")
-        )
+    def _count(self, connection: duckdb.DuckDBPyConnection, view: str, asked: Sequence[Question]) -> list[Count]:
+        parts = ["count(*)"]
+        for question in asked:
+            if question.expectation == "query":
+                parts += ["count(*)", f"(SELECT count(*) FROM ({question.sql.format(batch=view)}))"]
+                continue
+            about, bad = self._words(question)
+            parts += [f"count(*) FILTER ({about})", f"count(*) FILTER ({bad})"]
+        _, *found = connection.execute(f"SELECT {', '.join(parts)} FROM {view}").fetchall()[0]
+        return [Count(question.check_id, *found[2 * n : 2 * n + 2]) for n, question in enumerate(asked)]
+
+    def _words(self, question: Question) -> tuple[str, str]:
+        column = f'"{question.column}"'
+        ends = [("<", question.minimum), (">", question.maximum)]
+        bad = {
+            "not_null": f"{column} IS NULL",
+            "in_set": f"{column} NOT IN ({', '.join(repr(value) for value in question.values) or 'NULL'})",
+            "between": " OR ".join(f"{column} {sign} {end}" for sign, end in ends if end is not None) or "false",
+        }
         about = {"flag": "true", "not_null": "true", "flag_where": f'"{concerns(question.column)}" = 1'}
-        where = about.get(question.expectation, f"{column} IS NOT NULL")
-        counted = connection.execute(
-            f"SELECT count(*) FILTER ({where}), count(*) FILTER ({bad}) FROM {view}"
-        ).fetchall()
-        return Count(question.check_id, *counted[0])
+        return about.get(question.expectation, f"{column} IS NOT NULL"), bad.get(question.expectation, f"{column} = 1")
 
 
 class Hospital:
@@ -114,11 +113,20 @@ class Hospital:
         self.commit(validated)
         return validated
 
+    def live(self, *paths: Path, **how: Any) -> Validated:
+        """A night with all that is derived and counted of it; no release, no report."""
+        validated = validate(self.receive(*paths, **how), self.context, PlainChecker())
+        estimated = estimate(derive(validated, self.context), self.context)
+        self.commit(validated, lambda warehouse: replace_people(warehouse, estimated))
+        return validated
+
     def spend_text(self, text: str, *, name: str = "labs.csv", **how: Any) -> Validated:
         return self.spend(self.write(name, text, f"night_{self.n_nights}"), **how)
 
-    def commit(self, night: Received | Validated) -> None:
-        """What publish does with canonical and ops rows."""
+    def commit(
+        self, night: Received | Validated, replace: Callable[[duckdb.DuckDBPyConnection], None] | None = None
+    ) -> None:
+        """What publish does with canonical and ops rows; with `replace`, what it does with all others too."""
         with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:
             run = (self.context.run_id, self.context.started_at, self.definitions.hash, code_version())
             warehouse.execute(
@@ -129,8 +137,11 @@ class Hospital:
             record_night(warehouse, self.context, night)
             if isinstance(night, Received):
                 night = Validated(night, "go", (), night.dropped, night.ledger)
-            for name in TABLES:
-                merge_canonical(warehouse, night, f"canonical.{name}")
+            if replace:
+                replace(warehouse)
+            else:
+                for name in TABLES:
+                    merge_canonical(warehouse, night, f"canonical.{name}")
         install_staged(self.workspace, self.context.run_id)
 
     def canonical(self, table: str, columns: str) -> list[tuple[object, ...]]:
