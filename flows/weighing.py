@@ -62,6 +62,11 @@ class _Scales:
         night, touched = self.night, self.work / "replaced.parquet"
         arrivals = [self._arrivals(table) for table in TABLES]
         is_everybody = not night.history.is_same_reading
+        if is_everybody and self.known:
+            night.context.progress.note(
+                f"{len(self.known)} files of earlier nights were read under other definitions or code. Their rows are "
+                "weighed and checked again as they were staged; give the files again to have them read anew."
+            )
         find_touched(night.connection, arrivals, touched, is_everybody=is_everybody)
         again, places = self._gather(touched)
         lost, contested = self._settle(again, places, touched)
