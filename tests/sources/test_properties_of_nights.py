@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
@@ -49,9 +50,10 @@ class Extract:
     persons: tuple[str, ...]
     declared: str
 
-    def write(self, folder: Path, number: int) -> Path:
-        """Files in a folder of their own; a row of no interest makes their bytes their own."""
+    def write(self, folder: Path) -> Path:
+        """Files in a folder of their own; a row of no interest makes their bytes their own, the same every time."""
         folder.mkdir(parents=True)
+        number = crc32(repr(self).encode())
         mark = f"P9,S{number},2024-03-01 08:00,,2093-3,5,mmol/L,final\n"
         (folder / "labs.csv").write_text(LABS + mark + "".join(self.labs), encoding="utf-8")
         if self.persons:
@@ -148,11 +150,9 @@ def nights_of(order: Sequence[Extract], data: st.DataObject) -> Iterator[list[Ex
 
 def spend(hospital: Any, extracts: Sequence[Extract], *, is_derived: bool = False) -> None:
     """One night, with a ledger that is looked at; the same extract has the same bytes whenever it is sent."""
-    known = hospital.__dict__.setdefault("known", {})
-    folders = []
-    for place, entry in enumerate(extracts):
-        number = known.setdefault(id(entry), len(known))
-        folders.append(entry.write(hospital.folder / f"night_{hospital.n_nights}_{place}", number))
+    folders = [
+        entry.write(hospital.folder / f"night_{hospital.n_nights}_{place}") for place, entry in enumerate(extracts)
+    ]
     night = (hospital.live if is_derived else hospital.spend)(*folders)
     for line in night.ledger:
         ends = (line.n_accepted, line.n_duplicate, line.n_superseded, line.n_quarantined, line.n_irrelevant)
