@@ -12,7 +12,7 @@ import duckdb
 
 from flows.code_version import code_version
 from flows.errors import Busy
-from flows.handover import LedgerLine, RunContext
+from flows.handover import DatePolicy, LedgerLine, RunContext
 from flows.snapshots import Declaration, Sighting, Standing, stand
 from flows.sources.protocol import literal
 from flows.warehouse import open_warehouse
@@ -25,13 +25,16 @@ WAREHOUSE = "earlier"  # what the warehouse is called in a connection that it is
 class History:
     """Files of published nights. `loaded` holds those that tonight's definitions and code have read already.
 
-    `is_same_reading` is false when the definitions or the code are not those of the last published night.
+    `maps` and `dates` give the source map (its hash) that each published file was read with last, and what its dates
+    mean by it. `is_same_reading` is false when the definitions or the code are not those of the last published night.
     """
 
     published: frozenset[str] = frozenset()
     loaded: Mapping[str, tuple[LedgerLine, ...]] = field(default_factory=dict)
     sightings: tuple[Sighting, ...] = ()
     is_same_reading: bool = True
+    maps: Mapping[str, str] = field(default_factory=dict)
+    dates: Mapping[str, DatePolicy] = field(default_factory=dict)
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -49,6 +52,7 @@ def read_history(context: RunContext) -> History:
             return History()
         seen = connection.execute(
             """SELECT i.input_id, i.source_id, r.started_at, i.extract_date, i.is_snapshot,
+                coalesce(i.map_hash, ''), coalesce(i.dates, r.dates, 'real'),
                 r.run_id, r.definitions_hash, r.code_version
             FROM ops.input i JOIN ops.run r USING (run_id) WHERE r.state IN ('released', 'published')
             ORDER BY r.started_at, r.run_id, i.input_id"""
@@ -64,8 +68,9 @@ def read_history(context: RunContext) -> History:
         if same.get(input_id) == run_id:
             loaded[input_id] += (LedgerLine(input_id, table, n_received, 0, n_duplicate=n_received),)
     sightings = tuple(Sighting(entry[0], entry[1], entry[2], Declaration(entry[3], bool(entry[4]))) for entry in seen)
-    is_same = not seen or (seen[-1][6], seen[-1][7]) == reading
-    return History(frozenset(latest), loaded, sightings, is_same)
+    is_same = not seen or seen[-1][-2:] == reading
+    maps, dates = ({entry[0]: entry[place] for entry in seen} for place in (5, 6))
+    return History(frozenset(latest), loaded, sightings, is_same, maps, dates)
 
 
 @contextmanager

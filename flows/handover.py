@@ -66,6 +66,8 @@ class ReceivedInput:
     source_format: str
     extract_date: date | None = None
     is_snapshot: bool = False
+    map_hash: str = ""
+    dates: DatePolicy | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from flows.snapshots import Sighting, declare, is_moved
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
+from transforms.model.sources import SourceMap
 
 UNUSED = "unused"
 
@@ -76,6 +77,7 @@ class _Reader:
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
         self.files = _identify_files(extract, set(night.inputs))
         self.declared = declare(night.request, extract.source_map)
+        self.map_hash = _hash_map(extract.source_map)
         self.moved = self._find_moved()
         self.opened: dict[tuple[str, str], Opened] = {}
         self.stale = {
@@ -138,6 +140,8 @@ class _Reader:
             self.extract.adapter,
             self.declared.extract_date,
             self.declared.is_snapshot,
+            self.map_hash,
+            self.extract.source_map.dates,
         )
         return True
 
@@ -150,8 +154,9 @@ class _Reader:
     def _is_loaded(self, feed: Feed, known: Known) -> bool:
         """Whether this file and all that explain it were read on an earlier night under the same rules."""
         needed = [known, *(entry for role in feed.lookups for entry in self.files[role])]
-        loaded = self.night.history.loaded.keys() - self.moved
-        return all(entry.input_id in loaded for entry in needed)
+        history = self.night.history
+        loaded = history.loaded.keys() - self.moved
+        return all(entry.input_id in loaded and history.maps.get(entry.input_id) == self.map_hash for entry in needed)
 
     def _find_moved(self) -> frozenset[str]:
         """Files that are known, but are declared tonight to be of another day, or everything there was on it."""
@@ -176,6 +181,12 @@ class _Reader:
             needed, source_map = self.extract.needed[role], self.extract.source_map
             self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
         return self.opened[key]
+
+
+def _hash_map(source_map: SourceMap) -> str:
+    """A hash of what decides how rows are read; what is declared of the extract alone does not."""
+    content = source_map.model_dump_json(exclude={"extract_date", "is_snapshot"})
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _identify_files(extract: Recognised, seen: set[str]) -> Mapping[str, tuple[Known, ...]]:

@@ -2,7 +2,8 @@
 
 A person whose rows of tonight all equal what is in the warehouse is not touched: one more copy of a row that is kept
 cannot make another row win. A later snapshot also touches those whose rows it does not have, and those who have
-versions that nothing told apart, because a snapshot may tell. Other definitions or other code touch everybody.
+versions that nothing told apart, because a snapshot may tell. A file that is read again with another source map touches
+those of whom it now says something else. Other definitions or other code touch everybody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from flows.sources.protocol import literal
 from flows.tonight import row_key
 from transforms.schemas import schema_of
 
+NOTHING = "SELECT 0::UBIGINT AS record_key, 0::UBIGINT AS said WHERE false"
 PLACES = frozenset({"input_id", "row_number", "column_number"})
 
 
@@ -24,13 +26,14 @@ PLACES = frozenset({"input_id", "row_number", "column_number"})
 class Arrivals:
     """What tonight brings to one table. `earlier` holds the staged files of earlier nights by input.
 
-    `snapshots` gives each source whose latest snapshot is another than before; `fresh` the files, of any night, that
-    count as of that snapshot or later.
+    `read_before` holds what earlier nights staged of files that tonight reads again. `snapshots` gives each source
+    whose latest snapshot is another than before; `fresh` the files, of any night, that count as of that or later.
     """
 
     table: str
     tonight: Sequence[Path]
     earlier: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    read_before: Sequence[Path] = ()
     snapshots: Mapping[str, datetime] = field(default_factory=dict)
     fresh: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
@@ -46,6 +49,8 @@ def find_touched(
             continue
         if arrival.tonight:
             _add_changed(connection, arrival)
+        if arrival.read_before:
+            _add_read_otherwise(connection, arrival)
         for source_id in arrival.snapshots:
             _add_missing(connection, arrival, source_id)
             _add_undecided(connection, arrival, source_id)
@@ -94,6 +99,17 @@ def _add_changed(connection: duckdb.DuckDBPyConnection, arrival: Arrivals) -> No
                 SELECT record_key, {said} AS said FROM {kept} SEMI JOIN repeated USING (record_key)
             ) k USING (record_key, said)"""
         ).fetchall()
+
+
+def _add_read_otherwise(connection: duckdb.DuckDBPyConnection, arrival: Arrivals) -> None:
+    """People of whom a file said something that it does not say as it is read now."""
+    said = content_hash(arrival.table)
+    now = f"SELECT record_key, {said} AS said FROM {parquet(arrival.tonight)}" if arrival.tonight else NOTHING
+    connection.execute(
+        f"""INSERT INTO touched SELECT DISTINCT source_id, person_id FROM (
+            SELECT source_id, person_id, record_key, {said} AS said FROM {parquet(arrival.read_before)}
+        ) ANTI JOIN ({now}) t USING (record_key, said)"""
+    ).fetchall()
 
 
 def _add_missing(connection: duckdb.DuckDBPyConnection, arrival: Arrivals, source_id: str) -> None:

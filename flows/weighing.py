@@ -90,7 +90,9 @@ class _Scales:
             for moment in [moved.get(self.standings[key].source_id)]
             if moment is not None and self.standings[key].counts_at >= moment
         }
-        return Arrivals(table, self.night.tonight(table), self.earlier[table], moved, fresh)
+        before_of = staged_inputs(self.night.context.workspace, self.night.read_again, table)
+        read_before = [path for paths in before_of.values() for path in paths]
+        return Arrivals(table, self.night.tonight(table), self.earlier[table], read_before, moved, fresh)
 
     def _snapshots_before(self, table: str) -> Mapping[str, datetime]:
         published = sorted(self.night.history.published)

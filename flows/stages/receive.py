@@ -82,7 +82,8 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         staged[table] = (*staged.get(table, ()), rows)
     if night.people:
         staged["canonical.person"] = (*staged.get("canonical.person", ()), *night.people)
-    policies = {extract.source_map.dates for extract in extracts}
+    earlier = {policy for key, policy in night.history.dates.items() if key not in night.inputs}
+    policies = {extract.source_map.dates for extract in extracts} | earlier
     return Received(
         inputs=tuple(night.inputs[input_id] for input_id in sorted(night.inputs)),
         staged=staged,
@@ -105,6 +106,7 @@ def _result_id(night: Night) -> str:
         for entry in night.inputs.values()
         if entry.extract_date or entry.is_snapshot
     }
+    maps = {**night.history.maps, **{entry.input_id: entry.map_hash for entry in night.inputs.values()}}
     inputs = sorted({*night.history.published, *night.inputs})
-    parts = [*inputs, *sorted(declared), night.context.definitions.hash, code_version()]
+    parts = [*inputs, *(maps[key] for key in inputs), *sorted(declared), night.context.definitions.hash, code_version()]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
