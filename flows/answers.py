@@ -55,8 +55,8 @@ def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Ans
         "prevalence": "answerable" if anc == "answerable" else "anc_missing",
         "weighted_prevalence": _find_weights(after, anc),
         "duration": _find_duration(after, anc, dates),
-        "cause_by_drug": _find_cause(dates, has_rows=after.holds("canonical.exposure")),
-        "cause_by_diagnosis": _find_cause(dates, has_rows=after.holds("canonical.diagnosis")),
+        "cause_by_drug": _find_cause(anc, dates, has_rows=after.holds("canonical.exposure")),
+        "cause_by_diagnosis": _find_cause(anc, dates, has_rows=after.holds("canonical.diagnosis")),
         "calendar_trend": dates,
     }
     sentences = definitions.answers
@@ -91,9 +91,9 @@ def _find_weights(after: AfterTonight, found: str) -> str:
     return {(True,): "answerable", (False,): "no_design"}.get(tuple(sorted(kinds)), "partly")
 
 
-def _find_cause(dates: str, *, has_rows: bool) -> str:
+def _find_cause(found: str, dates: str, *, has_rows: bool) -> str:
     if has_rows:
-        return "answerable"
+        return "answerable" if found == "answerable" else "anc_missing"
     return "no_dates" if dates == "none" else "missing"
 
 

@@ -122,3 +122,15 @@ def test_checking_says_what_was_recognised_what_is_answerable_and_what_to_repair
     assert "canonical.lab, labs.csv: 9 = 8 + 0 + 0 + 1 + 0" in shown
     assert "cause_by_drug: not answerable" in shown
     assert "1 row of canonical.lab (value_not_a_number)" in shown.split("First to repair")[1]
+
+
+def test_without_a_neutrophil_nothing_about_causes_is_answerable(nadir: Call, tmp_path: Path) -> None:
+    head = "person_id,specimen_id,collected_at,test_code,value,unit\n"
+    (tmp_path / "labs.csv").write_text(head + "P1,S1,2024-03-01 08:00,6690-2,2.5,10*9/L\n")
+    (tmp_path / "drugs.csv").write_text("person_id,drug,started_at,evidence\nP1,clozapine,2024-02-01,ordered\n")
+    answers = {
+        entry["question"]: entry for entry in json.loads(nadir("check", "--json", tmp_path).stdout)["answerable"]
+    }
+    assert "no neutrophil result" in answers["anc"]["reason"]
+    for question in ("anc", "prevalence", "duration", "cause_by_drug"):
+        assert answers[question]["status"] == "not_answerable"
