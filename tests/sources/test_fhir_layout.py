@@ -155,12 +155,10 @@ def test_local_codes_are_those_that_the_source_map_translates(hospital: Any, acc
     assert accepted(hospital.receive(path.parent), "analyte, source_code") == [("anc_direct", "NEU")]
 
 
-def test_a_source_map_without_the_words_of_fhir_says_which(hospital: Any) -> None:
+def test_a_source_map_inherits_the_words_of_fhir_that_it_does_not_say(hospital: Any, accepted: Rows) -> None:
     hospital.write("source.yaml", yaml.safe_dump({"id": "ours", "layout": "fhir"}))
-    path = hospital.write("export.json", bundle(observation()))
-    with pytest.raises(SourceError) as raised:
-        hospital.receive(path.parent)
-    assert "rxnorm" in str(raised.value.details)
+    night = hospital.receive(hospital.write("export.json", bundle(observation())).parent)
+    assert accepted(night, "analyte") == [("anc_direct",)]
 
 
 def test_a_broken_line_is_set_aside_with_its_number_and_the_others_keep_theirs(
