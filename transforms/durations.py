@@ -6,6 +6,9 @@ episodes; without a recovery seen, and at death, it is censored at the last low 
 ends lie between two tests. Horizon and names are `definitions/estimation`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import polars as pl
 
 from transforms.frames import shape
@@ -55,42 +58,69 @@ def hour_columns() -> dict[str, pl.Expr]:
     }
 
 
-def recovery_curve(duration: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """The naive curve of every group of `counts.duration`, in hours; see `kaplan_meier`. `group` is of `groups_of`."""
-    is_event = _is_event()
-    times = _incident(duration).select(
-        "group",
-        time=pl.when(is_event).then(pl.col("inside_hours") + pl.col("gap_after_hours")).otherwise("inside_hours"),
-        n_events=pl.when(is_event).then("n_episodes").otherwise(0),
-        n_censored=pl.when(is_event).then(0).otherwise("n_episodes"),
+@dataclass(frozen=True)
+class Incident:
+    """Incident episodes of `counts.duration` by the number of their group, so that texts are compared once.
+
+    `groups`: cohort, cause_group (each and all), rule, threshold_cells_per_ul, numbered as `group`. `wholes`: the
+    group of each cause and that of all causes, `whole`. `rows`: group, is_event, ended_as, the four hours, n_episodes.
+    """
+
+    groups: pl.DataFrame
+    wholes: pl.DataFrame
+    rows: pl.DataFrame
+
+    def add_up(self, by: Sequence[str], **numbers: pl.Expr) -> pl.DataFrame:
+        """Numbers of episodes in each group, by cause and of all causes together, as sums over `by`."""
+        causes = self.rows.group_by(*_BY, *by).agg(expr.sum().alias(name) for name, expr in numbers.items())
+        renamed = causes.join(self.wholes, on=_BY).with_columns(group="whole").drop("whole")
+        return pl.concat([causes, renamed.group_by(*_BY, *by).agg(pl.col(list(numbers)).sum()).select(causes.columns)])
+
+
+def incident_of(duration: pl.DataFrame) -> Incident:
+    """The incident episodes of `counts.duration`; everything that is estimated of durations is made of them."""
+    incident = duration.filter(pl.col("is_incident"))
+    rows = incident.select(_place(incident).alias("place"), "ended_as", *_TRIPLE, "n_episodes", is_event=_is_event())
+    first = rows.select(pl.col("place").arg_unique()).to_series()
+    causes = incident[first].select(_GROUP).with_columns(rows["place"][first])
+    whole = causes.select(_GROUP).with_columns(cause_group=pl.lit(ALL)).unique()
+    groups = pl.concat([causes.select(_GROUP), whole]).sort(_GROUP).with_row_index("group")
+    numbered = causes.join(groups, on=_GROUP)
+    of_all = groups.filter(pl.col("cause_group") == ALL).rename({"group": "whole"}).drop("cause_group")
+    wholes = numbered.join(of_all, on=[name for name in _GROUP if name != "cause_group"])
+    known = rows.join(numbered.select("place", "group"), on="place").drop("place")
+    return Incident(groups, wholes.select("group", "whole"), known)
+
+
+def recovery_curve(incident: Incident, plan: Plan) -> pl.DataFrame:
+    """The naive curve of every group, in hours; see `kaplan_meier`."""
+    until = pl.when("is_event").then(pl.col("inside_hours") + pl.col("gap_after_hours")).otherwise("inside_hours")
+    timed = Incident(incident.groups, incident.wholes, incident.rows.with_columns(time=until))
+    times = timed.add_up(
+        ["time"],
+        n_events=pl.col("n_episodes").filter("is_event"),
+        n_censored=pl.col("n_episodes").filter(~pl.col("is_event")),
     )
     return kaplan_meier(times, by=_BY, level=plan.estimation.confidence_level)
 
 
-def groups_of(duration: pl.DataFrame) -> pl.DataFrame:
-    """cohort, cause_group (each and all), rule, threshold_cells_per_ul of incident episodes, numbered as `group`."""
-    causes = duration.filter(pl.col("is_incident")).select(_GROUP).unique()
-    return (
-        pl.concat([causes, causes.with_columns(cause_group=pl.lit(ALL)).unique()]).sort(_GROUP).with_row_index("group")
-    )
-
-
-def estimate_durations(duration: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def estimate_durations(incident: Incident, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.duration` without its run: one row per group with at least one confirmed incident episode.
 
-    `curve` is the `recovery_curve` of `duration`.
+    `curve` is the `recovery_curve` of `incident`.
     """
-    incident, wanted = _incident(duration), plan.estimation.duration
-    rows = incident.group_by(_BY).agg(
-        n_episodes=pl.col("n_episodes").sum(),
-        n_censored=pl.col("n_episodes").filter(~_is_event()).sum(),
-        n_died=pl.col("n_episodes").filter(pl.col("ended_as") == "died").sum(),
-        longest=pl.max_horizontal("inside_hours", "gap_after_hours").max(),
+    wanted, n_episodes = plan.estimation.duration, pl.col("n_episodes")
+    rows = incident.add_up(
+        [],
+        n_episodes=n_episodes,
+        n_censored=n_episodes.filter(~pl.col("is_event")),
+        n_died=n_episodes.filter(pl.col("ended_as") == "died"),
+        n_retested=n_episodes.filter(pl.max_horizontal("inside_hours", "gap_after_hours") > 0),
     )
     means = restricted_means(curve, by=_BY, horizon=wanted.horizon_days * HOURS_A_DAY)
-    for more in (median_times(curve, by=_BY), means, *_medians_of_bounds(incident), groups_of(duration)):
+    for more in (median_times(curve, by=_BY), means, *_medians_of_bounds(incident), incident.groups):
         rows = rows.join(more, on=_BY, how="left")
-    is_retested = pl.col("longest") > 0
+    is_retested = pl.col("n_retested") > 0
     return rows.with_columns(
         **{name: pl.when(is_retested).then(pl.col(hours) / HOURS_A_DAY) for name, hours in _DAYS_OF.items()},
         status=pl.when(~is_retested)
@@ -104,11 +134,11 @@ def estimate_durations(duration: pl.DataFrame, curve: pl.DataFrame, plan: Plan) 
     )
 
 
-def estimate_duration_curves(duration: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def estimate_duration_curves(incident: Incident, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.duration_curve` without its run: every whole day until nobody is left or the curve is long enough.
 
     A day holds what happened after the day before and up to it, and who is still open after it. `curve` is the
-    `recovery_curve` of `duration`.
+    `recovery_curve` of `incident`.
     """
     wanted = plan.estimation.duration
     ended = curve.with_columns(day=-(-pl.col("time") // HOURS_A_DAY)).group_by("group", "day", maintain_order=True)
@@ -128,7 +158,7 @@ def estimate_duration_curves(duration: pl.DataFrame, curve: pl.DataFrame, plan: 
     filled = grid.sort("group", "day").join_asof(states, on="day", by="group", check_sortedness=False)
     filled = filled.join(by_day.select("group", "day", "n_recovered", "n_censored"), on=["group", "day"], how="left")
     is_begun = pl.col("is_begun").is_not_null()
-    return filled.join(groups_of(duration), on=_BY).with_columns(
+    return filled.join(incident.groups, on=_BY).with_columns(
         pl.col("n_recovered", "n_censored").fill_null(0),
         pl.when(is_begun).then(pl.col("still_low", "still_low_lo", "still_low_hi")).otherwise(1.0).name.keep(),
         n_at_risk=pl.when(is_begun).then("n_at_risk").otherwise("total"),
@@ -136,32 +166,31 @@ def estimate_duration_curves(duration: pl.DataFrame, curve: pl.DataFrame, plan: 
     )
 
 
-def _incident(duration: pl.DataFrame) -> pl.DataFrame:
-    """Incident episodes under the group of their cause and once more under that of all causes."""
-    groups = groups_of(duration)
-    incident = duration.filter(pl.col("is_incident")).join(groups, on=_GROUP, how="left")
-    whole = groups.filter(pl.col("cause_group") == ALL).select(pl.exclude("cause_group"))
-    causes = groups.join(whole, on=[name for name in _GROUP if name != "cause_group"], suffix="_whole")
-    again = incident.join(causes.select("group", "group_whole"), on=_BY, how="left").with_columns(group="group_whole")
-    return pl.concat([incident, again.drop("group_whole")]).select(
-        "group", "ended_as", "gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hours", "n_episodes"
-    )
+def _place(duration: pl.DataFrame) -> pl.Expr:
+    """One whole number for each group of the rows: comparing it is a fraction of comparing the texts it stands for."""
+    place = pl.col("threshold_cells_per_ul")
+    for name in ("cohort", "cause_group", "rule"):
+        texts = duration[name].unique().sort()
+        place = place * len(texts) + pl.col(name).cast(pl.Enum(texts)).to_physical().cast(pl.Int64)
+    return place
 
 
 def _is_event() -> pl.Expr:
     return pl.col("ended_as").is_in(_RECOVERED) & pl.col("gap_after_hours").is_not_null()
 
 
-def _medians_of_bounds(incident: pl.DataFrame) -> list[pl.DataFrame]:
+def _medians_of_bounds(incident: Incident) -> list[pl.DataFrame]:
     """Medians of the lower bound, the upper bound (open when an end was not seen) and the gap between tests, hours."""
     upper = pl.col("gap_before_hours") + pl.col("inside_hours") + pl.col("gap_after_hours")
-    bounds = incident.with_columns(upper=pl.when(_is_event()).then(upper))
-    with_gap = incident.filter(pl.col("test_gap_hours").is_not_null())
-    return [
-        median_of_counts(rows, by=_BY, value=value, count="n_episodes").rename({"median": name})
-        for rows, value, name in (
-            (bounds, "inside_hours", "lower_hours"),
-            (bounds, "upper", "upper_hours"),
-            (with_gap, "test_gap_hours", "gap_hours"),
-        )
-    ]
+    rows = incident.rows.with_columns(upper_hours=pl.when("is_event").then(upper))
+    bounds = Incident(incident.groups, incident.wholes, rows)
+    medians = []
+    for value, name in (
+        ("inside_hours", "lower_hours"),
+        ("upper_hours", "upper_hours"),
+        ("test_gap_hours", "gap_hours"),
+    ):
+        counted = bounds.add_up([value], n_episodes=pl.col("n_episodes"))
+        known = counted.filter(pl.col(value).is_not_null()) if name == "gap_hours" else counted
+        medians.append(median_of_counts(known, by=_BY, value=value, count="n_episodes").rename({"median": name}))
+    return medians

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.durations import estimate_duration_curves, estimate_durations, recovery_curve
+from transforms.durations import estimate_duration_curves, estimate_durations, incident_of, recovery_curve
 from transforms.frames import fit
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
@@ -16,8 +16,8 @@ from transforms.testing import estimate_testing
 
 def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
     """Every `estimate.*` table by name, from every `counts.*` table."""
-    duration = counts["counts.duration"]
-    curve = recovery_curve(duration, plan)
+    incident = incident_of(counts["counts.duration"])
+    curve = recovery_curve(incident, plan)
     made = {
         "estimate.prevalence": with_weighted(
             estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
@@ -25,8 +25,8 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
-        "estimate.duration": estimate_durations(duration, curve, plan),
-        "estimate.duration_curve": estimate_duration_curves(duration, curve, plan),
+        "estimate.duration": estimate_durations(incident, curve, plan),
+        "estimate.duration_curve": estimate_duration_curves(incident, curve, plan),
         "estimate.cause": estimate_causes(counts["counts.cause"], plan),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],

@@ -13,6 +13,7 @@ from transforms.durations import (
     estimate_duration_curves,
     estimate_durations,
     hour_columns,
+    incident_of,
     recovery_curve,
 )
 from transforms.frames import stack
@@ -44,12 +45,14 @@ def _episode(before: str, first: str, last: str, after: str, values: str, ending
 
 
 def _curve(counts: pl.DataFrame) -> pl.DataFrame:
-    curve = estimate_duration_curves(counts, recovery_curve(counts, PLAN), PLAN)
+    incident = incident_of(counts)
+    curve = estimate_duration_curves(incident, recovery_curve(incident, PLAN), PLAN)
     return curve.filter(pl.col("cause_group") == "all")
 
 
 def _one(counts: pl.DataFrame, cause: str = "all") -> dict[str, object]:
-    return estimate_durations(counts, recovery_curve(counts, PLAN), PLAN).row(
+    incident = incident_of(counts)
+    return estimate_durations(incident, recovery_curve(incident, PLAN), PLAN).row(
         by_predicate=pl.col("cause_group") == cause, named=True
     )
 
