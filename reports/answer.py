@@ -20,7 +20,7 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
         return plain(reason) or "ANC not computable from this extract."
     interval = headline_interval(numbers, facts)
     row = prevalence_row(numbers, numbers.thresholds[0], interval)
-    if row is None:
+    if row is None or row["n_population"] == 0:
         return f"Nobody was tested {when(interval)}."
     weighted = None if interval else weighted_row(numbers, numbers.thresholds[0])
     first = _first_clause(numbers, row, when(interval), weighted)

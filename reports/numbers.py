@@ -35,8 +35,8 @@ class Numbers:
 
     @property
     def has_anc(self) -> bool:
-        """Whether any prevalence was released, hidden ones included."""
-        return bool(self.tables["prevalence"])
+        """Whether anybody has a count, or a bound that is one for a denominator; a hidden number of people is some."""
+        return any(row["n_tested"] != 0 for row in self.tables["testing"])
 
     @property
     def thresholds(self) -> tuple[str, ...]:

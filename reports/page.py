@@ -182,6 +182,8 @@ def _option(words: Wording, name: str, option: str) -> str:
 
 
 def _has_rows(chart: Chart, numbers: Numbers) -> bool:
+    if chart.question and not numbers.has_anc:
+        return False
     return any(
         all(row.get(column) == value for column, value in chart.where.items()) for row in numbers.tables[chart.table]
     )

@@ -57,17 +57,34 @@ def draw_estimates(
     """Counts of a made-up hospital and what follows from them."""
     rng = np.random.default_rng(seed)
     out: dict[str, list[dict[str, Any]]] = {f"estimate.{name}": [] for name in TABLES}
-    for cohort, size in cohorts.items() if has_anc else ():
+    for cohort, size in cohorts.items():
         risk = RISK.get(cohort, 0.075)
         _draw_intervals(out, rng, cohort, size, risk, has_dates)
         if has_dates:
             _draw_episodes(out, rng, cohort, round(size * risk * 1.3))
+    if not has_anc:
+        _take_counts_away(out)
     people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
     tested = people[0]["n_tested"] if people else 0
     steps = {"In the extract": 5480, "Under observation for at least a day": 5200, "Tested": tested}
     for order, (step, n) in enumerate(steps.items()):
         out["estimate.attrition"].append({"step_order": order + 1, "step": step, "n_people": n})
     return out
+
+
+def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
+    """People are observed, and nobody has a neutrophil count."""
+    for name in ("severity", "episode", "duration", "duration_curve", "cause", "anc_distribution"):
+        out[f"estimate.{name}"].clear()
+    for row in out["estimate.testing"]:
+        row.update(
+            n_tested=0, n_tests=0, n_gaps=0, tested_share=0.0, tests_per_tested_person=None, median_gap_days=None
+        )
+    for row in out["estimate.prevalence"]:
+        size = 0 if row["denominator_name"] == "tested" else row["n_population"]
+        row.update(
+            n_low=0, n_low_possible=0, n_population=size, prevalence=None, prevalence_lo=None, prevalence_hi=None
+        )
 
 
 TABLES = (

@@ -87,6 +87,6 @@ def test_the_dictionary_explains_every_column_of_every_file(files: dict[str, byt
 
 
 def test_a_night_without_counts_still_has_every_file(night: Callable[..., Released], definitions: Definitions) -> None:
-    files = dict(download_files(night(has_anc=False), definitions))
+    files = dict(download_files(night(cohorts={}), definitions))
     assert files["prevalence.csv"].decode().startswith("run_id,cohort,")
     assert pl.read_parquet(io.BytesIO(files["prevalence.parquet"])).height == 0
