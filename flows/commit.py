@@ -106,8 +106,15 @@ def _delete_touched(
 
 
 def _replace_counts(connection: duckdb.DuckDBPyConnection, estimated: Estimated) -> None:
+    """All rows, or where earlier ones stand those that have moved; a fact may be null."""
     for name in [table for table in load_tables() if table.startswith("counts.")]:
-        connection.execute(f"DELETE FROM {name}").fetchall()
+        if name in estimated.gone:
+            gone = f"read_parquet('{quoted(estimated.gone[name])}')"
+            facts = [str(line[0]) for line in connection.execute(f"DESCRIBE FROM {gone}").fetchall()]
+            same = " AND ".join(f't."{fact}" IS NOT DISTINCT FROM g."{fact}"' for fact in facts)
+            connection.execute(f"DELETE FROM {name} t USING {gone} g WHERE {same}").fetchall()
+        else:
+            connection.execute(f"DELETE FROM {name}").fetchall()
         _insert_parquet(connection, name, estimated.tables[name])
 
 

@@ -177,10 +177,15 @@ class Derived:
 
 @dataclass(frozen=True)
 class Estimated:
-    """Counts and estimates as Parquet by full table name (`counts.person_interval`, `estimate.prevalence`)."""
+    """Counts and estimates as Parquet by full table name (`counts.person_interval`, `estimate.prevalence`).
+
+    With counts that stand, `tables` has only the rows that are new or have changed, and `gone` says which rows they
+    replace, by what those count.
+    """
 
     derived: Derived
     tables: Mapping[str, Path]
+    gone: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ somebody was tested, every bin of counts, and every step of the attrition.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -17,6 +18,15 @@ from transforms.schemas import schema_of
 
 Counts = Mapping[str, pl.DataFrame]
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """One table of counts: all its `rows` now, the facts of earlier rows that are `gone`, and the rows that `came`."""
+
+    rows: pl.DataFrame
+    gone: pl.DataFrame
+    came: pl.DataFrame
 
 
 def number_columns(table_name: str) -> list[str]:
@@ -32,14 +42,14 @@ def without_zeros(counts: Counts) -> dict[str, pl.DataFrame]:
     }
 
 
-def replace_counted(standing: Counts, before: Counts, after: Counts) -> dict[str, pl.DataFrame]:
+def replace_counted(standing: Counts, before: Counts, after: Counts) -> dict[str, Replaced]:
     """Counts of everybody when some people change: `standing`, less those people `before`, plus the same `after`.
 
     Rows are in no order. Raises RuntimeError when the people before are not among those who stand.
     """
     replaced = {name: _replace(name, rows, before[name], after[name]) for name, rows in standing.items()}
-    for name, rows in replaced.items():
-        if rows.select(pl.any_horizontal(pl.col(number_columns(name)) < 0).any()).item():
+    for name, table in replaced.items():
+        if table.came.select(pl.any_horizontal(pl.col(number_columns(name)) < 0).any()).item():
             raise RuntimeError(f"{name} of earlier nights does not hold the people it was made of")
     return replaced
 
@@ -68,19 +78,27 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
     return {name: _fill(name, rows, expected.get(name)) for name, rows in counts.items()}
 
 
-def _replace(name: str, standing: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Most rows of a large table stay: they are neither summed again nor sorted."""
+def _replace(name: str, standing: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> Replaced:
+    """Most rows of a large table stay: they are hashed, and neither compared in full nor summed again."""
     numbers = number_columns(name)
     facts = [column for column in standing.columns if column not in numbers]
     moved = _add([before.with_columns(-pl.col(numbers)), after], name)
     if moved.is_empty():
-        return standing
-    marked = standing.join(
-        moved.select(facts).with_columns(is_moved=pl.lit(value=True)), on=facts, how="left", nulls_equal=True
-    )
-    is_moved = pl.col("is_moved").is_not_null()
-    again = marked.filter(is_moved).drop("is_moved")
-    return pl.concat([marked.filter(~is_moved).drop("is_moved"), _add([again, moved], name)])
+        return Replaced(standing, standing.select(facts).clear(), moved)
+    is_near = standing.select(_hash(facts).is_in(moved.select(_hash(facts)).to_series().implode())).to_series()
+    near, keys = standing.filter(is_near), moved.select(facts)
+    again = near.join(keys, on=facts, how="semi", nulls_equal=True)
+    near_by = near.join(keys, on=facts, how="anti", nulls_equal=True)
+    came = _add([again, moved], name)
+    return Replaced(pl.concat([standing.filter(~is_near), near_by, came]), again.select(facts), came)
+
+
+def _hash(facts: Sequence[str]) -> pl.Expr:
+    """Equal for rows that are equal; others that share it are told apart afterwards."""
+    mixed = pl.lit(0, pl.UInt64)
+    for seed, column in enumerate(facts):
+        mixed = mixed ^ pl.col(column).hash(seed)
+    return mixed
 
 
 def _add(parts: Sequence[pl.DataFrame], name: str) -> pl.DataFrame:

@@ -24,11 +24,16 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
     plan = plan_of(context.definitions, has_calendar=dates == "real", has_dates=dates != "none")
     context.progress.rows(pl.scan_parquet(derived.frames["anc"]).select(pl.len()).collect().item())
     counts = without_zeros(_count(derived.frames, plan))
+    written, gone = counts, {}
     if derived.standing is not None:
         standing = {name: pl.read_parquet(path) for name, path in derived.standing.counts.items()}
-        counts = replace_counted(standing, _count(derived.standing.frames, plan), counts)
+        replaced = replace_counted(standing, _count(derived.standing.frames, plan), counts)
+        counts = {name: table.rows for name, table in replaced.items()}
+        written = {name: table.came for name, table in replaced.items()}
+        gone = {name: _write(context.work, f"gone.{name}", table.gone) for name, table in replaced.items()}
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=context.run_id)
-    return Estimated(derived, {name: _write(context.work, name, rows) for name, rows in (counts | estimates).items()})
+    tables = {name: _write(context.work, name, rows) for name, rows in (written | estimates).items()}
+    return Estimated(derived, tables, gone)
 
 
 def _count(frames: Mapping[str, Path], plan: Plan) -> dict[str, pl.DataFrame]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
-from transforms.frames import fit
+from transforms.frames import fit, stack
 from transforms.load import load_definitions
 from transforms.plan import plan_of
 from transforms.zeros import number_columns, replace_counted, with_zeros, without_zeros
@@ -145,13 +145,17 @@ def test_counts_by_difference_are_those_of_everybody(
     """People arrive, change and vanish; those who do neither are not counted again."""
     after = {person: rows for person, rows in {**before, **tonight}.items() if person not in removed}
     touched = tonight.keys() | removed
+    standing = _count(before, dates)
     found = replace_counted(
-        _count(before, dates),
+        standing,
         _count({person: rows for person, rows in before.items() if person in touched}, dates),
         _count({person: rows for person, rows in after.items() if person in touched}, dates),
     )
     for name, rows in _count(after, dates).items():
-        assert fit(found[name], name).equals(rows), name
+        assert fit(found[name].rows, name).equals(rows), name
+        facts = found[name].gone.columns
+        stays = standing[name].join(found[name].gone, on=facts, how="anti", nulls_equal=True)
+        assert stack([stays, found[name].came], name).equals(rows), name
 
 
 @settings(max_examples=10, deadline=None)
