@@ -149,7 +149,9 @@ def bin_text(lower: Cell, upper: Cell) -> str:
 
 
 def plain(text: str) -> str:
-    """Foreign text without characters that change direction or control a terminal."""
+    """Foreign text without characters that change direction or control a terminal; most has nothing but letters."""
+    if text.isprintable():
+        return text
     return "".join(
         "\ufffd" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} and sign != "\n" else sign for sign in text
     )
