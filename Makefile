@@ -19,7 +19,7 @@ check: $(STAMP)           ## format, lint, types, imports, definitions
 	@$(BIN)/python -m flows.cli definitions check
 
 fuzz: $(STAMP)            ## new and many more examples of nights in any order (FUZZ=200 of each)
-	@NADIR_FUZZ_EXAMPLES=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/sources/test_properties_of_nights.py
+	@HYPOTHESIS_PROFILE=fuzz NADIR_FUZZ_EXAMPLES=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/sources/test_properties_of_nights.py
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -20,7 +20,7 @@ row = st.builds(
     st.sampled_from(["final", "corrected", "preliminary", "cancelled", "odd", ""]),
 )
 malformed = st.sampled_from(["P1", "P1,S1,2024-03-01,,751-8,3,K/uL,final,too,many"])
-files = st.lists(st.lists(st.one_of(row, row, row, malformed), min_size=1, max_size=12), min_size=1, max_size=3)
+files = st.lists(st.lists(st.one_of(row, row, row, malformed), min_size=1, max_size=6), min_size=1, max_size=3)
 CONTENT = "person_id, specimen_id, collected_at, analyte, value, lower_bound, upper_bound, status, record_key"
 
 
