@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 quieten_exit()
-# `make test` tries the same generated examples each time; without derandomize a rare one would fail somebody else's change.
+# `make test` tries the same generated examples each time; else a rare one would fail somebody else's change.
 settings.register_profile("fixed", derandomize=True, database=None)
 settings.register_profile("fuzz", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
