@@ -51,6 +51,8 @@ NAMES = (
 WORDS = frozenset({"analyte", "method", "specimen_type", "meant_unit", "meant_status", "source_code", "source_unit"})
 # One number to join on in place of four texts that may be null; hash() takes null as a value of its own.
 COMBINATION = "hash(code, unit, specimen, status)"
+REFERENCE = f"""CASE WHEN reference_short IS NOT NULL AND whole IS NOT NULL THEN (reference_short * whole)::{STORED}
+    WHEN reference_text IS NOT NULL THEN try((try_cast(reference_text AS {LONG}) * factor)::{STORED}) END"""
 PRECISIONS = "ENUM ('none', 'day', 'minute')"
 
 
@@ -195,13 +197,19 @@ def _enum(words: Sequence[str | None]) -> str:
 def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, decimal: str) -> str:
     """SELECT of the columns of canonical.lab and `rule`, null for a row that is taken in."""
     receiving = laboratory.receiving
-    number = decimal_point("value", decimal)
+    number, reference = decimal_point("value", decimal), decimal_point("reference_low", decimal)
     plain = "CASE WHEN short IS NOT NULL THEN {'comparator': NULL::VARCHAR, 'number': number_text} ELSE parts END"
     has_date = laboratory.source_map.dates != "none"
     return f"""
         WITH raw AS ({raw}),
-        texts AS (SELECT raw.*, {person_key("person_id")} AS person, {number} AS number_text FROM raw),
-        numbers AS (SELECT texts.*, {short_number("number_text")} AS short FROM texts),
+        texts AS (
+            SELECT raw.*, {person_key("person_id")} AS person, {number} AS number_text, {reference} AS reference_text
+            FROM raw
+        ),
+        numbers AS (
+            SELECT texts.*, {short_number("number_text")} AS short, {short_number("reference_text")} AS reference_short
+            FROM texts
+        ),
         joined AS (
             SELECT n.*, m.* EXCLUDE (code, unit, specimen, status, combination),
                 CASE WHEN short IS NULL THEN {number_parts("number_text", receiving)} END AS parts
@@ -219,7 +227,7 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
             CASE WHEN sign IS NULL THEN amount END AS value, sign AS comparator,
             CASE WHEN sign IN ('<', '<=') THEN 0 ELSE amount END::{STORED} AS lower_bound,
             CASE WHEN sign IS NULL OR sign IN ('<', '<=') THEN amount END AS upper_bound,
-            meant_unit AS unit, {_reference(decimal)} AS reference_low, meant_status AS status,
+            meant_unit AS unit, {REFERENCE} AS reference_low, meant_status AS status,
             resulted_at AS version_at, {_record_key(source_id, laboratory)} AS record_key, source_code,
             value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number, column_number,
             {_rule(receiving, has_date=has_date)} AS rule
@@ -254,13 +262,6 @@ def _record_key(source_id: str, laboratory: Laboratory) -> str:
     code = "coalesce(source_code::VARCHAR, code)" if laboratory.says_twice else "code"
     day_only = "CASE WHEN specimen_id IS NULL AND (collected_at__day OR collected_at IS NULL) THEN value END"
     return f"hash({literal(source_id)}, person, coalesce(specimen_id, ''), collected_at, {code}, {day_only})"
-
-
-def _reference(decimal: str) -> str:
-    text = decimal_point("reference_low", decimal)
-    short = short_number(text)
-    slow = f"try((try_cast({text} AS {LONG}) * factor)::{STORED})"
-    return f"CASE WHEN ({short}) IS NOT NULL AND whole IS NOT NULL THEN (({short}) * whole)::{STORED} ELSE {slow} END"
 
 
 def _sent(kind: str) -> str:

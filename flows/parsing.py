@@ -79,7 +79,8 @@ SHORT_TEXT = "try_cast({} AS DECIMAL(30,6))"
 
 def person_key(column: str) -> str:
     """The person's key as text; 93703.0, as floats write it, is 93703."""
-    return f"CASE WHEN regexp_full_match({column}, '[0-9]+\\.0+') THEN split_part({column}, '.', 1) ELSE {column} END"
+    is_float = f"contains({column}, '.0') AND regexp_full_match({column}, '[0-9]+\\.0+')"  # the first test is cheap
+    return f"CASE WHEN {is_float} THEN split_part({column}, '.', 1) ELSE {column} END"
 
 
 def decimal_point(column: str, decimal: str) -> str:
