@@ -6,6 +6,7 @@ no dose. Words, codes and what they mean stand in `definitions/source_maps/cdisc
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from flows.parsing import RELATIVE_ANCHOR, one_of
 from flows.sources.protocol import (
@@ -15,6 +16,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     moment_of,
@@ -78,14 +80,8 @@ def recognise_cdisc(files: Sequence[SourceFile], source_map: SourceMap) -> Recog
         return None
     placed = _placed(roles, source_map)
     feeds = tuple(feed for role in roles for feed in FEEDS[role](placed))
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=placed,
-        files=roles,
-        needed={role: _needed(role, placed) for role in roles},
-        feeds=feeds,
-        unread=tuple(file.name for file in files if not any(file in entries for entries in roles.values())),
+    return replace(
+        assemble(ADAPTER, placed, files, roles, {role: _needed(role, placed) for role in roles}, feeds),
         hints=_hints(roles, placed),
     )
 

@@ -16,6 +16,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     moment_of,
@@ -104,16 +105,7 @@ def recognise_clif(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
             repair="Put the hospitalization table into the same folder.",
         )
     feeds = tuple(feed(roles, source_map) for role, feed in FEEDS.items() if role in roles)
-    read = {feed.role for feed in feeds} | {lookup for feed in feeds for lookup in feed.lookups}
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=source_map,
-        files={role: roles[role] for role in sorted(read)},
-        needed={role: NEEDED[role] for role in sorted(read)},
-        feeds=feeds,
-        unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
-    )
+    return assemble(ADAPTER, source_map, files, roles, NEEDED, feeds)
 
 
 def _of_stay(role: str) -> str:

@@ -7,6 +7,7 @@ stands in `definitions/source_maps/eicu.yaml`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from flows.errors import SourceError
 from flows.parsing import RELATIVE_ANCHOR, one_of
@@ -18,6 +19,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     quote,
@@ -89,16 +91,8 @@ def recognise_eicu(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
             repair="Put patient.csv beside them: without it no time can be placed.",
         )
     feeds = tuple(feed(source_map) for role, feeds in FEEDS.items() if role in roles for feed in feeds)
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=source_map,
-        files={role: roles[role] for role in sorted(roles)},
-        needed={role: NEEDED[role] for role in sorted(roles)},
-        feeds=feeds,
-        unread=tuple(file.name for file in files if not any(file in found for found in roles.values())),
-        hints=(HINT, *(() if "lab" in roles else ("There is no table lab, so there is no blood count.",))),
-    )
+    hints = (HINT, *(() if "lab" in roles else ("There is no table lab, so there is no blood count.",)))
+    return replace(assemble(ADAPTER, source_map, files, roles, NEEDED, feeds), hints=hints)
 
 
 def _people(source_map: SourceMap) -> Feed:

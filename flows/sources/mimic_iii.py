@@ -6,6 +6,7 @@ top code, stand in `definitions/source_maps/mimic_iii.yaml`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from flows.parsing import one_of
 from flows.sources.protocol import (
@@ -15,6 +16,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     moment_of,
@@ -67,15 +69,8 @@ def recognise_mimic_iii(files: Sequence[SourceFile], source_map: SourceMap) -> R
     )
     if not feeds:
         return None
-    read = {feed.role for feed in feeds} | {lookup for feed in feeds for lookup in feed.lookups}
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=source_map,
-        files={role: roles[role] for role in sorted(read)},
-        needed={role: NEEDED[role] for role in sorted(read)},
-        feeds=feeds,
-        unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
+    return replace(
+        assemble(ADAPTER, source_map, files, roles, NEEDED, feeds),
         hints=tuple(hint for role, hint in HINTS.items() if role not in roles),
     )
 

@@ -6,6 +6,7 @@ words are which, stands in `definitions/source_maps/nhanes.yaml`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flows.errors import SourceError
 from flows.parsing import one_of
@@ -16,6 +17,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     quote,
@@ -58,14 +60,9 @@ def recognise_nhanes(files: Sequence[SourceFile], source_map: SourceMap) -> Reco
     weights = tuple(source_map.values["weights"])
     columns = {"cbc": ("SEQN", *wide, *weights), "demo": (*PEOPLE, *weights), "rxq_rx": DRUGS}
     feeds = {"cbc": _counts(wide), "demo": _people(roles, source_map), "rxq_rx": _drugs(source_map)}
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=source_map,
-        files=roles,
-        needed={role: dict.fromkeys(columns[role], _TEXT) for role in roles},
-        feeds=tuple(feeds[role] for role in roles),
-        unread=tuple(file.name for file in files if not any(file in entries for entries in roles.values())),
+    needed = {role: dict.fromkeys(columns[role], _TEXT) for role in roles}
+    return replace(
+        assemble(ADAPTER, source_map, files, roles, needed, [feeds[role] for role in roles]),
         hints=_hints(roles, source_map),
     )
 

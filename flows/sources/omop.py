@@ -6,6 +6,7 @@ of birth and person_source_value are never read. Which concept means what stands
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from flows.parsing import one_of, person_key
 from flows.sources.omop_columns import concept_of, concepts, ids_in, moment_of_columns, word_for
@@ -17,6 +18,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    assemble,
     files_of,
     literal,
     moment_of,
@@ -102,17 +104,7 @@ def recognise_omop(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
     if "measurement" in roles:
         feeds += [feed_labs(source_map, has_concepts=has_concepts), feed_temperatures(source_map)]
     feeds += [feed(source_map, frozenset(roles)) for role, feed in FEEDS.items() if role in roles]
-    read = {feed.role for feed in feeds} | {lookup for feed in feeds for lookup in feed.lookups}
-    return Recognised(
-        adapter=ADAPTER.name,
-        source_id=source_map.source_id or ADAPTER.name,
-        source_map=source_map,
-        files={role: roles[role] for role in sorted(read)},
-        needed={role: NEEDED[role] for role in sorted(read)},
-        feeds=tuple(feeds),
-        unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
-        hints=_hints(roles),
-    )
+    return replace(assemble(ADAPTER, source_map, files, roles, NEEDED, feeds), hints=_hints(roles))
 
 
 def _hints(roles: Mapping[str, object]) -> tuple[str, ...]:

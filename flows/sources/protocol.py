@@ -189,3 +189,24 @@ def files_of(files: Sequence[SourceFile], marks: Mapping[str, frozenset[str]]) -
     folded = [(file, {header.casefold() for header in file.headers}) for file in files]
     found = {role: tuple(file for file, headers in folded if mark <= headers) for role, mark in marks.items()}
     return {role: entries for role, entries in found.items() if entries}
+
+
+def assemble(
+    adapter: Adapter,
+    source_map: SourceMap,
+    files: Sequence[SourceFile],
+    roles: Mapping[str, tuple[SourceFile, ...]],
+    needed: Mapping[str, Mapping[str, Kind]],
+    feeds: Sequence[Feed],
+) -> Recognised:
+    """What a layout recognised of `files`: the roles that its feeds read; all other files are listed as unread."""
+    read = sorted({feed.role for feed in feeds} | {lookup for feed in feeds for lookup in feed.lookups})
+    return Recognised(
+        adapter=adapter.name,
+        source_id=source_map.source_id or adapter.name,
+        source_map=source_map,
+        files={role: roles[role] for role in read},
+        needed={role: needed[role] for role in read},
+        feeds=tuple(feeds),
+        unread=tuple(file.name for file in files if not any(file in roles[role] for role in read)),
+    )
