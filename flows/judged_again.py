@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from flows.earlier import WAREHOUSE
+from flows.picking import pick_rows
 from flows.sources.protocol import literal
 from flows.tonight import row_key
 from flows.touched import parquet
@@ -36,8 +37,9 @@ def gather_rows(
     table, short = gathering.table, gathering.table.split(".")[1]
     rows, places = folder / f"again_{short}.parquet", folder / f"again_places_{short}.parquet"
     people = parquet([touched])
+    files = pick_rows([path for paths in gathering.earlier.values() for path in paths], touched, folder)
     copied = connection.execute(
-        f"COPY (SELECT * FROM ({_rows(gathering)}) SEMI JOIN {people} p USING (source_id, person_id)) "
+        f"COPY (SELECT * FROM ({_rows(gathering, files)}) SEMI JOIN {people} p USING (source_id, person_id)) "
         f"TO {literal(str(rows))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchall()
     if not copied[0][0]:
@@ -56,12 +58,11 @@ def gather_rows(
     return rows, places
 
 
-def _rows(gathering: Gathering) -> str:
+def _rows(gathering: Gathering, files: Sequence[Path]) -> str:
     """A staged file of an older version may lack a column that the table has now."""
     table = gathering.table
     columns = schema_of(table).columns
     parts = ["SELECT " + ", ".join(f"NULL::{c.type} AS {c.name}" for c in columns) + " WHERE false"]
-    files = [path for paths in gathering.earlier.values() for path in paths]
     if files:
         listed = ", ".join(literal(str(path)) for path in files)
         parts.append(f"SELECT * FROM read_parquet([{listed}], union_by_name=true)")
