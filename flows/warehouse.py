@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import Busy, SourceError
-from transforms.schemas import Table, load_tables
+from transforms.schemas import Column, Table, load_tables
 
 
 @contextmanager
@@ -41,20 +41,21 @@ def open_memory(spill: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyCo
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create every schema and table that is not there yet, and add the columns that a table of an older nadir lacks."""
     tables = load_tables().values()
+    if not _missing(connection, tables):
+        return
     for schema in sorted({table.name.split(".")[0] for table in tables}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
     for table in tables:
         connection.execute(table.create_sql()).fetchall()
-    _add_columns(connection, tables)
+    for table, column in _missing(connection, tables):
+        connection.execute(table.add_sql(column)).fetchall()
 
 
-def _add_columns(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
+def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> list[tuple[Table, Column]]:
+    """What is not there yet, in one question instead of one for each table."""
     found = connection.execute("SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns()").fetchall()
     known = set(found)
-    for table in tables:
-        for column in table.columns:
-            if (table.name, column.name) not in known:
-                connection.execute(table.add_sql(column)).fetchall()
+    return [(table, column) for table in tables for column in table.columns if (table.name, column.name) not in known]
 
 
 def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:

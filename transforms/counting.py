@@ -11,7 +11,7 @@ from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
-from transforms.prevalence import count_observed_time, count_person_intervals
+from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.schemas import load_tables
 from transforms.shares import count_anc_distribution, count_causes, count_episodes, count_severity
 from transforms.steps import count_attrition
@@ -53,15 +53,16 @@ def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
     confirmed = episodes.filter(pl.col("is_confirmed"))
+    population = count_population(stays, has_calendar=plan.has_calendar)
     begun = (
         episodes.join(stays.spans, on="person_index", how="inner", suffix="_stay")
         .filter(pl.col("started").is_between("started_stay", "ended_stay"))
         .drop("started_stay", "ended_stay")
     )
     counted: dict[str, Callable[[], pl.DataFrame]] = {
-        "counts.person_interval": lambda: count_person_intervals(stays, confirmed, plan),
+        "counts.person_interval": lambda: count_person_intervals(stays, population, confirmed, plan),
         "counts.severity": lambda: count_severity(stays, plan),
-        "counts.testing": lambda: count_tests(stays, plan),
+        "counts.testing": lambda: count_tests(stays.cohort, population),
         "counts.testing_gap": lambda: count_gaps(stays, plan),
         "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),
         "counts.episode": lambda: count_episodes(stays.cohort, begun),

@@ -19,12 +19,11 @@ _CUT = ("measure", "rule", "threshold_cells_per_ul")
 _RULE = ("rule", "threshold_cells_per_ul")
 
 
-def count_person_intervals(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`counts.person_interval` of one cohort.
+def count_person_intervals(stays: Stays, population: pl.DataFrame, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`counts.person_interval` of one cohort; `population` is its `count_population`.
 
     `episodes` holds confirmed ones: person_index, rule, threshold_cells_per_ul, started, ended (days since 1970).
     """
-    population = count_population(stays, has_calendar=plan.has_calendar)
     any_low = _count_any_low(stays, plan)
     confirmed = _count_confirmed(stays, episodes, plan)
     cuts = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in plan.cuts], orient="row")

@@ -10,15 +10,14 @@ from transforms.frames import shape
 from transforms.medians import median_of_counts
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays
-from transforms.prevalence import count_population, name_intervals
+from transforms.prevalence import name_intervals
 
 _INTERVAL = ["cohort", "interval_unit", "interval_start"]
 
 
-def count_tests(stays: Stays, plan: Plan) -> pl.DataFrame:
-    """`counts.testing` of one cohort."""
-    population = count_population(stays, has_calendar=plan.has_calendar)
-    return shape(name_intervals(population).with_columns(cohort=pl.lit(stays.cohort)), "counts.testing")
+def count_tests(cohort: str, population: pl.DataFrame) -> pl.DataFrame:
+    """`counts.testing` of one cohort; `population` is its `count_population`."""
+    return shape(name_intervals(population).with_columns(cohort=pl.lit(cohort)), "counts.testing")
 
 
 def count_gaps(stays: Stays, plan: Plan) -> pl.DataFrame:
