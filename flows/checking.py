@@ -5,9 +5,12 @@ The first things to repair come last, most rows first, so that they stand above 
 
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from transforms.model.sources import Receiving
 
 SHOWN_REPAIRS = 10
 SHOWN_UNREAD = 6
+SHOWN_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,12 @@ class Checked:
     def _recognised(self) -> Iterator[str]:
         yield f"Recognised (dates: {self.validated.received.dates})"
         rows = {entry.name: entry.rows for entry in self.validated.received.inputs}
-        for line in self.recognised:
-            if line.adapter == UNREAD:
-                continue
+        known = [line for line in self.recognised if line.adapter != UNREAD]
+        if len(known) > SHOWN_LINES:
+            adapters = Counter(line.adapter for line in known)
+            known = []
+            yield from (f"  {n:,} files: {adapter}" for adapter, n in sorted(adapters.items()))
+        for line in known:
             tables = ", ".join(table.removeprefix("canonical.") for table in dict.fromkeys(line.tables))
             count = f", {rows[line.name]:,} rows" if line.name in rows else ""
             yield f"  {line.name}: {line.adapter}{' -> ' + tables if tables else ''}{count}"
@@ -97,7 +104,14 @@ class Checked:
     def _ledger(self) -> Iterator[str]:
         names = {entry.input_id: entry.name for entry in self.validated.received.inputs}
         yield "Ledger: received = accepted + duplicate + superseded + quarantined + irrelevant"
-        for line in sorted(self.validated.ledger, key=lambda line: (line.table_name, names[line.input_id])):
+        ledger = sorted(self.validated.ledger, key=lambda line: (line.table_name, names[line.input_id]))
+        if len(ledger) > SHOWN_LINES:
+            for table, lines in groupby(ledger, key=lambda line: line.table_name):
+                own = list(lines)
+                total = reduce(LedgerLine.plus, own)
+                yield f"  {table}, {len(own):,} files: {total.n_received:,} = {_sum(total)}"
+            return
+        for line in ledger:
             yield f"  {line.table_name}, {names[line.input_id]}: {line.n_received:,} = {_sum(line)}"
 
     def _answers(self) -> Iterator[str]:

@@ -134,3 +134,12 @@ def test_without_a_neutrophil_nothing_about_causes_is_answerable(nadir: Call, tm
     assert "no neutrophil result" in answers["anc"]["reason"]
     for question in ("anc", "prevalence", "duration", "cause_by_drug"):
         assert answers[question]["status"] == "not_answerable"
+
+
+def test_checking_many_files_adds_them_up_by_table(nadir: Call, tmp_path: Path) -> None:
+    head = "person_id,specimen_id,collected_at,test_code,value,unit\n"
+    for n in range(41):
+        (tmp_path / f"labs_{n}.csv").write_text(f"{head}P{n},S{n},2024-03-01 08:00,751-8,2.5,10*9/L\n")
+    shown = nadir("check", tmp_path).stdout
+    assert "41 files: long" in shown
+    assert "canonical.lab, 41 files: 41 = 41 + 0 + 0 + 0 + 0" in shown
