@@ -28,7 +28,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 os.environ.setdefault("NADIR_STEADY_SECONDS", "0")  # tests write their extracts a moment before they are read
 
 
+# Files that wait or take long are started first, so that at the end no core stands idle.
+FIRST = (
+    "test_prefect.py",
+    "test_readme.py",
+    "test_same_hospital_in_four_formats.py",
+    "test_fhir_samples.py",
+    "test_properties_of_nights.py",
+    "test_nights_and_checks.py",
+    "test_nights_of_snapshots.py",
+    "test_browser.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
     no_browser = shutil.which("chromium") is None
     for item in items:
         if "shared_data" in item.keywords and not SHARED.is_dir():
