@@ -10,7 +10,7 @@ demo: $(STAMP)            ## install, simulate a hospital, run the whole night o
 	@$(BIN)/python -m flows.cli demo
 
 test: $(STAMP)            ## install, run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)           ## format, lint, types, imports, definitions
 	@$(BIN)/python -m ruff format --check .
