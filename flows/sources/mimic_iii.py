@@ -5,10 +5,18 @@ A result has no specimen number, so results of one minute are one specimen; the 
 top code, stand in `definitions/source_maps/mimic_iii.yaml`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from flows.parsing import one_of
+from flows.sources.mimic_tables import (
+    FeedMaker,
+    Roles,
+    Tables,
+    feed_diagnoses,
+    feed_labs,
+    feed_stays,
+    recognise_tables,
+)
 from flows.sources.protocol import (
     Adapter,
     Feed,
@@ -16,8 +24,6 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
-    assemble,
-    files_of,
     literal,
     moment_of,
     raw_select,
@@ -56,49 +62,15 @@ MARKS: Mapping[str, frozenset[str]] = {
     "d_labitems": frozenset({"row_id", "itemid", "label", "fluid", "category"}),
     "labevents": frozenset({"row_id", "flag", *NEEDED["labevents"]}),
 }
-Roles = Mapping[str, tuple[SourceFile, ...]]
 
 
 def recognise_mimic_iii(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The tables by their columns, each of which has a row_id; None unless one of them feeds a table."""
-    roles = files_of(files, MARKS)
-    feeds = tuple(
-        feed(roles, source_map)
-        for role, feed in FEEDS.items()
-        if role in roles and (role != "diagnoses_icd" or "admissions" in roles)
-    )
-    if not feeds:
-        return None
-    return replace(
-        assemble(ADAPTER, source_map, files, roles, NEEDED, feeds),
-        hints=tuple(hint for role, hint in HINTS.items() if role not in roles),
-    )
-
-
-HINTS = {
-    "labevents": "There is no LABEVENTS table, so there is no blood count.",
-    "d_labitems": "There is no D_LABITEMS table: that a test is one of blood is known by its item alone.",
-    "patients": "There is no PATIENTS table: age and sex are not known.",
-    "admissions": "There is no ADMISSIONS table: diagnoses have no date and are not read.",
-}
+    return recognise_tables(Tables(ADAPTER, MARKS, NEEDED, FEEDS), files, source_map)
 
 
 def _labs(roles: Roles, _source_map: SourceMap) -> Feed:
-    value, number = text_of("f", "value"), text_of("f", "valuenum")
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
-        "code": text_of("f", "itemid"),
-        "value": f"CASE WHEN {value}[1] IN ('<', '>') THEN {value} ELSE coalesce({number}, {value}) END",
-        "unit": text_of("f", "valueuom"),
-        "collected_at": moment_of("f", "charttime"),
-    }
-    if "d_labitems" not in roles:
-        return Feed("canonical.lab", "labevents", raw_select("lab", given, "{labevents} f"))
-    items = "(SELECT itemid::VARCHAR AS itemid, min(fluid) AS fluid FROM {d_labitems} GROUP BY 1)"
-    source = f"{{labevents}} f LEFT JOIN {items} i ON f.itemid::VARCHAR = i.itemid"
-    return Feed(
-        "canonical.lab", "labevents", raw_select("lab", {**given, "specimen": "i.fluid"}, source), ("d_labitems",)
-    )
+    return feed_labs(roles, {})
 
 
 def _people(roles: Roles, source_map: SourceMap) -> Feed:
@@ -123,30 +95,8 @@ def _people(roles: Roles, source_map: SourceMap) -> Feed:
     return Feed("canonical.person", "patients", raw_select("person", given, source), ("admissions",))
 
 
-def _stays(_roles: Roles, source_map: SourceMap) -> Feed:
-    is_emergency = one_of(text_of("f", "admission_type"), source_map.values["emergency"])
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
-        "setting": f"CASE WHEN {is_emergency} THEN 'emergency' ELSE 'inpatient' END",
-        "started_at": moment_of("f", "admittime"),
-        "ended_at": moment_of("f", "dischtime"),
-    }
-    return Feed("canonical.encounter", "admissions", raw_select("encounter", given, "{admissions} f"))
-
-
 def _diagnoses(_roles: Roles, _source_map: SourceMap) -> Feed:
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
-        "code": text_of("f", "icd9_code"),
-        "code_system": literal("icd9cm"),
-        "recorded_at": Moment("a.admittime", "a.bad"),
-    }
-    stays = (
-        "(SELECT hadm_id::VARCHAR AS hadm_id, min(admittime) AS admittime, bool_or(admittime__bad) AS bad "
-        "FROM {admissions} GROUP BY 1)"
-    )
-    source = f"{{diagnoses_icd}} f LEFT JOIN {stays} a ON f.hadm_id::VARCHAR = a.hadm_id"
-    return Feed("canonical.diagnosis", "diagnoses_icd", raw_select("diagnosis", given, source), ("admissions",))
+    return feed_diagnoses(text_of("f", "icd9_code"), literal("icd9cm"))
 
 
 def _orders(_roles: Roles, source_map: SourceMap) -> Feed:
@@ -165,10 +115,10 @@ def _orders(_roles: Roles, source_map: SourceMap) -> Feed:
     return Feed("canonical.exposure", "prescriptions", select)
 
 
-FEEDS: Mapping[str, Callable[[Roles, SourceMap], Feed]] = {
+FEEDS: Mapping[str, FeedMaker] = {
     "labevents": _labs,
     "patients": _people,
-    "admissions": _stays,
+    "admissions": feed_stays,
     "diagnoses_icd": _diagnoses,
     "prescriptions": _orders,
 }

@@ -5,10 +5,19 @@ whose event says so are administrations; codes are read with their version. Whic
 `definitions/source_maps/mimic_iv.yaml`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from flows.parsing import one_of
+from flows.sources.mimic_tables import (
+    FeedMaker,
+    Given,
+    Roles,
+    Tables,
+    feed_diagnoses,
+    feed_labs,
+    feed_stays,
+    recognise_tables,
+)
 from flows.sources.protocol import (
     Adapter,
     Feed,
@@ -16,8 +25,6 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
-    assemble,
-    files_of,
     literal,
     moment_of,
     raw_select,
@@ -31,7 +38,6 @@ ADAPTER = Adapter(
     carries=("laboratory results", "people", "stays", "orders and administrations of drugs", "diagnoses"),
     cannot_carry=("calendar time", "spans of observation", "temperatures", "status of a result"),
 )
-Roles = Mapping[str, tuple[SourceFile, ...]]
 LAB: Mapping[str, Kind] = {
     "subject_id": "text",
     "specimen_id": "text",
@@ -77,46 +83,16 @@ MARKS: Mapping[str, frozenset[str]] = {
 
 def recognise_mimic_iv(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The tables by their columns; None unless one of them feeds a table."""
-    roles = files_of(files, MARKS)
-    feeds = tuple(
-        feed(roles, source_map)
-        for role, feed in FEEDS.items()
-        if role in roles and (role != "diagnoses_icd" or "admissions" in roles)
-    )
-    if not feeds:
-        return None
-    return replace(
-        assemble(ADAPTER, source_map, files, roles, NEEDED, feeds),
-        hints=tuple(hint for role, hint in HINTS.items() if role not in roles),
-    )
-
-
-HINTS = {
-    "labevents": "There is no table labevents, so there is no blood count.",
-    "d_labitems": "There is no table d_labitems: that a test is one of blood is known by its item alone.",
-    "patients": "There is no table patients: age and sex are not known.",
-    "admissions": "There is no table admissions: diagnoses have no date and are not read.",
-}
+    return recognise_tables(Tables(ADAPTER, MARKS, NEEDED, FEEDS), files, source_map)
 
 
 def _labs(roles: Roles, _source_map: SourceMap) -> Feed:
-    value, number = text_of("f", "value"), text_of("f", "valuenum")
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
+    more: Given = {
         "specimen_id": text_of("f", "specimen_id"),
-        "code": text_of("f", "itemid"),
-        "value": f"CASE WHEN {value}[1] IN ('<', '>') THEN {value} ELSE coalesce({number}, {value}) END",
-        "unit": text_of("f", "valueuom"),
         "reference_low": text_of("f", "ref_range_lower"),
-        "collected_at": moment_of("f", "charttime"),
         "resulted_at": moment_of("f", "storetime"),
     }
-    if "d_labitems" not in roles:
-        return Feed("canonical.lab", "labevents", raw_select("lab", given, "{labevents} f"))
-    given["specimen"] = "i.fluid"
-    items = "(SELECT itemid::VARCHAR AS itemid, min(fluid) AS fluid FROM {d_labitems} GROUP BY 1)"
-    source = f"{{labevents}} f LEFT JOIN {items} i ON f.itemid::VARCHAR = i.itemid"
-    return Feed("canonical.lab", "labevents", raw_select("lab", given, source), ("d_labitems",))
+    return feed_labs(roles, more)
 
 
 def _people(roles: Roles, source_map: SourceMap) -> Feed:
@@ -141,31 +117,9 @@ def _people(roles: Roles, source_map: SourceMap) -> Feed:
     return Feed("canonical.person", "patients", raw_select("person", given, source), ("admissions",))
 
 
-def _stays(_roles: Roles, source_map: SourceMap) -> Feed:
-    is_emergency = one_of(text_of("f", "admission_type"), source_map.values["emergency"])
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
-        "setting": f"CASE WHEN {is_emergency} THEN 'emergency' ELSE 'inpatient' END",
-        "started_at": moment_of("f", "admittime"),
-        "ended_at": moment_of("f", "dischtime"),
-    }
-    return Feed("canonical.encounter", "admissions", raw_select("encounter", given, "{admissions} f"))
-
-
 def _diagnoses(_roles: Roles, _source_map: SourceMap) -> Feed:
-    version = text_of("f", "icd_version")
-    given: dict[str, str | Moment] = {
-        "person_id": text_of("f", "subject_id"),
-        "code": text_of("f", "icd_code"),
-        "code_system": f"CASE {version} WHEN '9' THEN 'icd9cm' WHEN '10' THEN 'icd10cm' END",
-        "recorded_at": Moment("a.admittime", "a.bad"),
-    }
-    stays = (
-        "(SELECT hadm_id::VARCHAR AS hadm_id, min(admittime) AS admittime, bool_or(admittime__bad) AS bad "
-        "FROM {admissions} GROUP BY 1)"
-    )
-    source = f"{{diagnoses_icd}} f LEFT JOIN {stays} a ON f.hadm_id::VARCHAR = a.hadm_id"
-    return Feed("canonical.diagnosis", "diagnoses_icd", raw_select("diagnosis", given, source), ("admissions",))
+    system = f"CASE {text_of('f', 'icd_version')} WHEN '9' THEN 'icd9cm' WHEN '10' THEN 'icd10cm' END"
+    return feed_diagnoses(text_of("f", "icd_code"), system)
 
 
 def _orders(_roles: Roles, source_map: SourceMap) -> Feed:
@@ -197,10 +151,10 @@ def _administrations(_roles: Roles, source_map: SourceMap) -> Feed:
     return Feed("canonical.exposure", "emar", raw_select("exposure", given, "{emar} f", wanted=wanted))
 
 
-FEEDS: Mapping[str, Callable[[Roles, SourceMap], Feed]] = {
+FEEDS: Mapping[str, FeedMaker] = {
     "labevents": _labs,
     "patients": _people,
-    "admissions": _stays,
+    "admissions": feed_stays,
     "diagnoses_icd": _diagnoses,
     "prescriptions": _orders,
     "emar": _administrations,
