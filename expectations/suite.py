@@ -63,7 +63,7 @@ class View(Part):
 
 
 class Check(Part):
-    """One check. Exactly one of the keys in `KINDS` says what is wrong.
+    """One check. Exactly one of the keys in `KINDS` says what is wrong, and `repair` what to do about it.
 
     `rows` is true for a bad row; `where` limits the check to rows of that kind; `dates` to extracts whose dates mean
     that; `view` is the fact to look at when it is not the table's own rows.
@@ -73,6 +73,7 @@ class Check(Part):
     title: str
     severity: Literal["quarantine", "warn", "stop"]
     reason: str
+    repair: str = ""
     owner: str = ""
     table: str = ""
     tolerance: Tolerance = Tolerance()

@@ -100,7 +100,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One line of `ops.check`."""
+    """One line of `ops.check`. `detail` says what came out beyond the counts, such as what moved and by how much."""
 
     check_id: str
     table_name: str
@@ -109,6 +109,8 @@ class CheckResult:
     reason: str
     n_rows: int | None = None
     n_failed: int | None = None
+    detail: str = ""
+    repair: str = ""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _judge(check: Check, count: Count, dates: str) -> CheckResult:
     reason = f"{check.reason} ({count.error})" if status == "error" else check.reason
     is_counted = status in {"failed", "passed"}
     n_rows, n_failed = (count.n_rows, count.n_failed) if is_counted else (None, None)
-    return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed)
+    return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed, repair=check.repair)
 
 
 def _find_failing(
