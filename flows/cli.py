@@ -179,6 +179,21 @@ def runs(workspace: Workspace = None, as_json: AsJson = False) -> None:
     _print({"runs": table}, as_json, text or "No run yet.")
 
 
+@app.command()
+def explain(
+    episode: Annotated[str, typer.Argument(metavar="EPISODE_ID", help="Its id in derived.episode.")],
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every value, bound, rule and candidate behind one episode. It shows a patient: for your terminal only."""
+    from flows.explaining import explain_episode
+    from flows.timeline import write_timeline
+
+    explained = explain_episode(episode, _settings(workspace, definitions))
+    _print(explained.as_dict(), as_json, "" if as_json else write_timeline(explained))
+
+
 @app.command("map")
 def map_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of a local export.")],
