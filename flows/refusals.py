@@ -1,0 +1,60 @@
+"""Rows set aside, counted by source, file, table and rule, with what can be done about them; never a value."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import duckdb
+
+from flows.handover import CheckResult, LedgerLine, ReceivedInput, Validated
+from flows.shown_names import show_names, show_sources
+from reports.facts import RefusedFact
+from transforms.model.sources import Receiving
+
+# A row of a wide file holds several results (`column_number`); it counts once for each rule that it broke.
+N_ROWS = "count(*) FILTER (column_number = 0) + count(DISTINCT row_number) FILTER (column_number > 0)"
+EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
+
+
+def count_refused(validated: Validated, receiving: Receiving) -> tuple[RefusedFact, ...]:
+    """What was set aside tonight, most rows first."""
+    files = [str(validated.received.dropped), str(validated.set_aside)]
+    with duckdb.connect(":memory:") as connection:
+        counted = connection.execute(
+            f"""SELECT input_id, table_name, rule, min(reason), {N_ROWS} FROM read_parquet(?)
+            WHERE outcome = 'quarantined' GROUP BY input_id, table_name, rule""",
+            [files],
+        ).fetchall()
+    repairs = list_repairs(receiving, validated.checks)
+    return describe_refused(counted, validated.received.inputs, validated.ledger, repairs)
+
+
+def list_repairs(receiving: Receiving, checks: Iterable[CheckResult]) -> Mapping[str, str]:
+    """What to do about the rows of each rule: those of receiving, and checks that set rows aside."""
+    known = {rule: entry.repair for rule, entry in receiving.rules.items()}
+    return known | {check.check_id: check.repair for check in checks}
+
+
+def describe_refused(
+    counted: Iterable[tuple[str, str, str, str, int]],
+    inputs: Sequence[ReceivedInput],
+    ledger: Iterable[LedgerLine],
+    repairs: Mapping[str, str],
+) -> tuple[RefusedFact, ...]:
+    """One fact for each (input, table, rule, reason, rows); rows that came with files of earlier nights are added."""
+    names, sources = show_names(inputs), show_sources(entry.source_id for entry in inputs)
+    shown = {entry.input_id: (sources[entry.source_id], names[entry.input_id]) for entry in inputs}
+    received = {(line.input_id, line.table_name): line.n_received for line in ledger if line.input_id in names}
+    facts: dict[tuple[str, str, str, str], RefusedFact] = {}
+    for input_id, table, rule, reason, n in counted:
+        source, name = shown.get(input_id, ("", EARLIER))
+        before = facts.get((source, name, table, rule))
+        facts[source, name, table, rule] = RefusedFact(
+            rule=rule,
+            reason=reason,
+            table_name=table,
+            n_rows=n + (before.n_rows if before else 0),
+            source_id=source,
+            input_name=name,
+            n_received=received.get((input_id, table)),
+            repair=repairs.get(rule, ""),
+        )
+    return tuple(sorted(facts.values(), key=lambda f: (-f.n_rows, f.table_name, f.rule, f.source_id, f.input_name)))
