@@ -25,6 +25,7 @@ from flows.stages.derive import derive
 from flows.stages.receive import receive
 from flows.stages.validate import stop_message, validate, warm_up
 from flows.workspace import Workspace
+from reports.facts import RefusedFact
 from transforms.load import load_definitions
 
 SHOWN_REPAIRS = 10
@@ -41,6 +42,7 @@ class Repair:
     n_rows: int
     reason: str
     repair: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,20 @@ class Checked:
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """Rows set aside by table and rule, most rows first."""
-        found: dict[tuple[str, str], Repair] = {}
+        found: dict[tuple[str, str], list[RefusedFact]] = {}
         for fact in self.judged.refused:
-            key = (fact.table_name, fact.rule)
-            n_before = found[key].n_rows if key in found else 0
-            found[key] = Repair(*key, n_before + fact.n_rows, fact.reason, fact.repair)
-        return tuple(sorted(found.values(), key=lambda entry: (-entry.n_rows, entry.table_name, entry.rule)))
+            found.setdefault((fact.table_name, fact.rule), []).append(fact)
+        repairs = [
+            Repair(
+                *key,
+                sum(fact.n_rows for fact in facts),
+                facts[0].reason,
+                facts[0].repair,
+                tuple(fact.input_name for fact in facts),
+            )
+            for key, facts in found.items()
+        ]
+        return tuple(sorted(repairs, key=lambda entry: (-entry.n_rows, entry.table_name, entry.rule)))
 
     @property
     def stop(self) -> UserError:
@@ -90,7 +100,7 @@ class Checked:
     def as_text(self) -> str:
         """For a terminal."""
         return "\n".join(
-            [*self._recognised(), *self._ledger(), *self._answers(), *self.judged.as_lines(), *self._repairs()]
+            [*self._recognised(), *self._ledger(), *self._answers(), *self.judged.check_lines(), *self._repairs()]
         )
 
     def _recognised(self) -> Iterator[str]:
@@ -135,7 +145,9 @@ class Checked:
             yield f"  {hint}"
         for entry in self.repairs[:SHOWN_REPAIRS]:
             rows = "1 row" if entry.n_rows == 1 else f"{entry.n_rows:,} rows"
-            yield f"  {rows} of {entry.table_name} ({entry.rule}): {entry.reason}. {entry.repair}".rstrip()
+            files = entry.files[0] if len(entry.files) == 1 else f"{len(entry.files)} files"
+            what = f"{rows} of {entry.table_name} ({entry.rule}), {files}"
+            yield f"  {what}: {entry.reason.rstrip('.')}. {entry.repair}".rstrip()
 
 
 def check_extract(

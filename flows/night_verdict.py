@@ -18,7 +18,7 @@ from flows.trend import N_NIGHTS, end_with, read_trend
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from reports.facts import CheckFact, CheckMark, RefusedFact, RefusedKey, Trend, TrendNight, Verdict
-from reports.trends import check_series, refused_series, trend_words
+from reports.trends import check_series, is_told, refused_series, trend_words
 
 SHOWN_REFUSED = 20  # lines of rows set aside in a terminal
 
@@ -55,8 +55,8 @@ class NightVerdict:
             },
         }
 
-    def as_lines(self) -> Iterator[str]:
-        """For a terminal: what is not as it should be, worst first, then what was set aside."""
+    def check_lines(self) -> Iterator[str]:
+        """For a terminal: the verdict, and what is not as it should be, worst first."""
         head, *lines = summary_lines(self.checks)
         yield head
         yield f"  {self.why}"
@@ -64,6 +64,9 @@ class NightVerdict:
             yield f"  {line}"
             if moved := self._moved(line.split(" ", 1)[0]):
                 yield f"    {moved}"
+
+    def refused_lines(self) -> Iterator[str]:
+        """For a terminal: what was set aside by rule, source and file, and what to do."""
         if self.refused:
             yield "Set aside"
         for fact in self.refused[:SHOWN_REFUSED]:
@@ -91,9 +94,9 @@ class NightVerdict:
         counted = ", ".join(f"{name} {n}" for name, n in sorted(verdicts.items()))
         yield f"Verdicts of the last {len(self.trend.nights)} nights: {counted}."
         for check in by_weight(self.checks):
-            marks = self.trend.checks.get(check.check_id, ())
-            if any(mark and (mark.status in {"failed", "error"} or mark.n_failed) for mark in marks):
-                yield f"{check.check_id}. {self._moved(check.check_id)}"
+            series = check_series(self.trend.checks.get(check.check_id, ()))
+            if any(point and is_told(point) for point in series):
+                yield f"{check.check_id}. {trend_words(series)}"
         for key, refused in self.trend.refused.items():
             yield f"{key.source_id or 'earlier nights'}, {key.rule}. {trend_words(refused_series(refused))}"
 
@@ -103,7 +106,8 @@ class NightVerdict:
         where = f"{fact.source_id + ' ' if fact.source_id else ''}{fact.input_name}"
         key = RefusedKey(fact.source_id, fact.table_name, fact.rule)
         moved = trend_words(refused_series(self.trend.refused.get(key, ())))
-        said = f"{rows}{f' ({share})' if share else ''} of {fact.table_name}, {where}: {fact.rule}. {fact.reason}."
+        counted = f"{rows}{f' ({share})' if share else ''} of {fact.table_name}"
+        said = f"{counted}, {where}: {fact.rule}, {fact.reason.rstrip('.')}."
         return " ".join(part for part in (said, fact.repair, moved) if part)
 
 

@@ -6,7 +6,7 @@ import duckdb
 
 from flows.handover import CheckResult, LedgerLine, ReceivedInput, Validated
 from flows.shown_names import show_names, show_sources
-from reports.facts import RefusedFact
+from reports.facts import CheckFact, RefusedFact
 from transforms.model.sources import Receiving
 
 # A row of a wide file holds several results (`column_number`); it counts once for each rule that it broke.
@@ -18,16 +18,22 @@ def count_refused(validated: Validated, receiving: Receiving) -> tuple[RefusedFa
     """What was set aside tonight, most rows first."""
     files = [str(validated.received.dropped), str(validated.set_aside)]
     with duckdb.connect(":memory:") as connection:
-        counted = connection.execute(
-            f"""SELECT input_id, table_name, rule, min(reason), {N_ROWS} FROM read_parquet(?)
-            WHERE outcome = 'quarantined' GROUP BY input_id, table_name, rule""",
-            [files],
-        ).fetchall()
+        counted = count_by_rule(connection, "read_parquet(?) WHERE outcome = 'quarantined'", files)
     repairs = list_repairs(receiving, validated.checks)
     return describe_refused(counted, validated.received.inputs, validated.ledger, repairs)
 
 
-def list_repairs(receiving: Receiving, checks: Iterable[CheckResult]) -> Mapping[str, str]:
+def count_by_rule(
+    connection: duckdb.DuckDBPyConnection, rows: str, parameter: str | list[str]
+) -> list[tuple[str, str, str, str, int]]:
+    """Input, table, rule, reason and number of `rows`, which is what stands behind FROM, with one parameter."""
+    return connection.execute(
+        f"SELECT input_id, table_name, rule, min(reason), {N_ROWS} FROM {rows} GROUP BY input_id, table_name, rule",
+        [parameter],
+    ).fetchall()
+
+
+def list_repairs(receiving: Receiving, checks: Iterable[CheckResult | CheckFact]) -> Mapping[str, str]:
     """What to do about the rows of each rule: those of receiving, and checks that set rows aside."""
     known = {rule: entry.repair for rule, entry in receiving.rules.items()}
     return known | {check.check_id: check.repair for check in checks}

@@ -47,18 +47,27 @@ def refused_series(marks: Sequence[RefusedMark | None]) -> Series:
 
 def trend_words(series: Series) -> str:
     """The drawing in words; empty on a first night."""
-    made = [point for point in series if point is not None]
     if not series[:-1]:
         return ""
-    ends = {"failed": "failed on {}", "error": "could not be computed on {}", "aside": "rows set aside on {}"}
-    counts = {ended: sum(point.ended == ended for point in made) for ended in ends}
-    told = [words.format(counts[ended]) for ended, words in ends.items() if counts[ended]]
-    if not told:
-        nothing = "no row set aside" if any(point.ended == "none" for point in made) else "never failed"
-        told = [nothing if any(point.ended in {"none", "passed"} for point in made) else "did not apply"]
-    if missing := len(series) - len(made):
-        told.append(f"not looked at on {missing}")
-    return f"Last {len(series)} nights: {', '.join(told)}{_spread(made)}."
+    made = [point for point in series if point is not None]
+    missing = len(series) - len(made)
+    not_made = f", not looked at on {missing}" if missing else ""
+    return f"Last {len(series)} nights: {_told(made)}{not_made}{_spread(made)}."
+
+
+def is_told(point: Point) -> bool:
+    """Whether somebody would want to see that night."""
+    return point.ended in {"failed", "error"} or bool(point.n)
+
+
+def _told(made: Sequence[Point]) -> str:
+    words = {"failed": "failed on {}", "error": "could not be computed on {}", "aside": "rows set aside on {}"}
+    counts = {ended: sum(point.ended == ended for point in made) for ended in words}
+    told = [text.format(counts[ended]) for ended, text in words.items() if counts[ended]]
+    if told:
+        return ", ".join(told)
+    ends = {point.ended for point in made}
+    return "no row set aside" if "none" in ends else "never failed" if "passed" in ends else "did not apply"
 
 
 def _spread(made: Sequence[Point]) -> str:
@@ -67,14 +76,17 @@ def _spread(made: Sequence[Point]) -> str:
         return ""
     low, high, last = min(shares), max(shares), made[-1].share
     between = percent(low) if low == high else f"{percent(low)} {DASH} {percent(high)}"
-    now = f", last {percent(last)}" if last is not None and low != high else ""
+    now = f", on the last {percent(last)}" if last is not None and low != high else ""
     return f"; share of rows {between}{now}"
 
 
 def draw(series: Series) -> dict[str, Any]:
-    """Paths of an inline drawing by how the nights ended, the last night at the right; empty on a first night."""
-    if not series[:-1]:
-        return {"paths": [], "width": 0, "height": HEIGHT, "words": ""}
+    """Paths of an inline drawing by how the nights ended, the last night at the right.
+
+    None on a first night, nor of a series in which nothing ever happened; `words` say that.
+    """
+    if not series[:-1] or not any(point and is_told(point) for point in series):
+        return {"paths": [], "words": _told([point for point in series if point]) if series[:-1] else ""}
     highest = max((point.share or 0 for point in series if point), default=0)
     paths: dict[str, list[str]] = {}
     for place, point in enumerate(series):
@@ -100,7 +112,7 @@ def _shape(point: Point, x: int, highest: float) -> str:
 def trend_table(trend: Trend) -> dict[str, Any]:
     """Every night as a column, the last one first; a line for the verdict and for all that was not always in order."""
     moved = {name: check_series(marks) for name, marks in trend.checks.items()}
-    moved = {name: series for name, series in moved.items() if any(point and _is_told(point) for point in series)}
+    moved = {name: series for name, series in moved.items() if any(point and is_told(point) for point in series)}
     refused = {
         (key.source_id or "earlier nights", key.table_name, key.rule): refused_series(marks)
         for key, marks in trend.refused.items()
@@ -112,10 +124,6 @@ def trend_table(trend: Trend) -> dict[str, Any]:
         "refused": [(*key, [_cell(point) for point in reversed(series)]) for key, series in refused.items()],
         "n_quiet": len(trend.checks) - len(moved),
     }
-
-
-def _is_told(point: Point) -> bool:
-    return point.ended in {"failed", "error"} or bool(point.n)
 
 
 def _cell(point: Point | None) -> str:
