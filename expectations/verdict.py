@@ -210,10 +210,10 @@ def share_of(n: int | None, n_of: int | None) -> str:
 
 def _line(check: Judged) -> str:
     what = f"{check.check_id} ({check.table_name}, {check.severity})"
-    counts = f"{_number(check.n_failed)} of {_number(check.n_rows)} rows."
-    outcome = "not computed." if check.status == "error" else counts
-    said = [outcome, check.reason, check.detail, f"To do: {check.repair}" if check.repair else ""]
-    return f"{what}: {' '.join(part for part in said if part)}"
+    counts = check.detail or f"{_number(check.n_failed)} of {_number(check.n_rows)} rows"
+    said = ["not computed" if check.status == "error" else counts, check.reason]
+    said += [f"To do: {check.repair}"] if check.repair else []
+    return f"{what}: {' '.join(part if part.endswith('.') else f'{part}.' for part in said)}"
 
 
 def _sets_rows_aside(check: Judged) -> bool:

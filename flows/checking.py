@@ -151,11 +151,11 @@ class Checked:
 
 
 def check_extract(
-    extracts: tuple[Path, ...], source: str, settings: Settings, history: Workspace | None = None
+    extracts: tuple[Path, ...], source: str, settings: Settings, compared_with: Path | None = None
 ) -> Checked:
     """Receive, validate and derive in a temporary workspace that is gone afterwards.
 
-    `history` is a workspace whose last nights the verdict is shown beside; it is only read.
+    `compared_with` is a workspace whose last nights the verdict is shown beside; it is only read.
     """
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
@@ -167,7 +167,7 @@ def check_extract(
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
         validated = validate(receive(Request(paths, source), context), context, worker)
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
-        judged = judge_night(validated, context, history)
+        judged = judge_night(validated, context, Workspace(compared_with.resolve()) if compared_with else None)
     return Checked(describe(recognised), _hints(recognised), validated, answers, judged)
 
 

@@ -7,7 +7,6 @@ Counts and names of plain shape only, never a value.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any
 
 from expectations.verdict import by_weight, set_aside_table, share_of, summary_lines, summary_table, why
@@ -121,7 +120,7 @@ def judge_night(validated: Validated, context: RunContext, history: Workspace | 
     trend = Trend()
     if place.warehouse.exists():
         with open_warehouse(place.warehouse, memory_limit=limit, read_only=True) as connection:
-            trend = read_trend(connection, sources, _before(context.started_at), N_NIGHTS - 1)
+            trend = read_trend(connection, sources, context.started_at, N_NIGHTS - 1)
     of_input = {entry.input_id: sources[entry.source_id] for entry in inputs}
     received: Counter[tuple[str, str]] = Counter()
     for line in validated.ledger:
@@ -130,7 +129,7 @@ def judge_night(validated: Validated, context: RunContext, history: Workspace | 
     set_aside: Counter[RefusedKey] = Counter()
     for fact in refused:
         set_aside[RefusedKey(fact.source_id, fact.table_name, fact.rule)] += fact.n_rows
-    night = TrendNight(context.run_id, _before(context.started_at), validated.verdict)
+    night = TrendNight(context.run_id, context.started_at, validated.verdict)
     marks = {check.check_id: CheckMark(check.status, check.n_rows, check.n_failed) for check in checks}
     return NightVerdict(validated.verdict, checks, refused, end_with(trend, night, marks, set_aside, received))
 
@@ -149,8 +148,3 @@ def show_check(check: CheckResult) -> CheckFact:
         check.detail,
         check.repair,
     )
-
-
-def _before(moment: datetime) -> datetime:
-    """UTC without its zone, as the warehouse keeps it."""
-    return moment.replace(tzinfo=None)

@@ -9,8 +9,6 @@ from flows.shown_names import show_names, show_sources
 from reports.facts import CheckFact, RefusedFact
 from transforms.model.sources import Receiving
 
-# A row of a wide file holds several results (`column_number`); it counts once for each rule that it broke.
-N_ROWS = "count(*) FILTER (column_number = 0) + count(DISTINCT row_number) FILTER (column_number > 0)"
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
 
@@ -25,12 +23,20 @@ def count_refused(validated: Validated, receiving: Receiving) -> tuple[RefusedFa
 
 def count_by_rule(
     connection: duckdb.DuckDBPyConnection, rows: str, parameter: str | list[str]
-) -> list[tuple[str, str, str, str, int]]:
-    """Input, table, rule, reason and number of `rows`, which is what stands behind FROM, with one parameter."""
-    return connection.execute(
-        f"SELECT input_id, table_name, rule, min(reason), {N_ROWS} FROM {rows} GROUP BY input_id, table_name, rule",
-        [parameter],
-    ).fetchall()
+) -> list[tuple[str, str, str, int, str]]:
+    """Input, table, rule, number and reason of `rows`, which is what stands behind FROM, with one parameter."""
+    sql = count_rows("input_id, table_name, rule", rows, "min(reason)")
+    return connection.execute(sql, [parameter, parameter]).fetchall()
+
+
+def count_rows(keys: str, rows: str, more: str = "NULL") -> str:
+    """SQL that counts `rows` by `keys`; its parameters come twice, and a key may come twice too.
+
+    A row of a wide file holds several results (`column_number`): it counts once for each rule that it broke. Telling
+    rows apart is dear, so it is done for those alone.
+    """
+    return f"""SELECT {keys}, count(*), {more} FROM {rows} AND column_number = 0 GROUP BY {keys}
+        UNION ALL SELECT {keys}, count(DISTINCT row_number), {more} FROM {rows} AND column_number > 0 GROUP BY {keys}"""
 
 
 def list_repairs(receiving: Receiving, checks: Iterable[CheckResult | CheckFact]) -> Mapping[str, str]:
@@ -40,7 +46,7 @@ def list_repairs(receiving: Receiving, checks: Iterable[CheckResult | CheckFact]
 
 
 def describe_refused(
-    counted: Iterable[tuple[str, str, str, str, int]],
+    counted: Iterable[tuple[str, str, str, int, str]],
     inputs: Sequence[ReceivedInput],
     ledger: Iterable[LedgerLine],
     repairs: Mapping[str, str],
@@ -50,7 +56,7 @@ def describe_refused(
     shown = {entry.input_id: (sources[entry.source_id], names[entry.input_id]) for entry in inputs}
     received = {(line.input_id, line.table_name): line.n_received for line in ledger if line.input_id in names}
     facts: dict[tuple[str, str, str, str], RefusedFact] = {}
-    for input_id, table, rule, reason, n in counted:
+    for input_id, table, rule, n, reason in counted:
         source, name = shown.get(input_id, ("", EARLIER))
         before = facts.get((source, name, table, rule))
         facts[source, name, table, rule] = RefusedFact(

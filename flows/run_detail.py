@@ -20,6 +20,7 @@ from flows.trend import read_trend
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from reports.facts import CheckFact, InputFact, Verdict
+from reports.wording import plain
 from transforms.load import load_definitions
 from transforms.model.sources import Receiving
 
@@ -65,7 +66,7 @@ class RunDetail:
         if self.identifiers:
             yield "Identifiers"
         for line in self.identifiers:
-            yield f"  {', '.join(f'{name} {value}' for name, value in line.items())}"
+            yield f"  {', '.join(f'{name} {plain(str(value))}' for name, value in line.items() if name != 'input_id')}"
         if self.judged is None:
             yield "It did not come to a verdict."
             return
@@ -140,14 +141,8 @@ def _check(line: Mapping[str, Any]) -> CheckFact:
 
 
 def _identifiers(connection: duckdb.DuckDBPyConnection, run_id: str) -> tuple[Mapping[str, object], ...]:
-    """What was found that identifies, where the workspace keeps that; names of columns only if they are plain."""
+    """What was found that identifies, where the workspace keeps that; its names are those that may be shown."""
     is_there = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = ?"
     if not connection.execute(is_there, [IDENTIFIERS]).fetchall()[0][0]:
         return ()
-    return tuple(
-        {
-            name: show_name(value, "(name not shown)") if isinstance(value, str) else value
-            for name, value in line.items()
-        }
-        for line in _read(connection, IDENTIFIERS, run_id)
-    )
+    return tuple(_read(connection, IDENTIFIERS, run_id))

@@ -4,11 +4,11 @@ A night counts when it got as far as a verdict, published or stopped. Few nights
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 
-from flows.refusals import N_ROWS
+from flows.refusals import count_rows
 from flows.shown_names import show_sources
 from reports.facts import CheckMark, RefusedKey, RefusedMark, Trend, TrendNight
 
@@ -78,7 +78,7 @@ def _read_nights(
         ORDER BY started_at DESC, run_id DESC LIMIT ?""",
         [until.replace(tzinfo=None), sources, n_nights],
     ).fetchall()
-    return tuple(TrendNight(*row) for row in reversed(rows))
+    return tuple(TrendNight(run, started.replace(tzinfo=UTC), verdict) for run, started, verdict in reversed(rows))
 
 
 def _read_checks(
@@ -104,12 +104,11 @@ def _read_refused(
     connection: duckdb.DuckDBPyConnection, runs: Sequence[str]
 ) -> Mapping[tuple[str, str, str, str], int]:
     """By run, source, table and rule; without a source are rows that came with the file of an earlier night."""
+    counted = count_rows("run_id, input_id, table_name, rule", f"quarantine.row WHERE {OF_NIGHTS}")
     rows = connection.execute(
-        f"""WITH counted AS (
-            SELECT run_id, input_id, table_name, rule, {N_ROWS} AS n FROM quarantine.row WHERE {OF_NIGHTS} GROUP BY ALL
-        )
-        SELECT run_id, coalesce(source_id, ''), table_name, rule, sum(n)::BIGINT
-        FROM counted LEFT JOIN ops.input USING (run_id, input_id) GROUP BY ALL""",
-        [runs],
+        f"""SELECT run_id, coalesce(source_id, ''), table_name, rule, sum(n)::BIGINT
+        FROM ({counted}) AS counted (run_id, input_id, table_name, rule, n, nothing)
+        LEFT JOIN ops.input USING (run_id, input_id) GROUP BY ALL""",
+        [runs, runs],
     ).fetchall()
     return {(run, source, table, rule): n for run, source, table, rule, n in rows}

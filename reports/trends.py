@@ -127,9 +127,13 @@ def trend_table(trend: Trend) -> dict[str, Any]:
 
 
 def _cell(point: Point | None) -> str:
-    if point is None or point.ended == "not_applicable":
-        return "" if point is None else DASH
+    """The share of rows; for a check that counts no rows only how it ended."""
+    if point is None:
+        return ""
     if point.ended in {"aside", "none"}:
         return count(point.n or 0)
-    sign = {"failed": "✕ ", "error": "error"}.get(point.ended, "")
-    return sign if point.ended == "error" else f"{sign}{percent(point.share or 0)}"
+    signs = {"failed": "✕", "passed": "✓", "error": "error", "not_applicable": DASH}
+    sign = signs[point.ended]
+    if point.share is None or point.ended in {"error", "not_applicable"}:
+        return sign
+    return f"{sign} {percent(point.share)}" if point.ended == "failed" else percent(point.share)
