@@ -31,44 +31,38 @@ class Night:
     failed: int = 0
     rows: tuple[tuple[int, int], ...] = ()
 
-    def run_line(self) -> list[object]:
+    def lines(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """What the pipeline writes of it, by table."""
+        run, file = f"night-{self.number:03d}", f"file-{self.number:03d}"
         began = datetime(2026, 1 + self.number // 28, 1 + self.number % 28, 2, tzinfo=UTC).replace(tzinfo=None)
         state = {"stop": "stopped", None: "unchanged"}.get(self.verdict, "published")
+        times = {"started_at": began, "finished_at": began + timedelta(hours=1)}
         message = "The night is stopped by 1 check (volume); nothing was published." if self.verdict == "stop" else None
-        return [f"night-{self.number:03d}", began, began + timedelta(hours=1), state, self.verdict, message]
+        ends = {"state": state, "verdict": self.verdict, "message": message}
+        yield "ops.run", {"run_id": run, **times, **ends, "definitions_hash": "d", "code_version": "c"}
+        sent = {"source_id": self.source, "name": self.name, "source_format": "long"}
+        yield "ops.input", {"input_id": file, "run_id": run, **sent, "bytes": 1, "sha256": "x", "rows": 100}
+        if self.verdict is None:
+            return
+        key = {"run_id": run, "table_name": LAB}
+        counts = {"n_received": 100, "n_accepted": 90, "n_quarantined": 10}
+        none = dict.fromkeys(("n_duplicate", "n_superseded", "n_irrelevant"), 0)
+        yield "ops.row_ledger", {**key, "input_id": file, **counts, **none}
+        status = "failed" if self.failed else "passed"
+        words = {"reason": "Less came.", "detail": "half", "repair": "Ask."}
+        check = {"check_id": "volume", "severity": "stop", "status": status, "n_rows": 100, "n_failed": self.failed}
+        yield "ops.check", {**key, **check, **words}
+        why = {"rule": "unit_unknown", "reason": "no such unit"}
+        for row, column in self.rows:
+            yield "quarantine.row", {**key, **why, "input_id": file, "row_number": row, "column_number": column}
 
 
 def add_night(warehouse: duckdb.DuckDBPyConnection, number: int, **changes: Any) -> str:
-    """Write a night as the pipeline would; its run id."""
-    night = Night(number, **changes)
-    run, key = f"night-{number:03d}", f"file-{number:03d}"
-    status = "failed" if night.failed else "passed"
-    lines: list[tuple[str, list[object]]] = [
-        (
-            "ops.run (run_id, started_at, finished_at, state, verdict, message, definitions_hash, code_version) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'd', 'c')",
-            night.run_line(),
-        ),
-        (
-            "ops.input (input_id, run_id, source_id, name, bytes, sha256, rows, source_format) "
-            "VALUES (?, ?, ?, ?, 1, 'x', 100, 'long')",
-            [key, run, night.source, night.name],
-        ),
-    ]
-    if night.verdict is not None:
-        lines += [
-            ("ops.row_ledger VALUES (?, ?, ?, 100, 90, 0, 0, 10, 0)", [run, key, LAB]),
-            (
-                "ops.check (run_id, check_id, table_name, severity, status, n_rows, n_failed, reason, detail, repair) "
-                "VALUES (?, 'volume', ?, 'stop', ?, 100, ?, 'Less came.', 'half', 'Ask.')",
-                [run, LAB, status, night.failed],
-            ),
-        ]
-    values = "quarantine.row VALUES (?, ?, ?, ?, ?, 'unit_unknown', 'no such unit')"
-    lines += [(values, [run, key, row, column, LAB]) for row, column in night.rows]
-    for insert, parameters in lines:
-        warehouse.execute(f"INSERT INTO {insert}", parameters).fetchall()
-    return run
+    """Write a night; its run id."""
+    for table, line in Night(number, **changes).lines():
+        names, marks = ", ".join(line), ", ".join("?" for _ in line)
+        warehouse.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(line.values())).fetchall()
+    return f"night-{number:03d}"
 
 
 @pytest.fixture
