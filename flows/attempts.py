@@ -88,7 +88,7 @@ def _input_line(run_id: str, entry: ReceivedInput) -> tuple[object, ...]:
 
 def _check_line(run_id: str, check: CheckResult) -> tuple[object, ...]:
     head = (run_id, check.check_id, check.table_name, check.severity, check.status)
-    return (*head, check.n_rows, check.n_failed, check.reason, check.detail)
+    return (*head, check.n_rows, check.n_failed, check.reason, check.detail, check.title, check.repair)
 
 
 def _record_quarantine(connection: duckdb.DuckDBPyConnection, run_id: str, asides: Sequence[Path]) -> None:

@@ -14,10 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
+from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.sources.protocol import Recognised
@@ -26,8 +25,8 @@ from flows.stages.derive import derive
 from flows.stages.receive import receive
 from flows.stages.validate import stop_message, validate, warm_up
 from flows.workspace import Workspace
+from reports.facts import RefusedFact
 from transforms.load import load_definitions
-from transforms.model.sources import Receiving
 
 SHOWN_REPAIRS = 10
 SHOWN_UNREAD = 6
@@ -43,6 +42,7 @@ class Repair:
     n_rows: int
     reason: str
     repair: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,30 @@ class Checked:
     hints: tuple[str, ...]
     validated: Validated
     answers: tuple[Answer, ...]
-    repairs: tuple[Repair, ...]
+    judged: NightVerdict
 
     @property
     def verdict(self) -> str:
         """go, warn or stop."""
-        return self.validated.verdict
+        return self.judged.verdict
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """Rows set aside by table and rule, most rows first."""
+        found: dict[tuple[str, str], list[RefusedFact]] = {}
+        for fact in self.judged.refused:
+            found.setdefault((fact.table_name, fact.rule), []).append(fact)
+        repairs = [
+            Repair(
+                *key,
+                sum(fact.n_rows for fact in facts),
+                facts[0].reason,
+                facts[0].repair,
+                tuple(fact.input_name for fact in facts),
+            )
+            for key, facts in found.items()
+        ]
+        return tuple(sorted(repairs, key=lambda entry: (-entry.n_rows, entry.table_name, entry.rule)))
 
     @property
     def stop(self) -> UserError:
@@ -69,20 +87,21 @@ class Checked:
         """For `--json`."""
         received = self.validated.received
         return {
-            "verdict": self.verdict,
+            **self.judged.as_dict(),
             "dates": received.dates,
             "recognised": [asdict(line) for line in self.recognised],
             "inputs": [asdict(entry) for entry in received.inputs],
             "ledger": [asdict(line) for line in self.validated.ledger],
             "answerable": [asdict(answer) for answer in self.answers],
-            "checks": [asdict(check) for check in self.validated.checks],
             "repairs": [asdict(repair) for repair in self.repairs],
             "hints": list(self.hints),
         }
 
     def as_text(self) -> str:
         """For a terminal."""
-        return "\n".join([*self._recognised(), *self._ledger(), *self._answers(), *self._checks(), *self._repairs()])
+        return "\n".join(
+            [*self._recognised(), *self._ledger(), *self._answers(), *self.judged.check_lines(), *self._repairs()]
+        )
 
     def _recognised(self) -> Iterator[str]:
         yield f"Recognised (dates: {self.validated.received.dates})"
@@ -120,24 +139,24 @@ class Checked:
         for answer in self.answers:
             yield f"  {answer.question}: {answer.status.replace('_', ' ')}. {answer.reason}"
 
-    def _checks(self) -> Iterator[str]:
-        yield f"Verdict: {self.verdict}"
-        for check in self.validated.checks:
-            if check.status in {"failed", "error"} or check.n_failed:
-                counts = f"{check.n_failed or 0:,} of {check.n_rows or 0:,} rows"
-                yield f"  {check.severity} {check.check_id} ({check.status}): {counts}. {check.reason}"
-
     def _repairs(self) -> Iterator[str]:
         yield "First to repair" if self.repairs or self.hints else "Nothing to repair."
         for hint in self.hints:
             yield f"  {hint}"
         for entry in self.repairs[:SHOWN_REPAIRS]:
             rows = "1 row" if entry.n_rows == 1 else f"{entry.n_rows:,} rows"
-            yield f"  {rows} of {entry.table_name} ({entry.rule}): {entry.reason}. {entry.repair}".rstrip()
+            files = entry.files[0] if len(entry.files) == 1 else f"{len(entry.files)} files"
+            what = f"{rows} of {entry.table_name} ({entry.rule}), {files}"
+            yield f"  {what}: {entry.reason.rstrip('.')}. {entry.repair}".rstrip()
 
 
-def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -> Checked:
-    """Receive, validate and derive in a temporary workspace that is gone afterwards."""
+def check_extract(
+    extracts: tuple[Path, ...], source: str, settings: Settings, compared_with: Path | None = None
+) -> Checked:
+    """Receive, validate and derive in a temporary workspace that is gone afterwards.
+
+    `compared_with` is a workspace whose last nights the verdict is shown beside; it is only read.
+    """
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
     with tempfile.TemporaryDirectory(prefix="nadir-check-") as folder, warm_up() as worker:
@@ -148,24 +167,12 @@ def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
         validated = validate(receive(Request(paths, source), context), context, worker)
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
-        repairs = _find_repairs(validated, definitions.receiving)
-    return Checked(describe(recognised), _hints(recognised), validated, answers, repairs)
+        judged = judge_night(validated, context, Workspace(compared_with.resolve()) if compared_with else None)
+    return Checked(describe(recognised), _hints(recognised), validated, answers, judged)
 
 
 def _hints(recognised: Sequence[Recognised]) -> tuple[str, ...]:
     return tuple(hint for entry in recognised for hint in entry.hints)
-
-
-def _find_repairs(validated: Validated, receiving: Receiving) -> tuple[Repair, ...]:
-    files = [str(validated.received.dropped), str(validated.set_aside)]
-    with duckdb.connect(":memory:") as connection:
-        counted = connection.execute(
-            """SELECT table_name, rule, count(*), min(reason) FROM read_parquet(?) WHERE outcome = 'quarantined'
-            GROUP BY table_name, rule ORDER BY count(*) DESC, table_name, rule""",
-            [files],
-        ).fetchall()
-    known = {rule: entry.repair for rule, entry in receiving.rules.items()}
-    return tuple(Repair(table, rule, n, reason, known.get(rule, "")) for table, rule, n, reason in counted)
 
 
 def _sum(line: LedgerLine) -> str:

@@ -165,18 +165,20 @@ def schedule(
 
 
 @app.command()
-def runs(workspace: Workspace = None, as_json: AsJson = False) -> None:
-    """Every attempt in this workspace, newest last."""
-    from flows.history import list_runs
-    from flows.workspace import Workspace as Folder
+def runs(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN_ID]", help="One attempt in full; none lists all.")
+    ] = None,
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every attempt in this workspace, newest last; or one in full: checks, rows set aside, trend, what to do."""
+    from flows.run_detail import show_run, show_runs
 
-    settings = _settings(workspace)
-    lines = list_runs(Folder(settings.workspace.resolve()), settings.memory_limit)
-    table = [{name: str(value) for name, value in vars(line).items() if value is not None} for line in lines]
-    text = "\n".join(
-        f"{r['run_id']}  {r['state']:<10} {r.get('verdict', '-'):<5} {r.get('message', '')}" for r in table
-    )
-    _print({"runs": table}, as_json, text or "No run yet.")
+    settings = _settings(workspace, definitions)
+    result, text = show_runs(settings) if run_id is None else show_run(run_id, settings)
+    _print(result, as_json, text)
 
 
 @app.command()

@@ -1,23 +1,20 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
 
-import polars as pl
-
 from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
-from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
+from flows.night_verdict import judge_night
+from flows.refusals import EARLIER
+from flows.shown_names import show_names
+from reports.facts import AnswerFact, InputFact, LedgerFact, NightFacts
 
-# A file's name may itself hold a person's name; one of this shape is most likely a table's.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 ENGINES = ("polars", "duckdb", "plotly")
-EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
 
 def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]]) -> NightFacts:
@@ -27,6 +24,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
     received = validated.received
     first, last = derived.span if received.dates == "real" else (None, None)
     names = show_names(received.inputs)
+    judged = judge_night(validated, context)
     previous = find_comparable(
         nights,
         sources=list_sources(received.inputs),
@@ -49,11 +47,10 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
             for e in received.inputs
         ),
         ledger=_ledger(validated, names),
-        refused=_refused(validated),
-        checks=tuple(
-            CheckFact(c.check_id, c.reason, c.table_name, c.severity, c.status, c.n_rows, c.n_failed)
-            for c in validated.checks
-        ),
+        refused=judged.refused,
+        checks=judged.checks,
+        verdict_why=judged.why,
+        trend=judged.trend,
         answers=_answers(derived),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
@@ -77,14 +74,6 @@ def list_sources(inputs: Sequence[ReceivedInput]) -> list[str]:
     return sorted({entry.source_id for entry in inputs})
 
 
-def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:
-    """What the report calls each input: its own name if that is plain, else `file 1`, `file 2` in order of receipt."""
-    return {
-        entry.input_id: entry.name if PLAIN_NAME.fullmatch(entry.name) else f"file {place}"
-        for place, entry in enumerate(inputs, start=1)
-    }
-
-
 def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact, ...]:
     merged = merge_lines(
         line if line.input_id in names else replace(line, input_id=EARLIER) for line in validated.ledger
@@ -103,21 +92,6 @@ def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact,
         for line in merged
     ]
     return tuple(sorted(lines, key=lambda line: (line.table_name, line.input_name)))
-
-
-def _refused(validated: Validated) -> tuple[RefusedFact, ...]:
-    rows = (
-        pl.concat(
-            [pl.scan_parquet(path) for path in (validated.received.dropped, validated.set_aside)],
-            how="vertical_relaxed",
-        )
-        .filter(pl.col("outcome") == "quarantined")
-        .group_by("rule", "reason", "table_name")
-        .agg(n_rows=pl.len())
-        .sort("table_name", "rule", "reason")
-        .collect()
-    )
-    return tuple(RefusedFact(**row) for row in rows.iter_rows(named=True))
 
 
 def _answers(derived: Derived) -> tuple[AnswerFact, ...]:

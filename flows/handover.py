@@ -111,6 +111,7 @@ class CheckResult:
     n_failed: int | None = None
     detail: str = ""
     repair: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.checker import Worker
-from flows.errors import Busy, TryAgainLater, guard_values
+from flows.errors import Busy, TryAgainLater, UserError, guard_values
 from flows.handover import (
     Derived,
     Estimated,
@@ -26,6 +27,7 @@ from flows.handover import (
     Validated,
 )
 from flows.night import end_unchanged, open_night, refuse_stopped
+from flows.night_verdict import judge_night
 from flows.progress import Progress
 from flows.quiet_exit import quieten_exit
 from flows.settings import read_settings
@@ -34,7 +36,7 @@ from flows.stages.estimate import estimate
 from flows.stages.publish import publish
 from flows.stages.receive import receive
 from flows.stages.release import release
-from flows.stages.validate import summary_markdown, validate
+from flows.stages.validate import validate
 
 TRANSIENT = (TryAgainLater, Busy)
 
@@ -84,7 +86,8 @@ def validate_task(received: Received, context: RunContext, worker: Worker) -> Va
     """Staged rows get a verdict."""
     with guard_values(), context.progress.stage("validate"):
         validated = validate(received, context, worker)
-    create_markdown_artifact(summary_markdown(validated), key="verdict", description="checks of the night")
+        verdict = judge_night(validated, context).as_markdown()
+    create_markdown_artifact(verdict, key="verdict", description="what was checked, what was set aside, what to do")
     return validated
 
 
@@ -122,11 +125,20 @@ def publish_task(night: ReleasedNight, context: RunContext) -> Published:
 
 @flow(name="nightly", validate_parameters=True, persist_result=False)
 def nightly(parameters: NightParameters) -> Published:
-    """One night from the files to the report."""
+    """One night from the files to the report. What stops it is one line of the failed state, and raised to a caller."""
+    try:
+        with guard_values():
+            return run_tasks(parameters)
+    except UserError as error:
+        return Failed(message=error.what, data=error)  # type: ignore[return-value]  # Prefect takes the state as the end
+
+
+def run_tasks(parameters: NightParameters) -> Published:
+    """The six tasks in a line."""
     quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
     request = Request(tuple(parameters.extracts), parameters.source, parameters.extract_date, parameters.is_snapshot)
-    with guard_values(), open_night(settings, Progress()) as night:
+    with open_night(settings, Progress()) as night:
         context = night.context
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:

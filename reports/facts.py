@@ -10,6 +10,8 @@ from datetime import date, datetime
 from typing import Literal
 
 Verdict = Literal["go", "warn", "stop"]
+Severity = Literal["quarantine", "warn", "stop"]
+Status = Literal["error", "not_applicable", "failed", "passed"]
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,85 @@ class LedgerFact:
 
 @dataclass(frozen=True)
 class RefusedFact:
-    """Rows set aside by one rule, of one table."""
+    """Rows of one table of one file that one rule set aside; `n_received` are all rows of that file for that table."""
 
     rule: str
     reason: str
     table_name: str
     n_rows: int
+    source_id: str = ""
+    input_name: str = ""
+    n_received: int | None = None
+    repair: str = ""
 
 
 @dataclass(frozen=True)
 class CheckFact:
-    """One check and how it ended."""
+    """One check and how it ended: `detail` says what came out beyond the counts, `repair` what to do."""
 
     check_id: str
     reason: str
     table_name: str
-    severity: str
-    status: str
+    severity: Severity
+    status: Status
     n_rows: int | None = None
     n_failed: int | None = None
+    title: str = ""
+    detail: str = ""
+    repair: str = ""
+
+
+@dataclass(frozen=True)
+class TrendNight:
+    """One night that got as far as a verdict."""
+
+    run_id: str
+    started_at: datetime
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class CheckMark:
+    """How one check ended on one night."""
+
+    status: Status
+    n_rows: int | None = None
+    n_failed: int | None = None
+
+
+@dataclass(frozen=True)
+class RefusedMark:
+    """Rows that one rule set aside on one night, of the rows received."""
+
+    n_rows: int
+    n_received: int | None = None
+
+
+@dataclass(frozen=True)
+class RefusedKey:
+    """What is followed over nights: a rule on a table of a source, whatever its files are called."""
+
+    source_id: str
+    table_name: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The last nights of the same sources, oldest first; the last one is the night itself.
+
+    Each series has one mark for each night: None where the check was not made, or the source sent nothing for the
+    table.
+    """
+
+    nights: tuple[TrendNight, ...] = ()
+    checks: Mapping[str, tuple[CheckMark | None, ...]] = field(default_factory=dict)
+    refused: Mapping[RefusedKey, tuple[RefusedMark | None, ...]] = field(default_factory=dict)
+
+    @property
+    def has_earlier(self) -> bool:
+        """There is a night before the last one."""
+        return bool(self.nights[:-1])
 
 
 @dataclass(frozen=True)
@@ -93,6 +155,8 @@ class NightFacts:
     refused: tuple[RefusedFact, ...] = ()
     checks: tuple[CheckFact, ...] = ()
     answers: tuple[AnswerFact, ...] = ()
+    verdict_why: str = ""
+    trend: Trend = Trend()
     n_earlier_runs: int = 0
     previous_run_id: str = ""
     previous_key_numbers: Mapping[str, float | None] = field(default_factory=dict)

@@ -37,7 +37,7 @@ SECTIONS = (
     ("causes", "Suspected causes", "What is the suspected cause?"),
     ("testing", "Testing", "How closely were people looked at? Every number above depends on it."),
     ("attrition", "Who is counted", "From everyone in the extract to those who can answer."),
-    ("quality", "Data quality", "What arrived, what was refused, and what was checked."),
+    ("quality", "Data quality", "What was checked, what was set aside and why, how that moved, and what to do."),
 )
 
 

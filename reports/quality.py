@@ -1,20 +1,37 @@
-"""Tables of what arrived and what was checked: rows of files and names of rules, never a person or a value."""
+"""What arrived, what was checked and what was set aside: rows of files and names of rules, never a person or a value.
 
+Gravest first, so that who opens the section reads what to do before what is in order.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
-from reports.facts import CheckFact, NightFacts
-from reports.wording import Wording
+from reports.facts import CheckFact, NightFacts, RefusedFact, RefusedKey, Trend
+from reports.trends import SYMBOLS, check_series, draw, refused_series, trend_table
+from reports.wording import Wording, percent
 
 STATUSES = ("error", "failed", "not_applicable", "passed")
+SEVERITIES = ("stop", "quarantine", "warn")
+SHOWN = 12  # lines of rows set aside before the rest is folded
 
 
-def quality_tables(facts: NightFacts, words: Wording) -> dict[str, list[tuple[Any, ...]]]:
-    """Rows of the ledger, the quarantine, the checks (what failed first) and the files."""
-    order = {status: place for place, status in enumerate(STATUSES)}
-    checks = sorted(facts.checks, key=lambda check: (order.get(check.status, 0), check.table_name, check.check_id))
+def quality_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
+    """What the verdict, the quarantine and the ledger show, by the names of their templates."""
+    checks = sorted(facts.checks, key=_weight)
     counts = {status: sum(check.status == status for check in checks) for status in STATUSES}
+    refused = [_refused(fact, facts.trend, words) for fact in sorted(facts.refused, key=_by_rows)]
     return {
         "check_counts": [(words.name("check_status", status), counts[status]) for status in reversed(STATUSES)],
+        "failed_checks": [_check(c, facts.trend, words) for c in checks if c.status in {"error", "failed"}],
+        "other_checks": [_check(c, facts.trend, words) for c in checks if c.status not in {"error", "failed"}],
+        "refused": refused[:SHOWN],
+        "refused_rest": refused[SHOWN:],
+        "n_refused": sum(fact.n_rows for fact in facts.refused),
+        "nights": [
+            (night.verdict, SYMBOLS[night.verdict], words.name("verdict", night.verdict), night.started_at)
+            for night in facts.trend.nights
+        ],
+        "moves": trend_table(facts.trend),
         "ledger": [
             (
                 line.input_name,
@@ -28,23 +45,51 @@ def quality_tables(facts: NightFacts, words: Wording) -> dict[str, list[tuple[An
             )
             for line in facts.ledger
         ],
-        "refused": [
-            (row.rule, row.table_name, row.reason, row.n_rows)
-            for row in sorted(facts.refused, key=lambda row: (-row.n_rows, row.rule, row.table_name))
-        ],
-        "failed_checks": [_check(check, words) for check in checks if check.status in {"error", "failed"}],
-        "other_checks": [_check(check, words) for check in checks if check.status not in {"error", "failed"}],
         "inputs": [(one.name, one.source_format, one.sha256, one.bytes, one.rows) for one in facts.inputs],
     }
 
 
-def _check(check: CheckFact, words: Wording) -> tuple[Any, ...]:
-    return (
-        check.check_id,
-        check.reason,
-        check.table_name,
-        words.name("check_severity", check.severity),
-        words.name("check_status", check.status),
-        check.n_rows,
-        check.n_failed,
-    )
+def _weight(check: CheckFact) -> tuple[int, int, str, str]:
+    return (STATUSES.index(check.status), SEVERITIES.index(check.severity), check.table_name, check.check_id)
+
+
+def _by_rows(fact: RefusedFact) -> tuple[int, str, str, str, str]:
+    return (-fact.n_rows, fact.rule, fact.table_name, fact.source_id, fact.input_name)
+
+
+def _check(check: CheckFact, trend: Trend, words: Wording) -> dict[str, Any]:
+    return {
+        "id": check.check_id,
+        "title": check.title or check.check_id.replace("_", " "),
+        "table": words.name("table_name", check.table_name),
+        "severity": words.name("check_severity", check.severity),
+        "status": check.status,
+        "status_words": words.name("check_status", check.status),
+        "n_rows": check.n_rows,
+        "n_failed": check.n_failed,
+        "share": _share(check.n_failed, check.n_rows),
+        "reason": check.reason,
+        "detail": check.detail,
+        "repair": check.repair,
+        "trend": draw(check_series(trend.checks.get(check.check_id, ()))),
+    }
+
+
+def _refused(fact: RefusedFact, trend: Trend, words: Wording) -> dict[str, Any]:
+    key = RefusedKey(fact.source_id, fact.table_name, fact.rule)
+    return {
+        "rule": fact.rule,
+        "reason": fact.reason,
+        "source": fact.source_id,
+        "file": fact.input_name,
+        "table": words.name("table_name", fact.table_name),
+        "n_rows": fact.n_rows,
+        "share": _share(fact.n_rows, fact.n_received),
+        "n_received": fact.n_received,
+        "repair": fact.repair,
+        "trend": draw(refused_series(trend.refused.get(key, ()))),
+    }
+
+
+def _share(n: int | None, n_of: int | None) -> str:
+    return percent(n / n_of) if n is not None and n_of else ""

@@ -15,7 +15,7 @@ import duckdb
 from expectations.job import Count, Job, Question
 from expectations.rows import questions
 from expectations.suite import Check, Suite, load_suites
-from expectations.verdict import reasons_to_stop, status_of, summary_lines, summary_table, verdict_of
+from expectations.verdict import name_some, reasons_to_stop, status_of, stops, verdict_of
 from flows.checker import Worker
 from flows.errors import ValidationStop
 from flows.handover import CheckResult, Received, RunContext, Validated
@@ -63,19 +63,13 @@ def validate(received: Received, context: RunContext, worker: Worker | None = No
 
 def stop_message(validated: Validated) -> ValidationStop:
     """Why a night with the verdict `stop` is not published, for the caller to raise."""
-    reasons = reasons_to_stop(validated.checks)
-    checks = "1 check" if len(reasons) == 1 else f"{len(reasons)} checks"
+    names = [check.check_id for check in validated.checks if stops(check)]
+    checks = "1 check" if len(names) == 1 else f"{len(names)} checks"
     return ValidationStop(
-        f"The night is stopped by {checks}; nothing was published.",
-        details=reasons,
+        f"The night is stopped by {checks} ({name_some(names)}); nothing was published.",
+        details=reasons_to_stop(validated.checks),
         repair="Ask the sender for a repaired extract, or repair the source map; the last report stays as it was.",
     )
-
-
-def summary_markdown(validated: Validated) -> str:
-    """The verdict, what is not as it should be, and all checks as a table; counts only."""
-    head, *lines = summary_lines(validated.checks)
-    return "\n".join([f"**{head}**", "", *(f"- {line}" for line in lines), "", summary_table(validated.checks)])
 
 
 def _job(sidecar: Sidecar, suites: Sequence[Suite], dates: str) -> Job:
@@ -118,7 +112,8 @@ def _judge(check: Check, count: Count, dates: str) -> CheckResult:
     reason = f"{check.reason} ({count.error})" if status == "error" else check.reason
     is_counted = status in {"failed", "passed"}
     n_rows, n_failed = (count.n_rows, count.n_failed) if is_counted else (None, None)
-    return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed, repair=check.repair)
+    known = {"repair": check.repair, "title": check.title}
+    return CheckResult(check.id, check.table, check.severity, status, reason, n_rows, n_failed, **known)
 
 
 def _find_failing(

@@ -1,11 +1,22 @@
 """How counts become a status, and statuses a verdict."""
 
+from dataclasses import replace
+
 import pytest
 
 from expectations.job import Count
 from expectations.suite import Check, Tolerance
-from expectations.verdict import reasons_to_stop, status_of, summary_lines, summary_table, verdict_of
+from expectations.verdict import (
+    reasons_to_stop,
+    set_aside_table,
+    status_of,
+    summary_lines,
+    summary_table,
+    verdict_of,
+    why,
+)
 from flows.handover import CheckResult
+from reports.facts import RefusedFact
 
 
 def check(**changes: object) -> Check:
@@ -83,3 +94,27 @@ def test_the_table_lists_every_check_once() -> None:
 def test_reasons_to_stop_leave_out_what_only_warns() -> None:
     checks = [result("warn", "failed", 3), result("stop", "failed", 1), result("warn", "error", None)]
     assert [line.split(" ")[0] for line in reasons_to_stop(checks)] == ["stop_failed", "warn_error"]
+
+
+def test_one_sentence_says_what_the_verdict_rests_on() -> None:
+    many = [replace(result("warn", "failed", 1), check_id=f"w{n}") for n in range(5)]
+    said = why([result("stop", "failed", 1), *many, result("quarantine", "passed", 2)], 1200)
+    assert said == (
+        "1 stopping check failed (stop_failed); 5 warning checks failed (w0, w1, w2 and 2 more); "
+        "1 check set rows aside (quarantine_passed); 1,200 rows were set aside in all."
+    )
+    assert why([result("warn", "passed")]) == "1 check passed and none failed."
+    assert why([result("warn", "not_applicable", None)], 1) == "No check applied; 1 row was set aside in all."
+
+
+def test_what_moved_and_what_to_do_are_in_the_line_and_the_table() -> None:
+    moved = replace(result("stop", "failed"), detail="412 results; 43 % fewer", repair="Ask for the rest.")
+    (line,) = reasons_to_stop([moved])
+    assert line == "stop_failed (canonical.lab, stop): 412 results; 43 % fewer. Because. To do: Ask for the rest."
+    assert "412 results; 43 % fewer | Ask for the rest." in summary_table([moved])
+
+
+def test_rows_set_aside_are_listed_by_source_file_and_rule_and_no_text_breaks_the_table() -> None:
+    rows = [RefusedFact("unit_unknown", "no | such\nunit", "canonical.lab", 3, "site_a", "labs.csv", 4_000_000, "Do.")]
+    line = set_aside_table(rows).splitlines()[2]
+    assert line == r"| site_a | labs.csv | canonical.lab | unit_unknown | 3 | <0.1 % | no \| such unit | Do. |"

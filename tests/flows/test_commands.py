@@ -103,6 +103,8 @@ def test_checking_an_extract_prints_a_ledger_that_adds_up_and_stores_nothing(
     assert done.returncode == 0, done.stderr
     checked = json.loads(done.stdout)
     assert checked["verdict"] in {"go", "warn"}
+    assert all(check["title"] and check["status"] for check in checked["checks"])
+    assert {"why", "reasons", "quarantined", "trend"} <= checked.keys()
     for line in checked["ledger"]:
         ends = ("n_accepted", "n_duplicate", "n_superseded", "n_quarantined", "n_irrelevant")
         assert line["n_received"] == sum(line[name] for name in ends)

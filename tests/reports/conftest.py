@@ -1,14 +1,26 @@
 """Released nights that look like a hospital's, made of drawn counts: what a page is built from in these tests."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
+from reports.facts import (
+    AnswerFact,
+    CheckFact,
+    CheckMark,
+    InputFact,
+    LedgerFact,
+    NightFacts,
+    RefusedFact,
+    RefusedKey,
+    RefusedMark,
+    Trend,
+    TrendNight,
+)
 from transforms.load import Definitions, load_definitions
 from transforms.release import Released, release
 from transforms.schemas import schema_of
@@ -275,19 +287,57 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
             LedgerFact("labs.csv.zst", "canonical.lab", 1_204_331, 1_100_000, 4_331, 120, 880, 99_000),
             LedgerFact("drugs.parquet", "canonical.exposure", 60_221, 60_000, 21, 0, 0, 200),
         ),
-        "refused": (RefusedFact("unit_unknown", "The unit is not known.", "canonical.lab", 880),),
+        "refused": (
+            RefusedFact(
+                "unit_unknown",
+                "The unit is not known.",
+                "canonical.lab",
+                880,
+                "demo",
+                "labs.csv.zst",
+                1_204_331,
+                "Translate the spelling.",
+            ),
+        ),
         "checks": (
             CheckFact(
-                "lab_value_range", "A count lies in the plausible range.", "canonical.lab", "warn", "failed", 1000, 4
+                "lab_value_range",
+                "A count lies in the plausible range.",
+                "canonical.lab",
+                "warn",
+                "failed",
+                1000,
+                4,
+                "Counts are plausible",
+                repair="Correct the unit.",
             ),
             CheckFact("person_key", "Every person has a key.", "canonical.person", "stop", "passed", 5480, 0),
         ),
+        "verdict_why": "1 warning check failed (lab_value_range).",
+        "trend": draw_trend(),
         "answers": (
             AnswerFact("anc", "answerable", "Neutrophils are reported."),
             AnswerFact("cause_by_diagnosis", "partly", "Only billing diagnoses."),
         ),
     }
     return NightFacts(**{**known, **changes})
+
+
+NIGHTS = 12
+
+
+def draw_trend() -> Trend:
+    """Twelve nights: a check that failed on two of them and was not made on one, a rule, and one stop."""
+    last = datetime(2026, 11, 1, 2, tzinfo=UTC)
+    days = [last - timedelta(days=NIGHTS - 1 - n) for n in range(NIGHTS)]
+    marks = [CheckMark("passed", 1000, 0)] * NIGHTS
+    ranges: list[CheckMark | None] = [*marks]
+    ranges[3], ranges[5], ranges[11] = None, CheckMark("failed", 1000, 20), CheckMark("failed", 1000, 4)
+    return Trend(
+        tuple(TrendNight(f"run-{n}", day, "stop" if n == 5 else "warn") for n, day in enumerate(days)),
+        {"lab_value_range": tuple(ranges), "person_key": tuple(marks)},
+        {RefusedKey("demo", "canonical.lab", "unit_unknown"): (RefusedMark(0, 100),) * 11 + (RefusedMark(880, 1000),)},
+    )
 
 
 @pytest.fixture(scope="session")

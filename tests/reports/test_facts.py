@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from flows.facts import find_comparable, show_names
+from flows.facts import find_comparable
 from flows.handover import ReceivedInput
+from flows.shown_names import show_names
 
 TONIGHT: dict[str, Any] = {"sources": ["demo"], "channel": "internal", "definitions_hash": "aa"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.facts import AnswerFact, InputFact, NightFacts, RefusedFact
+from reports.facts import AnswerFact, CheckFact, InputFact, NightFacts, RefusedFact, RefusedKey
 from reports.page import load_charts, render_report
 from reports.rendering import unpack
 from reports.rows import TABLES, rows_of
@@ -16,6 +16,7 @@ from transforms.load import Definitions
 from transforms.release import Released
 
 Night = Callable[..., Released]
+NIGHTS = 12
 HOSTILE = "<script>alert('1')</script>\"\u202e=cmd()"
 
 
@@ -146,7 +147,10 @@ def test_hostile_text_stays_text(night: Night, facts: NightFacts, definitions: D
         facts,
         run_id=HOSTILE,
         inputs=(InputFact(HOSTILE, 1, 1, "ab", HOSTILE),),
-        refused=(RefusedFact(HOSTILE, HOSTILE, HOSTILE, 12),),
+        verdict_why=HOSTILE,
+        refused=(RefusedFact(HOSTILE, HOSTILE, HOSTILE, 12, HOSTILE, HOSTILE, 24, HOSTILE),),
+        checks=(CheckFact("a", HOSTILE, HOSTILE, "warn", "failed", 1, 1, HOSTILE, HOSTILE, HOSTILE),),
+        trend=replace(facts.trend, refused={RefusedKey(HOSTILE, HOSTILE, HOSTILE): (None,) * NIGHTS}),
         answers=(AnswerFact(HOSTILE, "partly", HOSTILE),),
     )
     html = render(night(cohorts={"everyone": 900, HOSTILE: 700}), hostile, definitions)
