@@ -13,11 +13,11 @@ import duckdb
 from flows.earlier import History
 from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
+from flows.refused import Reading, hash_map, judged_by, list_parts, write_reading
 from flows.snapshots import Sighting, declare, is_moved
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
-from transforms.model.sources import SourceMap
 
 UNUSED = "unused"
 
@@ -66,6 +66,7 @@ def read_extract(night: Night, extract: Recognised) -> None:
         for known in reader.files[feed.role]:
             reader.read(feed, known)
     reader.list_inputs()
+    reader.keep_readings()
 
 
 class _Reader:
@@ -77,7 +78,7 @@ class _Reader:
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
         self.files = _identify_files(extract, set(night.inputs))
         self.declared = declare(night.request, extract.source_map)
-        self.map_hash = _hash_map(extract.source_map)
+        self.map_hash = hash_map(extract.source_map)
         self.moved = self._find_moved()
         self.opened: dict[tuple[str, str], Opened] = {}
         self.stale = {
@@ -125,6 +126,25 @@ class _Reader:
                 else:
                     line = LedgerLine(known.input_id, explained.get(role, UNUSED), rows, 0, n_irrelevant=rows)
                     self.night.ledger += loaded or (line,)
+
+    def keep_readings(self) -> None:
+        """Beside the rows of a file that has refused ones, how it was read."""
+        night, source_map = self.night, self.extract.source_map
+        refused = {entry.input_id for entry in night.staged if entry.n_quarantined}
+        for role, files in self.files.items():
+            for known in files:
+                if known.input_id not in self.stale & refused:
+                    continue
+                fed = [(entry.feed, entry.path.name) for entry in night.staged if entry.input_id == known.input_id]
+                reading = Reading(
+                    known.file.name,
+                    judged_by(night.context.definitions),
+                    source_map,
+                    is_shipped=source_map in night.context.definitions.source_maps,
+                    types=known.file.types,
+                    parts=list_parts(fed, self.extract.needed[role]),
+                )
+                write_reading(night.folder(known.input_id), reading)
 
     def _list(self, known: Known, rows: int) -> bool:
         """Adds the input to tonight's; False when another role has it listed."""
@@ -181,12 +201,6 @@ class _Reader:
             needed, source_map = self.extract.needed[role], self.extract.source_map
             self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
         return self.opened[key]
-
-
-def _hash_map(source_map: SourceMap) -> str:
-    """A hash of what decides how rows are read; what is declared of the extract alone does not."""
-    content = source_map.model_dump_json(exclude={"extract_date", "is_snapshot"})
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _identify_files(extract: Recognised, seen: set[str]) -> Mapping[str, tuple[Known, ...]]:
