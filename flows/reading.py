@@ -24,7 +24,10 @@ UNUSED = "unused"
 
 @dataclass
 class Night:
-    """What is known of tonight while it is received."""
+    """What is known of tonight while it is received.
+
+    `judged_again` has by table, on a night of release, the rows as they were staged that are staged anew.
+    """
 
     context: RunContext
     connection: duckdb.DuckDBPyConnection
@@ -34,6 +37,7 @@ class Night:
     ledger: list[LedgerLine] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     people: list[Path] = field(default_factory=list)
+    judged_again: dict[str, list[Path]] = field(default_factory=dict)
 
     @property
     def read_again(self) -> tuple[str, ...]:
