@@ -27,7 +27,7 @@ class Arrivals:
     """What tonight brings to one table. `earlier` holds the staged files of earlier nights by input.
 
     `read_before` holds what earlier nights staged of files that tonight reads again, `stood` what they staged of files
-    of which tonight judges only the refused rows. `snapshots` gives each source
+    of which tonight judges only the refused rows, and `rejudged` rows of theirs that are judged with them. `snapshots` gives each source
     whose latest snapshot is another than before; `fresh` the files, of any night, that count as of that or later.
     """
 
@@ -38,6 +38,7 @@ class Arrivals:
     snapshots: Mapping[str, datetime] = field(default_factory=dict)
     fresh: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     stood: Sequence[Path] = ()
+    rejudged: Sequence[Path] = ()
 
 
 def find_touched(
@@ -55,6 +56,10 @@ def find_touched(
             _add_read_otherwise(connection, arrival)
         if arrival.stood:
             _add_set_aside(connection, arrival)
+        if arrival.rejudged:
+            connection.execute(
+                f"INSERT INTO touched SELECT DISTINCT source_id, person_id FROM {parquet(arrival.rejudged)}"
+            ).fetchall()
         for source_id in arrival.snapshots:
             _add_missing(connection, arrival, source_id)
             _add_undecided(connection, arrival, source_id)

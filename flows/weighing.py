@@ -96,14 +96,11 @@ class _Scales:
         }
         own = [entry for entry in self.night.staged if entry.table == table]
         tonight, stood = ([entry.path for entry in own if entry.stood_before is which] for which in (False, True))
-        read_before = self._read_before(table)
-        return Arrivals(table, tonight, self.earlier[table], read_before, moved, fresh, stood)
-
-    def _read_before(self, table: str) -> list[Path]:
-        if self.night.request.release is not None:
-            return self.night.judged_again.get(table, [])
-        before_of = staged_inputs(self.night.context.workspace, self.night.read_again, table)
-        return [path for paths in before_of.values() for path in paths]
+        read_anew = () if stood else self.night.read_again
+        before_of = staged_inputs(self.night.context.workspace, read_anew, table)
+        read_before = [path for paths in before_of.values() for path in paths]
+        rejudged = self.night.judged_again.get(table, ())
+        return Arrivals(table, tonight, self.earlier[table], read_before, moved, fresh, stood, rejudged)
 
     def _snapshots_before(self, table: str) -> Mapping[str, datetime]:
         published = sorted(self.night.history.published)
