@@ -27,8 +27,9 @@ class Arrivals:
     """What tonight brings to one table. `earlier` holds the staged files of earlier nights by input.
 
     `read_before` holds what earlier nights staged of files that tonight reads again, `stood` what they staged of files
-    of which tonight judges only the refused rows, and `rejudged` rows of theirs that are judged with them. `snapshots` gives each source
-    whose latest snapshot is another than before; `fresh` the files, of any night, that count as of that or later.
+    of which tonight judges only the refused rows, and `rejudged` rows of theirs that are judged with them. `snapshots`
+    gives each source whose latest snapshot is another than before; `fresh` the files, of any night, that count as of
+    that or later.
     """
 
     table: str
