@@ -24,6 +24,7 @@ from flows.lock import hold_workspace
 from flows.population import TABLES
 from flows.progress import Progress
 from flows.recovery import recover
+from flows.refused import table_of
 from flows.settings import Settings
 from flows.sources.protocol import literal
 from flows.stages.derive import derive
@@ -128,7 +129,7 @@ def _find_places(connection: duckdb.DuckDBPyConnection, context: RunContext, per
     """Where the person's rows lie in the files they came from."""
     parts = ["SELECT '' AS table_name, '' AS input_id, 0::BIGINT AS row_number, 0 AS column_number WHERE false"]
     for path in _staged(context.workspace):
-        table = f"canonical.{path.name.split('.')[0]}"
+        table = table_of(path)
         column = "column_number" if "column_number" in schema_of(table).column_names else "0"
         parts.append(
             f"SELECT {literal(table)}, input_id, row_number, {column} FROM {parquet([path])} "

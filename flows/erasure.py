@@ -72,9 +72,13 @@ def rewrite_without(connection: duckdb.DuckDBPyConnection, path: Path, people: s
 
 
 def _leave_out(connection: duckdb.DuckDBPyConnection, entry: Staged, mark: str) -> Staged:
-    people = (
-        f"SELECT source_id, person_id FROM (SELECT DISTINCT source_id, person_id FROM {parquet([entry.path])}) "
-        f"WHERE {mark} IN (SELECT person_mark FROM {WAREHOUSE}.ops.erased)"
+    n_accepted, n_refused = (
+        rewrite_without(
+            connection,
+            path,
+            f"SELECT source_id, person_id FROM (SELECT DISTINCT source_id, person_id FROM {parquet([path])}) "
+            f"WHERE {mark} IN (SELECT person_mark FROM {WAREHOUSE}.ops.erased)",
+        )
+        for path in (entry.path, entry.refused)
     )
-    n_gone = rewrite_without(connection, entry.path, people)
-    return replace(entry, n_accepted=entry.n_accepted - n_gone)
+    return replace(entry, n_accepted=entry.n_accepted - n_accepted, n_quarantined=entry.n_quarantined - n_refused)

@@ -44,13 +44,15 @@ class RunContext:
 class Request:
     """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map).
 
-    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py).
+    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py). With
+    `release`, no extract is read: rows that these rules have set aside are judged again, or of all rules if empty.
     """
 
     extracts: tuple[Path, ...]
     source: str = "auto"
     extract_date: date | None = None
     is_snapshot: bool = False
+    release: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Received:
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
     decides between them. `fresh` names the inputs that were read tonight, `wide` those of them whose rows hold several
-    results.
+    results. Of files that a release weighs again, `standing` has the rows of people who are not touched, as they stand.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -140,6 +142,7 @@ class Received:
     fresh: frozenset[str] = frozenset()
     again: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
+    standing: tuple[LedgerLine, ...] = ()
 
 
 @dataclass(frozen=True)

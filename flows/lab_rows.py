@@ -195,7 +195,7 @@ def _enum(words: Sequence[str | None]) -> str:
 
 
 def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, decimal: str) -> str:
-    """SELECT of the columns of canonical.lab and `rule`, null for a row that is taken in."""
+    """SELECT of the columns of canonical.lab, `sent`, and `rule`, null for a row that is taken in."""
     receiving = laboratory.receiving
     number, reference = decimal_point("value", decimal), decimal_point("reference_low", decimal)
     plain = "CASE WHEN short IS NOT NULL THEN {'comparator': NULL::VARCHAR, 'number': number_text} ELSE parts END"
@@ -229,7 +229,7 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
             CASE WHEN sign IS NULL OR sign IN ('<', '<=') THEN amount END AS upper_bound,
             meant_unit AS unit, {REFERENCE} AS reference_low, meant_status AS status,
             resulted_at AS version_at, {_record_key(source_id, laboratory)} AS record_key, source_code,
-            value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number, column_number,
+            value AS source_value, source_unit, {constant(input_id)} AS input_id, row_number, column_number, sent,
             {_rule(receiving, has_date=has_date)} AS rule
         FROM scaled"""
 

@@ -49,7 +49,7 @@ def close_ledger(received: Received, set_aside: Path) -> tuple[LedgerLine, ...]:
         out |= _moves_of_wide_rows(connection, received)
         lines = [_closed(line, out) if line.input_id in received.fresh else line for line in received.ledger]
         moved = _moves_of_earlier_rows(connection, received)
-    return _with_moves(lines, moved)
+    return merge_lines([*_with_moves(lines, moved), *received.standing])
 
 
 def merge_lines(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:

@@ -12,7 +12,7 @@ from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.checker import Worker
 from flows.errors import Busy, TryAgainLater, UserError, guard_values
@@ -46,12 +46,26 @@ class NightParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    extracts: list[Path] = Field(min_length=1, description="files or folders of the extract")
+    extracts: list[Path] = Field(default_factory=list, description="files or folders of the extract")
     source: str = Field("auto", description="auto, a format's name, or the path of a source map")
     extract_date: date | None = Field(None, description="day the extract was made; else what its source map says")
     is_snapshot: bool = Field(False, description="the extract is everything there is: what it lacks is gone")
+    release: list[str] | None = Field(
+        None, description="judge set-aside rows of these rules again, of all if empty, in place of reading an extract"
+    )
     workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
+
+    @model_validator(mode="after")
+    def _reads_or_releases(self) -> "NightParameters":
+        if bool(self.extracts) is (self.release is not None):
+            raise ValueError("a night reads extracts or releases set-aside rows")
+        return self
+
+    def as_request(self) -> Request:
+        """What the stages are asked for."""
+        release = None if self.release is None else tuple(self.release)
+        return Request(tuple(self.extracts), self.source, self.extract_date, self.is_snapshot, release)
 
 
 def is_transient(_task: object, _run: object, state: Any) -> bool:
@@ -137,7 +151,7 @@ def run_tasks(parameters: NightParameters) -> Published:
     """The six tasks in a line."""
     quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
-    request = Request(tuple(parameters.extracts), parameters.source, parameters.extract_date, parameters.is_snapshot)
+    request = parameters.as_request()
     with open_night(settings, Progress()) as night:
         context = night.context
         received = night.seen = receive_task(request, context)

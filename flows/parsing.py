@@ -18,10 +18,11 @@ RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
 def read_times(source: str, needed: Mapping[str, Kind], types: Mapping[str, str], source_map: SourceMap) -> str:
-    """SELECT of the needed columns of `source` and its row number if it has one; each time as three columns.
+    """SELECT of the needed columns of `source` and its row number if it has one; each time as four columns.
 
     `header` is the time, `header__bad` says that a text is there which is no time, `header__day` that it is a date
-    only. A time is parsed once, below, and judged above, because a repeated expression is computed again.
+    only, `header__sent` is the text that is no time. A time is parsed once, below, and judged above, because a
+    repeated expression is computed again.
     """
     times = [header for header, kind in needed.items() if kind == "time"]
     parsed = ", ".join(f"{_parse(header, types[header], source_map)} AS {quote(header + '__at')}" for header in times)
@@ -51,10 +52,12 @@ def _judge(header: str, kind: str, source_map: SourceMap) -> str:
         day = "true" if source_map.time_precision == "day" else "false"
     is_time = f"isfinite({at}) AND year({at}) BETWEEN 1000 AND 9999"
     given = f"{column} IS NOT NULL" if is_typed else f"{text} <> ''"
-    names = [quote(header + suffix) for suffix in ("", "__bad", "__day")]
+    names = [quote(header + suffix) for suffix in ("", "__bad", "__day", "__sent")]
+    sent = "NULL::VARCHAR" if is_typed else f"CASE WHEN ({is_time}) IS NOT TRUE THEN nullif({text}, '') END"
     return (
         f"CASE WHEN {is_time} THEN {at} END AS {names[0]}, "
-        f"coalesce({given} AND ({is_time}) IS NOT TRUE, false) AS {names[1]}, coalesce({day}, false) AS {names[2]}"
+        f"coalesce({given} AND ({is_time}) IS NOT TRUE, false) AS {names[1]}, coalesce({day}, false) AS {names[2]}, "
+        f"{sent} AS {names[3]}"
     )
 
 

@@ -43,6 +43,7 @@ def run_with_prefect(request: Request, settings: Settings) -> Published:
         source=request.source,
         extract_date=request.extract_date,
         is_snapshot=request.is_snapshot,
+        release=None if request.release is None else list(request.release),
         workspace=settings.workspace,
         definitions=settings.definitions,
     )

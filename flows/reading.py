@@ -13,18 +13,21 @@ import duckdb
 from flows.earlier import History
 from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
+from flows.refused import Reading, hash_map, judged_by, list_parts, write_reading
 from flows.snapshots import Sighting, declare, is_moved
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
-from transforms.model.sources import SourceMap
 
 UNUSED = "unused"
 
 
 @dataclass
 class Night:
-    """What is known of tonight while it is received."""
+    """What is known of tonight while it is received.
+
+    `judged_again` has by table, on a night of release, the rows as they were staged that are staged anew.
+    """
 
     context: RunContext
     connection: duckdb.DuckDBPyConnection
@@ -34,6 +37,7 @@ class Night:
     ledger: list[LedgerLine] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     people: list[Path] = field(default_factory=list)
+    judged_again: dict[str, list[Path]] = field(default_factory=dict)
 
     @property
     def read_again(self) -> tuple[str, ...]:
@@ -66,6 +70,7 @@ def read_extract(night: Night, extract: Recognised) -> None:
         for known in reader.files[feed.role]:
             reader.read(feed, known)
     reader.list_inputs()
+    reader.keep_readings()
 
 
 class _Reader:
@@ -77,7 +82,7 @@ class _Reader:
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
         self.files = _identify_files(extract, set(night.inputs))
         self.declared = declare(night.request, extract.source_map)
-        self.map_hash = _hash_map(extract.source_map)
+        self.map_hash = hash_map(extract.source_map)
         self.moved = self._find_moved()
         self.opened: dict[tuple[str, str], Opened] = {}
         self.stale = {
@@ -125,6 +130,25 @@ class _Reader:
                 else:
                     line = LedgerLine(known.input_id, explained.get(role, UNUSED), rows, 0, n_irrelevant=rows)
                     self.night.ledger += loaded or (line,)
+
+    def keep_readings(self) -> None:
+        """Beside the rows of a file that has refused ones, how it was read."""
+        night, source_map = self.night, self.extract.source_map
+        refused = {entry.input_id for entry in night.staged if entry.n_quarantined}
+        for role, files in self.files.items():
+            for known in files:
+                if known.input_id not in self.stale & refused:
+                    continue
+                fed = [(entry.feed, entry.path.name) for entry in night.staged if entry.input_id == known.input_id]
+                reading = Reading(
+                    known.file.name,
+                    judged_by(night.context.definitions),
+                    source_map,
+                    is_shipped=source_map in night.context.definitions.source_maps,
+                    types=known.file.types,
+                    parts=list_parts(fed, self.extract.needed[role]),
+                )
+                write_reading(night.folder(known.input_id), reading)
 
     def _list(self, known: Known, rows: int) -> bool:
         """Adds the input to tonight's; False when another role has it listed."""
@@ -181,12 +205,6 @@ class _Reader:
             needed, source_map = self.extract.needed[role], self.extract.source_map
             self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
         return self.opened[key]
-
-
-def _hash_map(source_map: SourceMap) -> str:
-    """A hash of what decides how rows are read; what is declared of the extract alone does not."""
-    content = source_map.model_dump_json(exclude={"extract_date", "is_snapshot"})
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _identify_files(extract: Recognised, seen: set[str]) -> Mapping[str, tuple[Known, ...]]:

@@ -24,7 +24,7 @@ class Records:
 
 
 def judge_records(table: str, raw: str, laboratory: Laboratory, source_id: str, input_id: str, decimal: str) -> str:
-    """SELECT of the columns of `table` and `rule`, null for a row that is taken in.
+    """SELECT of the columns of `table`, `sent`, and `rule`, null for a row that is taken in.
 
     Of a source without dates, no row of a table that needs one can be taken in.
     """
@@ -47,7 +47,7 @@ def judge_records(table: str, raw: str, laboratory: Laboratory, source_id: str, 
     return f"""
         WITH raw AS ({raw}),
         known AS (SELECT raw.*, {person_key("person_id")} AS person FROM raw)
-        SELECT {columns}, column_number, CASE {whens} END AS rule FROM known"""
+        SELECT {columns}, column_number, sent, CASE {whens} END AS rule FROM known"""
 
 
 def _before_person(table: str, receiving: Receiving) -> Mapping[str, str]:

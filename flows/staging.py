@@ -13,6 +13,7 @@ import duckdb
 from flows.errors import SourceError
 from flows.lab_rows import Laboratory, judge_labs, store_meanings
 from flows.record_rows import judge_records
+from flows.refused import REFUSED, with_sent
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
@@ -21,15 +22,20 @@ from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
 DICTIONARY = 10_000  # different values in a row group; looking for more takes longer than writing them plain
+NOTHING = (
+    "SELECT 0 AS row_number, 0 AS column_number, NULL::VARCHAR AS rule, NULL::VARCHAR AS source_id, "
+    "NULL::VARCHAR AS person_id, NULL AS sent FROM range(0)"
+)
 ROLE = re.compile(r"\{(\w+)\}")
 DROPPED = ("table_name", "input_id", "row_number", "column_number", "outcome", "rule", "reason")
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What became of the rows of one feed. `refused` is Parquet of row_number, column_number and rule.
+    """What became of the rows of one feed. `refused` is Parquet of set-aside rows, see flows/refused.py.
 
-    Of a wide feed, `n_accepted` and `n_quarantined` count results, `n_received` rows.
+    Of a wide feed, `n_accepted` and `n_quarantined` count results, `n_received` rows. What `stood_before` is an
+    earlier night's, and tonight only weighs it again.
     """
 
     feed: Feed
@@ -39,6 +45,7 @@ class Staged:
     n_received: int
     n_accepted: int
     n_quarantined: int
+    stood_before: bool = False
 
     @property
     def table(self) -> str:
@@ -67,7 +74,17 @@ class Arrival:
 def stage_rows(
     connection: duckdb.DuckDBPyConnection, arrival: Arrival, laboratory: Laboratory, target: Path, work: Path
 ) -> Staged:
-    """Write accepted rows to `target` and refused ones to `work`; SourceError when a rule stops the night."""
+    """Write accepted rows to `target` and refused ones beside it; SourceError when a rule stops the night."""
+    staged = judge_rows(connection, arrival, laboratory, target, work)
+    n_usable = staged.n_accepted + staged.n_quarantined
+    _stop_if_common(connection, staged.refused, n_usable, arrival, laboratory.receiving)
+    return staged
+
+
+def judge_rows(
+    connection: duckdb.DuckDBPyConnection, arrival: Arrival, laboratory: Laboratory, target: Path, work: Path
+) -> Staged:
+    """The same, however many rows are refused."""
     feed = arrival.feed
     refused = work / f"refused_{arrival.input_id}_{target.name}"
     raw = ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), feed.select)
@@ -76,11 +93,12 @@ def stage_rows(
         if feed.table == "canonical.lab":
             store_meanings(connection, raw, laboratory, arrival.name)
         n_accepted = _write_accepted(connection, _judged(raw, arrival, laboratory), feed.table, target)
-        judged = "SELECT 0 AS row_number, 0 AS column_number, NULL AS rule FROM range(0)"
+        judged = NOTHING
         if n_accepted < n_received or feed.is_wide:
-            judged = _judged(_others(raw, feed.table, target), arrival, laboratory)
+            judged = _judged(with_sent(_others(raw, feed.table, target), feed), arrival, laboratory)
         n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
-    _stop_if_common(connection, refused, n_accepted + n_quarantined, arrival, laboratory.receiving)
+    if n_quarantined:
+        refused = refused.replace(target.with_name(f"{REFUSED}{target.name}"))
     return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
 
 
@@ -169,9 +187,12 @@ def _write_refused(
 ) -> int:
     kept = ", ".join(literal(rule) for rule, entry in receiving.rules.items() if entry.outcome == "quarantined")
     numbers = ", ".join(str(line) for line in lines)
-    malformed = f"UNION ALL SELECT unnest([{numbers}]), 0, 'row_malformed'" if numbers else ""
+    lines_as_rows = f"SELECT unnest([{numbers}]) AS row_number, 0 AS column_number, 'row_malformed' AS rule"
+    malformed = f"UNION ALL BY NAME {lines_as_rows}" if numbers else ""
+    who = "source_id::VARCHAR AS source_id, person_id"
+    columns = f"row_number, column_number, rule, {who}, sent"
     copied = connection.execute(
-        f"COPY (SELECT row_number, column_number, rule FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
+        f"COPY (SELECT {columns} FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
         f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchall()
     return int(copied[0][0])

@@ -26,8 +26,10 @@ PLACES = frozenset({"input_id", "row_number", "column_number"})
 class Arrivals:
     """What tonight brings to one table. `earlier` holds the staged files of earlier nights by input.
 
-    `read_before` holds what earlier nights staged of files that tonight reads again. `snapshots` gives each source
-    whose latest snapshot is another than before; `fresh` the files, of any night, that count as of that or later.
+    `read_before` holds what earlier nights staged of files that tonight reads again, `stood` what they staged of files
+    of which tonight judges only the refused rows, and `rejudged` rows of theirs that are judged with them. `snapshots`
+    gives each source whose latest snapshot is another than before; `fresh` the files, of any night, that count as of
+    that or later.
     """
 
     table: str
@@ -36,6 +38,8 @@ class Arrivals:
     read_before: Sequence[Path] = ()
     snapshots: Mapping[str, datetime] = field(default_factory=dict)
     fresh: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    stood: Sequence[Path] = ()
+    rejudged: Sequence[Path] = ()
 
 
 def find_touched(
@@ -51,6 +55,12 @@ def find_touched(
             _add_changed(connection, arrival)
         if arrival.read_before:
             _add_read_otherwise(connection, arrival)
+        if arrival.stood:
+            _add_set_aside(connection, arrival)
+        if arrival.rejudged:
+            connection.execute(
+                f"INSERT INTO touched SELECT DISTINCT source_id, person_id FROM {parquet(arrival.rejudged)}"
+            ).fetchall()
         for source_id in arrival.snapshots:
             _add_missing(connection, arrival, source_id)
             _add_undecided(connection, arrival, source_id)
@@ -71,7 +81,7 @@ def parquet(files: Sequence[Path]) -> str:
 
 
 def _add_everybody(connection: duckdb.DuckDBPyConnection, arrival: Arrivals) -> None:
-    files = [*arrival.tonight, *(path for paths in arrival.earlier.values() for path in paths)]
+    files = [*arrival.tonight, *arrival.stood, *(path for paths in arrival.earlier.values() for path in paths)]
     parts = [f"SELECT source_id, person_id FROM {WAREHOUSE}.{arrival.table}"]
     parts += [f"SELECT source_id, person_id FROM {parquet(files)}"] if files else []
     connection.execute(f"INSERT INTO touched SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})").fetchall()
@@ -132,6 +142,16 @@ def _add_undecided(connection: duckdb.DuckDBPyConnection, arrival: Arrivals, sou
             SELECT {key} FROM {WAREHOUSE}.quarantine.row
             WHERE rule = 'conflicting_versions' AND table_name = {literal(arrival.table)}
         ) q USING ({key}) WHERE source_id = {literal(source_id)}"""
+    ).fetchall()
+
+
+def _add_set_aside(connection: duckdb.DuckDBPyConnection, arrival: Arrivals) -> None:
+    """People of whom a row was set aside after it was staged, or a result beside the staged ones of its row."""
+    connection.execute(
+        f"""INSERT INTO touched SELECT DISTINCT source_id, person_id FROM {parquet(arrival.stood)}
+        SEMI JOIN (
+            SELECT input_id, row_number FROM {WAREHOUSE}.quarantine.row WHERE table_name = {literal(arrival.table)}
+        ) q USING (input_id, row_number)"""
     ).fetchall()
 
 

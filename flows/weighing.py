@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.earlier import staged_inputs
+from flows.handover import LedgerLine
 from flows.judged_again import Gathering, gather_rows
 from flows.reading import Night
 from flows.snapshots import Declaration, Sighting, Standing, latest_snapshots, stand
 from flows.sources.protocol import literal
+from flows.standing_rows import keep_standing
 from flows.touched import Arrivals, find_touched, parquet
 from flows.versions import Contest, find_contested, orders, settle_versions
 from transforms.schemas import schema_of
@@ -27,7 +29,7 @@ class Weighed:
     """What came of it. `touched` is None when the warehouse is empty: then everybody is new.
 
     `again` has the rows of earlier nights of touched people by table, `places` where they came from, `lost` the rows
-    that lose, `contested` those that share a key, by table.
+    that lose, `contested` those that share a key, by table. `standing` counts rows of tonight's that stay as they are.
     """
 
     touched: Path | None = None
@@ -35,6 +37,7 @@ class Weighed:
     places: tuple[Path, ...] = ()
     lost: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
+    standing: tuple[LedgerLine, ...] = ()
 
 
 def weigh_rows(night: Night) -> Weighed:
@@ -68,10 +71,11 @@ class _Scales:
                 "weighed and checked again as they were staged; give the files again to have them read anew."
             )
         find_touched(night.connection, arrivals, touched, is_everybody=is_everybody)
+        standing = keep_standing(night, touched)
         again, places = self._gather(touched)
         lost, contested = self._settle(again, places, touched)
         equal = [self._set_untouched_aside(table, touched) for table in TABLES if night.tonight(table)]
-        return Weighed(touched, again, tuple(places.values()), (*lost, *equal), contested)
+        return Weighed(touched, again, tuple(places.values()), (*lost, *equal), contested, standing)
 
     def _files(self, table: str) -> Mapping[str, Sequence[Path]]:
         """Every staged file of the table, tonight's and earlier ones, by input."""
@@ -90,9 +94,13 @@ class _Scales:
             for moment in [moved.get(self.standings[key].source_id)]
             if moment is not None and self.standings[key].counts_at >= moment
         }
-        before_of = staged_inputs(self.night.context.workspace, self.night.read_again, table)
+        own = [entry for entry in self.night.staged if entry.table == table]
+        tonight, stood = ([entry.path for entry in own if entry.stood_before is which] for which in (False, True))
+        read_anew = () if stood else self.night.read_again
+        before_of = staged_inputs(self.night.context.workspace, read_anew, table)
         read_before = [path for paths in before_of.values() for path in paths]
-        return Arrivals(table, self.night.tonight(table), self.earlier[table], read_before, moved, fresh)
+        rejudged = self.night.judged_again.get(table, ())
+        return Arrivals(table, tonight, self.earlier[table], read_before, moved, fresh, stood, rejudged)
 
     def _snapshots_before(self, table: str) -> Mapping[str, datetime]:
         published = sorted(self.night.history.published)

@@ -21,6 +21,7 @@ from flows.sources.protocol import (
     SourceFile,
     literal,
     moment_of,
+    own_columns,
     raw_select,
     text_of,
 )
@@ -41,13 +42,18 @@ def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Reco
     used = {role: (file, tables) for role, (file, tables) in found.items() if tables}
     if not used:
         return None
+    needed = {role: _needed(file, tables) for role, (file, tables) in used.items()}
     return Recognised(
         adapter=ADAPTER.name,
         source_id=source_map.source_id or "local",
         source_map=source_map,
         files={role: (file,) for role, (file, _) in used.items()},
-        needed={role: _needed(file, tables) for role, (file, tables) in used.items()},
-        feeds=tuple(_feed(role, file, table, source_map) for role, (file, tables) in used.items() for table in tables),
+        needed=needed,
+        feeds=tuple(
+            _feed(role, file, table, source_map, needed[role])
+            for role, (file, tables) in used.items()
+            for table in tables
+        ),
         unread=tuple(file.name for file, tables in found.values() if not tables),
     )
 
@@ -135,7 +141,7 @@ def _needed(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, Kind]:
     return needed
 
 
-def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap) -> Feed:
+def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap, needed: Mapping[str, Kind]) -> Feed:
     found = _found(file, table)
     given: dict[str, str | Moment] = {name: literal(text) for name, text in table.constants.items()}
     for name, header in found.items():
@@ -151,11 +157,12 @@ def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap) -
         source, place = f"(SELECT f.*, unnest([{_cells(file, wide)}]) AS {CELL} FROM {{{role}}} f) f", f"f.{CELL}.place"
     if table.unit_rules:
         given["unit"] = _ruled_unit(file, table, given)
+    given["sent"] = own_columns("f", needed)
     select = raw_select(table.table, given, source, wanted=_wanted(file, table), column_number=place)
     numbers = [*wide, found.get("value", found.get("celsius", found.get("dose", "")))]
     is_text = any(file.types.get(number, "VARCHAR") == "VARCHAR" for number in numbers[:1])
     decimal: Literal[".", ","] = source_map.decimal if is_text else "."
-    return Feed(f"canonical.{table.table}", role, select, decimal=decimal, is_wide=bool(wide))
+    return Feed(f"canonical.{table.table}", role, select, decimal=decimal, is_wide=bool(wide), sends_own=True)
 
 
 def _ruled_unit(file: SourceFile, table: TableMap, given: Mapping[str, str | Moment]) -> str:

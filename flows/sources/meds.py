@@ -17,6 +17,7 @@ from flows.sources.protocol import (
     SourceFile,
     files_of,
     literal,
+    moment_of,
     quote,
     raw_select,
     text_of,
@@ -219,7 +220,7 @@ def _with_codes(roles: Roles) -> tuple[str, tuple[str, ...]]:
 
 
 def _time() -> Moment:
-    return Moment(*(f"f.{quote('time' + suffix)}" for suffix in ("", "__bad", "__day")))
+    return moment_of("f", "time")
 
 
 def _begins(column: str, beginnings: Sequence[str]) -> str:

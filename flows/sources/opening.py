@@ -71,4 +71,5 @@ def _with_nulls(relation: str, lacking: Mapping[str, Kind]) -> str:
         columns.append(f"NULL::{'VARCHAR' if kind == 'text' else 'TIMESTAMP'} AS {quote(header)}")
         if kind == "time":
             columns += [f"false AS {quote(header + suffix)}" for suffix in ("__bad", "__day")]
+            columns.append(f"NULL::VARCHAR AS {quote(header + '__sent')}")
     return f"(SELECT *, {', '.join(columns)} FROM {relation})"

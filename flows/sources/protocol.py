@@ -1,8 +1,9 @@
 """What an adapter gives: which files it recognised, and one SELECT of raw rows for each canonical table they feed.
 
 A raw row has `row_number` and the columns of `RAW`. Text columns are trimmed text or null. A time column comes as
-three: the time, whether a text was there that is no time (`__bad`), and whether it is a date only (`__day`). A row of
-a wide file gives several raw results, told apart by `column_number` from 1; everywhere else that is 0.
+four: the time, whether a text was there that is no time (`__bad`), whether it is a date only (`__day`), and the text
+that is no time, where it is known (`__sent`). A row of a wide file gives several raw results, told apart by
+`column_number` from 1; everywhere else that is 0. `sent` is what is kept of a row that is refused.
 Everything after that (units, bounds, keys, refusals) is the same for every format.
 """
 
@@ -39,6 +40,9 @@ RAW: Mapping[str, Mapping[str, Kind]] = {
 }
 
 
+PARTS_OF_TIME = ("", "__bad", "__day", "__sent")
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One table by what is in it: its headers, their DuckDB types, and how it is written.
@@ -73,11 +77,12 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Moment:
-    """SQL of a time: its value, whether a text was there that is no time, whether it is a date only."""
+    """SQL of a time: its value, whether a text was there that is no time, whether it is a date only, that text."""
 
     value: str
     is_bad: str = "false"
     is_day: str = "false"
+    sent: str = "NULL"
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class Feed:
     `select` names relations as {role}: its own is the one file at hand, those of `lookups` are all files of that role.
     It gives one raw row for each row of the file for which `belongs` (SQL over the columns of the opened file) holds,
     or several, told apart by column_number, if `is_wide`. Rows that no feed of a file claims are counted as unused.
+    If it `sends_own`, its `sent` holds the columns of the file; else a refused row is kept as a raw row.
     """
 
     table: str
@@ -96,6 +102,7 @@ class Feed:
     decimal: Literal[".", ","] = "."
     belongs: str = "true"
     is_wide: bool = False
+    sends_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,8 +160,19 @@ def text_of(alias: str, header: str) -> str:
 
 
 def moment_of(alias: str, header: str) -> Moment:
-    """The three parts of a time column."""
-    return Moment(*(f"{alias}.{quote(header + suffix)}" for suffix in ("", "__bad", "__day")))
+    """The four parts of a time column."""
+    return Moment(*(f"{alias}.{quote(header + suffix)}" for suffix in PARTS_OF_TIME))
+
+
+def own_columns(alias: str, needed: Mapping[str, Kind]) -> str:
+    """SQL of a struct of the needed columns of a file, each time with its four parts."""
+    names = [name for header, kind in needed.items() for name in ([header] if kind == "text" else time_columns(header))]
+    return "{" + ", ".join(f"{literal(name)}: {alias}.{quote(name)}" for name in names) + "}"
+
+
+def time_columns(name: str) -> list[str]:
+    """The names of the four parts of a time column."""
+    return [name + suffix for suffix in PARTS_OF_TIME]
 
 
 def raw_select(
@@ -171,6 +189,7 @@ def raw_select(
     `wanted` marks rows that the source map keeps; `where` says which rows of the file belong to this feed at all.
     """
     parts = ["row_number", f"({column_number})::INTEGER AS column_number"]
+    parts.append(f"{given.get('sent', 'NULL')} AS sent")
     for name, kind in RAW[table].items():
         expression = given.get(name)
         if kind == "text":
@@ -180,6 +199,7 @@ def raw_select(
         parts.append(f"{moment.value}::TIMESTAMP AS {name}")
         parts.append(f"{moment.is_bad} AS {name}__bad")
         parts.append(f"{moment.is_day} AS {name}__day")
+        parts.append(f"{moment.sent}::VARCHAR AS {name}__sent")
     rows = f"SELECT {', '.join(parts)}, coalesce({wanted}, false) AS is_wanted FROM {source}"
     return rows if where == "true" else f"{rows} WHERE {where}"
 

@@ -83,7 +83,7 @@ def recognise(
 
 
 def _recognise_group(paths: Sequence[Path], source: str, definitions: Definitions, unpacked: Path) -> Recognised:
-    chosen = _chosen_map(paths, source, definitions)
+    chosen = choose_map(paths, source, definitions)
     files: list[SourceFile] = []
     unread: list[str] = []
     for found in list_files(paths, unpacked):
@@ -119,7 +119,8 @@ def _shipped(definitions: Definitions) -> list[SourceMap]:
     return sorted(definitions.source_maps, key=lambda entry: (not entry.layout, entry.id))
 
 
-def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) -> SourceMap | None:
+def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> SourceMap | None:
+    """The source map that `source` names, or for `auto` the one in a folder of `paths`; None leaves it to the files."""
     if source == "auto":
         beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
         return _complete(read_map(beside[0]), definitions) if beside else None

@@ -16,6 +16,7 @@ from flows.handover import DatePolicy, Received, Request, RunContext
 from flows.ledger import count_outcomes, merge_lines
 from flows.people import Census, infer_people
 from flows.reading import Night, read_extract
+from flows.releasing import judge_again
 from flows.sources.protocol import Recognised, literal
 from flows.sources.recognise import recognise
 from flows.staging import write_dropped
@@ -35,6 +36,8 @@ def receive(request: Request, context: RunContext) -> Received:
         night = Night(context, connection, read_history(context), request)
         for extract in extracts:
             read_extract(night, extract)
+        if request.release is not None:
+            judge_again(night)
         weighed = _weigh(night)
         _infer_people(night, weighed)
         night.ledger += count_outcomes(connection, night.staged, context.work / "dropped.parquet")
@@ -83,7 +86,8 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
     if night.people:
         staged["canonical.person"] = (*staged.get("canonical.person", ()), *night.people)
     earlier = {policy for key, policy in night.history.dates.items() if key not in night.inputs}
-    policies = {extract.source_map.dates for extract in extracts} | earlier
+    released = {entry.dates for entry in night.inputs.values() if entry.dates}
+    policies = {extract.source_map.dates for extract in extracts} | earlier | released
     return Received(
         inputs=tuple(night.inputs[input_id] for input_id in sorted(night.inputs)),
         staged=staged,
@@ -97,6 +101,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         fresh=frozenset(entry.input_id for entry in night.staged),
         again=weighed.places,
         contested=weighed.contested,
+        standing=weighed.standing,
     )
 
 
