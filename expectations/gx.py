@@ -1,8 +1,8 @@
 """The only file that imports Great Expectations; it gives counts, and no value ever leaves the database.
 
 A stock result format either leaves the counts out or queries example values. The expectations here are the stock
-ones, asking for the metrics of the format without values and answering with counts. An expectation that raised is an
-error with the name of what was raised; its message could quote a value and is dropped.
+ones, asking for sums and numbers of rows only and answering with counts. An expectation that raised is an error with
+the name of what was raised; its message could quote a value and is dropped.
 """
 
 import os
@@ -15,83 +15,45 @@ import great_expectations as gx  # the switch above is read at import
 import great_expectations.expectations as gxe
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from expectations.job import Count, Job, Question, concerns
+from expectations.job import Count, Job, Question
 
 # DuckDB 2 streams its results, and Great Expectations fetches them after it has let the connection go.
 STREAMING = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True, "pool_reset_on_return": None}
 
 
-class CountsOnly:
-    """For column expectations: the metrics of the format that asks for no values, answered with counts."""
+class Concerned:
+    """Asks for the sum of `concerned` too: how many rows the check is about. One scan answers all sums of a view."""
 
-    map_metric: str
-    ignores_nulls: ClassVar[bool] = True
-
-    def get_validation_dependencies(
-        self, execution_engine: Any = None, runtime_configuration: dict[str, Any] | None = None, **more: Any
-    ) -> Any:
-        """Never ask for unexpected values."""
-        without_values = {**(runtime_configuration or {}), "result_format": "BOOLEAN_ONLY"}
-        stock: Any = super()
-        found = stock.get_validation_dependencies(execution_engine, without_values, **more)
-        found.result_format = {**found.result_format, "result_format": "BASIC"}  # else the counts are dropped too
-        return found
-
-    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        n_rows, n_failed = metrics["table.row_count"], metrics[f"{self.map_metric}.unexpected_count"] or 0
-        if self.ignores_nulls and n_rows:
-            n_rows -= metrics["column_values.nonnull.unexpected_count"]
-        return _counts(n_rows, n_failed)
-
-
-class InSet(CountsOnly, gxe.ExpectColumnValuesToBeInSet):  # type: ignore[name-defined, misc]  # it hides its types
-    """The stock expectation, answering with counts."""
-
-
-class Between(CountsOnly, gxe.ExpectColumnValuesToBeBetween):  # type: ignore[name-defined, misc]
-    """The stock expectation, answering with counts."""
-
-
-class NotNull(CountsOnly, gxe.ExpectColumnValuesToNotBeNull):  # type: ignore[name-defined, misc]
-    """The stock expectation, answering with counts."""
-
-    ignores_nulls: ClassVar[bool] = False
-
-
-class NoFlags(gxe.ExpectColumnSumToBeBetween):  # type: ignore[name-defined, misc]
-    """The sum of a column of 0 and 1: how many rows are bad; every row counts."""
-
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("column.sum", "table.row_count")
-
-    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        return _counts(metrics["table.row_count"], metrics["column.sum"] or 0)
-
-
-class NoFlagsWhere(NoFlags):
-    """The same for a check that concerns some rows only: those where the column beside it is 1.
-
-    A second sum is answered by the same scan of the table; counting empty cells would take another.
-    """
+    concerned: str
 
     def get_validation_dependencies(self, *given: Any, **more: Any) -> Any:
-        """Ask for the sum of the column beside it as well."""
-        found = super().get_validation_dependencies(*given, **more)
-        own = found.get_metric_configuration("column.sum")
-        beside = {**own.metric_domain_kwargs, "column": concerns(self.column)}
-        found.set_metric_configuration("concerned", MetricConfiguration("column.sum", beside, own.metric_value_kwargs))
+        """The metrics of the expectation itself, and that sum."""
+        stock: Any = super()
+        found = stock.get_validation_dependencies(*given, **more)
+        own = next(iter(found.metric_configurations.values()))
+        beside = {"table": None, **own.metric_domain_kwargs, "column": self.concerned}  # else it is a scan of its own
+        found.set_metric_configuration("concerned", MetricConfiguration("column.sum", beside))
         return found
+
+
+class NoFlags(Concerned, gxe.ExpectColumnSumToBeBetween):  # type: ignore[name-defined, misc]  # it hides its types
+    """The stock expectation that the sum of a column is 0, where each bad row has a flag that is not."""
+
+    concerned: str
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("column.sum",)
 
     def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         return _counts(metrics["concerned"] or 0, metrics["column.sum"] or 0)
 
 
-class NoRows(gxe.UnexpectedRowsExpectation):  # type: ignore[name-defined, misc]
+class NoRows(Concerned, gxe.UnexpectedRowsExpectation):  # type: ignore[name-defined, misc]
     """The stock expectation without its query for the first two hundred rows."""
 
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count", "table.row_count")
+    concerned: str
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count",)
 
     def _validate(self, metrics: dict[Any, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        return _counts(metrics["table.row_count"], metrics["unexpected_rows_query.row_count"])
+        return _counts(metrics["concerned"] or 0, metrics["unexpected_rows_query.row_count"])
 
 
 def count_failures(job: Job) -> tuple[Count, ...]:
@@ -126,18 +88,10 @@ def _count_view(context: Any, source: Any, view: str, questions: Sequence[Questi
 
 
 def _expectation(question: Question) -> Any:
-    meta = {"check_id": question.check_id}
+    common = {"concerned": question.concerned, "meta": {"check_id": question.check_id}}
     if question.expectation == "query":
-        return NoRows(unexpected_rows_query=question.sql, meta=meta)
-    if question.expectation == "not_null":
-        return NotNull(column=question.column, meta=meta)
-    if question.expectation == "in_set":
-        return InSet(column=question.column, value_set=list(question.values), meta=meta)
-    if question.expectation == "between":
-        ends = {"min_value": question.minimum, "max_value": question.maximum}
-        return Between(column=question.column, meta=meta, **ends)
-    flags = NoFlagsWhere if question.expectation == "flag_where" else NoFlags
-    return flags(column=question.column, max_value=0, meta=meta)
+        return NoRows(unexpected_rows_query=question.sql, **common)
+    return NoFlags(column=question.column, max_value=0, **common)
 
 
 def _read(check_id: str, result: Any) -> Count:

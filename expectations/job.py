@@ -6,35 +6,27 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 READY = "ready"  # the first line of the checking process
-Expectation = Literal["flag", "flag_where", "not_null", "in_set", "between", "query"]
-
-
-def concerns(flag: str) -> str:
-    """Name of the column that is 1 for the rows which the check of `flag` is about."""
-    return f"{flag}__concerns"
+Expectation = Literal["flag", "query"]
 
 
 @dataclass(frozen=True)
 class Question:
     """One check as Great Expectations is to count it.
 
-    `flag`: `column` is 1 for a bad row, else 0; for `flag_where`, `concerns(column)` is 1 for each row it is about.
-    `query`: `sql` gives one line for each thing that is wrong, and `{batch}` stands for the view. The rest are
-    expectations of the library on the table's own columns.
+    The sum of `concerned` is the number of rows that the check is about. `flag`: the sum of `column` is how many of
+    them are bad. `query`: `sql` gives one line for each thing that is wrong.
     """
 
     check_id: str
     expectation: Expectation
+    concerned: str
     column: str = ""
-    values: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
     sql: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
-    """All questions of one night, by the view they are about."""
+    """All questions of one night, by the view whose columns they name."""
 
     database: str
     memory_limit: str
@@ -49,10 +41,7 @@ class Job:
     def from_json(cls, line: str) -> "Job":
         """Read one line."""
         content: dict[str, Any] = json.loads(line)
-        views = {
-            view: [Question(**{**question, "values": tuple(question["values"])}) for question in questions]
-            for view, questions in content.pop("views").items()
-        }
+        views = {view: [Question(**asked) for asked in questions] for view, questions in content.pop("views").items()}
         return cls(views=views, **content)
 
 

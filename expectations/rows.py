@@ -1,33 +1,56 @@
 """Each rule once as SQL: the flag that an expectation counts and the rows that are set aside come from here.
 
-A check about rows becomes a column of its suite's view: 1 for a bad row, else 0; and a second column if it is about
-some rows only. A condition that is unknown, because a value is missing, is no failure. All columns of a table are
-computed in one scan, however many checks there are.
+A check about rows becomes a column of its target's view of rules: 1 for a bad row, else 0; and a second column if it is
+about some rows only. Where a row of a view stands for many, both hold how many. A condition that is unknown, because a
+value is missing, is no failure. All flags of a target are computed in one scan, however many checks there are, and the
+small targets of a night are counted together as one sheet, for each question of its own has a price.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from expectations.job import Question, concerns
+from expectations.job import Question
 from expectations.suite import Check, Suite
 from transforms.schemas import schema_of
 
+SMALL = "small_tables"
+
 
 def rules_view(target: str) -> str:
-    """Name of the view that holds the flags of the checks on `target`, a table or a view of its suite."""
+    """Name of the view that holds the flags of the checks on `target`, a suite's rows or a view of it."""
     return f"{target}__rules"
 
 
 def targets(suite: Suite) -> tuple[str, ...]:
     """The views that checks of this suite look at, in order of first use."""
-    return tuple(dict.fromkeys(check.view or suite.name for check in suite.checks))
+    return tuple(dict.fromkeys(_target(suite, check) for check in suite.checks))
 
 
 def rules_sql(suite: Suite, target: str) -> str:
     """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
-    relation = suite.relation if suite.relation and target == suite.name else f"SELECT * FROM {target}"
-    checks = [check for check in suite.checks if (check.view or suite.name) == target and _has_flag(check)]
-    flags = [column for check in checks for column in _flags(check)]
-    return f"SELECT {', '.join(['*', *flags])} FROM ({relation})"
+    relation = suite.own_rows if target == suite.name else f"SELECT * FROM {target}"
+    weight = suite.weight_of(target)
+    flags = [column for check in _flagged(suite, target) for column in _flags(check, weight)]
+    rows = f'{weight or "1::SMALLINT"} AS "{_rows(target)}"'
+    return f"SELECT {', '.join(['*', rows, *flags])} FROM ({relation})"
+
+
+def sheets_sql(suites: Iterable[Suite]) -> dict[str, str]:
+    """By name of a sheet, `SELECT` of its flags: one sheet for each large table, one for all other targets."""
+    parts: dict[str, list[str]] = {}
+    for suite in suites:
+        for target in targets(suite):
+            flags = [name for check in _flagged(suite, target) for name in _flag_names(check)]
+            columns = ", ".join(f'"{name}"' for name in (_rows(target), *flags))
+            parts.setdefault(_sheet(suite, target), []).append(f"SELECT {columns} FROM {rules_view(target)}")
+    return {sheet: " UNION ALL BY NAME ".join(selects) for sheet, selects in parts.items()}
+
+
+def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:
+    """How Great Expectations is to count `checks`, by the sheet to count on."""
+    asked: dict[str, list[Question]] = {}
+    for check in checks:
+        asked.setdefault(_sheet(suite, _target(suite, check)), []).append(_question(suite, check))
+    return asked
 
 
 def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str | None:
@@ -36,7 +59,7 @@ def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str
     `rules` gives each rule its place in the order of suites; a row lists the places of the rules it breaks, in order.
     None when no rule is about `target`.
     """
-    ids = [check.id for check in suite.checks if check.id in rules and (check.view or suite.name) == target]
+    ids = [check.id for check in suite.checks if check.id in rules and _target(suite, check) == target]
     if not ids:
         return None
     broken = ", ".join(f'CASE WHEN "{rule}" = 1 THEN {rules[rule]} END' for rule in ids)
@@ -53,54 +76,57 @@ def _place(table: str) -> str:
     return "column_number" if "column_number" in schema_of(table).column_names else "0 AS column_number"
 
 
-def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:
-    """How Great Expectations is to count `checks`, by the view to count on.
-
-    What a query or an expectation of the library answers is asked of the table itself, whose rows cost least to read.
-    """
-    asked: dict[str, list[Question]] = {}
-    for check in checks:
-        target = check.view or suite.name
-        question = _stock_question(suite, check)
-        view = target if question else rules_view(target)
-        flag = Question(check.id, "flag" if check.where is None else "flag_where", column=check.id)
-        asked.setdefault(view, []).append(question or flag)
-    return asked
+def _target(suite: Suite, check: Check) -> str:
+    return check.view or suite.name
 
 
-def _stock_question(suite: Suite, check: Check) -> Question | None:
+def _flagged(suite: Suite, target: str) -> list[Check]:
+    return [c for c in suite.checks if _target(suite, c) == target and (c.is_about_rows or c.kind == "at_least")]
+
+
+def _sheet(suite: Suite, target: str) -> str:
+    """A large table and selections of its rows are not laid beside the rest, whose columns are empty for its rows."""
+    is_of_table = target == suite.name or suite.is_selection(target)
+    return f"{suite.table_name}__sheet" if suite.is_large and is_of_table else f"{SMALL}__sheet"
+
+
+def _rows(target: str) -> str:
+    """Name of the column whose sum is the number of rows that `target` stands for."""
+    return f"{target}__rows"
+
+
+def _concerns(check: Check) -> str:
+    """Name of the column that is not 0 for the rows which the check is about."""
+    return f"{check.id}__concerns"
+
+
+def _question(suite: Suite, check: Check) -> Question:
+    target = _target(suite, check)
+    every_row = _rows(suite.table_name if suite.is_selection(target) else target)
     if check.unique is not None:
-        return Question(check.id, "query", sql=_repeated_keys_sql(check.unique))
+        return Question(check.id, "query", every_row, sql=_repeated_keys_sql(check.view or suite.table_name, check.unique))
     if check.types is not None:
-        return Question(check.id, "query", sql=_wrong_types_sql(suite))
-    own = schema_of(suite.table).column_names
-    if check.where is None and check.not_null in own:
-        return Question(check.id, "not_null", column=check.not_null)
-    if check.where is None and check.in_set is not None and check.in_set.column in own:
-        return Question(check.id, "in_set", column=check.in_set.column, values=check.in_set.values)
-    if check.where is None and check.between is not None and check.between.column in own:
-        ends = check.between
-        return Question(check.id, "between", column=ends.column, minimum=ends.min, maximum=ends.max)
-    return None
+        return Question(check.id, "query", every_row, sql=_wrong_types_sql(suite))
+    return Question(check.id, "flag", every_row if check.where is None else _concerns(check), column=check.id)
 
 
-def _repeated_keys_sql(key: Sequence[str]) -> str:
+def _repeated_keys_sql(rows: str, key: Sequence[str]) -> str:
     """Keys that occur twice: grouped by a hash first, which needs a third of the memory, then by the key itself."""
     columns = ", ".join(f'"{column}"' for column in key)
-    once = f"SELECT hash({columns}) FROM {{batch}} GROUP BY 1 HAVING count(*) > 1"
-    return f"SELECT 1 AS failed FROM {{batch}} WHERE hash({columns}) IN ({once}) GROUP BY {columns} HAVING count(*) > 1"
+    once = f"SELECT hash({columns}) FROM {rows} GROUP BY 1 HAVING count(*) > 1"
+    return f"SELECT 1 AS failed FROM {rows} WHERE hash({columns}) IN ({once}) GROUP BY {columns} HAVING count(*) > 1"
 
 
-def _has_flag(check: Check) -> bool:
-    return check.is_about_rows or check.kind == "at_least"
+def _flag_names(check: Check) -> list[str]:
+    return [check.id] if check.where is None else [check.id, _concerns(check)]
 
 
-def _flags(check: Check) -> list[str]:
+def _flags(check: Check, weight: str | None) -> list[str]:
     bad = f"coalesce({_bad(check)}, false)"
-    if check.where is None:
-        return [f'({bad})::TINYINT AS "{check.id}"']
     where = f"coalesce({check.where}, false)"
-    return [f'({where} AND {bad})::TINYINT AS "{check.id}"', f'({where})::TINYINT AS "{concerns(check.id)}"']
+    tests = [bad] if check.where is None else [f"{where} AND {bad}", where]
+    counted = [f"if({test}, {weight}, 0)" if weight else f"({test})::SMALLINT" for test in tests]
+    return [f'{column} AS "{name}"' for column, name in zip(counted, _flag_names(check), strict=True)]
 
 
 def _bad(check: Check) -> str:
@@ -109,7 +135,7 @@ def _bad(check: Check) -> str:
     if check.not_null is not None:
         return f'"{check.not_null}" IS NULL'
     if check.in_set is not None:
-        return f'"{check.in_set.column}" NOT IN ({_texts(check.in_set.values)})'
+        return f'NOT list_contains([{_texts(check.in_set.values)}], "{check.in_set.column}")'  # once a word, not a row
     if check.between is not None:
         ends = (("<", check.between.min), (">", check.between.max))
         return (
@@ -124,7 +150,7 @@ def _wrong_types_sql(suite: Suite) -> str:
     columns = ", ".join(f"('{c.name}', '{c.type}')" for c in schema_of(suite.table).columns)
     return (
         f"SELECT 1 AS failed FROM (VALUES {columns}) expected (column_name, data_type) ANTI JOIN "
-        f"(SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{suite.name}') actual "
+        f"(SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = '{suite.table_name}') actual "
         "USING (column_name, data_type)"
     )
 

@@ -5,7 +5,7 @@ the rows that its checks see (`relation`) and the checks. Each check says what i
 that Great Expectations counts and the rows that are set aside both come from those words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,7 +52,8 @@ class Between(Part):
 class View(Part):
     """A fact that several checks share, as a query over other views; `is_stored` computes it once a run.
 
-    `is_selection`: the table's own rows, narrowed to those that alone can fail; its checks concern all rows.
+    `is_selection`: the table's own rows, narrowed to those that alone can fail; its checks concern all rows. `n` names
+    the column that says how many rows, people or other things one row of the view stands for.
     """
 
     name: str = Field(pattern=NAME)
@@ -60,6 +61,7 @@ class View(Part):
     sql: str
     is_stored: bool = False
     is_selection: bool = False
+    n: str | None = Field(None, pattern=NAME)
 
 
 class Check(Part):
@@ -72,10 +74,10 @@ class Check(Part):
     id: str = Field(pattern=NAME)
     title: str
     severity: Literal["quarantine", "warn", "stop"]
-    reason: str
-    repair: str = ""
-    owner: str = ""
-    table: str = ""
+    reason: str = Field(min_length=1)
+    repair: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    table: str
     tolerance: Tolerance = Tolerance()
     view: str | None = None
     where: str | None = None
@@ -114,23 +116,37 @@ class Check(Part):
 
 
 class Suite(Part):
-    """One file: the checks of one canonical table. `table` and `owner` hold for each check that names no other."""
+    """One file: checks of one canonical table. `table` and `owner` hold for each check that names no other.
 
+    `relation` is what its checks see in place of the table's rows. A table that `is_large` is counted in a scan apart.
+    """
+
+    name: str = Field(pattern=NAME)
     table: str
     title: str
     owner: str
+    is_large: bool = False
     views: tuple[View, ...] = ()
     relation: str | None = None
     checks: tuple[Check, ...] = Field(min_length=1)
 
     @property
-    def name(self) -> str:
+    def table_name(self) -> str:
         """The table without its schema: the name of its rows in SQL."""
         return self.table.removeprefix("canonical.")
 
-    def is_selected(self, check: Check) -> bool:
-        """The check looks at a selection of the table's rows."""
-        return any(view.name == check.view and view.is_selection for view in self.views)
+    @property
+    def own_rows(self) -> str:
+        """`SELECT` of what the checks see that name no view."""
+        return self.relation or f"SELECT * FROM {self.table_name}"
+
+    def is_selection(self, target: str) -> bool:
+        """`target` holds some of the table's own rows."""
+        return any(view.name == target and view.is_selection for view in self.views)
+
+    def weight_of(self, target: str) -> str | None:
+        """The column that says for how many a row of `target` stands; None for a row that stands for itself."""
+        return next((view.n for view in self.views if view.name == target), None)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,36 +168,76 @@ class Suite(Part):
                 raise ValueError(f"{check.id}.any_of: no row check of this suite is called {sorted(unknown)}")
             if check.view is not None and check.view not in views:
                 raise ValueError(f"{check.id}.view: no view of this suite is called {check.view!r}")
-            if check.view is not None and check.severity == "quarantine" and not self.is_selected(check):
+            if check.view is not None and check.severity == "quarantine" and not self.is_selection(check.view):
                 raise ValueError(f"{check.id}.view: {check.view!r} does not hold the table's own rows (is_selection)")
         return self
 
 
-def load_suites(folder: Path = SUITES) -> tuple[Suite, ...]:
-    """Every suite of `folder`, by file name; a key or value that is not valid is a DefinitionError naming both."""
+def load_suites(own: Sequence[Path] = (), folder: Path = SUITES) -> tuple[Suite, ...]:
+    """Every suite of `folder`, by file name, with the files `own` laid over; DefinitionError names file and key.
+
+    A check in an own file replaces the shipped one with its id; every other is added.
+    """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise DefinitionError(f"There are no validation suites in {folder}.", repair="Restore the folder.")
-    suites = tuple(_read(path) for path in paths)
+    suites = [_read(path, path.stem) for path in paths]
+    for path in own:
+        suites = _lay_over(suites, path)
     _refuse_doubles(suites)
-    return suites
+    return tuple(suites)
 
 
-def _read(path: Path) -> Suite:
+def _lay_over(suites: Sequence[Suite], path: Path) -> list[Suite]:
+    """An own file sees the shipped suite's views where its check replaces one, and its own rows elsewhere."""
+    given = _read(path, f"own_{path.stem}")
+    replaced = {check.id: check for check in given.checks}
+    laid = [
+        _checked(path, suite, [_same_table(path, suite, replaced.pop(c.id, c)) for c in suite.checks])
+        for suite in suites
+    ]
+    return [*laid, *([_checked(path, given, list(replaced.values()))] if replaced else [])]
+
+
+def _same_table(path: Path, suite: Suite, check: Check) -> Check:
+    if check.table == suite.table:
+        return check
+    raise DefinitionError(
+        f"{path.name}: the check {check.id!r} replaces one of another table.",
+        details=[f"it is about {check.table}, the shipped one about {suite.table}"],
+        repair="Give the check an id of its own.",
+    )
+
+
+def _checked(path: Path, suite: Suite, checks: Sequence[Check]) -> Suite:
+    """The suite with these checks, judged again as a whole."""
     try:
-        return Suite.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
+        return Suite.model_validate({**dict(suite), "checks": tuple(checks)})
+    except ValidationError as error:
+        raise _not_valid(path, error) from error
+
+
+def _read(path: Path, name: str) -> Suite:
+    try:
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+        return Suite.model_validate({"name": name, **content} if isinstance(content, dict) else content)
     except yaml.YAMLError as error:
         raise DefinitionError(f"{path.name}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
     except ValidationError as error:
-        details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
-        keys = f"Keys of a suite: {', '.join(Suite.model_fields)}; of a check: {', '.join(Check.model_fields)}."
-        raise DefinitionError(f"{path.name}: not a valid suite.", details=details, repair=keys) from error
+        raise _not_valid(path, error) from error
+
+
+def _not_valid(path: Path, error: ValidationError) -> DefinitionError:
+    details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+    valid = {"a suite": Suite, "a view": View, "a check": Check}
+    keys = "; ".join(f"of {what}: {', '.join(k for k in kind.model_fields if k != 'name' or what == 'a view')}" for what, kind in valid.items())
+    return DefinitionError(f"{path.name}: not a valid suite.", details=details, repair=f"Keys {keys}.")
 
 
 def _refuse_doubles(suites: Iterable[Suite]) -> None:
     seen: dict[str, str] = {}
     for suite in suites:
-        for name in [check.id for check in suite.checks] + [view.name for view in suite.views]:
+        for name in [suite.name, *(check.id for check in suite.checks), *(view.name for view in suite.views)]:
             if name in seen:
                 raise DefinitionError(
                     f"Validation suites: the name {name!r} is used twice.",

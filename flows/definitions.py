@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from expectations.suite import load_suites
 from flows.errors import DefinitionError
 from flows.examples_of_receiving import check_receiving
 from transforms.examples import ExampleResult, check_examples
@@ -54,6 +55,7 @@ class DefinitionReport:
 def check_definitions(overlay: Path | None) -> DefinitionReport:
     """Load everything and run every example through the functions that the pipeline uses."""
     definitions = load_definitions(overlay)
+    load_suites(definitions.own_suites)
     results = run_examples(definitions)
     failures = [result for result in results if not result.is_ok]
     unproven = [f"{type(entry).__name__} {entry.id}" for entry in definitions.all() if not entry.examples]

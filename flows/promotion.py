@@ -113,7 +113,7 @@ class _Appeal:
             open_sidecar(sidecar, limit) as checks,
         ):
             for suite in self.suites:
-                if suite.table not in sidecar.broken:
+                if suite.name not in sidecar.broken:
                     self.failing += write_failing_rows(checks, suite, places, self.folder)
         self._run(
             f"""CREATE OR REPLACE TEMP TABLE worse AS

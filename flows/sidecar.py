@@ -1,8 +1,9 @@
 """A small DuckDB file of views over tonight's Parquet, for checks; they never hold the warehouse open.
 
-It holds one view for each canonical table, `night` (one row: started_on, dates), `known_person` (everybody in the
-warehouse or tonight, one row each: source_id, person_id, birth_year, died_on) and what the suites define. What a suite
-wants stored is computed once, as Parquet beside the file.
+It holds one view for each canonical table, `night` (one row: started_on, dates), `arrival` (rows that could have been
+used by table_name and the rule of reading that refused them, null for what was taken in: n_rows, share of the table),
+`known_person` (everybody in the warehouse or tonight, one row each: source_id, person_id, birth_year, died_on) and what
+the suites define. What a suite wants stored is computed once, as Parquet beside the file.
 """
 
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.rows import failing_rows_sql, rules_sql, rules_view, targets
+from expectations.rows import failing_rows_sql, rules_sql, rules_view, sheets_sql, targets
 from expectations.suite import Suite
 from flows.handover import Received, RunContext
 from flows.tonight import tonight_rows
@@ -96,7 +97,9 @@ def _build(sidecar: Sidecar, received: Received, suites: Sequence[Suite], contex
         for suite in suites:
             kind = broken_tables.get(suite.table) or _lay_suite(connection, suite, sidecar.folder)
             if kind:
-                sidecar.broken[suite.table] = kind
+                sidecar.broken[suite.name] = kind
+        for sheet, sql in sheets_sql(suite for suite in suites if suite.name not in sidecar.broken).items():
+            connection.execute(f"CREATE VIEW {sheet} AS {sql}").fetchall()
     return sidecar
 
 
@@ -116,6 +119,7 @@ def _lay_tables(connection: duckdb.DuckDBPyConnection, received: Received, conte
     connection.execute(
         f"CREATE VIEW night AS SELECT DATE '{started_on}' AS started_on, '{received.dates}' AS dates"
     ).fetchall()
+    connection.execute(f"CREATE VIEW arrival AS {_arrival_sql(received)}").fetchall()
     broken: dict[str, str] = {}
     for table in load_tables():
         if not table.startswith("canonical."):
@@ -126,6 +130,19 @@ def _lay_tables(connection: duckdb.DuckDBPyConnection, received: Received, conte
         except duckdb.Error as error:
             broken[table] = type(error).__name__
     return broken
+
+
+def _arrival_sql(received: Received) -> str:
+    taken_in: dict[str, int] = {}
+    for line in received.ledger:
+        taken_in[line.table_name] = taken_in.get(line.table_name, 0) + line.n_accepted
+    rows = ", ".join(["('', 0)", *(f"('{table}', {n})" for table, n in taken_in.items())])
+    return (
+        "SELECT *, n_rows / sum(n_rows) OVER (PARTITION BY table_name) AS share FROM ("
+        f"SELECT table_name, NULL AS rule, n_rows FROM (VALUES {rows}) taken_in (table_name, n_rows) UNION ALL "
+        f"SELECT table_name, rule, count(*) FROM read_parquet({quoted(received.dropped)}) "
+        "WHERE outcome = 'quarantined' GROUP BY ALL) WHERE n_rows > 0"
+    )
 
 
 def _lay_known_persons(connection: duckdb.DuckDBPyConnection, folder: Path, known: Path | None) -> None:

@@ -1,7 +1,8 @@
 """Reads every definition once, checks it, and hashes the tree; the only I/O in this package.
 
 A folder given with `--definitions` lies over the shipped one: a file at the same relative path replaces, any other
-adds. The hash covers every file that was read and the validation suites, so a changed comma is a changed result.
+adds; files in its `suites` are laid over the validation suites. The hash covers every file that was read and the
+validation suites, so a changed comma is a changed result.
 """
 
 import hashlib
@@ -123,6 +124,11 @@ class Definitions:
     def answers(self) -> Mapping[str, Any]:
         """Sentences of what an extract can and cannot answer."""
         return _read_yaml(self.files["answers.yaml"])
+
+    @property
+    def own_suites(self) -> tuple[Path, ...]:
+        """Validation suites that were laid over the shipped ones, by name."""
+        return tuple(path for name, path in sorted(self.files.items()) if name.startswith("suites/"))
 
     def codes(self, name: str) -> pl.DataFrame:
         """A code list as text columns, in file order; an empty cell is null."""

@@ -34,10 +34,10 @@ def warm_up() -> Worker:
 
 def validate(received: Received, context: RunContext, worker: Worker | None = None) -> Validated:
     """Check every canonical table of tonight; set bad rows aside; judge. Closes `worker`, or the one it starts."""
-    suites = load_suites()
+    suites = load_suites(context.definitions.own_suites)
     rules = _row_rules(suites)
     with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
-        present = [s for s in suites if received.staged.get(s.table) and s.table not in sidecar.broken]
+        present = [s for s in suites if received.staged.get(s.table) and s.name not in sidecar.broken]
         checking.ask(_job(sidecar, present, received.dates))
         context.progress.waited(checking.await_ready(), "the checking process to start")
         counts = {count.check_id: count for count in checking.answer()}
@@ -75,7 +75,8 @@ def stop_message(validated: Validated) -> ValidationStop:
 def _job(sidecar: Sidecar, suites: Sequence[Suite], dates: str) -> Job:
     views: dict[str, list[Question]] = {}
     for suite in suites:
-        views |= questions(suite, [check for check in suite.checks if _applies(check, dates)])
+        for sheet, asked in questions(suite, [c for c in suite.checks if _applies(c, dates)]).items():
+            views.setdefault(sheet, []).extend(asked)
     return Job(str(sidecar.path), CHILD_MEMORY, str(sidecar.folder / "spill_child"), views)
 
 
@@ -84,14 +85,9 @@ def _applies(check: Check, dates: str) -> bool:
 
 
 def _counted(check: Check, suite: Suite, counts: Mapping[str, Count], sidecar: Sidecar) -> Count:
-    if suite.table in sidecar.broken:
-        return Count(check.id, error=sidecar.broken[suite.table])
-    count = counts.get(check.id, Count(check.id, 0, 0))
-    if count.error is not None or not suite.is_selected(check):
-        return count
-    whole = [counts[c.id] for c in suite.checks if c.id in counts and c.view is None and c.where is None]
-    known = [c.n_rows for c in whole if c.n_rows is not None]
-    return replace(count, n_rows=max(known) if known else None if whole else 0)
+    if suite.name in sidecar.broken:
+        return Count(check.id, error=sidecar.broken[suite.name])
+    return counts.get(check.id, Count(check.id, 0, 0))
 
 
 def _reconciled(check: Check, count: Count, n_set_aside: Mapping[str, int]) -> Count:
@@ -128,7 +124,7 @@ def _find_failing(
             try:
                 files += write_failing_rows(connection, suite, broken, sidecar.folder)
             except duckdb.Error as error:
-                sidecar.broken[suite.table] = type(error).__name__
+                sidecar.broken[suite.name] = type(error).__name__
     return Failing(files, [rule.id for rule in rules])
 
 

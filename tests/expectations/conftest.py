@@ -67,7 +67,7 @@ def good_night() -> dict[str, list[Row]]:
             for n, (p, life) in enumerate(people.items(), 1)
         ],
         "observation": [
-            {"started_on": "2024-01-01", "ended_on": "2024-12-31", "is_inferred": False, "record_key": 1}
+            {"started_on": "2024-01-01", "ended_on": "2024-05-31", "is_inferred": False, "record_key": 1}
             | {**here, "person_id": "p1", "row_number": 1}
         ],
         "encounter": [
@@ -123,7 +123,7 @@ class Night:
     @property
     def context(self) -> RunContext:
         """The context of the run."""
-        definitions: Any = SimpleNamespace(hash="x")
+        definitions: Any = SimpleNamespace(hash="x", own_suites=())
         workspace = Workspace(self.root / "workspace")
         started = datetime(2024, 6, 1, tzinfo=UTC)
         context = RunContext("run-1", started, workspace, Settings(), definitions, Progress(is_quiet=True))

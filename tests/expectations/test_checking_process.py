@@ -36,7 +36,7 @@ def own_suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A folder of suites used in place of the shipped ones."""
     folder = tmp_path / "suites"
     folder.mkdir()
-    monkeypatch.setattr(stage, "load_suites", lambda: load_suites(folder))
+    monkeypatch.setattr(stage, "load_suites", lambda own: load_suites(own, folder))
     return folder
 
 
@@ -46,7 +46,7 @@ def write_suite(folder: Path, *checks: str) -> None:
 
 
 def one_check(check_id: str, severity: str, rule: str) -> str:
-    return f"  - {{id: {check_id}, title: T, severity: {severity}, reason: Because., {rule}}}"
+    return f"  - {{id: {check_id}, title: T, severity: {severity}, reason: Because., repair: Repair it., {rule}}}"
 
 
 def test_great_expectations_opens_no_connection_and_its_analytics_are_off(night: Any, witness: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_process_is_gone_after_a_validation_that_started_it(night: Any, monk
 
 
 def test_a_job_and_its_counts_survive_the_pipe() -> None:
-    question = Question("a", "in_set", column="unit", values=("%", 'cells/"uL"'), minimum=0.1)
+    question = Question("a", "query", "lab__rows", sql="SELECT '%' FROM \"a table\"\nWHERE true")
     job = Job("/some folder/it's.duckdb", "1GB", "/spill", {"lab": [question]})
     assert Job.from_json(job.to_json()) == job
     assert "\n" not in job.to_json()

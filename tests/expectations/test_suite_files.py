@@ -17,6 +17,7 @@ checks:
     title: Warm
     severity: warn
     reason: Cold.
+    repair: Wait.
     between: {column: celsius, min: 30}
 """
 
@@ -26,9 +27,9 @@ def test_every_canonical_table_has_a_suite() -> None:
     assert {suite.table for suite in load_suites()} == tables
 
 
-def test_every_check_says_who_repairs_it_and_why_in_a_sentence() -> None:
+def test_every_check_says_who_repairs_it_and_how_and_why_in_sentences() -> None:
     checks = [check for suite in load_suites() for check in suite.checks]
-    assert [c.id for c in checks if not (c.owner and c.title and c.reason.strip().endswith("."))] == []
+    assert [c.id for c in checks if not (c.owner and c.title and c.reason.strip().endswith(".") and c.repair.strip().endswith("."))] == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_mistake_in_a_suite_names_the_file_and_the_key(tmp_path: Path, old: st
     assert old in GOOD
     (tmp_path / "vital.yaml").write_text(GOOD.replace(old, new), encoding="utf-8")
     with pytest.raises(DefinitionError) as caught:
-        load_suites(tmp_path)
+        load_suites(folder=tmp_path)
     assert "vital.yaml" in str(caught.value)
     assert named in str(caught.value)
 
@@ -59,7 +60,7 @@ def test_an_id_used_twice_is_refused_because_the_ledger_of_refused_rows_keeps_it
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(GOOD, encoding="utf-8")
     with pytest.raises(DefinitionError, match="vital_test"):
-        load_suites(tmp_path)
+        load_suites(folder=tmp_path)
 
 
 def test_only_rows_can_be_set_aside(tmp_path: Path) -> None:
@@ -68,4 +69,4 @@ def test_only_rows_can_be_set_aside(tmp_path: Path) -> None:
     )
     (tmp_path / "vital.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(DefinitionError, match="no single row"):
-        load_suites(tmp_path)
+        load_suites(folder=tmp_path)

@@ -20,7 +20,8 @@ from reports.facts import RefusedFact
 
 
 def check(**changes: object) -> Check:
-    given = {"id": "a", "title": "A", "severity": "warn", "reason": "Because.", "rows": "true"}
+    given = {"id": "a", "title": "A", "severity": "warn", "reason": "Because.", "repair": "Repair it.", "rows": "true"}
+    given |= {"owner": "tests", "table": "canonical.lab"}
     return Check.model_validate({**given, **changes})
 
 
