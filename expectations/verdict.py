@@ -45,6 +45,10 @@ class Judged(Protocol):
         """What it protects, or what went wrong."""
 
     @property
+    def detail(self) -> str:
+        """What came out beyond the counts."""
+
+    @property
     def n_rows(self) -> int | None:
         """Rows it concerned."""
 
@@ -117,7 +121,7 @@ def _line(check: Judged) -> str:
     what = f"{check.check_id} ({check.table_name}, {check.severity})"
     if check.status == "error":
         return f"{what}: not computed. {check.reason}"
-    counts = f"{_number(check.n_failed)} of {_number(check.n_rows)} rows"
+    counts = check.detail or f"{_number(check.n_failed)} of {_number(check.n_rows)} rows"
     return f"{what}: {counts}. {check.reason}"
 
 

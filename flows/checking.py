@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from flows.changes import Against
 from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.progress import Progress
@@ -124,7 +125,7 @@ class Checked:
         yield f"Verdict: {self.verdict}"
         for check in self.validated.checks:
             if check.status in {"failed", "error"} or check.n_failed:
-                counts = f"{check.n_failed or 0:,} of {check.n_rows or 0:,} rows"
+                counts = check.detail or f"{check.n_failed or 0:,} of {check.n_rows or 0:,} rows"
                 yield f"  {check.severity} {check.check_id} ({check.status}): {counts}. {check.reason}"
 
     def _repairs(self) -> Iterator[str]:
@@ -136,8 +137,14 @@ class Checked:
             yield f"  {rows} of {entry.table_name} ({entry.rule}): {entry.reason}. {entry.repair}".rstrip()
 
 
-def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -> Checked:
-    """Receive, validate and derive in a temporary workspace that is gone afterwards."""
+def check_extract(
+    extracts: tuple[Path, ...], source: str, settings: Settings, compared_with: Path | None = None
+) -> Checked:
+    """Receive, validate and derive in a temporary workspace that is gone afterwards.
+
+    `compared_with` is a workspace whose good nights the extract is held against; it is only read.
+    """
+    against = Against(workspace=Workspace(compared_with.resolve()) if compared_with else None)
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
     with tempfile.TemporaryDirectory(prefix="nadir-check-") as folder, warm_up() as worker:
@@ -146,7 +153,7 @@ def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
         context.work.mkdir(parents=True)
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
-        validated = validate(receive(Request(paths, source), context), context, worker)
+        validated = validate(receive(Request(paths, source), context), context, worker, against)
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
         repairs = _find_repairs(validated, definitions.receiving)
     return Checked(describe(recognised), _hints(recognised), validated, answers, repairs)

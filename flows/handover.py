@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
+from expectations.profile import Fact
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.workspace import Workspace
@@ -44,13 +45,15 @@ class RunContext:
 class Request:
     """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map).
 
-    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py).
+    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py). `accepted`
+    names checks of definitions/changes whose failure is known to be right.
     """
 
     extracts: tuple[Path, ...]
     source: str = "auto"
     extract_date: date | None = None
     is_snapshot: bool = False
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,16 @@ class Received:
 
 @dataclass(frozen=True)
 class Validated:
-    """The verdict. `set_aside` has the columns of `Received.dropped`: rows that a row rule quarantined."""
+    """The verdict. `set_aside` has the columns of `Received.dropped`: rows that a row rule quarantined. `profile` is
+    what later nights are compared with.
+    """
 
     received: Received
     verdict: Literal["go", "warn", "stop"]
     checks: tuple[CheckResult, ...]
     set_aside: Path
     ledger: tuple[LedgerLine, ...]
+    profile: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)

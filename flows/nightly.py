@@ -13,6 +13,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
 from flows.errors import Busy, TryAgainLater, guard_values
 from flows.handover import (
@@ -48,6 +49,7 @@ class NightParameters(BaseModel):
     source: str = Field("auto", description="auto, a format's name, or the path of a source map")
     extract_date: date | None = Field(None, description="day the extract was made; else what its source map says")
     is_snapshot: bool = Field(False, description="the extract is everything there is: what it lacks is gone")
+    accepted: list[str] = Field([], description="checks of what may change whose failure is known to be right tonight")
     workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
 
@@ -80,10 +82,10 @@ def receive_task(request: Request, context: RunContext) -> Received:
 
 
 @task(name="validate", **OPTIONS)
-def validate_task(received: Received, context: RunContext, worker: Worker) -> Validated:
+def validate_task(received: Received, context: RunContext, worker: Worker, against: Against) -> Validated:
     """Staged rows get a verdict."""
     with guard_values(), context.progress.stage("validate"):
-        validated = validate(received, context, worker)
+        validated = validate(received, context, worker, against)
     create_markdown_artifact(summary_markdown(validated), key="verdict", description="checks of the night")
     return validated
 
@@ -125,13 +127,15 @@ def nightly(parameters: NightParameters) -> Published:
     """One night from the files to the report."""
     quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
-    request = Request(tuple(parameters.extracts), parameters.source, parameters.extract_date, parameters.is_snapshot)
+    declared = (parameters.extract_date, parameters.is_snapshot, frozenset(parameters.accepted))
+    request = Request(tuple(parameters.extracts), parameters.source, *declared)
     with guard_values(), open_night(settings, Progress()) as night:
         context = night.context
+        refuse_unknown_checks(request.accepted, context.definitions)
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:
             return end_unchanged(night)
-        validated = night.seen = validate_task(received, context, night.worker)
+        validated = night.seen = validate_task(received, context, night.worker, Against(request.accepted))
         refuse_stopped(validated)
         derived = derive_task(validated, context)
         released = release_task(estimate_task(derived, context), context)

@@ -43,6 +43,7 @@ def run_with_prefect(request: Request, settings: Settings) -> Published:
         source=request.source,
         extract_date=request.extract_date,
         is_snapshot=request.is_snapshot,
+        accepted=sorted(request.accepted),
         workspace=settings.workspace,
         definitions=settings.definitions,
     )
