@@ -33,7 +33,7 @@ class Move:
 def find_move(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes) -> Move | None:
     """The first limit of the check that tonight's number exceeds; None when all hold or too little is known."""
     limits = check.limits
-    if limits.falls_by is not None and len(nights) >= check.least_nights:
+    if limits.falls_by is not None and len(nights) >= check.least_nights and tonight.is_of(check.least):
         fallen = _find_fall(limits.falls_by, check, tonight, nights, changes.spreads)
         if fallen is not None:
             return fallen

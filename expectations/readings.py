@@ -49,7 +49,7 @@ class Formula:
 
 FORMULAS: Mapping[str, Formula] = {
     "rows": Formula("rows"),
-    "rows_per_day": Formula("rows_per_day"),
+    "rows_per_day": Formula("rows_per_day", "rows", is_share=False),
     "per_specimen": Formula("rows", "specimens"),
     "unit_text": Formula("unit_rows", "rows", "analyte"),
     "code": Formula("code_rows", "rows"),
