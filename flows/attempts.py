@@ -66,6 +66,7 @@ def record_night(connection: duckdb.DuckDBPyConnection, context: RunContext, nig
     _insert(connection, "ops.row_ledger", [(context.run_id, *astuple(line)) for line in night.ledger])
     if isinstance(night, Validated):
         _insert(connection, "ops.check", [_check_line(context.run_id, check) for check in night.checks])
+        _insert(connection, "ops.profile", [(context.run_id, *astuple(fact)) for fact in night.profile])
     asides = [received.dropped] + ([night.set_aside] if isinstance(night, Validated) else [])
     _record_quarantine(connection, context.run_id, asides)
 

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from flows.changes import Against
 from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.night_verdict import NightVerdict, judge_night
@@ -155,8 +156,9 @@ def check_extract(
 ) -> Checked:
     """Receive, validate and derive in a temporary workspace that is gone afterwards.
 
-    `compared_with` is a workspace whose last nights the verdict is shown beside; it is only read.
+    `compared_with` is a workspace whose good nights the extract is held against and shown beside; it is only read.
     """
+    history = Workspace(compared_with.resolve()) if compared_with else None
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
     with tempfile.TemporaryDirectory(prefix="nadir-check-") as folder, warm_up() as worker:
@@ -165,9 +167,9 @@ def check_extract(
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
         context.work.mkdir(parents=True)
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
-        validated = validate(receive(Request(paths, source), context), context, worker)
+        validated = validate(receive(Request(paths, source), context), context, worker, Against(workspace=history))
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
-        judged = judge_night(validated, context, Workspace(compared_with.resolve()) if compared_with else None)
+        judged = judge_night(validated, context, history)
     return Checked(describe(recognised), _hints(recognised), validated, answers, judged)
 
 

@@ -7,7 +7,7 @@ never with a text that could hold a patient's value.
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -62,6 +62,10 @@ ExtractDate = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="The day the extract was made; it decides between versions."),
 ]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="CHECK_ID", help="A change from earlier nights that is right. May be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -91,11 +95,12 @@ def run(
     definitions: Overlay = None,
     extract_date: ExtractDate = None,
     snapshot: Snapshot = False,
+    accept: Accept = None,
     direct: Direct = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole night on an extract: receive, validate, derive, estimate, release, publish."""
-    request = _request(extracts, source, extract_date, is_snapshot=snapshot)
+    request = replace(_request(extracts, source, extract_date, is_snapshot=snapshot), accepted=frozenset(accept or []))
     _run(request, _settings(workspace, definitions), direct=direct, as_json=as_json)
 
 
@@ -114,11 +119,17 @@ def erase(
 
 
 @app.command()
-def check(extracts: Extracts, source: Source = "auto", definitions: Overlay = None, as_json: AsJson = False) -> None:
+def check(
+    extracts: Extracts,
+    source: Source = "auto",
+    workspace: Annotated[Path | None, typer.Option(help="Compare with the good nights there; read only.")] = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
     """Everything up to the verdict; stores nothing."""
     from flows.checking import check_extract
 
-    checked = check_extract(tuple(extracts), source, _settings(None, definitions))
+    checked = check_extract(tuple(extracts), source, _settings(None, definitions), workspace)
     _print(checked.as_dict(), as_json, checked.as_text())
     if checked.verdict == "stop":
         raise checked.stop

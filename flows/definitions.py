@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from expectations.examples_of_changes import check_changes
 from expectations.suite import load_suites
 from flows.errors import DefinitionError
 from flows.examples_of_receiving import check_receiving
@@ -64,7 +65,7 @@ def check_definitions(overlay: Path | None) -> DefinitionReport:
 
 def run_examples(definitions: Definitions) -> list[ExampleResult]:
     """What came of every example of every definition; DefinitionError when an example cannot be run at all."""
-    results = [*check_examples(definitions), *check_receiving(definitions)]
+    results = [*check_examples(definitions), *check_receiving(definitions), *check_changes(definitions)]
     _refuse_idle(definitions, results)
     return results
 

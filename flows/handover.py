@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
+from expectations.profile import Fact
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.workspace import Workspace
@@ -44,8 +45,9 @@ class RunContext:
 class Request:
     """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map).
 
-    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py). With
-    `release`, no extract is read: rows that these rules have set aside are judged again, or of all rules if empty.
+    `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py). `accepted`
+    names checks of definitions/changes whose failure is known to be right. With `release`, no extract is read: rows that
+    these rules have set aside are judged again, or of all rules if empty.
     """
 
     extracts: tuple[Path, ...]
@@ -53,6 +55,7 @@ class Request:
     extract_date: date | None = None
     is_snapshot: bool = False
     release: tuple[str, ...] | None = None
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,16 @@ class Received:
 
 @dataclass(frozen=True)
 class Validated:
-    """The verdict. `set_aside` has the columns of `Received.dropped`: rows that a row rule quarantined."""
+    """The verdict. `set_aside` has the columns of `Received.dropped`: rows that a row rule quarantined. `profile` is
+    what later nights are compared with.
+    """
 
     received: Received
     verdict: Literal["go", "warn", "stop"]
     checks: tuple[CheckResult, ...]
     set_aside: Path
     ledger: tuple[LedgerLine, ...]
+    profile: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)

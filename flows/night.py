@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.attempts import begin_attempt, end_attempt, record_stages
+from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
 from flows.errors import UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
@@ -41,12 +42,13 @@ def run_night(request: Request, settings: Settings, progress: Progress, worker: 
     """The six stages without Prefect; the same functions that the flow wraps. A `worker` given is used and closed."""
     with guard_values(), open_night(settings, progress, worker) as night:
         context = night.context
+        refuse_unknown_checks(request.accepted, context.definitions)
         with progress.stage("receive"):
             received = night.seen = receive(request, context)
         if received.is_unchanged:
             return end_unchanged(night)
         with progress.stage("validate"):
-            validated = night.seen = validate(received, context, night.worker)
+            validated = night.seen = validate(received, context, night.worker, Against(request.accepted))
         refuse_stopped(validated)
         with progress.stage("derive"):
             derived = derive(validated, context)

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
 from flows.errors import Busy, TryAgainLater, UserError, guard_values
 from flows.handover import (
@@ -53,6 +54,7 @@ class NightParameters(BaseModel):
     release: list[str] | None = Field(
         None, description="judge set-aside rows of these rules again, of all if empty, in place of reading an extract"
     )
+    accepted: list[str] = Field([], description="checks of what may change whose failure is known to be right tonight")
     workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
 
@@ -65,7 +67,8 @@ class NightParameters(BaseModel):
     def as_request(self) -> Request:
         """What the stages are asked for."""
         release = None if self.release is None else tuple(self.release)
-        return Request(tuple(self.extracts), self.source, self.extract_date, self.is_snapshot, release)
+        declared = (self.extract_date, self.is_snapshot)
+        return Request(tuple(self.extracts), self.source, *declared, release, frozenset(self.accepted))
 
 
 def is_transient(_task: object, _run: object, state: Any) -> bool:
@@ -96,10 +99,10 @@ def receive_task(request: Request, context: RunContext) -> Received:
 
 
 @task(name="validate", **OPTIONS)
-def validate_task(received: Received, context: RunContext, worker: Worker) -> Validated:
+def validate_task(received: Received, context: RunContext, worker: Worker, against: Against) -> Validated:
     """Staged rows get a verdict."""
     with guard_values(), context.progress.stage("validate"):
-        validated = validate(received, context, worker)
+        validated = validate(received, context, worker, against)
         verdict = judge_night(validated, context).as_markdown()
     create_markdown_artifact(verdict, key="verdict", description="what was checked, what was set aside, what to do")
     return validated
@@ -154,10 +157,11 @@ def run_tasks(parameters: NightParameters) -> Published:
     request = parameters.as_request()
     with open_night(settings, Progress()) as night:
         context = night.context
+        refuse_unknown_checks(request.accepted, context.definitions)
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:
             return end_unchanged(night)
-        validated = night.seen = validate_task(received, context, night.worker)
+        validated = night.seen = validate_task(received, context, night.worker, Against(request.accepted))
         refuse_stopped(validated)
         derived = derive_task(validated, context)
         released = release_task(estimate_task(derived, context), context)

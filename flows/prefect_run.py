@@ -44,6 +44,7 @@ def run_with_prefect(request: Request, settings: Settings) -> Published:
         extract_date=request.extract_date,
         is_snapshot=request.is_snapshot,
         release=None if request.release is None else list(request.release),
+        accepted=sorted(request.accepted),
         workspace=settings.workspace,
         definitions=settings.definitions,
     )

@@ -20,6 +20,7 @@ from transforms.errors import DefinitionError
 from transforms.model.anc import AncRoutes
 from transforms.model.base import Definition
 from transforms.model.causes import Cause
+from transforms.model.changes import Changes
 from transforms.model.cohorts import Cohort
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
@@ -111,6 +112,11 @@ class Definitions:
         return self._one("mapping", Proposing)
 
     @cached_property
+    def changes(self) -> Changes:
+        """What may change from one night to the next."""
+        return self._one("changes", Changes)
+
+    @cached_property
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
@@ -142,7 +148,7 @@ class Definitions:
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
         listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
-        listed += [self.receiving, self.proposing, *self.codelists.values()]
+        listed += [self.receiving, self.proposing, self.changes, *self.codelists.values()]
         return tuple(listed)
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:

@@ -16,15 +16,18 @@ from expectations.job import Count, Job, Question
 from expectations.rows import questions
 from expectations.suite import Check, Suite, load_suites
 from expectations.verdict import name_some, reasons_to_stop, status_of, stops, verdict_of
+from flows.changes import Against, compare_night, name_acceptable
 from flows.checker import Worker
 from flows.errors import ValidationStop
 from flows.handover import CheckResult, Received, RunContext, Validated
 from flows.ledger import close_ledger
+from flows.profiling import profile_rows
 from flows.promotion import PLACE, Failing, promote_versions
 from flows.sidecar import Sidecar, build_sidecar, open_sidecar, quoted, write_failing_rows
 from flows.warehouse import open_memory
 
 CHILD_MEMORY = "1GB"
+ALONE = Against()
 
 
 def warm_up() -> Worker:
@@ -32,13 +35,19 @@ def warm_up() -> Worker:
     return Worker()
 
 
-def validate(received: Received, context: RunContext, worker: Worker | None = None) -> Validated:
-    """Check every canonical table of tonight; set bad rows aside; judge. Closes `worker`, or the one it starts."""
+def validate(
+    received: Received, context: RunContext, worker: Worker | None = None, against: Against = ALONE
+) -> Validated:
+    """Check every canonical table of tonight, set bad rows aside, compare with earlier nights, and judge.
+
+    Closes `worker`, or the one it starts.
+    """
     suites = load_suites(context.definitions.own_suites)
     rules = _row_rules(suites)
     with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
         present = [s for s in suites if received.staged.get(s.table) and s.name not in sidecar.broken]
         checking.ask(_job(sidecar, present, received.dates))
+        profiled = profile_rows(received, context)
         context.progress.waited(checking.await_ready(), "the checking process to start")
         counts = {count.check_id: count for count in checking.answer()}
         failing = _find_failing(sidecar, suites, counts, context)
@@ -57,18 +66,23 @@ def validate(received: Received, context: RunContext, worker: Worker | None = No
         for suite in suites
         for check in suite.checks
     )
+    ledger = close_ledger(received, set_aside)
+    changes, profile = compare_night(received, ledger, profiled, context, against)
+    checks = (*checks, *changes)
     context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))
-    return Validated(received, verdict_of(checks), checks, set_aside, close_ledger(received, set_aside))
+    return Validated(received, verdict_of(checks), checks, set_aside, ledger, profile)
 
 
 def stop_message(validated: Validated) -> ValidationStop:
     """Why a night with the verdict `stop` is not published, for the caller to raise."""
     names = [check.check_id for check in validated.checks if stops(check)]
     checks = "1 check" if len(names) == 1 else f"{len(names)} checks"
+    accept = name_acceptable(validated.checks)
     return ValidationStop(
         f"The night is stopped by {checks} ({name_some(names)}); nothing was published.",
         details=reasons_to_stop(validated.checks),
-        repair="Ask the sender for a repaired extract, or repair the source map; the last report stays as it was.",
+        repair="Ask the sender for a repaired extract, or repair the source map; the last report stays as it was."
+        + (f" If the change is right: nadir run ... {accept}" if accept else ""),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from expectations.suite import load_suites
 from flows.handover import CheckResult, Validated
 from flows.stages.validate import stop_message, summary_markdown
+from transforms.model.changes import CHANGE
 
 Row = dict[str, Any]
 Bad = tuple[Validated, dict[tuple[str, int], str]]
@@ -181,7 +182,7 @@ def test_a_good_night_goes(fine: Validated) -> None:
 
 
 def test_every_check_of_every_suite_is_listed(fine: Validated) -> None:
-    assert [check.check_id for check in fine.checks] == list(CHECKS)
+    assert [check.check_id for check in fine.checks if not check.check_id.startswith(CHANGE)] == list(CHECKS)
 
 
 def test_every_check_has_a_way_to_break_it() -> None:

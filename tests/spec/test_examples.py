@@ -30,6 +30,7 @@ def _other(key: str, value: object) -> Callable[[Example], Example]:
 
 SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "anc": lambda example: {**example, "anc": {**example["anc"], "cells_per_ul": 1501}},
+    "changes": _other("fails", False),
     "causes": lambda example: {**example, "expect": {**example["expect"], "primary": "boredom"}},
     "cohorts": _other("expect", [["1999-01-01", "1999-12-31"]]),
     "conditions": _other("expect", "boredom"),

@@ -1,0 +1,117 @@
+"""Whether a night differs from the last good ones by more than may be, and by how much, in plain lines.
+
+Nothing here knows where profiles come from. Nights are comparable when their dates mean the same, they bring new rows
+or send known ones again alike, and they cover about as many days, as far as the check asks for that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from expectations.change_limits import find_move
+from expectations.change_words import Words
+from expectations.profile import ACCEPTED, POLICY, Profile
+from expectations.readings import TOTAL, Meaning, Reader, Reading, read_known_days
+from transforms.model.changes import ChangeCheck, Changes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check for one source: why nothing could be compared, or what moved, the most first."""
+
+    not_applicable: str = ""
+    moved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nights:
+    """One source: tonight, and its good nights, newest first."""
+
+    tonight: Profile
+    earlier: Sequence[Profile]
+
+    def tells(self, question: Callable[[Profile, Changes], bool], changes: Changes) -> bool:
+        """The answer for tonight; a night without rows is taken for one like the last."""
+        if self.tonight.get("rows") or not self.earlier:
+            return question(self.tonight, changes)
+        return question(self.earlier[0], changes)
+
+
+def judge_source(check: ChangeCheck, nights: Nights, changes: Changes, meaning: Meaning) -> Outcome:
+    """Compare tonight's profile of one source with its good nights under one check."""
+    if check.dates is not None and nights.tonight.dates not in check.dates:
+        return Outcome("its dates do not allow it")
+    if check.deliveries == "new" and nights.tells(is_repetition, changes):
+        return Outcome("it sends known rows again")
+    is_of_same_days = check.deliveries == "repeated"
+    if is_of_same_days and not nights.tells(sends_known_rows, changes):
+        return Outcome("it sends new rows, or its files were read before")
+    comparable = find_comparable(check, nights, changes)
+    needed = check.least_nights if check.limits.is_new is None else 1
+    if len(comparable) < needed:
+        return Outcome(f"it has {len(comparable)} comparable good nights of the {needed} that are needed")
+    kinds = [True] if is_of_same_days else find_same_kind(nights.tonight, comparable, changes)
+    if check.limits.falls_by is not None and check.limits.is_new is None and not any(kinds):
+        return Outcome("it has no good night of such a day of the week yet")
+    reader = Reader(check, changes, meaning)
+    words = Words(reader, [nights.tonight, *comparable])
+    found = []
+    for part in reader.parts(nights.tonight, comparable):
+        now, before = _read(reader, part, nights.tonight, comparable)
+        before = [replace(night, is_same_kind=kind) for night, kind in zip(before, kinds, strict=True)]
+        moved = find_move(check, now, before, changes)
+        if moved is not None:
+            found.append((-moved.weight, words.line(part, moved)))
+    return Outcome(moved=tuple(line for _, line in sorted(found)))
+
+
+def is_repetition(profile: Profile, changes: Changes) -> bool:
+    """Most of its rows were known, or its files had been read before."""
+    return bool(profile.get("files_again")) or sends_known_rows(profile, changes)
+
+
+def sends_known_rows(profile: Profile, changes: Changes) -> bool:
+    """Most of its rows were known, from files with another content."""
+    usable = profile.get("usable")
+    is_known = usable > 0 and profile.get("known") / usable >= changes.repeated_share
+    return is_known and not profile.get("files_again")
+
+
+def find_comparable(check: ChangeCheck, nights: Nights, changes: Changes) -> Sequence[Profile]:
+    """The good nights that tonight may be held against, newest first; from the last accepted change of the check on."""
+    found: list[Profile] = []
+    for night in nights.earlier[: changes.nights_back]:
+        if _is_comparable(check, nights.tonight, night, changes):
+            found.append(night)
+        if check.id in night.parts(ACCEPTED):
+            break
+    return found[:1] if check.deliveries == "repeated" else found
+
+
+def find_same_kind(tonight: Profile, nights: Sequence[Profile], changes: Changes) -> Sequence[bool]:
+    """Which of the nights are of the same kind of day: working day or day of rest, else the same day of the week."""
+    if tonight.get("weekday"):
+        is_rest = tonight.weekday in changes.rest_days
+        return [(night.weekday in changes.rest_days) == is_rest for night in nights]
+    same = [night.weekday == tonight.weekday for night in nights]
+    return same if any(same) else [True] * len(nights)
+
+
+def _is_comparable(check: ChangeCheck, tonight: Profile, night: Profile, changes: Changes) -> bool:
+    if night.parts(POLICY).keys() != tonight.parts(POLICY).keys():
+        return False
+    if check.deliveries == "new" and is_repetition(night, changes):
+        return False
+    times_as_many_days = night.extent / tonight.extent
+    if check.deliveries == "repeated":
+        return times_as_many_days >= 1 / changes.similar_extent
+    is_similar = 1 / changes.similar_extent <= times_as_many_days <= changes.similar_extent
+    return check.extent == "any" or is_similar
+
+
+def _read(
+    reader: Reader, part: str, tonight: Profile, comparable: Sequence[Profile]
+) -> tuple[Reading, Sequence[Reading]]:
+    if part == TOTAL and reader.check.measure == "rows_of_known_days":
+        now, before = read_known_days(tonight, comparable[0])
+        return now, [before]
+    return reader.read(tonight, part), [reader.read(night, part) for night in comparable]

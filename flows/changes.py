@@ -1,0 +1,185 @@
+"""Tonight against the last good nights: one result a check, and the profile that later nights are held against.
+
+A failure that was accepted is a warning, and what the check compares begins anew with that night.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import duckdb
+
+from expectations.change import Nights, Outcome, judge_source
+from expectations.profile import ACCEPTED, Fact, Profile, profiles_of
+from expectations.readings import TOTAL, Meaning, estimate_known
+from flows.errors import WrongUse
+from flows.handover import CheckResult, LedgerLine, Received, RunContext
+from flows.profiling import find_sources, profile_files
+from flows.warehouse import open_warehouse
+from flows.workspace import Workspace
+from transforms.load import Definitions
+from transforms.model.changes import CHANGE, ChangeCheck
+from transforms.units import quantity_of, read_units
+
+GOOD = "state IN ('released', 'published') AND verdict IN ('go', 'warn')"
+SHOWN_MOVES = 4
+
+
+@dataclass(frozen=True)
+class Against:
+    """What tonight is compared with: the good nights of `workspace` (the run's own if None); `accepted` names checks
+    whose failure is known and right.
+    """
+
+    accepted: frozenset[str] = frozenset()
+    workspace: Workspace | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the good nights of a workspace left: profiles by source, newest first, and the names of their files."""
+
+    profiles: Mapping[str, Sequence[Profile]] = field(default_factory=dict)
+    published: frozenset[str] = frozenset()
+
+
+def read_before(workspace: Workspace, received: Received, context: RunContext) -> Before:
+    """The last good nights of tonight's sources, as many as are looked at; read only."""
+    sources = sorted(find_sources(received))
+    if not sources or not workspace.warehouse.exists():
+        return Before()
+    limit = context.settings.memory_limit
+    with open_warehouse(workspace.warehouse, memory_limit=limit, read_only=True) as connection:
+        if not _has_profiles(connection):
+            return Before()
+        back = context.definitions.changes.nights_back
+        found = connection.execute(
+            f"""WITH night AS (
+                SELECT run_id, source_id, started_at, row_number() OVER (
+                    PARTITION BY source_id ORDER BY started_at DESC, run_id DESC) AS place
+                FROM (SELECT DISTINCT run_id, source_id FROM ops.profile WHERE measure = 'received')
+                JOIN ops.run USING (run_id) WHERE {GOOD} AND source_id IN (SELECT unnest(?::VARCHAR[]))
+            )
+            SELECT place, started_at::DATE, source_id, measure, part, value FROM ops.profile
+            JOIN night USING (run_id, source_id) WHERE place <= ? ORDER BY ALL""",
+            [sources, back],
+        ).fetchall()
+        files = connection.execute(
+            f"SELECT DISTINCT input_id FROM ops.input JOIN ops.run USING (run_id) WHERE {GOOD}"
+        ).fetchall()
+    facts: dict[tuple[int, date], list[Fact]] = {}
+    for place, night, *fact in found:
+        facts.setdefault((place, night), []).append(Fact(*fact))
+    profiles: dict[str, list[Profile]] = {}
+    for (_, night), own in facts.items():
+        for profile in profiles_of(own, night):
+            profiles.setdefault(profile.source_id, []).append(profile)
+    return Before(profiles, frozenset(input_id for (input_id,) in files))
+
+
+def compare_night(
+    received: Received, ledger: Sequence[LedgerLine], rows: Sequence[Fact] | str, context: RunContext, against: Against
+) -> tuple[tuple[CheckResult, ...], tuple[Fact, ...]]:
+    """The results of all checks, and tonight's profile. `rows` are its facts, or the error that came in their place."""
+    definitions = context.definitions
+    if isinstance(rows, str):
+        return tuple(_broken(check, rows) for check in definitions.changes.checks), ()
+    before = read_before(against.workspace or context.workspace, received, context)
+    facts = (*profile_files(received, ledger, before.published), *rows)
+    tonight = profiles_of(facts, context.started_at.date())
+    if against.workspace is not None:
+        tonight = [_with_known(profile, before) for profile in tonight]
+    checks, accepted = judge_changes(tonight, before, definitions, against.accepted)
+    return checks, (*facts, *accepted)
+
+
+def judge_changes(
+    tonight: Sequence[Profile], before: Before, definitions: Definitions, accepted: frozenset[str] = frozenset()
+) -> tuple[tuple[CheckResult, ...], tuple[Fact, ...]]:
+    """A result for each check over all sources of tonight, and a fact for each failure that was accepted."""
+    meaning = meaning_of_units(definitions)
+    results: list[CheckResult] = []
+    facts: list[Fact] = []
+    for check in definitions.changes.checks:
+        outcomes = {
+            profile.source_id: judge_source(
+                check, Nights(profile, before.profiles.get(profile.source_id, ())), definitions.changes, meaning
+            )
+            for profile in tonight
+        }
+        n_rows = sum(int(profile.get("rows")) for profile in tonight)
+        results.append(_result(check, outcomes, n_rows, is_accepted=check.id in accepted))
+        if check.id in accepted:
+            facts += [Fact(source, ACCEPTED, check.id, 1) for source, outcome in outcomes.items() if outcome.moved]
+    return tuple(results), tuple(facts)
+
+
+def name_acceptable(checks: Sequence[CheckResult]) -> str:
+    """The options that accept each change which stops the night; empty when none does."""
+    failed = [c.check_id for c in checks if (c.status, c.severity) == ("failed", "stop")]
+    return " ".join(f"--accept {check_id}" for check_id in failed if check_id.startswith(CHANGE))
+
+
+def refuse_unknown_checks(accepted: frozenset[str], definitions: Definitions) -> None:
+    """WrongUse when a change is accepted that no check is about."""
+    known = [check.id for check in definitions.changes.checks]
+    unknown = sorted(accepted - set(known))
+    if unknown:
+        raise WrongUse(
+            f"No check of what may change is called {', '.join(unknown)}.",
+            details=known,
+            repair="Accept one of these; only these compare a night with earlier ones.",
+        )
+
+
+def meaning_of_units(definitions: Definitions) -> Meaning:
+    """What a unit as sent stands for: its factor to the analyte's own unit, else its spelling."""
+    book = read_units(definitions.codes("units"))
+    labs = definitions.codes("labs").drop_nulls(["analyte", "canonical_unit"])
+    quantities = {row["analyte"]: quantity_of(row["canonical_unit"]) for row in labs.iter_rows(named=True)}
+
+    def meaning(analyte: str, unit: str) -> str:
+        decision = book.decide(quantities.get(analyte, ""), unit)
+        return unit if decision.factor is None else f"{decision.factor.normalize()}"
+
+    return meaning
+
+
+def _with_known(profile: Profile, before: Before) -> Profile:
+    """The profile of rows that were received apart from the workspace they are compared with."""
+    earlier = before.profiles.get(profile.source_id, ())
+    known = estimate_known(profile, earlier[0]) if earlier else 0.0
+    return replace(profile, facts={**profile.facts, "known": {TOTAL: known}})
+
+
+def _result(check: ChangeCheck, outcomes: Mapping[str, Outcome], n_rows: int, *, is_accepted: bool) -> CheckResult:
+    moved = [line for _, outcome in sorted(outcomes.items()) for line in outcome.moved]
+    idle = [f"source {source}: {outcome.not_applicable}" for source, outcome in sorted(outcomes.items())]
+    is_compared = any(not outcome.not_applicable for outcome in outcomes.values())
+    severity = check.severity
+    if moved:
+        others = f"; and {len(moved) - SHOWN_MOVES} more" if len(moved) > SHOWN_MOVES else ""
+        detail = "; ".join(moved[:SHOWN_MOVES]) + others
+        if is_accepted:
+            severity, detail = "warn", f"accepted: {detail}"
+        return CheckResult(check.id, check.table, severity, "failed", check.reason, n_rows, None, detail, check.repair)
+    if is_compared:
+        return CheckResult(check.id, check.table, severity, "passed", check.reason, n_rows, repair=check.repair)
+    return _idle(check, "; ".join(idle) or "no file with results was read")
+
+
+def _broken(check: ChangeCheck, error: str) -> CheckResult:
+    reason = f"{check.reason} ({error})"
+    return CheckResult(check.id, check.table, check.severity, "error", reason, repair=check.repair)
+
+
+def _idle(check: ChangeCheck, detail: str) -> CheckResult:
+    head = (check.id, check.table, check.severity)
+    return CheckResult(*head, "not_applicable", check.reason, detail=detail, repair=check.repair)
+
+
+def _has_profiles(connection: duckdb.DuckDBPyConnection) -> bool:
+    found = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'profile'"
+    ).fetchall()
+    return bool(found[0][0])
