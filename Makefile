@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz check fix bench truth clean install
+.PHONY: demo test fuzz fuzz-readers check fix bench truth clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -20,6 +20,9 @@ check: $(STAMP)           ## format, lint, types, imports, definitions
 
 fuzz: $(STAMP)            ## new and many more examples of nights in any order (FUZZ=200 of each)
 	@HYPOTHESIS_PROFILE=fuzz NADIR_FUZZ_EXAMPLES=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/sources/test_properties_of_nights.py
+
+fuzz-readers: $(STAMP)    ## read many damaged extracts (FUZZ_FILES=10000), the same ones each time unless FUZZ_SEED is another
+	@$(BIN)/python -m tests.fuzz.run --files $(or $(FUZZ_FILES),10000) --seed $(or $(FUZZ_SEED),1)
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -5,7 +5,8 @@ says "half a file" is left out, and said so. What does not come to rest in time 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flows.handover import Request, RunContext
 from flows.sources.recognise import MAP_FILE, is_half_copied, read_map
 
 LOOK_EVERY_SECONDS = 0.25
+State = tuple[int, int, int]
 AGAIN = "Run again when the copy is done."
 
 
@@ -38,6 +40,47 @@ def await_arrival(request: Request, context: RunContext) -> None:
         context.progress.waited(time.perf_counter() - started, "files that have just been written to come to rest")
 
 
+@contextmanager
+def refuse_changes(request: Request) -> Iterator["Stillness"]:
+    """TryAgainLater when a file changes while it is read: rows of two states of a file would be half of each.
+
+    An error in reading such a file is no fault of its sender's, so it is that one too.
+    """
+    stillness = Stillness({path: _state(path) for path in _list_files(request.extracts)})
+    try:
+        yield stillness
+    except SourceError:
+        stillness.check()
+        raise
+    stillness.check()
+
+
+@dataclass
+class Stillness:
+    """The state of each file when reading began; None for one that was not there."""
+
+    before: Mapping[Path, State | None]
+
+    def check(self) -> None:
+        """TryAgainLater names a file that has changed."""
+        for path, state in self.before.items():
+            if _state(path) != state:
+                raise TryAgainLater(f"{path.name}: the file changed while it was read.", repair=AGAIN)
+
+    def narrow(self, read: frozenset[Path]) -> None:
+        """All files are as they were when they were recognised; from now on only those that are read need be."""
+        self.check()
+        self.before = {path: state for path, state in self.before.items() if path in read}
+
+
+def _state(path: Path) -> State | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
 @dataclass
 class _Watch:
     """When each file was last seen to change, in seconds of the clock."""
@@ -53,7 +96,7 @@ class _Watch:
         for path in _list_files(paths):
             try:
                 status = path.stat()
-            except FileNotFoundError:
+            except OSError:
                 continue
             state = (status.st_size, status.st_mtime)
             before = self.seen.get(path)

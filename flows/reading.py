@@ -15,6 +15,7 @@ from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
 from flows.refused import Reading, hash_map, judged_by, list_parts, write_reading
 from flows.snapshots import Sighting, declare, is_moved
+from flows.sources.files import need_file, refuse_unreadable
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
@@ -227,7 +228,8 @@ def _is_first(known: Known, first: dict[str, Path]) -> bool:
 
 def _identify(file: SourceFile, source_id: str, hashes: dict[Path, str]) -> Known:
     if file.path not in hashes:
-        with file.path.open("rb") as stream:
+        need_file(file.path, file.name)
+        with refuse_unreadable(file.name), file.path.open("rb") as stream:
             hashes[file.path] = hashlib.file_digest(stream, "sha256").hexdigest()
     parts = [source_id, hashes[file.path], *([file.member] if file.member else [])]
     return Known(file, hashlib.sha256("|".join(parts).encode()).hexdigest()[:16], hashes[file.path])

@@ -4,7 +4,9 @@ Staged files are written aside and renamed, so a file that is there is whole.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
 from flows.tonight import row_key
+from flows.workspace import Workspace
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
@@ -100,6 +103,18 @@ def judge_rows(
     if n_quarantined:
         refused = refused.replace(target.with_name(f"{REFUSED}{target.name}"))
     return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
+
+
+@contextmanager
+def leave_no_halves(workspace: Workspace) -> Iterator[None]:
+    """Remove what was staged of a night that cannot be received: rows of some of its files are no night."""
+    before = workspace.staged_inputs()
+    try:
+        yield
+    except BaseException:
+        for input_id in workspace.staged_inputs() - before:
+            shutil.rmtree(workspace.staged(input_id), ignore_errors=True)
+        raise
 
 
 def count_unclaimed(connection: duckdb.DuckDBPyConnection, opened: Opened, claims: Sequence[str]) -> int:

@@ -44,6 +44,11 @@ class Workspace:
         """Canonical rows of one received file, as Parquet."""
         return self.root / "staged" / input_id
 
+    def staged_inputs(self) -> frozenset[str]:
+        """The received files of which there are canonical rows."""
+        folder = self.root / "staged"
+        return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
     def work(self, run_id: str) -> Path:
         """Everything one run computes before it is committed; removed afterwards."""
         return self.root / "work" / run_id

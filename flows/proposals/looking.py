@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.sources.files import list_files, look_at
+from flows.sources.files import list_files, look_at, refuse_unreadable
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Kind, SourceFile, literal, quote
 from transforms.column_roles import ColumnLook
@@ -86,7 +86,8 @@ def look_into(
     opened = _join(parts)
     step = max(1, opened.n_rows // proposing.sample_rows)
     rows = f"row_number <= {proposing.format_rows} OR hash(row_number) % {step} = 0"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
+    with refuse_unreadable(files[0].name):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
     looks = tuple(_look_at_column(connection, files[0], header, proposing) for header in files[0].headers)
     connection.execute("DROP TABLE sample").fetchall()
     return Looked(files, opened, looks)
@@ -124,7 +125,7 @@ def _look_at_column(
     low, median, high = quantiles or (None, None, None)
     kind = file.types[header]
     is_time = kind == "DATE" or kind.startswith("TIMESTAMP")
-    patterns_of_time, n_tried = ({}, 0) if is_time else _format_patterns(connection, text, proposing)
+    patterns_of_time, n_tried = ({}, 0) if is_time or not n_given else _format_patterns(connection, text, proposing)
     first, last = _years(connection, header, text, patterns_of_time, proposing, is_time=is_time)
     return ColumnLook(
         header,

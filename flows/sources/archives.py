@@ -23,8 +23,8 @@ def is_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return WORKBOOK_MARKS.isdisjoint(archive.namelist())
-    except zipfile.BadZipFile:
-        raise SourceError(f"{path.name}: cannot be unpacked (BadZipFile).", repair=SHUT) from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
 
 
 def unpack(path: Path, folder: Path) -> list[tuple[Path, str]]:
@@ -34,13 +34,19 @@ def unpack(path: Path, folder: Path) -> list[tuple[Path, str]]:
         with zipfile.ZipFile(path) as archive:
             members = sorted(_members(archive), key=lambda member: member.filename)
             _need_space(path, folder, sum(member.file_size for member in members))
-            return [(_extract(archive, member, target), f"{path.name}/{member.filename}") for member in members]
+            unpacked = [(_extract(archive, member, target), f"{path.name}/{member.filename}") for member in members]
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+        raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
     except RuntimeError:
         raise SourceError(
             f"{path.name}: the archive is encrypted.", repair="Unpack it first, then run again."
         ) from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
+    if len({file for file, _ in unpacked}) < len(unpacked):
+        raise SourceError(
+            f"{path.name}: two members have the same name.",
+            repair="Unpack it, and give the folder of what is to be read.",
+        )
+    return unpacked
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

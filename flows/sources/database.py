@@ -33,15 +33,10 @@ def look_at_database(path: Path, shown: str) -> tuple[SourceFile, ...]:
     """One file for each table, sorted; a table outside the schema main is called schema.table."""
     with duckdb.connect() as connection:
         _attach(connection, path, shown)
-        columns = connection.execute(
-            "SELECT c.schema_name, c.table_name, c.column_name, c.data_type FROM duckdb_columns() c "
-            "JOIN duckdb_tables() t USING (database_name, schema_name, table_name) "
-            f"WHERE c.database_name = {literal(ATTACHED)} AND NOT c.internal ORDER BY 1, 2, c.column_index"
-        ).fetchall()
+        columns = _list_columns(connection)
     tables: dict[str, dict[str, str]] = {}
     for schema, table, column, kind in columns:
-        member = table if schema == USUAL_SCHEMA else f"{schema}.{table}"
-        tables.setdefault(member, {})[column] = kind
+        tables.setdefault(_member(schema, table), {})[column] = kind
     return tuple(SourceFile(path, "database", types, member=name, shown=shown) for name, types in tables.items())
 
 
@@ -53,13 +48,12 @@ def open_database(
     target: Path,
 ) -> Opened:
     """Write the needed columns of a table to `target` as Parquet, with the number of each row."""
-    schema, _, table = file.member.rpartition(".")
-    place = ".".join(quote(name) for name in (ATTACHED, schema or USUAL_SCHEMA, table))
     columns: dict[str, Kind] = {**needed, "row_number": "text"}
     types = {**file.types, "row_number": "BIGINT"}
     _attach(connection, file.path, file.name)
     try:
         with refuse_unreadable(file.name):
+            place = _find_table(connection, file)
             numbered = f"(SELECT *, row_number() OVER (ORDER BY rowid) AS row_number FROM {place})"
             copied = connection.execute(
                 f"COPY ({read_times(numbered, columns, types, source_map)}) TO {literal(str(target))} "
@@ -68,6 +62,26 @@ def open_database(
     finally:
         connection.execute(f"DETACH {ATTACHED}").fetchall()
     return Opened(f"read_parquet({literal(str(target))})", int(copied[0][0]))
+
+
+def _list_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+    return connection.execute(
+        "SELECT c.schema_name, c.table_name, c.column_name, c.data_type FROM duckdb_columns() c "
+        "JOIN duckdb_tables() t USING (database_name, schema_name, table_name) "
+        f"WHERE c.database_name = {literal(ATTACHED)} AND NOT c.internal ORDER BY 1, 2, c.column_index"
+    ).fetchall()
+
+
+def _member(schema: str, table: str) -> str:
+    return table if schema == USUAL_SCHEMA else f"{schema}.{table}"
+
+
+def _find_table(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> str:
+    """The table as SQL; its name and that of its schema may hold a point themselves."""
+    found = [names[:2] for names in _list_columns(connection) if _member(*names[:2]) == file.member]
+    if not found:
+        raise SourceError(f"{file.name}: the table has gone.", repair="Copy the file again and run again.")
+    return ".".join(quote(name) for name in (ATTACHED, *found[0]))
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:

@@ -5,7 +5,11 @@ number; the rows around them keep theirs. Text that is not in its encoding is re
 """
 
 import codecs
-from collections.abc import Mapping
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,12 +17,13 @@ import duckdb
 
 from flows.errors import SourceError
 from flows.parsing import read_times
-from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
+from flows.sources.files import HEAD_BYTES, SHUT, not_in_encoding, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
-from flows.sources.protocol import Kind, SourceFile, literal
+from flows.sources.protocol import Kind, SourceFile, literal, pattern
 from transforms.model.sources import SourceMap
 
 CHUNK_BYTES = 1 << 22
+LONGEST_FIELD = 1 << 30
 PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii"})
 
 
@@ -33,9 +38,9 @@ def open_delimited(
     plain = _as_utf8(file, target.with_suffix(".txt"))
     connection.execute("SET preserve_insertion_order=true").fetchall()
     try:
-        with refuse_unreadable(file.name):
+        with refuse_unreadable(file.name), _refuse_line_ends(file.name):
             connection.execute(_copy(file, plain, needed, source_map, target)).fetchall()
-        return _count(connection, file, target)
+        return _count(connection, file, plain, target)
     finally:
         connection.execute("SET preserve_insertion_order=false").fetchall()
         connection.execute("DROP TABLE IF EXISTS rejected").fetchall()
@@ -47,11 +52,24 @@ def open_delimited(
 def _copy(file: SourceFile, plain: Path, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
     compression = "auto_detect" if plain != file.path else file.compression
-    text = f"""read_csv({literal(str(plain))}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
-        auto_detect=false, columns={{{columns}}}, compression='{compression}',
+    text = f"""read_csv({pattern(plain)}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
+        skip={_count_blank_lines(plain)}, auto_detect=false, columns={{{columns}}}, compression='{compression}',
         store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan')"""
     rows = read_times(text, needed, file.types, source_map)
     return f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 20000)"
+
+
+@contextmanager
+def _refuse_line_ends(name: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        if "invalid state" not in str(error):
+            raise
+        raise SourceError(
+            f"{name}: the line ends are not all alike, or a line ends inside quotes that were never opened.",
+            repair="Write it again with one kind of line end, for example with dos2unix.",
+        ) from None
 
 
 def _as_utf8(file: SourceFile, target: Path) -> Path:
@@ -77,7 +95,7 @@ def _transcode(source: IO[bytes], copy: IO[str], encoding: str) -> None:
     copy.write(decoder.decode(b"", True))
 
 
-def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path) -> Opened:
+def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, plain: Path, target: Path) -> Opened:
     rejected = connection.execute(
         "SELECT line, bool_or(error_type = 'INVALID ENCODING') FROM rejected GROUP BY line ORDER BY line"
     ).fetchall()
@@ -87,8 +105,51 @@ def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path
         _refuse_damaged(file)
     kept = f"read_parquet({literal(str(target))}, file_row_number=true)"
     n_kept = connection.execute(f"SELECT count(*) FROM {kept}").fetchall()[0][0]
-    malformed = tuple(line - 1 for line, _ in rejected)
+    malformed = _number_rows([line for line, _ in rejected], n_kept + len(rejected), plain, file.delimiter)
     return Opened(_numbered(kept, malformed), n_kept + len(malformed), malformed)
+
+
+def _count_blank_lines(plain: Path) -> int:
+    """Empty lines above the header, which DuckDB would take for it."""
+    with open_bytes(plain) as stream:
+        start = stream.read(HEAD_BYTES).removeprefix(codecs.BOM_UTF8)
+    ends = re.match(rb"[\r\n]*", start)
+    return len(ends[0].splitlines()) if ends else 0
+
+
+def _number_rows(lines: Sequence[int], n_rows: int, plain: Path, delimiter: str) -> tuple[int, ...]:
+    """The row numbers of these lines as DuckDB counts them: with the header and every empty line, which is no row.
+
+    However they are counted, each is the number of one row and no row has it twice.
+    """
+    counted = _leave_out_empty(lines, plain, delimiter) if lines and _has_empty_lines(plain) else lines
+    numbers: list[int] = []
+    for place, line in enumerate(counted):
+        lowest = numbers[-1] + 1 if numbers else 1
+        numbers.append(min(max(line - 1, lowest), n_rows - len(lines) + 1 + place))
+    return tuple(numbers)
+
+
+def _has_empty_lines(plain: Path) -> bool:
+    with open_bytes(plain) as stream:
+        before = b"\n"
+        while chunk := stream.read(CHUNK_BYTES):
+            if any(mark in before + chunk for mark in (b"\n\n", b"\n\r\n", b"\r\r")):
+                return True
+            before = chunk[-2:]
+    return False
+
+
+def _leave_out_empty(lines: Sequence[int], plain: Path, delimiter: str) -> Sequence[int]:
+    """The numbers of the lines among those that are not empty, from 1."""
+    wanted, numbers, n_full = frozenset(lines), dict[int, int](), 0
+    csv.field_size_limit(LONGEST_FIELD)
+    with open_bytes(plain) as source, io.TextIOWrapper(source, "utf-8-sig", "replace", newline="") as text:
+        for line, cells in enumerate(csv.reader(text, delimiter=delimiter), start=1):
+            n_full += bool(cells)
+            if line in wanted:
+                numbers[line] = n_full
+    return [numbers.get(line, line) for line in lines]
 
 
 def _numbered(kept: str, malformed: tuple[int, ...]) -> str:

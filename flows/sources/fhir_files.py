@@ -18,7 +18,7 @@ from flows.parsing import read_times
 from flows.sources.fhir_resources import COLUMNS, STRUCTURE, read_resources
 from flows.sources.files import compression_of, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
-from flows.sources.protocol import Kind, SourceFile, literal
+from flows.sources.protocol import Kind, SourceFile, literal, pattern
 from transforms.model.sources import SourceMap
 
 Form = Literal["lines", "documents", "list"]
@@ -80,7 +80,7 @@ def _form(head: bytes) -> Form:
         return "list"
     try:
         first = json.loads(text.split(b"\n", 1)[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return "documents"
     return "documents" if first.get("resourceType") == "Bundle" else "lines"
 
@@ -105,7 +105,7 @@ def _copy(
         form = _form(_head(plain))
     compression = "gzip" if plain == file.path and file.compression == "gzip" else "none"
     for longest in LONGEST_DOCUMENTS_BYTES:
-        text = f"{literal(str(plain))}, compression='{compression}', maximum_object_size={longest}"
+        text = f"{pattern(plain)}, compression='{compression}', maximum_object_size={longest}"
         flat = f"({read_resources(_resources(form, text), source_map, needed)})"
         kinds: dict[str, Kind] = {**needed, "is_malformed": "text"}
         rows = read_times(flat, kinds, dict.fromkeys(kinds, "VARCHAR"), source_map)

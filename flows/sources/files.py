@@ -20,7 +20,7 @@ import duckdb
 
 from flows.errors import SourceError, TryAgainLater
 from flows.sources.archives import is_archive, unpack
-from flows.sources.protocol import SourceFile
+from flows.sources.protocol import SourceFile, pattern
 from transforms.model.sources import SourceMap
 
 HEAD_BYTES = 1 << 18
@@ -53,8 +53,11 @@ def list_files(paths: Sequence[Path], unpacked: Path) -> list[Found]:
     """
     files: list[Found] = []
     for place, path in enumerate(_list_paths(paths)):
-        if path.stat().st_size and is_archive(path):
-            files += [Found(member, shown) for member, shown in unpack(path, unpacked / str(place))]
+        with refuse_unreadable(path.name):
+            is_packed = path.stat().st_size > 0 and is_archive(path)
+            members = unpack(path, unpacked / str(place)) if is_packed else []
+        if is_packed:
+            files += [Found(member, shown) for member, shown in members]
         else:
             files.append(Found(path, path.name, path in paths))
     return files
@@ -82,6 +85,12 @@ def look_at(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...
         if is_table:
             raise
         return ()
+
+
+def need_file(path: Path, name: str) -> None:
+    """TryAgainLater when a file that was there has gone, or has become what would be waited for for ever, as a pipe."""
+    if not path.is_file():
+        raise TryAgainLater(f"{name}: the file has gone.", repair="Put it back, then run again.")
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -126,10 +135,12 @@ def refuse_unreadable(name: str) -> Iterator[None]:
 
 def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
     path, name = found.path, found.shown
-    if path.stat().st_size == 0:
-        raise SourceError(f"{name}: the file is empty.", repair="Export it again, or leave it out.")
-    with refuse_unreadable(name), open_bytes(path) as stream:
-        head = stream.read(HEAD_BYTES)
+    _need_name(path)
+    with refuse_unreadable(name):
+        if path.stat().st_size == 0:
+            raise SourceError(f"{name}: the file is empty.", repair="Export it again, or leave it out.")
+        with open_bytes(path) as stream:
+            head = stream.read(HEAD_BYTES)
     if not head:
         raise SourceError(f"{name}: there is nothing in it.", repair="Export it again, or leave it out.")
     for is_kind, look_at_kind in lookers():
@@ -139,8 +150,24 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
     encoding = _encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
     delimiter = (source_map.delimiter if source_map else "") or _delimiter(lines)
-    types = dict.fromkeys(unique_names(_first_row(lines, delimiter)), "VARCHAR")
+    headers = _first_row(lines, delimiter)
+    if not headers or (len(head) == HEAD_BYTES and len(lines.lstrip().splitlines()) == 1):
+        raise SourceError(
+            f"{name}: there is no header line that can be read.",
+            repair="The first line must name the columns, in quotes that close, and be shorter than 256 kB.",
+        )
+    types = dict.fromkeys(unique_names(headers), "VARCHAR")
     return (SourceFile(path, "delimited", types, delimiter, compression_of(path), encoding, shown=name),)
+
+
+def _need_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = path.name.encode(errors="backslashreplace").decode()
+        raise SourceError(
+            f"{shown}: the name of the file, or of a folder above it, is not UTF-8.", repair="Rename it."
+        ) from None
 
 
 def _is_parquet(head: bytes, _path: Path) -> bool:
@@ -149,7 +176,7 @@ def _is_parquet(head: bytes, _path: Path) -> bool:
 
 def _look_at_parquet(path: Path, shown: str) -> tuple[SourceFile, ...]:
     with duckdb.connect() as connection:
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({pattern(path)})").fetchall()
     return (SourceFile(path, "parquet", {name: kind for name, kind, *_ in described}, shown=shown),)
 
 
@@ -224,9 +251,13 @@ def _first_row(text: str, delimiter: str) -> list[str]:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Headers told apart: one without a name, and one that is there already, get their place."""
+    """Headers told apart: one without a name, and one that is there already in any case, get their place."""
     unique: list[str] = []
+    taken: set[str] = set()
     for position, name in enumerate(names, start=1):
-        base = name or f"column_{position}"
-        unique.append(base if base not in unique else f"{base}_{position}")
+        own = name or f"column_{position}"
+        while own.casefold() in taken:
+            own = f"{own}_{position}"
+        unique.append(own)
+        taken.add(own.casefold())
     return unique

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from flows.sources.files import need_file
 from flows.sources.protocol import FileKind, Kind, SourceFile, quote
 from transforms.model.sources import SourceMap
 
@@ -33,6 +34,7 @@ def open_file(
     target: Path,
 ) -> Opened:
     """The file opened by its kind; what has to be copied first is copied to `target` as Parquet."""
+    need_file(file.path, file.name)
     own = {header.casefold(): header for header in file.headers}
     found = {header: kind for header, kind in needed.items() if header.casefold() in own}
     renamed = replace(file, types={_spelling(header, found): kind for header, kind in file.types.items()})

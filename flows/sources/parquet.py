@@ -8,7 +8,7 @@ import duckdb
 from flows.parsing import read_times
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
-from flows.sources.protocol import Kind, SourceFile, literal, quote
+from flows.sources.protocol import Kind, SourceFile, pattern, quote
 from transforms.model.sources import SourceMap
 
 
@@ -20,7 +20,7 @@ def open_parquet(
     _target: Path | None = None,
 ) -> Opened:
     """A relation over the file with the needed columns; nothing is copied."""
-    source = f"read_parquet({literal(str(file.path))}, file_row_number=true)"
+    source = f"read_parquet({pattern(file.path)}, file_row_number=true)"
     with refuse_unreadable(file.name):
         n_rows = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
     floats = [name for name in needed if file.types[name] in {"DOUBLE", "FLOAT"}]

@@ -7,6 +7,7 @@ that is no time, where it is known (`__sent`). A row of a wide file gives severa
 Everything after that (units, bounds, keys, refusals) is the same for every format.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,6 +148,11 @@ def quote(name: str) -> str:
 def literal(text: str) -> str:
     """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def pattern(path: Path) -> str:
+    """A path as SQL for DuckDB's readers, which would take `labs[1].csv` for the name of `labs1.csv`."""
+    return literal(re.sub(r"[\[*?]", r"[\g<0>]", str(path)))
 
 
 def constant(text: str) -> str:

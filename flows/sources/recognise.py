@@ -162,7 +162,7 @@ def read_map(path: Path) -> SourceMap:
             details=details,
             repair=f"Keys: {', '.join(SourceMap.model_fields)}.",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, or brackets without end
         raise SourceError(f"{path.name}: not readable as YAML.", repair="Compare it with nadir sources.") from None
 
 

@@ -225,5 +225,5 @@ def _refuse_damage(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (PyreadstatError, ReadstatError):
+    except (PyreadstatError, ReadstatError, TypeError, ValueError, OverflowError):  # of names and numbers that are none
         raise SourceError(f"{name}: cannot be read as a SAS transport file.", repair=SHUT) from None

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.arriving import await_arrival
+from flows.arriving import Stillness, await_arrival, refuse_changes
 from flows.code_version import code_version
 from flows.earlier import attach_warehouse, read_history
 from flows.erasure import leave_out_erased
@@ -19,7 +19,7 @@ from flows.reading import Night, read_extract
 from flows.releasing import judge_again
 from flows.sources.protocol import Recognised, literal
 from flows.sources.recognise import recognise
-from flows.staging import write_dropped
+from flows.staging import leave_no_halves, write_dropped
 from flows.warehouse import open_memory
 from flows.weighing import Weighed, weigh_rows
 
@@ -29,7 +29,15 @@ LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 def receive(request: Request, context: RunContext) -> Received:
     """Read the extracts of the request into staged Parquet; SourceError when they are not what they should be."""
     await_arrival(request, context)
+    with leave_no_halves(context.workspace), refuse_changes(request) as stillness:
+        return _receive(request, context, stillness)
+
+
+def _receive(request: Request, context: RunContext, stillness: Stillness) -> Received:
+    """What `receive` does once all files are there, and are to stay as they are."""
     extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
+    read = (file.path for extract in extracts for files in extract.files.values() for file in files)
+    stillness.narrow(frozenset(read))
     context.work.mkdir(parents=True, exist_ok=True)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
