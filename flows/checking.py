@@ -4,10 +4,9 @@ The first things to repair come last, most rows first, so that they stand above 
 """
 
 import secrets
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import groupby
@@ -19,15 +18,17 @@ import duckdb
 from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.progress import Progress
+from flows.scratch import scratch_folder
 from flows.settings import Settings
+from flows.silence import silence_libraries
 from flows.sources.protocol import Recognised
 from flows.sources.recognise import UNREAD, Line, describe, recognise
 from flows.stages.derive import derive
 from flows.stages.receive import receive
 from flows.stages.validate import stop_message, validate, warm_up
-from flows.workspace import Workspace
-from transforms.load import load_definitions
-from transforms.model.sources import Receiving
+from flows.workspace import Workspace, make_private
+from transforms.load import Definitions, load_definitions
+from transforms.model.showing import Showing
 
 SHOWN_REPAIRS = 10
 SHOWN_UNREAD = 6
@@ -36,13 +37,14 @@ SHOWN_LINES = 40
 
 @dataclass(frozen=True)
 class Repair:
-    """Rows that one rule set aside, and what can be done about it."""
+    """Rows that one rule set aside, and what can be done about it. `words`: what they say, with the rows of each."""
 
     table_name: str
     rule: str
     n_rows: int
     reason: str
     repair: str
+    words: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,21 +136,23 @@ class Checked:
         for entry in self.repairs[:SHOWN_REPAIRS]:
             rows = "1 row" if entry.n_rows == 1 else f"{entry.n_rows:,} rows"
             yield f"  {rows} of {entry.table_name} ({entry.rule}): {entry.reason}. {entry.repair}".rstrip()
+            yield from (f"    {word!r}: {n:,} rows" for word, n in entry.words.items())
 
 
+@silence_libraries()
 def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -> Checked:
     """Receive, validate and derive in a temporary workspace that is gone afterwards."""
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
-    with tempfile.TemporaryDirectory(prefix="nadir-check-") as folder, warm_up() as worker:
+    with scratch_folder("check") as folder, warm_up() as worker:
         run_id = f"check-{secrets.token_hex(3)}"
-        workspace = Workspace(Path(folder)).create()
+        workspace = Workspace(folder).create()
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
-        context.work.mkdir(parents=True)
+        make_private(context.work)
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
-        validated = validate(receive(Request(paths, source), context), context, worker)
+        validated = validate(receive(Request(paths, source, lists_words=True), context), context, worker)
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
-        repairs = _find_repairs(validated, definitions.receiving)
+        repairs = _find_repairs(validated, definitions)
     return Checked(describe(recognised), _hints(recognised), validated, answers, repairs)
 
 
@@ -156,7 +160,7 @@ def _hints(recognised: Sequence[Recognised]) -> tuple[str, ...]:
     return tuple(hint for entry in recognised for hint in entry.hints)
 
 
-def _find_repairs(validated: Validated, receiving: Receiving) -> tuple[Repair, ...]:
+def _find_repairs(validated: Validated, definitions: Definitions) -> tuple[Repair, ...]:
     files = [str(validated.received.dropped), str(validated.set_aside)]
     with duckdb.connect(":memory:") as connection:
         counted = connection.execute(
@@ -164,8 +168,20 @@ def _find_repairs(validated: Validated, receiving: Receiving) -> tuple[Repair, .
             GROUP BY table_name, rule ORDER BY count(*) DESC, table_name, rule""",
             [files],
         ).fetchall()
-    known = {rule: entry.repair for rule, entry in receiving.rules.items()}
-    return tuple(Repair(table, rule, n, reason, known.get(rule, "")) for table, rule, n, reason in counted)
+    known = {rule: entry.repair for rule, entry in definitions.receiving.rules.items()}
+    return tuple(
+        Repair(table, rule, n, reason, known.get(rule, ""), _words(validated, table, rule, definitions.showing))
+        for table, rule, n, reason in counted
+    )
+
+
+def _words(validated: Validated, table: str, rule: str, showing: Showing) -> Mapping[str, int]:
+    """The words of one rule over all files, most rows first."""
+    total: Counter[str] = Counter()
+    for word in validated.received.words:
+        if (word.table, word.rule) == (table, rule):
+            total[word.text] += word.n_rows
+    return dict(sorted(total.items(), key=lambda entry: (-entry[1], entry[0]))[: showing.most_words_listed])
 
 
 def _sum(line: LedgerLine) -> str:

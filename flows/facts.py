@@ -1,6 +1,5 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -14,8 +13,6 @@ from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Va
 from flows.ledger import merge_lines
 from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
 
-# A file's name may itself hold a person's name; one of this shape is most likely a table's.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 ENGINES = ("polars", "duckdb", "plotly")
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
@@ -26,7 +23,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
     validated = derived.validated
     received = validated.received
     first, last = derived.span if received.dates == "real" else (None, None)
-    names = show_names(received.inputs)
+    names = {entry.input_id: entry.name for entry in received.inputs}
     previous = find_comparable(
         nights,
         sources=list_sources(received.inputs),
@@ -75,14 +72,6 @@ def find_comparable(
 def list_sources(inputs: Sequence[ReceivedInput]) -> list[str]:
     """The sources of a night's files, sorted."""
     return sorted({entry.source_id for entry in inputs})
-
-
-def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:
-    """What the report calls each input: its own name if that is plain, else `file 1`, `file 2` in order of receipt."""
-    return {
-        entry.input_id: entry.name if PLAIN_NAME.fullmatch(entry.name) else f"file {place}"
-        for place, entry in enumerate(inputs, start=1)
-    }
 
 
 def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact, ...]:

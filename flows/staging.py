@@ -17,6 +17,7 @@ from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
 from flows.tonight import row_key
+from flows.unknown_words import UnknownWord, list_words
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
 
@@ -39,6 +40,7 @@ class Staged:
     n_received: int
     n_accepted: int
     n_quarantined: int
+    words: tuple[UnknownWord, ...] = ()
 
     @property
     def table(self) -> str:
@@ -53,7 +55,10 @@ class Staged:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One feed of one input, opened, with the relations that its SELECT names, and the lines that are no rows."""
+    """One feed of one input, opened, with the relations that its SELECT names, and the lines that are no rows.
+
+    With `lists_words`, the words that nadir does not know are looked up, which reads the rows once more.
+    """
 
     feed: Feed
     input_id: str
@@ -62,6 +67,7 @@ class Arrival:
     own: Opened
     relations: Mapping[str, str]
     malformed: tuple[int, ...] = ()
+    lists_words: bool = False
 
 
 def stage_rows(
@@ -80,8 +86,14 @@ def stage_rows(
         if n_accepted < n_received or feed.is_wide:
             judged = _judged(_others(raw, feed.table, target), arrival, laboratory)
         n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
-    _stop_if_common(connection, refused, n_accepted + n_quarantined, arrival, laboratory.receiving)
-    return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
+    receiving, n_usable = laboratory.receiving, n_accepted + n_quarantined
+    common = _find_common(connection, refused, n_usable, receiving)
+    words: tuple[UnknownWord, ...] = ()
+    if common or arrival.lists_words:
+        words = list_words(connection, raw, feed.table, refused, receiving, laboratory.showing)
+    if common:
+        raise _too_common(common, n_usable, arrival, receiving, words)
+    return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined, words)
 
 
 def count_unclaimed(connection: duckdb.DuckDBPyConnection, opened: Opened, claims: Sequence[str]) -> int:
@@ -177,17 +189,29 @@ def _write_refused(
     return int(copied[0][0])
 
 
-def _stop_if_common(
-    connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, arrival: Arrival, receiving: Receiving
-) -> None:
+def _find_common(
+    connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, receiving: Receiving
+) -> tuple[str, int] | None:
+    """A rule that refused too many rows to go on, and how many."""
     counts = connection.execute(
         "SELECT rule, count(*) FROM read_parquet(?) GROUP BY rule ORDER BY count(*) DESC, rule", [str(refused)]
     ).fetchall()
     for rule, count in counts:
         limit = receiving.rules[rule].stops_above
         if limit is not None and count >= receiving.stop_needs_rows and count > limit * n_usable:
-            raise SourceError(
-                f"{arrival.name}: {count:,} of {n_usable:,} rows of {arrival.feed.table} were refused by one rule.",
-                details=[f"{rule}: {receiving.rules[rule].reason}"],
-                repair=receiving.rules[rule].repair,
-            )
+            return rule, count
+    return None
+
+
+def _too_common(
+    common: tuple[str, int], n_usable: int, arrival: Arrival, receiving: Receiving, words: Sequence[UnknownWord]
+) -> SourceError:
+    rule, count = common
+    return SourceError(
+        f"{arrival.name}: {count:,} of {n_usable:,} rows of {arrival.feed.table} were refused by one rule.",
+        details=[
+            f"{rule}: {receiving.rules[rule].reason}",
+            *(word.as_line() for word in words if word.rule == rule),
+        ],
+        repair=receiving.rules[rule].repair,
+    )

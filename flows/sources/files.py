@@ -12,7 +12,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, cast
 
@@ -21,7 +21,9 @@ import duckdb
 from flows.errors import SourceError, TryAgainLater
 from flows.sources.archives import is_archive, unpack
 from flows.sources.protocol import SourceFile
+from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
+from transforms.showable import is_plain_name, name_or
 
 HEAD_BYTES = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
@@ -39,25 +41,40 @@ BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs
 
 @dataclass(frozen=True)
 class Found:
-    """A file of the extract: where it lies, the name to show, and whether somebody named it."""
+    """A file of the extract: where it lies, what to call it (by its name only if that may be shown), and whether
+    somebody named it.
+    """
 
     path: Path
     shown: str
     is_named: bool = False
 
 
-def list_files(paths: Sequence[Path], unpacked: Path) -> list[Found]:
+def list_files(paths: Sequence[Path], unpacked: Path, showing: Showing) -> list[Found]:
     """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError.
 
     Archives are replaced by their members, which are unpacked below `unpacked`.
     """
     files: list[Found] = []
-    for place, path in enumerate(_list_paths(paths)):
-        if path.stat().st_size and is_archive(path):
-            files += [Found(member, shown) for member, shown in unpack(path, unpacked / str(place))]
+    listed = _list_paths(paths)
+    for place, path in enumerate(listed, start=1):
+        shown = _name_to_show(path.name, place, len(listed), showing)
+        if path.stat().st_size and is_archive(path, shown):
+            folder = unpacked / str(place)
+            members = unpack(path, folder, shown)
+            names = [member.relative_to(folder).as_posix() for member in members]
+            files += [
+                Found(member, f"{shown}/{_name_to_show(name, inside, len(members), showing)}")
+                for inside, (member, name) in enumerate(zip(members, names, strict=True), start=1)
+            ]
         else:
-            files.append(Found(path, path.name, path in paths))
+            files.append(Found(path, shown, path in paths))
     return files
+
+
+def _name_to_show(name: str, place: int, n_files: int, showing: Showing) -> str:
+    otherwise = f"file {place:,}"
+    return otherwise if n_files > showing.most_files_named else name_or(name, otherwise, showing)
 
 
 def _list_paths(paths: Sequence[Path]) -> list[Path]:
@@ -73,15 +90,24 @@ def _list_paths(paths: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def look_at(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
+def look_at(found: Found, source_map: SourceMap | None, showing: Showing) -> tuple[SourceFile, ...]:
     """The tables in a file; none when it is no table and nobody said that it was one."""
     is_table = found.is_named or bool(TABLE_SUFFIXES & {suffix.casefold() for suffix in found.path.suffixes})
     try:
-        return _look(found, source_map)
+        tables = _look(found, source_map)
+        return tuple(_name_member(file, place, showing) for place, file in enumerate(tables, start=1))
     except SourceError:
         if is_table:
             raise
         return ()
+
+
+def _name_member(file: SourceFile, place: int, showing: Showing) -> SourceFile:
+    """A sheet or a table inside a file, called by its place when its name may not be shown."""
+    if not file.member or is_plain_name(file.member, showing):
+        return file
+    label = f"{file.shown}#table {place}"
+    return replace(file, label=label, notes=tuple(note.replace(file.name, label) for note in file.notes))
 
 
 def open_bytes(path: Path) -> IO[bytes]:

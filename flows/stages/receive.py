@@ -21,6 +21,7 @@ from flows.sources.recognise import recognise
 from flows.staging import write_dropped
 from flows.warehouse import open_memory
 from flows.weighing import Weighed, weigh_rows
+from flows.workspace import make_private
 
 LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 
@@ -29,7 +30,7 @@ def receive(request: Request, context: RunContext) -> Received:
     """Read the extracts of the request into staged Parquet; SourceError when they are not what they should be."""
     await_arrival(request, context)
     extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
-    context.work.mkdir(parents=True, exist_ok=True)
+    make_private(context.work)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
         night = Night(context, connection, read_history(context), request)
@@ -97,6 +98,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         fresh=frozenset(entry.input_id for entry in night.staged),
         again=weighed.places,
         contested=weighed.contested,
+        words=tuple(word for entry in night.staged for word in entry.words),
     )
 
 

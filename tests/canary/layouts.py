@@ -109,9 +109,7 @@ WRITTEN: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "nhanes": {
-        "CBC_J.csv": (
-            "SEQN,LBXWBCSI,LBXNEPCT,LBDNENO,LBDBANO,LBXPLTSI,LBXMCVSI\n{n},7.4,43.2,3.2,0.1,250,90\n"
-        ),
+        "CBC_J.csv": ("SEQN,LBXWBCSI,LBXNEPCT,LBDNENO,LBDBANO,LBXPLTSI,LBXMCVSI\n{n},7.4,43.2,3.2,0.1,250,90\n"),
         "DEMO_J.csv": (
             "SEQN,SDDSRVYR,RIAGENDR,RIDAGEYR,RIDRETH1,RIDRETH3,WTMEC2YR,SDMVPSU,SDMVSTRA,DMDMARTL\n"
             "{n},10,2,80,5,6,8539.5,2,145,1\n"

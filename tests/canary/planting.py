@@ -1,8 +1,8 @@
 """Plants a canary of its own into every field of an extract, and into columns and fields that nadir has no use for.
 
-Each column gives some of its cells: one to a text that occurs nowhere else, and one to a number or a date that does not,
-where its cells are numbers or dates. Of a text canary is known which column it came from; a column added here is mapped
-by nothing, so its canaries may be nowhere at all.
+Each column gives some of its cells: one to a text that occurs nowhere else, and others to numbers or a date where its
+cells are numbers or dates. Of a text canary is known which column it came from; a column added here is mapped by
+nothing, so its canaries may be nowhere at all.
 """
 
 import csv

@@ -30,9 +30,8 @@ MONTH, DAY = "03", "29"
 YEARS = r"(?:1[89]\d\d|20[01]\d|202[0-3]|2[1-9]\d\d)"
 TEXT = re.compile(rf"{STEM}([a-z]{{3}})?({END})?".encode(), re.IGNORECASE)
 NUMBER = re.compile(b"[.,]?".join(bytes([digit]) for digit in DIGITS.encode()))
-DATE = re.compile(
-    rf"{YEARS}-?{MONTH}-?{DAY}|{DAY}\.{MONTH}\.{YEARS}|{MONTH}/{DAY}/{YEARS}|{DAY} Mar {YEARS}|Mar {DAY}, {YEARS}".encode()
-)
+FORMS = ("{y}-?{m}-?{d}", r"{d}\.{m}\.{y}", "{m}/{d}/{y}", "{d} Mar {y}", "Mar {d}, {y}")
+DATE = re.compile("|".join(FORMS).format(y=YEARS, m=MONTH, d=DAY).encode())
 ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
 MIXED = re.compile(rb"(?=.*[0-9+/_-])(?=.*[A-Z])(?=.*[a-z])")
 # The drawing library holds long words and no word of ours; looking into each of them takes longer than all the rest.

@@ -59,8 +59,8 @@ def _duckdb(path: Path) -> None:
 
 
 PLAIN: dict[str, Callable[[], bytes]] = {
-    "a line of a log": lambda: f"12:00 ERROR {LINE}\n".encode(),
-    "HTML": lambda: f"<td title='{LINE}'>".encode(),
+    "a line of a log": f"12:00 ERROR {LINE}\n".encode,
+    "HTML": f"<td title='{LINE}'>".encode,
     "lower case": LINE.lower().encode,
     "UTF-16": lambda: LINE.encode("utf-16"),
     "percent": lambda: quote(f"a/{LINE}").replace("Z", "%5A").encode(),
