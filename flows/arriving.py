@@ -83,7 +83,7 @@ def _need_marker(path: Path, request: Request, context: RunContext) -> None:
         return
     marker = context.settings.done_marker
     named = Path(request.source) if Path(request.source).suffix in {".yaml", ".yml"} else path / MAP_FILE
-    marker = (read_map(named).done_marker if named.is_file() else "") or marker
+    marker = (read_map(named, context.definitions.showing).done_marker if named.is_file() else "") or marker
     if marker and not (path / marker).exists():
         called = _call(path, context)
         raise TryAgainLater(f"{called}: {marker} is not there yet, so the extract is not whole.", repair=AGAIN)

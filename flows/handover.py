@@ -126,8 +126,8 @@ class Received:
     rows are replaced tonight: source_id, person_id. Their rows of earlier nights are in `staged` again, with the input
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
-    decides between them. `words` are unknown ones, if the request asked for them. `fresh` names the inputs that were read tonight, `wide` those of them whose rows hold several
-    results.
+    decides between them. `words` are unknown ones, if the request asked for them. `fresh` names the inputs that were
+    read tonight, `wide` those of them whose rows hold several results.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -170,8 +170,8 @@ class Derived:
 
     `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cohort_member. `standing`
-    is None when everybody is touched. `span` is the day from which and the day until which
-    enough people have been observed to show it.
+    is None when everybody is touched. `span` is the day from which and the day until which enough
+    people have been observed to show it.
     """
 
     validated: Validated

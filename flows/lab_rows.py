@@ -21,6 +21,7 @@ from flows.unknown_words import count_words
 from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import Receiving, SourceMap
+from transforms.showable import word_or
 from transforms.units import UnitBook, UnitDecision, quantity_of, read_units
 
 CODE_COLUMNS: Mapping[str, str] = {"loinc": "loinc", "mimic_iv": "mimic_iv_itemids", "omop": "omop_concept_id"}
@@ -85,7 +86,7 @@ class Laboratory:
             if loinc not in by_loinc:
                 raise SourceError(
                     "The source map translates a test code into one that codelists/labs.csv does not have.",
-                    details=[f"codes: {sent}: {loinc}"],
+                    details=[f"codes: {word_or(sent, 'a code', self.showing)}: {word_or(loinc, '?', self.showing)}"],
                 )
             known[sent] = by_loinc[loinc]
         return known

@@ -17,6 +17,11 @@ def is_plain_word(text: str, showing: Showing) -> bool:
     return not any(re.search(pattern, text) for pattern in showing.like_persons)
 
 
+def word_or(text: str, otherwise: str, showing: Showing) -> str:
+    """The word, if its shape lets it be shown where people can't be counted: in what an engineer wrote."""
+    return text if is_plain_word(text, showing) else otherwise
+
+
 def is_shared_word(text: str, n_people: int, showing: Showing) -> bool:
     """Whether a word of a cell may be shown: plain, and shared by enough people."""
     return n_people >= showing.least_people and is_plain_word(text, showing)

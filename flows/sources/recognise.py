@@ -19,7 +19,7 @@ from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
-from transforms.showable import is_plain_header, name_or
+from transforms.showable import is_plain_header, name_or, word_or
 
 LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "cdisc": (cdisc.ADAPTER, cdisc.recognise_cdisc),
@@ -122,7 +122,7 @@ def _shipped(definitions: Definitions) -> list[SourceMap]:
 def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) -> SourceMap | None:
     if source == "auto":
         beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
-        return _complete(read_map(beside[0]), definitions) if beside else None
+        return _complete(read_map(beside[0], definitions.showing), definitions) if beside else None
     shipped = {entry.id: entry for entry in definitions.source_maps}
     if source in shipped:
         return shipped[source]
@@ -130,7 +130,7 @@ def _chosen_map(paths: Sequence[Path], source: str, definitions: Definitions) ->
         raise WrongUse(
             "--source names neither a known source nor a YAML file.", details=[*sorted(shipped), "FILE.yaml"]
         )
-    return _complete(read_map(Path(source)), definitions)
+    return _complete(read_map(Path(source), definitions.showing), definitions)
 
 
 def _complete(own: SourceMap, definitions: Definitions) -> SourceMap:
@@ -148,14 +148,17 @@ def is_half_copied(path: Path) -> bool:
     return path.suffix.casefold() in HALF_COPIED
 
 
-def read_map(path: Path) -> SourceMap:
+def read_map(path: Path, showing: Showing) -> SourceMap:
     """A source map from a file; what is wrong in it is said by key, never by value."""
     if not path.is_file():
         raise WrongUse(f"{path}: there is no such source map.", repair="Check the path after --source.")
     try:
         return SourceMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        details = [
+            f"{'.'.join(word_or(str(p), '?', showing) for p in e['loc'])}: {e['msg']}"
+            for e in error.errors(include_input=False)
+        ]
         raise SourceError(
             f"{path.name}: not a valid source map.",
             details=details,
