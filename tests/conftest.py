@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from flows.checker import Worker
 from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
@@ -57,6 +58,48 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("Browser tests were skipped: chromium is not installed.")
 
 
+class KeptWorker(Worker):
+    """Stays alive between nights, because starting one takes longer than a small night; the session ends it."""
+
+    def close(self) -> None:
+        """Not yet."""
+
+    def end(self) -> None:
+        """Now."""
+        super().close()
+
+
+WITNESS = """
+import os, sys
+log = open(os.environ["NADIR_TEST_WITNESS"], "a", buffering=1)
+log.write("watching\\n")
+def see(event, details):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"):
+        log.write(event + "\\n")
+    if event == "import" and details[0] in ("great_expectations", "posthog"):
+        log.write(f"import {details[0]} analytics={os.environ.get('GX_ANALYTICS_ENABLED')}\\n")
+sys.addaudithook(see)
+"""
+
+
+@pytest.fixture(scope="session")
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the checking process did that nobody asked for: one line an event."""
+    return tmp_path_factory.mktemp("witness") / "events.txt"
+
+
+@pytest.fixture(scope="session")
+def warm_worker(witness: Path) -> Iterator[Worker]:
+    """One checking process for every night that a test runs in this process."""
+    (witness.parent / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(witness.parent))
+        patch.setenv("NADIR_TEST_WITNESS", str(witness))
+        worker = KeptWorker()
+    yield worker
+    worker.end()
+
+
 @pytest.fixture(scope="session")
 def small_extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A delimited extract of a few hundred simulated people."""
@@ -68,11 +111,12 @@ def small_extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_directly() -> Callable[..., Published]:
+def run_directly(warm_worker: Worker) -> Callable[..., Published]:
     """Run a whole night in this process, without Prefect."""
 
     def run(workspace: Path, *extracts: Path, source: str = "auto") -> Published:
-        return run_night(Request(tuple(extracts), source), Settings(workspace=workspace), Progress(is_quiet=True))
+        request, settings = Request(tuple(extracts), source), Settings(workspace=workspace)
+        return run_night(request, settings, Progress(is_quiet=True), warm_worker)
 
     return run
 

@@ -71,23 +71,10 @@ class Outcome:
     carried: frozenset[str]
 
 
-class SharedWorker(Worker):
-    """A checking process that outlives a night: starting one takes longer than all other stages together."""
-
-    def close(self) -> None:
-        """It is needed again."""
-
-    def end(self) -> None:
-        super().close()
-
-
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Outcome]:
-    base, worker = tmp_path_factory.mktemp("formats"), SharedWorker()
-    try:
-        return {form: _outcome(base / form, form, worker) for form in FORMATS}
-    finally:
-        worker.end()
+def outcomes(tmp_path_factory: pytest.TempPathFactory, warm_worker: Worker) -> dict[Format, Outcome]:
+    base = tmp_path_factory.mktemp("formats")
+    return {form: _outcome(base / form, form, warm_worker) for form in FORMATS}
 
 
 def _outcome(folder: Path, form: Format, worker: Worker) -> Outcome:

@@ -1,6 +1,6 @@
-"""A small good night as canonical Parquet, and one warm checking process for all tests of this folder."""
+"""A small good night as canonical Parquet, checked by the warm checking process that all tests share."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,47 +165,6 @@ class Night:
     def check(self, tables: Mapping[str, list[Row]], **options: Any) -> Validated:
         """Validate a night of these tables."""
         return validate(self.receive(tables, **options), self.context, self.worker)
-
-
-class KeptWorker(Worker):
-    """Stays alive between tests; the session ends it."""
-
-    def close(self) -> None:
-        """Not yet."""
-
-    def end(self) -> None:
-        """Now."""
-        super().close()
-
-
-WITNESS = """
-import os, sys
-log = open(os.environ["NADIR_TEST_WITNESS"], "a", buffering=1)
-log.write("watching\\n")
-def see(event, details):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"):
-        log.write(event + "\\n")
-    if event == "import" and details[0] in ("great_expectations", "posthog"):
-        log.write(f"import {details[0]} analytics={os.environ.get('GX_ANALYTICS_ENABLED')}\\n")
-sys.addaudithook(see)
-"""
-
-
-@pytest.fixture(scope="session")
-def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the checking process did that nobody asked for: one line an event."""
-    return tmp_path_factory.mktemp("witness") / "events.txt"
-
-
-@pytest.fixture(scope="session")
-def warm_worker(witness: Path) -> Iterator[Worker]:
-    (witness.parent / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(witness.parent))
-        patch.setenv("NADIR_TEST_WITNESS", str(witness))
-        worker = KeptWorker()
-    yield worker
-    worker.end()
 
 
 @pytest.fixture(scope="session")
