@@ -14,7 +14,12 @@ def is_plain_word(text: str, showing: Showing) -> bool:
     """Whether a text is written as a unit, a status or a code is, and looks like nothing that names one person."""
     if not re.fullmatch(showing.word, text) or len(text.split()) > showing.most_words:
         return False
-    return not any(re.search(pattern, text) for pattern in showing.like_persons)
+    return not is_like_person(text, showing)
+
+
+def is_like_person(text: str, showing: Showing) -> bool:
+    """Whether some of a text is written as what names one person: the number of a record, a telephone, a date."""
+    return any(re.search(pattern, text) for pattern in showing.like_persons)
 
 
 def word_or(text: str, otherwise: str, showing: Showing) -> str:

@@ -221,7 +221,7 @@ def _encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
         codecs.getincrementaldecoder(declared)().decode(head)
     except LookupError:
         raise SourceError(
-            f"The source map names an encoding that does not exist: {declared!r}.",
+            "The source map names an encoding that does not exist.",
             repair="For example latin-1 or cp1252.",
         ) from None
     except UnicodeDecodeError:
