@@ -63,10 +63,17 @@ def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Ans
     return tuple(Answer(question, *sentences[question][found[question]]) for question in sentences if found[question])
 
 
-def find_span(after: AfterTonight) -> tuple[date | None, date | None]:
-    """The first and the last observed day of all people."""
-    parts = [f"SELECT started_on, ended_on FROM {rows}" for rows, _ in after.relations("canonical.observation")]
-    first, last = after.fetch(f"SELECT min(started_on), max(ended_on) FROM ({' UNION ALL '.join(parts)})")
+def find_span(after: AfterTonight, least_people: int) -> tuple[date | None, date | None]:
+    """The day from which, and the day until which, `least_people` have been observed; of fewer people, no day.
+
+    The very first day of all may be that of one person, and would tell when something happened to them.
+    """
+    parts = [
+        f"SELECT min(started_on) AS first, max(ended_on) AS last FROM {rows} GROUP BY {person}"
+        for rows, person in after.relations("canonical.observation")
+    ]
+    at, people = f"[{least_people}]", " UNION ALL ".join(parts)
+    first, last = after.fetch(f"SELECT min(first, {least_people}){at}, max(last, {least_people}){at} FROM ({people})")
     return first, last  # type: ignore[return-value]  # what DuckDB gives of two date columns
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from flows.errors import SourceError, TryAgainLater
 from flows.handover import Request, RunContext
 from flows.sources.recognise import MAP_FILE, is_half_copied, read_map
+from transforms.showable import name_or
 
 LOOK_EVERY_SECONDS = 0.25
 State = tuple[int, int, int]
@@ -23,7 +24,7 @@ def await_arrival(request: Request, context: RunContext) -> None:
     """Return when every file of the request is whole; TryAgainLater names those that are not."""
     settings = context.settings
     for path in request.extracts:
-        _need_marker(path, request, settings.done_marker)
+        _need_marker(path, request, context)
         _refuse_halves(path, context)
     watch = _Watch(settings.steady_seconds)
     deadline = time.time() + settings.wait_seconds
@@ -31,8 +32,8 @@ def await_arrival(request: Request, context: RunContext) -> None:
     while growing := watch.find_growing(request.extracts):
         if time.time() >= deadline:
             raise TryAgainLater(
-                f"{growing[0].name}: the file is still growing.",
-                details=[path.name for path in growing[1:10]],
+                f"{_call(growing[0], context)}: the file is still growing.",
+                details=[_call(path, context) for path in growing[1:10]],
                 repair=f"{AGAIN} Settings: steady_seconds, wait_seconds.",
             )
         time.sleep(min(LOOK_EVERY_SECONDS, settings.steady_seconds))
@@ -120,13 +121,15 @@ def _list_files(paths: Sequence[Path]) -> Iterator[Path]:
                 yield file
 
 
-def _need_marker(path: Path, request: Request, marker: str) -> None:
+def _need_marker(path: Path, request: Request, context: RunContext) -> None:
     if not path.is_dir():
         return
+    marker = context.settings.done_marker
     named = Path(request.source) if Path(request.source).suffix in {".yaml", ".yml"} else path / MAP_FILE
-    marker = (read_map(named).done_marker if named.is_file() else "") or marker
+    marker = (read_map(named, context.definitions.showing).done_marker if named.is_file() else "") or marker
     if marker and not (path / marker).exists():
-        raise TryAgainLater(f"{path.name}: {marker} is not there yet, so the extract is not whole.", repair=AGAIN)
+        called = _call(path, context)
+        raise TryAgainLater(f"{called}: {marker} is not there yet, so the extract is not whole.", repair=AGAIN)
 
 
 def _refuse_halves(path: Path, context: RunContext) -> None:
@@ -134,8 +137,13 @@ def _refuse_halves(path: Path, context: RunContext) -> None:
     if not path.exists():
         raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
     inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    halves = sorted(file.name for file in inside if is_half_copied(file))
+    halves = sorted(_call(file, context) for file in inside if is_half_copied(file))
     if halves and not any(True for _ in _list_files([path])):
         raise TryAgainLater(f"{halves[0]}: the name says that it is still being copied.", repair=AGAIN)
     for name in halves:
         context.progress.note(f"{name} is not read: its name says that it is still being copied")
+
+
+def _call(path: Path, context: RunContext) -> str:
+    """What a file is called: by its name only if that may be shown."""
+    return name_or(path.name, "a file of the extract", context.definitions.showing)

@@ -4,10 +4,9 @@ The first things to repair come last, most rows first, so that they stand above 
 """
 
 import secrets
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import groupby
@@ -19,13 +18,15 @@ from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
+from flows.scratch import scratch_folder
 from flows.settings import Settings
+from flows.silence import silence_libraries
 from flows.sources.protocol import Recognised
 from flows.sources.recognise import UNREAD, Line, describe, recognise
 from flows.stages.derive import derive
 from flows.stages.receive import receive
 from flows.stages.validate import stop_message, validate, warm_up
-from flows.workspace import Workspace
+from flows.workspace import Workspace, make_private
 from reports.facts import RefusedFact
 from transforms.load import load_definitions
 
@@ -36,7 +37,7 @@ SHOWN_LINES = 40
 
 @dataclass(frozen=True)
 class Repair:
-    """Rows that one rule set aside, and what can be done about it."""
+    """Rows that one rule set aside, and what can be done about it. `words`: what they say, with the rows of each."""
 
     table_name: str
     rule: str
@@ -44,6 +45,7 @@ class Repair:
     reason: str
     repair: str
     files: tuple[str, ...] = ()
+    words: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Checked:
     validated: Validated
     answers: tuple[Answer, ...]
     judged: NightVerdict
+    most_words: int
 
     @property
     def verdict(self) -> str:
@@ -74,6 +77,7 @@ class Checked:
                 facts[0].reason,
                 facts[0].repair,
                 tuple(fact.input_name for fact in facts),
+                dict(list(_words(self.validated, *key).items())[: self.most_words]),
             )
             for key, facts in found.items()
         ]
@@ -149,8 +153,10 @@ class Checked:
             files = entry.files[0] if len(entry.files) == 1 else f"{len(entry.files)} files"
             what = f"{rows} of {entry.table_name} ({entry.rule}), {files}"
             yield f"  {what}: {entry.reason.rstrip('.')}. {entry.repair}".rstrip()
+            yield from (f"    {word!r}: {n:,} rows" for word, n in entry.words.items())
 
 
+@silence_libraries()
 def check_extract(
     extracts: tuple[Path, ...], source: str, settings: Settings, compared_with: Path | None = None
 ) -> Checked:
@@ -161,20 +167,31 @@ def check_extract(
     history = Workspace(compared_with.resolve()) if compared_with else None
     definitions = load_definitions(settings.definitions)
     paths = tuple(path.resolve() for path in extracts)
-    with tempfile.TemporaryDirectory(prefix="nadir-check-") as folder, warm_up() as worker:
+    with scratch_folder("check") as folder, warm_up() as worker:
         run_id = f"check-{secrets.token_hex(3)}"
-        workspace = Workspace(Path(folder)).create()
+        workspace = Workspace(folder).create()
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
-        context.work.mkdir(parents=True)
+        make_private(context.work)
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
-        validated = validate(receive(Request(paths, source), context), context, worker, Against(workspace=history))
+        request = Request(paths, source, lists_words=True)
+        validated = validate(receive(request, context), context, worker, Against(workspace=history))
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
         judged = judge_night(validated, context, history)
-    return Checked(describe(recognised), _hints(recognised), validated, answers, judged)
+    most_words = definitions.showing.most_words_listed
+    return Checked(describe(recognised), _hints(recognised), validated, answers, judged, most_words)
 
 
 def _hints(recognised: Sequence[Recognised]) -> tuple[str, ...]:
     return tuple(hint for entry in recognised for hint in entry.hints)
+
+
+def _words(validated: Validated, table: str, rule: str) -> Mapping[str, int]:
+    """The words of one rule over all files, most rows first."""
+    total: Counter[str] = Counter()
+    for word in validated.received.words:
+        if (word.table, word.rule) == (table, rule):
+            total[word.text] += word.n_rows
+    return dict(sorted(total.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def _sum(line: LedgerLine) -> str:

@@ -5,6 +5,7 @@ never with a text that could hold a patient's value.
 """
 
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -318,6 +319,7 @@ def quarantine_release(
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
     quieten_exit()
+    signal.signal(signal.SIGTERM, _end)  # so that temporary folders are removed on the way out
     try:
         with guard_values():
             app()
@@ -327,6 +329,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _request(

@@ -26,12 +26,13 @@ from flows.progress import Progress
 from flows.recovery import recover
 from flows.refused import table_of
 from flows.settings import Settings
+from flows.silence import silence_libraries
 from flows.sources.protocol import literal
 from flows.stages.derive import derive
 from flows.stages.estimate import estimate
 from flows.touched import parquet
 from flows.warehouse import open_memory, open_warehouse
-from flows.workspace import Workspace
+from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
 from transforms.schemas import schema_of
 
@@ -66,6 +67,7 @@ class Erased:
         )
 
 
+@silence_libraries()
 def erase_person(person_id: str, source_id: str, settings: Settings) -> Erased:
     """Erase one person; WrongUse when there is none, or one in several sources and no source is named."""
     workspace = Workspace(settings.workspace.resolve())
@@ -78,7 +80,7 @@ def erase_person(person_id: str, source_id: str, settings: Settings) -> Erased:
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         context = RunContext(run_id, started_at, workspace, settings, definitions, Progress(is_quiet=True))
         source_id = _find_source(context, person_id, source_id)
-        context.work.mkdir(parents=True)
+        make_private(context.work)
         try:
             return _erase(context, source_id, person_id)
         finally:
@@ -195,6 +197,7 @@ def _write_anew(context: RunContext) -> None:
         connection.execute("COPY FROM DATABASE old TO new").fetchall()
         connection.execute("DETACH old").fetchall()
         connection.execute("DETACH new").fetchall()
+    make_private(fresh)
     fresh.replace(path)
     path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
 

@@ -25,9 +25,11 @@ __all__ = [
     "ValidationStop",
     "WrongUse",
     "guard_values",
+    "shows_faults",
 ]
 
 HOUSE = Path(__file__).resolve().parents[1]
+PANIC = "PanicException"
 PACKAGES = ("flows", "transforms", "expectations", "reports")
 
 
@@ -85,18 +87,27 @@ class Fault(UserError):
 
 @contextmanager
 def guard_values() -> Iterator[None]:
-    """Turn any exception that is not meant for a user into a `Fault`, so that no log or state can repeat a value.
+    """Let only exceptions pass that are meant for a user, and none with the exception behind it.
 
-    With NADIR_SHOW_FAULTS set, for work on made-up data only, the exception passes as it is.
+    Any other becomes a `Fault`, so that no log, state or chain of causes can repeat a value. With NADIR_SHOW_FAULTS
+    set, for work on made-up data only, everything passes as it is.
     """
     try:
         yield
-    except UserError:
-        raise
-    except Exception as error:
-        if "NADIR_SHOW_FAULTS" in os.environ:
+    except BaseException as error:
+        if shows_faults() or not isinstance(error, (Exception, *_panics(error))):
             raise
-        raise Fault.of(error) from None
+        raise (error if isinstance(error, UserError) else Fault.of(error)) from None
+
+
+def shows_faults() -> bool:
+    """Whether somebody who works on made-up data wants to see what libraries say."""
+    return "NADIR_SHOW_FAULTS" in os.environ
+
+
+def _panics(error: BaseException) -> tuple[type[BaseException], ...]:
+    """A panic of a library written in Rust is no Exception, so that it passes by every handler; its text may quote."""
+    return (type(error),) if type(error).__name__ == PANIC else ()
 
 
 def _is_ours(filename: str) -> bool:

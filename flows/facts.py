@@ -11,7 +11,6 @@ from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Va
 from flows.ledger import merge_lines
 from flows.night_verdict import judge_night
 from flows.refusals import EARLIER
-from flows.shown_names import show_names
 from reports.facts import AnswerFact, InputFact, LedgerFact, NightFacts
 
 ENGINES = ("polars", "duckdb", "plotly")
@@ -23,7 +22,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
     validated = derived.validated
     received = validated.received
     first, last = derived.span if received.dates == "real" else (None, None)
-    names = show_names(received.inputs)
+    names = {entry.input_id: entry.name for entry in received.inputs}
     judged = judge_night(validated, context)
     previous = find_comparable(
         nights,

@@ -13,6 +13,7 @@ from typing import Literal
 from expectations.profile import Fact
 from flows.progress import Progress
 from flows.settings import Settings
+from flows.unknown_words import UnknownWord
 from flows.workspace import Workspace
 from transforms.load import Definitions
 from transforms.release import Released
@@ -46,8 +47,9 @@ class Request:
     """What the user asked for: paths of the extract and how to read them (`auto`, an adapter's name, a source map).
 
     `extract_date` and `is_snapshot` declare what source maps can declare too (transforms/model/sources.py). `accepted`
-    names checks of definitions/changes whose failure is known to be right. With `release`, no extract is read: rows that
-    these rules have set aside are judged again, or of all rules if empty.
+    names checks of definitions/changes whose failure is known to be right. With `release`, no extract is read: rows
+    that these rules have set aside are judged again, or of all rules if empty. `lists_words`: also tell which words are
+    not known, for `nadir check`.
     """
 
     extracts: tuple[Path, ...]
@@ -56,6 +58,7 @@ class Request:
     is_snapshot: bool = False
     release: tuple[str, ...] | None = None
     accepted: frozenset[str] = frozenset()
+    lists_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ class Received:
     rows are replaced tonight: source_id, person_id. Their rows of earlier nights are in `staged` again, with the input
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
-    decides between them. `fresh` names the inputs that were read tonight, `wide` those of them whose rows hold several
-    results. Of files that a release weighs again, `standing` has the rows of people who are not touched, as they stand.
+    decides between them. `words` are unknown ones, if the request asked for them. `fresh` names the inputs that were
+    read tonight, `wide` those of them whose rows hold several results. Of files that a release weighs again, `standing`
+    has the rows of people who are not touched, as they stand.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -146,6 +150,7 @@ class Received:
     again: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
     standing: tuple[LedgerLine, ...] = ()
+    words: tuple[UnknownWord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,8 @@ class Derived:
 
     `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cohort_member. `standing`
-    is None when everybody is touched. `span` is the first and the last observed day of all people.
+    is None when everybody is touched. `span` is the day from which and the day until which enough
+    people have been observed to show it.
     """
 
     validated: Validated

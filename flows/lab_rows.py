@@ -17,8 +17,11 @@ from flows.errors import SourceError
 from flows.parsing import LONG, STORED, decimal_point, number_parts, one_of, person_key, short_number
 from flows.said_twice import BAR, CODE_SYSTEMS, agree_on_unit, find_test, first_part
 from flows.sources.protocol import constant, literal
+from flows.unknown_words import count_words
 from transforms.load import Definitions
+from transforms.model.showing import Showing
 from transforms.model.sources import Receiving, SourceMap
+from transforms.showable import word_or
 from transforms.units import UnitBook, UnitDecision, quantity_of, read_units
 
 CODE_COLUMNS: Mapping[str, str] = {"loinc": "loinc", "mimic_iv": "mimic_iv_itemids", "omop": "omop_concept_id"}
@@ -61,6 +64,7 @@ class Laboratory:
 
     def __init__(self, definitions: Definitions, source_map: SourceMap) -> None:
         self.receiving: Receiving = definitions.receiving
+        self.showing: Showing = definitions.showing
         self.source_map = source_map
         self._labs: pl.DataFrame = definitions.codes("labs")
         self._units: pl.DataFrame = definitions.codes("units")
@@ -82,7 +86,7 @@ class Laboratory:
             if loinc not in by_loinc:
                 raise SourceError(
                     "The source map translates a test code into one that codelists/labs.csv does not have.",
-                    details=[f"codes: {sent}: {loinc}"],
+                    details=[f"codes: {word_or(sent, 'a code', self.showing)}: {word_or(loinc, '?', self.showing)}"],
                 )
             known[sent] = by_loinc[loinc]
         return known
@@ -165,7 +169,10 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
     found: Sequence[Combination] = connection.execute(
         f"SELECT DISTINCT code, unit, specimen, status FROM ({raw}) WHERE is_wanted"
     ).fetchall()
-    _refuse_foreign_codes([code for code, *_ in found if code], laboratory, name)
+    codes = [code for code, *_ in found if code]
+    if _are_foreign(codes, laboratory):
+        shown = count_words(connection, f"({raw}) WHERE is_wanted", "code", laboratory.showing)
+        raise _foreign_codes(name, len(codes), shown)
     rows = [_line(combination, laboratory.mean(combination), laboratory) for combination in found]
     lists = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in NAMES]
     kinds = [_enum(words) if name in WORDS else kind for name, kind, words in zip(NAMES, TYPES, lists, strict=True)]
@@ -268,12 +275,15 @@ def _sent(kind: str) -> str:
     return "VARCHAR" if kind.startswith("DECIMAL") else kind
 
 
-def _refuse_foreign_codes(codes: Sequence[str], laboratory: Laboratory, name: str) -> None:
+def _are_foreign(codes: Sequence[str], laboratory: Laboratory) -> bool:
     if not codes or laboratory.source_map.code_system != "loinc":
-        return
-    if any(code in laboratory.tests or LOINC_SHAPE.fullmatch(code) for code in codes):
-        return
-    raise SourceError(
-        f"{name}: no test code is a LOINC code ({len(codes)} different codes).",
+        return False
+    return not any(code in laboratory.tests or LOINC_SHAPE.fullmatch(code) for code in codes)
+
+
+def _foreign_codes(name: str, n_codes: int, shown: Sequence[tuple[str, int]]) -> SourceError:
+    return SourceError(
+        f"{name}: no test code is a LOINC code ({n_codes} different codes).",
+        details=[f"{code!r}: {n_rows:,} rows" for code, n_rows in shown],
         repair='Write codes: in a source map, for example {"NEUT": "751-8"}, and give it with --source FILE.yaml.',
     )

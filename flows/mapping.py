@@ -4,7 +4,6 @@ Shows headers, codes, units and counts, never a patient's value. The same export
 """
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked, find_files, group_alike, look_into
 from flows.proposals.tables import TableProposer
 from flows.proposals.writing import describe, write_map
+from flows.scratch import scratch_folder
+from flows.silence import silence_libraries
 from flows.sources.protocol import SourceFile
 from flows.sources.recognise import LAYOUTS
 from flows.warehouse import open_memory
@@ -74,6 +75,7 @@ class Proposal:
         }
 
 
+@silence_libraries()
 def propose_map(paths: Sequence[Path], definitions: Definitions, *, memory_limit: str) -> Proposal:
     """The proposal for these files; SourceError when none of them can be read or is a table that nadir knows.
 
@@ -82,12 +84,12 @@ def propose_map(paths: Sequence[Path], definitions: Definitions, *, memory_limit
     problem: SourceError | None = None
     for encoding in ("", *definitions.proposing.encodings):
         with (
-            tempfile.TemporaryDirectory(prefix="nadir-map-") as folder,
-            open_memory(Path(folder) / "spill", memory_limit=memory_limit) as connection,
+            scratch_folder("map") as folder,
+            open_memory(folder / "spill", memory_limit=memory_limit) as connection,
         ):
             try:
                 assembly = _Assembly(connection, definitions, SourceMap(id="proposal", encoding=encoding))
-                layout = assembly.open(paths, Path(folder))
+                layout = assembly.open(paths, folder)
             except SourceError as error:
                 problem = problem or error
                 continue
@@ -125,7 +127,7 @@ class _Assembly:
 
     def open(self, paths: Sequence[Path], folder: Path) -> Proposal | None:
         """Look into all files; a proposal already when they are of a known layout and need no map."""
-        files, unread = find_files(paths, self.source_map, folder / "unpacked")
+        files, unread = find_files(paths, self.source_map, folder / "unpacked", self.definitions.showing)
         if layout := _known_layout(files, self.definitions):
             return Proposal("", {}, {file.name: () for file in files}, (), (), layout)
         for place, alike in enumerate(group_alike(files)):

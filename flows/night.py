@@ -25,7 +25,7 @@ from flows.stages.publish import publish, show_latest
 from flows.stages.receive import receive
 from flows.stages.release import release
 from flows.stages.validate import stop_message, validate, warm_up
-from flows.workspace import Workspace
+from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
 
 
@@ -82,7 +82,7 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         context = RunContext(run_id, started_at, workspace, settings, definitions, progress)
-        context.work.mkdir(parents=True)
+        make_private(context.work)
         begin_attempt(context)
         night = Night(context, checking)
         try:

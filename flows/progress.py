@@ -1,6 +1,7 @@
 """Tells how far a run is: a live bar on a terminal, plain log lines elsewhere; stage, rows and rate, never a value."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from resource import RUSAGE_SELF, getrusage
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+
+from flows.silence import silence_libraries
 
 log = logging.getLogger("nadir")
 
@@ -49,16 +52,27 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Show that stage `name` runs; log what it took."""
+        """Show that stage `name` runs; log what it took. Nothing but lines of our own is shown while it does."""
         self._rows = None
         started = time.perf_counter()
-        with self._live(name):
+        with self._alone(), self._live(name):
             yield
         seconds = time.perf_counter() - started
         peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
         self.stages.append(StageTime(name, seconds, self._rows, peak))
         if not self.is_quiet:
             self._say(name, seconds)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        before = self.console
+        is_standard = before.file is sys.stderr
+        with silence_libraries() as own:
+            self.console = Console(file=own) if is_standard else before
+            try:
+                yield
+            finally:
+                self.console = before
 
     def _say(self, name: str, seconds: float) -> None:
         amount = f"{self._rows:,} rows, {self._rows / max(seconds, 0.001):,.0f} rows/s, " if self._rows else ""
@@ -70,6 +84,7 @@ class Progress:
             yield
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=self.console, transient=True) as bar:
+        # A bar that takes over what is printed would show what libraries say.
+        with Bar(*columns, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
             bar.add_task(name, total=None)
             yield

@@ -12,13 +12,13 @@ import duckdb
 
 from expectations.suite import load_suites
 from flows.errors import WrongUse
-from flows.facts import show_names
 from flows.handover import ReceivedInput, Request, RunContext
 from flows.progress import Progress
 from flows.refused import READING, REFUSED, table_of
 from flows.releasing import find_candidates
 from flows.set_aside import list_refusals, open_set_aside
 from flows.settings import Settings
+from flows.shown_names import show_names
 from flows.sources.protocol import literal
 from flows.touched import parquet
 from flows.workspace import Workspace

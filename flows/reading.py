@@ -110,6 +110,7 @@ class _Reader:
             own=own,
             relations={**{role: self._union(role) for role in feed.lookups}, feed.role: own.relation},
             malformed=() if before else own.malformed,
+            lists_words=night.request.lists_words,
         )
         part = before.count(feed.table) + 1
         name = f"{short}.parquet" if part == 1 else f"{short}.{part}.parquet"

@@ -33,6 +33,7 @@ def recover(workspace: Workspace, memory_limit: str) -> None:
                 connection, run.run_id, "published" if is_committed else "failed", None if is_committed else KILLED
             )
     shutil.rmtree(workspace.root / "work", ignore_errors=True)
+    shutil.rmtree(workspace.spill, ignore_errors=True)
 
 
 def _finish_site(workspace: Workspace, run_id: str) -> None:

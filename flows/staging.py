@@ -20,6 +20,7 @@ from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
 from flows.tonight import row_key
+from flows.unknown_words import UnknownWord, list_words
 from flows.workspace import Workspace
 from transforms.model.sources import Receiving
 from transforms.schemas import schema_of
@@ -49,6 +50,7 @@ class Staged:
     n_accepted: int
     n_quarantined: int
     stood_before: bool = False
+    words: tuple[UnknownWord, ...] = ()
 
     @property
     def table(self) -> str:
@@ -63,7 +65,10 @@ class Staged:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One feed of one input, opened, with the relations that its SELECT names, and the lines that are no rows."""
+    """One feed of one input, opened, with the relations that its SELECT names, and the lines that are no rows.
+
+    With `lists_words`, the words that nadir does not know are looked up, which reads the rows once more.
+    """
 
     feed: Feed
     input_id: str
@@ -72,6 +77,7 @@ class Arrival:
     own: Opened
     relations: Mapping[str, str]
     malformed: tuple[int, ...] = ()
+    lists_words: bool = False
 
 
 def stage_rows(
@@ -79,8 +85,11 @@ def stage_rows(
 ) -> Staged:
     """Write accepted rows to `target` and refused ones beside it; SourceError when a rule stops the night."""
     staged = judge_rows(connection, arrival, laboratory, target, work)
-    n_usable = staged.n_accepted + staged.n_quarantined
-    _stop_if_common(connection, staged.refused, n_usable, arrival, laboratory.receiving)
+    n_usable, receiving = staged.n_accepted + staged.n_quarantined, laboratory.receiving
+    common = _find_common(connection, staged.refused, n_usable, receiving)
+    if common:
+        words = staged.words or _list_words(connection, arrival, laboratory, staged.refused)
+        raise _too_common(common, n_usable, arrival, receiving, words)
     return staged
 
 
@@ -90,7 +99,7 @@ def judge_rows(
     """The same, however many rows are refused."""
     feed = arrival.feed
     refused = work / f"refused_{arrival.input_id}_{target.name}"
-    raw = ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), feed.select)
+    raw = _raw(arrival)
     with refuse_unreadable(arrival.name):
         n_received = _count_received(connection, arrival)
         if feed.table == "canonical.lab":
@@ -100,9 +109,21 @@ def judge_rows(
         if n_accepted < n_received or feed.is_wide:
             judged = _judged(with_sent(_others(raw, feed.table, target), feed), arrival, laboratory)
         n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
+    words = _list_words(connection, arrival, laboratory, refused) if arrival.lists_words else ()
     if n_quarantined:
         refused = refused.replace(target.with_name(f"{REFUSED}{target.name}"))
-    return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined)
+    return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined, words=words)
+
+
+def _raw(arrival: Arrival) -> str:
+    return ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), arrival.feed.select)
+
+
+def _list_words(
+    connection: duckdb.DuckDBPyConnection, arrival: Arrival, laboratory: Laboratory, refused: Path
+) -> tuple[UnknownWord, ...]:
+    rules, showing = laboratory.receiving, laboratory.showing
+    return list_words(connection, _raw(arrival), arrival.feed.table, refused, rules, showing)
 
 
 @contextmanager
@@ -213,17 +234,29 @@ def _write_refused(
     return int(copied[0][0])
 
 
-def _stop_if_common(
-    connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, arrival: Arrival, receiving: Receiving
-) -> None:
+def _find_common(
+    connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, receiving: Receiving
+) -> tuple[str, int] | None:
+    """A rule that refused too many rows to go on, and how many."""
     counts = connection.execute(
         "SELECT rule, count(*) FROM read_parquet(?) GROUP BY rule ORDER BY count(*) DESC, rule", [str(refused)]
     ).fetchall()
     for rule, count in counts:
         limit = receiving.rules[rule].stops_above
         if limit is not None and count >= receiving.stop_needs_rows and count > limit * n_usable:
-            raise SourceError(
-                f"{arrival.name}: {count:,} of {n_usable:,} rows of {arrival.feed.table} were refused by one rule.",
-                details=[f"{rule}: {receiving.rules[rule].reason}"],
-                repair=receiving.rules[rule].repair,
-            )
+            return rule, count
+    return None
+
+
+def _too_common(
+    common: tuple[str, int], n_usable: int, arrival: Arrival, receiving: Receiving, words: Sequence[UnknownWord]
+) -> SourceError:
+    rule, count = common
+    return SourceError(
+        f"{arrival.name}: {count:,} of {n_usable:,} rows of {arrival.feed.table} were refused by one rule.",
+        details=[
+            f"{rule}: {receiving.rules[rule].reason}",
+            *(word.as_line() for word in words if word.rule == rule),
+        ],
+        repair=receiving.rules[rule].repair,
+    )

@@ -11,19 +11,22 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import Busy, SourceError
+from flows.workspace import SPILL, make_private, private_files
 from transforms.schemas import Column, Table, load_tables
 
 
 @contextmanager
 def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse, closed at the end; tables exist afterwards unless `read_only`."""
-    connection = _connect(path, memory_limit, read_only)
-    try:
-        if not read_only:
-            create_tables(connection)
-        yield connection
-    finally:
-        connection.close()
+    with private_files():
+        connection = _connect(path, memory_limit, read_only)
+        try:
+            if not read_only:
+                make_private(path)
+                create_tables(connection)
+            yield connection
+        finally:
+            connection.close()
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> 
 def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(
-            str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(".tmp"))
+            str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(SPILL))
         )
     except duckdb.IOException as error:
         if "lock" in str(error).lower():

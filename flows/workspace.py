@@ -1,7 +1,13 @@
 """Where things lie in a workspace folder; nothing else in the project builds one of these paths."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+PRIVATE_FOLDER, PRIVATE_FILE, OTHERS = 0o700, 0o600, 0o077
+SPILL = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -11,14 +17,20 @@ class Workspace:
     root: Path
 
     def create(self) -> "Workspace":
-        """Make the folder, readable by its owner only."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folder, readable by its owner only. One that is there keeps its mode; staged rows stay private."""
+        self.root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        make_private(self.root / "staged")
         return self
 
     @property
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.root / "warehouse.duckdb"
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into memory; it leaves the folder behind when it is killed."""
+        return self.warehouse.with_suffix(SPILL)
 
     @property
     def lock(self) -> Path:
@@ -52,3 +64,22 @@ class Workspace:
     def work(self, run_id: str) -> Path:
         """Everything one run computes before it is committed; removed afterwards."""
         return self.root / "work" / run_id
+
+
+def make_private(path: Path) -> None:
+    """Let nobody but the owner into a folder, made if it is not there, or into a file that is."""
+    is_file = path.is_file()
+    if not is_file:
+        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    with suppress(PermissionError):  # it belongs to somebody else, who decides
+        path.chmod(PRIVATE_FILE if is_file else PRIVATE_FOLDER)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is created meanwhile, by us or by a library, is readable by its owner only."""
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -136,6 +136,7 @@ class AnswerFact:
 class NightFacts:
     """One night. `dates` is the date policy; `data_from` and `data_through` are None unless dates mean something.
 
+    They are the day from which and the day until which enough people were observed, not the first and the last of all.
     `previous_key_numbers` maps the id of a key number to the number of the last comparable run; both are empty where
     none of the `n_earlier_runs` is comparable. `versions` names the libraries that made the numbers.
     """

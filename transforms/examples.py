@@ -10,6 +10,7 @@ from transforms.examples_of_episodes import check_episodes
 from transforms.examples_of_estimates import check_estimates
 from transforms.examples_of_mapping import check_mapping
 from transforms.examples_of_patients import check_patients
+from transforms.examples_of_showing import check_showing
 from transforms.load import Definitions
 
 __all__ = ["ExampleResult", "check_examples"]
@@ -24,4 +25,5 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
         *check_patients(definitions),
         *check_estimates(definitions),
         *check_mapping(definitions),
+        *check_showing(definitions),
     ]

@@ -28,6 +28,7 @@ from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
 from transforms.model.mapping import Proposing
 from transforms.model.scales import Scale
+from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.survey import SurveyRule
 from transforms.schemas import parse_yaml
@@ -117,6 +118,11 @@ class Definitions:
         return self._one("changes", Changes)
 
     @cached_property
+    def showing(self) -> Showing:
+        """When a text that came with an extract may be shown."""
+        return self._one("showing", Showing)
+
+    @cached_property
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
@@ -148,7 +154,7 @@ class Definitions:
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
         listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
-        listed += [self.receiving, self.proposing, self.changes, *self.codelists.values()]
+        listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         return tuple(listed)
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:

@@ -11,6 +11,7 @@ from flows.proposals.results import count_people_with
 from transforms.analyte_proposals import Decision
 from transforms.column_roles import PERSON, fold_header
 from transforms.load import Definitions
+from transforms.showable import is_shared_word
 
 TIMES = frozenset(
     {"collected_at", "resulted_at", "started_at", "ended_at", "recorded_at", "measured_at", "age_at"}
@@ -39,6 +40,7 @@ class TableWriter:
     def __init__(self, connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
         self.connection = connection
         self.proposing = definitions.proposing
+        self.showing = definitions.showing
         self.receiving = definitions.receiving
 
     def add(
@@ -87,10 +89,10 @@ class TableWriter:
     ) -> None:
         if not words:
             return
-        header, fewest = columns[name], self.proposing.fewest_people
+        header, fewest = columns[name], self.showing.least_people
         counts = {word: count_people_with(self.connection, looked, columns[PERSON], header, word) for word in words}
-        shown = ", ".join(repr(word) for word in words if counts[word] >= fewest)
-        said = shown or f"{len(words)} words, each of fewer than {fewest} people"
+        shown = ", ".join(repr(word) for word in words if is_shared_word(word, counts[word], self.showing))
+        said = shown or f"{len(words)} words, each of fewer than {fewest} people or of no plain shape"
         proposal.unsure.append(
             f"{header} has words that nadir does not know ({said}): translate them under value_spellings."
         )

@@ -19,6 +19,7 @@ from transforms.column_roles import (
     fold_header,
 )
 from transforms.load import Definitions
+from transforms.showable import is_like_person
 
 
 class LabProposer:
@@ -28,6 +29,7 @@ class LabProposer:
         self.connection = connection
         self.judge = judge
         self.proposing = definitions.proposing
+        self.showing = definitions.showing
         self.writer = TableWriter(connection, definitions)
         own = self.proposing.spellings.get("specimen", {})
         others = (word for kind in ("urine", "csf", "body fluid") for word in own.get(kind, ()))
@@ -114,6 +116,10 @@ class LabProposer:
 
     def _decide(self, candidate: Candidate, said: list[str]) -> Decision | None:
         decision = self.judge.decide(candidate)
+        if decision is not None and is_like_person(decision.code, self.showing):
+            told = "a code that looks like the number of a person or a date is left out."
+            said += [] if told in said else [told]
+            return None
         fewest = self.proposing.fewest_people
         if decision is None or decision.loinc is not None or candidate.n_people >= fewest:
             return decision

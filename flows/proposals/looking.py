@@ -14,6 +14,7 @@ from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Kind, SourceFile, literal, quote
 from transforms.column_roles import ColumnLook
 from transforms.model.mapping import Proposing
+from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UINTEGER", "UBIGINT")
@@ -53,11 +54,11 @@ class Looked:
 
 
 def find_files(
-    paths: Sequence[Path], source_map: SourceMap, unpacked: Path
+    paths: Sequence[Path], source_map: SourceMap, unpacked: Path, showing: Showing
 ) -> tuple[tuple[SourceFile, ...], tuple[str, ...]]:
     """The tables in the files, in the encoding of the map, and files that are no tables."""
-    found = [entry for entry in list_files(paths, unpacked) if entry.path.suffix not in {".yaml", ".yml"}]
-    tables = [(entry, look_at(entry, source_map)) for entry in found]
+    found = [entry for entry in list_files(paths, unpacked, showing) if entry.path.suffix not in {".yaml", ".yml"}]
+    tables = [(entry, look_at(entry, source_map, showing)) for entry in found]
     files = tuple(file for _, tables_of in tables for file in tables_of)
     return files, tuple(entry.shown for entry, tables_of in tables if not tables_of)
 

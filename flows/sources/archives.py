@@ -15,7 +15,7 @@ LEFT_BEHIND = "__MACOSX"
 SHUT = "The archive is cut off or damaged. Copy it again and compare its size with the original."
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: Path, shown: str) -> bool:
     """Whether the file is a zip archive of files; a workbook is one only on the outside."""
     with path.open("rb") as stream:
         if stream.read(4) != b"PK\x03\x04":
@@ -24,26 +24,23 @@ def is_archive(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return WORKBOOK_MARKS.isdisjoint(archive.namelist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
+        raise SourceError(f"{shown}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
 
 
-def unpack(path: Path, folder: Path) -> list[tuple[Path, str]]:
-    """Each member as a file below `folder` with the name to show, sorted; SourceError when that is not possible."""
-    target = folder / path.name
+def unpack(path: Path, folder: Path, shown: str) -> list[Path]:
+    """Each member as a file below `folder`, sorted; SourceError, which calls it `shown`, when that is not possible."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(_members(archive), key=lambda member: member.filename)
-            _need_space(path, folder, sum(member.file_size for member in members))
-            unpacked = [(_extract(archive, member, target), f"{path.name}/{member.filename}") for member in members]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
+            _need_space(shown, folder, sum(member.file_size for member in members))
+            unpacked = [Path(archive.extract(member, folder)) for member in members]
     except RuntimeError:
+        raise SourceError(f"{shown}: the archive is encrypted.", repair="Unpack it first, then run again.") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+        raise SourceError(f"{shown}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
+    if len(set(unpacked)) < len(unpacked):
         raise SourceError(
-            f"{path.name}: the archive is encrypted.", repair="Unpack it first, then run again."
-        ) from None
-    if len({file for file, _ in unpacked}) < len(unpacked):
-        raise SourceError(
-            f"{path.name}: two members have the same name.",
+            f"{shown}: two members have the same name.",
             repair="Unpack it, and give the folder of what is to be read.",
         )
     return unpacked
@@ -56,13 +53,9 @@ def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
             yield member
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
-    return Path(archive.extract(member, target))
-
-
-def _need_space(path: Path, folder: Path, n_bytes: int) -> None:
+def _need_space(shown: str, folder: Path, n_bytes: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if n_bytes > shutil.disk_usage(folder).free:
         raise TryAgainLater(
-            f"{path.name}: there is no room to unpack {n_bytes:,} bytes.", repair="Free some space, then run again."
+            f"{shown}: there is no room to unpack {n_bytes:,} bytes.", repair="Free some space, then run again."
         )

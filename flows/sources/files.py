@@ -12,7 +12,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, cast
 
@@ -21,7 +21,9 @@ import duckdb
 from flows.errors import SourceError, TryAgainLater
 from flows.sources.archives import is_archive, unpack
 from flows.sources.protocol import SourceFile, pattern
+from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
+from transforms.showable import is_plain_name, name_or
 
 HEAD_BYTES = 1 << 18
 DELIMITERS = (",", "\t", ";", "|")
@@ -39,28 +41,42 @@ BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs
 
 @dataclass(frozen=True)
 class Found:
-    """A file of the extract: where it lies, the name to show, and whether somebody named it."""
+    """A file of the extract: where it lies, what to call it (by its name only if that may be shown), and whether
+    somebody named it.
+    """
 
     path: Path
     shown: str
     is_named: bool = False
 
 
-def list_files(paths: Sequence[Path], unpacked: Path) -> list[Found]:
+def list_files(paths: Sequence[Path], unpacked: Path, showing: Showing) -> list[Found]:
     """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError.
 
     Archives are replaced by their members, which are unpacked below `unpacked`.
     """
     files: list[Found] = []
-    for place, path in enumerate(_list_paths(paths)):
-        with refuse_unreadable(path.name):
-            is_packed = path.stat().st_size > 0 and is_archive(path)
-            members = unpack(path, unpacked / str(place)) if is_packed else []
+    listed = _list_paths(paths)
+    for place, path in enumerate(listed, start=1):
+        shown = _name_to_show(path.name, place, len(listed), showing)
+        folder = unpacked / str(place)
+        with refuse_unreadable(shown):
+            is_packed = path.stat().st_size > 0 and is_archive(path, shown)
+            members = unpack(path, folder, shown) if is_packed else []
         if is_packed:
-            files += [Found(member, shown) for member, shown in members]
+            names = [member.relative_to(folder).as_posix() for member in members]
+            files += [
+                Found(member, f"{shown}/{_name_to_show(name, inside, len(members), showing)}")
+                for inside, (member, name) in enumerate(zip(members, names, strict=True), start=1)
+            ]
         else:
-            files.append(Found(path, path.name, path in paths))
+            files.append(Found(path, shown, path in paths))
     return files
+
+
+def _name_to_show(name: str, place: int, n_files: int, showing: Showing) -> str:
+    otherwise = f"file {place:,}"
+    return otherwise if n_files > showing.most_files_named else name_or(name, otherwise, showing)
 
 
 def _list_paths(paths: Sequence[Path]) -> list[Path]:
@@ -76,11 +92,12 @@ def _list_paths(paths: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def look_at(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
+def look_at(found: Found, source_map: SourceMap | None, showing: Showing) -> tuple[SourceFile, ...]:
     """The tables in a file; none when it is no table and nobody said that it was one."""
     is_table = found.is_named or bool(TABLE_SUFFIXES & {suffix.casefold() for suffix in found.path.suffixes})
     try:
-        return _look(found, source_map)
+        tables = _look(found, source_map)
+        return tuple(_name_member(file, place, showing) for place, file in enumerate(tables, start=1))
     except SourceError:
         if is_table:
             raise
@@ -91,6 +108,14 @@ def need_file(path: Path, name: str) -> None:
     """TryAgainLater when a file that was there has gone, or has become what would be waited for for ever, as a pipe."""
     if not path.is_file():
         raise TryAgainLater(f"{name}: the file has gone.", repair="Put it back, then run again.")
+
+
+def _name_member(file: SourceFile, place: int, showing: Showing) -> SourceFile:
+    """A sheet or a table inside a file, called by its place when its name may not be shown."""
+    if not file.member or is_plain_name(file.member, showing):
+        return file
+    label = f"{file.shown}#table {place}"
+    return replace(file, label=label, notes=tuple(note.replace(file.name, label) for note in file.notes))
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -222,7 +247,7 @@ def _encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
         codecs.getincrementaldecoder(declared)().decode(head)
     except LookupError:
         raise SourceError(
-            f"The source map names an encoding that does not exist: {declared!r}.",
+            "The source map names an encoding that does not exist.",
             repair="For example latin-1 or cp1252.",
         ) from None
     except UnicodeDecodeError:

@@ -85,7 +85,7 @@ def _tables_for(file: SourceFile, source_map: SourceMap) -> tuple[TableMap, ...]
 
 
 def _fits(file: SourceFile, table: TableMap, source_map: SourceMap) -> bool:
-    if table.files and not fnmatch(file.name, table.files):
+    if table.files and not any(fnmatch(name, table.files) for name in (file.name, file.own_name)):
         return False
     if table.wide and not _wide(file, table):
         return False

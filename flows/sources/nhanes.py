@@ -5,6 +5,7 @@ refused. SEQN is a whole number however it is written (93703.0, 1e+05). Which we
 words are which, stands in `definitions/source_maps/nhanes.yaml`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -46,6 +47,8 @@ MARKS: Mapping[str, frozenset[str]] = {
 }
 PEOPLE = ("SEQN", "SDDSRVYR", "RIAGENDR", "RIDAGEYR", "RIDRETH1", "RIDRETH3", "SDMVSTRA", "SDMVPSU")
 DRUGS = ("SEQN", "RXDUSE", "RXDDRUG")
+# Words and a unit; anything else may be no label at all.
+LABEL_SHAPE = re.compile(r"(?:[A-Za-z %/(),:.#-]|\b1000\b){1,80}")
 Roles = Mapping[str, tuple[SourceFile, ...]]
 
 
@@ -77,17 +80,21 @@ def _table(source_map: SourceMap, name: str) -> TableMap:
 def _refuse_labels(file: SourceFile, wide: Mapping[str, WideColumn], source_map: SourceMap) -> None:
     labels = {name.casefold(): label for name, label in file.labels.items()}
     strange = [
-        f"{column}: {labels[column.casefold()][:80]}"
+        column
         for column in wide
         if labels.get(column.casefold()) and not _is_known(labels[column.casefold()], source_map.values[column])
     ]
     if strange:
         raise SourceError(
             f"{file.name}: the label of a count is not one that nadir knows, so its unit is not certain.",
-            details=strange,
+            details=[f"{column}: {_tell_label(labels[column.casefold()])}" for column in strange],
             repair="If the unit is the usual one, add the label to values in a copy of the source map nhanes, and give "
             "that with --source FILE.yaml.",
         )
+
+
+def _tell_label(label: str) -> str:
+    return label if LABEL_SHAPE.fullmatch(label) else "a label of another shape"
 
 
 def _is_known(label: str, known: Sequence[str]) -> bool:

@@ -50,7 +50,8 @@ class SourceFile:
 
     A file can hold several: `member` is then the sheet of a workbook or the table of a database, and rows are numbered
     in each. `labels` are what a SAS transport file says of its columns. `shown` is the name a reader knows it by, when
-    that is not the name of the file at `path`. `notes` are what a reader should know of how it was looked at.
+    that is not the name of the file at `path`; `label` is the whole name, member and all, where the member's own may
+    not be shown. `notes` are what a reader should know of how it was looked at.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class SourceFile:
     member: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     shown: str = ""
+    label: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -73,7 +75,12 @@ class SourceFile:
     def name(self) -> str:
         """What messages, the ledger and `ops.input` call it."""
         name = self.shown or self.path.name
-        return f"{name}#{self.member}" if self.member else name
+        return self.label or (f"{name}#{self.member}" if self.member else name)
+
+    @property
+    def own_name(self) -> str:
+        """What it is called where it comes from; for comparing, never for showing."""
+        return f"{self.path.name}#{self.member}" if self.member else self.path.name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ fit; one with a layout need only say in what it differs from the shipped map of 
 error that says which columns came, unless they might be values.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,9 @@ from flows.sources import cdisc, clif, eicu, fhir, mapped, meds, mimic_iii, mimi
 from flows.sources.files import list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
+from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
+from transforms.showable import is_plain_header, name_or, word_or
 
 LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "cdisc": (cdisc.ADAPTER, cdisc.recognise_cdisc),
@@ -37,7 +38,6 @@ MAP_FILE = "source.yaml"
 MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
 UNREAD = "not read"
-HEADER_SHAPE = re.compile(r"[A-Za-z][A-Za-z_ ]{0,39}")
 SHOWN_HEADERS = 30
 
 
@@ -86,9 +86,9 @@ def _recognise_group(paths: Sequence[Path], source: str, definitions: Definition
     chosen = choose_map(paths, source, definitions)
     files: list[SourceFile] = []
     unread: list[str] = []
-    for found in list_files(paths, unpacked):
+    for found in list_files(paths, unpacked, definitions.showing):
         is_left = found.path.suffix in {".yaml", ".yml"} or is_half_copied(found.path)
-        tables = () if is_left else look_at(found, chosen)
+        tables = () if is_left else look_at(found, chosen, definitions.showing)
         files += tables
         unread += [] if tables else [found.shown]
     maps = [chosen] if chosen else _shipped(definitions)
@@ -98,7 +98,7 @@ def _recognise_group(paths: Sequence[Path], source: str, definitions: Definition
             return replace(
                 recognised, unread=(*recognised.unread, *unread), hints=(*recognised.hints, *_notes(recognised))
             )
-    raise _nothing_recognised(paths, files, maps)
+    raise _nothing_recognised(paths, files, maps, definitions.showing)
 
 
 def _notes(recognised: Recognised) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> 
     """The source map that `source` names, or for `auto` the one in a folder of `paths`; None leaves it to the files."""
     if source == "auto":
         beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
-        return _complete(read_map(beside[0]), definitions) if beside else None
+        return _complete(read_map(beside[0], definitions.showing), definitions) if beside else None
     shipped = {entry.id: entry for entry in definitions.source_maps}
     if source in shipped:
         return shipped[source]
@@ -131,7 +131,7 @@ def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> 
         raise WrongUse(
             "--source names neither a known source nor a YAML file.", details=[*sorted(shipped), "FILE.yaml"]
         )
-    return _complete(read_map(Path(source)), definitions)
+    return _complete(read_map(Path(source), definitions.showing), definitions)
 
 
 def _complete(own: SourceMap, definitions: Definitions) -> SourceMap:
@@ -149,14 +149,17 @@ def is_half_copied(path: Path) -> bool:
     return path.suffix.casefold() in HALF_COPIED
 
 
-def read_map(path: Path) -> SourceMap:
+def read_map(path: Path, showing: Showing) -> SourceMap:
     """A source map from a file; what is wrong in it is said by key, never by value."""
     if not path.is_file():
         raise WrongUse(f"{path}: there is no such source map.", repair="Check the path after --source.")
     try:
         return SourceMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        details = [
+            f"{'.'.join(word_or(str(p), '?', showing) for p in e['loc'])}: {e['msg']}"
+            for e in error.errors(include_input=False)
+        ]
         raise SourceError(
             f"{path.name}: not a valid source map.",
             details=details,
@@ -166,8 +169,10 @@ def read_map(path: Path) -> SourceMap:
         raise SourceError(f"{path.name}: not readable as YAML.", repair="Compare it with nadir sources.") from None
 
 
-def _nothing_recognised(paths: Sequence[Path], files: Sequence[SourceFile], maps: Sequence[SourceMap]) -> SourceError:
-    names = ", ".join(path.name for path in paths)
+def _nothing_recognised(
+    paths: Sequence[Path], files: Sequence[SourceFile], maps: Sequence[SourceMap], showing: Showing
+) -> SourceError:
+    names = ", ".join(name_or(path.name, f"file {place}", showing) for place, path in enumerate(paths, start=1))
     needs = [
         f"{table.table} needs {', '.join(table.needs or table.columns)}"
         for source_map in maps
@@ -178,14 +183,14 @@ def _nothing_recognised(paths: Sequence[Path], files: Sequence[SourceFile], maps
     known = frozenset().union(*(mapped.known_headers(source_map) for source_map in maps))
     return SourceError(
         f"{names}: no file has the columns of a table.",
-        details=[*(_came(file, known) for file in files[:10]), *needs],
+        details=[*(_came(file, known, showing) for file in files[:10]), *needs],
         repair="Write a source map that names your columns and give it with --source FILE.yaml.",
     )
 
 
-def _came(file: SourceFile, known: frozenset[str]) -> str:
+def _came(file: SourceFile, known: frozenset[str], showing: Showing) -> str:
     """The headers, if they are headers: at least one is known, and each shown one looks like a name, not a value."""
     if not known & {mapped.fold(header) for header in file.headers}:
         return f"{file.name}: {len(file.headers)} columns, none with a known name; is there a header line?"
-    shown = [header for header in file.headers if HEADER_SHAPE.fullmatch(header)][:SHOWN_HEADERS]
+    shown = [header for header in file.headers if is_plain_header(header, showing)][:SHOWN_HEADERS]
     return f"{file.name}: columns {', '.join(shown)} ({len(file.headers)} in all)"

@@ -73,7 +73,8 @@ def derive(validated: Validated, context: RunContext) -> Derived:
         _name_episodes(connection, population, folder)
         frames = {name: folder / f"{name}.parquet" for name in FRAMES}
         after = AfterTonight(connection, validated, population, frames, has_history=has_history)
-        answers, span = answer_questions(after, context.definitions), find_span(after)
+        answers = answer_questions(after, context.definitions)
+        span = find_span(after, context.definitions.showing.least_people)
     return Derived(validated, population.people, frames, standing, answers, span)
 
 

@@ -22,6 +22,7 @@ from flows.sources.recognise import recognise
 from flows.staging import leave_no_halves, write_dropped
 from flows.warehouse import open_memory
 from flows.weighing import Weighed, weigh_rows
+from flows.workspace import make_private
 
 LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 
@@ -38,7 +39,7 @@ def _receive(request: Request, context: RunContext, stillness: Stillness) -> Rec
     extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
     read = (file.path for extract in extracts for files in extract.files.values() for file in files)
     stillness.narrow(frozenset(read))
-    context.work.mkdir(parents=True, exist_ok=True)
+    make_private(context.work)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
         night = Night(context, connection, read_history(context), request)
@@ -110,6 +111,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         again=weighed.places,
         contested=weighed.contested,
         standing=weighed.standing,
+        words=tuple(word for entry in night.staged for word in entry.words),
     )
 
 

@@ -17,6 +17,7 @@ from flows.sources import transport
 from flows.sources.files import Found, look_at
 from flows.sources.opening import open_file
 from flows.sources.protocol import Kind
+from transforms.load import load_definitions
 from transforms.model.sources import SourceMap
 
 Read = Callable[..., list[tuple[Any, ...]]]
@@ -41,7 +42,7 @@ def read(tmp_path: Path) -> Read:
 
     def rows(path: Path, encoding: str = "", **kinds: Kind) -> list[tuple[Any, ...]]:
         source_map = SourceMap(id="sent", encoding=encoding)
-        (file,) = look_at(Found(path, path.name, is_named=True), source_map)
+        (file,) = look_at(Found(path, path.name, is_named=True), source_map, load_definitions().showing)
         needed: dict[str, Kind] = dict(kinds) or dict.fromkeys(file.headers, "text")
         with duckdb.connect() as connection:
             opened = open_file(connection, file, needed, source_map, tmp_path / "opened.parquet")
@@ -99,7 +100,7 @@ def test_a_date_as_text_is_read_by_its_text(sent: Callable[..., Path], read: Rea
 
 def test_labels_are_known_before_a_row_is_read(sent: Callable[..., Path]) -> None:
     path = sent({"LBDNENO": [3.2]}, column_labels={"LBDNENO": "Segmented neutrophils num (1000 cell/uL)"})
-    (file,) = look_at(Found(path, path.name), None)
+    (file,) = look_at(Found(path, path.name), None, load_definitions().showing)
     assert (file.kind, dict(file.labels)) == ("transport", {"LBDNENO": "Segmented neutrophils num (1000 cell/uL)"})
 
 

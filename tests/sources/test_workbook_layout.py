@@ -115,7 +115,7 @@ def test_numbers_keep_their_point_where_the_source_map_writes_a_comma(hospital: 
 def test_headers_without_a_name_or_with_the_same_name_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "labs.xlsx"
     path.write_bytes(_workbook({"Labs": [("value", None, "value"), (1, 2, 3)]}))
-    (table,) = look_at(Found(path, path.name), None)
+    (table,) = look_at(Found(path, path.name), None, load_definitions().showing)
     assert table.headers == ("value", "column_2", "value_3")
 
 

@@ -44,6 +44,7 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "mapping": _other("family", "monocytes"),
     "receiving": _other("upper", "3.6"),
     "scales": _other("severity", "undecided"),
+    "showing": lambda example: {**example, "is_shown": not example["is_shown"]},
     "source_maps": _other("table", "vital"),
     "survey": lambda example: {**example, "expect": {**example["expect"], "hi": 0.5}},
     "units": _other("factor", "1"),

@@ -103,10 +103,12 @@ class RowRule(Part):
     """What happens to a row that breaks one rule.
 
     `stops_above` is the share of usable rows above which the night stops with `repair` in place of setting rows aside.
+    `shows` is the column whose words may be listed, as far as `definitions/showing` lets them.
     """
 
     outcome: Literal["quarantined", "irrelevant", "duplicate", "superseded", "unchanged"]
     reason: str
+    shows: Literal["", "unit", "status", "specimen", "code_system", "evidence"] = ""
     stops_above: float | None = Field(None, ge=0, le=1)
     repair: str = ""
 
