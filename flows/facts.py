@@ -1,6 +1,5 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -12,10 +11,9 @@ import polars as pl
 from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
+from flows.sources.shown import is_plain
 from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
 
-# A file's name may itself hold a person's name; one of this shape is most likely a table's.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 ENGINES = ("polars", "duckdb", "plotly")
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
@@ -80,7 +78,7 @@ def list_sources(inputs: Sequence[ReceivedInput]) -> list[str]:
 def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:
     """What the report calls each input: its own name if that is plain, else `file 1`, `file 2` in order of receipt."""
     return {
-        entry.input_id: entry.name if PLAIN_NAME.fullmatch(entry.name) else f"file {place}"
+        entry.input_id: entry.name if is_plain(entry.name) else f"file {place}"
         for place, entry in enumerate(inputs, start=1)
     }
 

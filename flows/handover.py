@@ -13,6 +13,7 @@ from typing import Literal
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.workspace import Workspace
+from transforms.identifiers import ColumnFinding
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -124,7 +125,8 @@ class Received:
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
     decides between them. `fresh` names the inputs that were read tonight, `wide` those of them whose rows hold several
-    results.
+    results. `identifiers` is what was found that identifies people, in these inputs and in files beside them that are
+    not read, by names that may be shown.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -139,6 +141,7 @@ class Received:
     fresh: frozenset[str] = frozenset()
     again: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
+    identifiers: tuple[ColumnFinding, ...] = ()
 
 
 @dataclass(frozen=True)

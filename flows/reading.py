@@ -14,9 +14,11 @@ from flows.earlier import History
 from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
 from flows.snapshots import Sighting, declare, is_moved
+from flows.sources.decisions import decide
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
+from transforms.identifiers import ColumnFinding
 from transforms.model.sources import SourceMap
 
 UNUSED = "unused"
@@ -34,6 +36,7 @@ class Night:
     ledger: list[LedgerLine] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     people: list[Path] = field(default_factory=list)
+    identifiers: list[ColumnFinding] = field(default_factory=list)
 
     @property
     def read_again(self) -> tuple[str, ...]:
@@ -59,23 +62,14 @@ class Known:
     sha256: str
 
 
-def read_extract(night: Night, extract: Recognised) -> None:
-    """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
-    reader = _Reader(night, extract)
-    for feed in extract.feeds:
-        for known in reader.files[feed.role]:
-            reader.read(feed, known)
-    reader.list_inputs()
+class Reader:
+    """One extract while it is read. `seen`: files that another extract of the night brings."""
 
-
-class _Reader:
-    """One extract while it is read."""
-
-    def __init__(self, night: Night, extract: Recognised) -> None:
+    def __init__(self, night: Night, extract: Recognised, seen: set[str]) -> None:
         self.night = night
         self.extract = extract
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
-        self.files = _identify_files(extract, set(night.inputs))
+        self.files = _identify_files(extract, seen)
         self.declared = declare(night.request, extract.source_map)
         self.map_hash = _hash_map(extract.source_map)
         self.moved = self._find_moved()
@@ -87,12 +81,29 @@ class _Reader:
             if not self._is_loaded(feed, known)
         }
 
-    def read(self, feed: Feed, known: Known) -> None:
+    def stage(self) -> None:
+        """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
+        for feed in self.extract.feeds:
+            for known in self.files[feed.role]:
+                self._stage(feed, known)
+        self._list_inputs()
+
+    def open(self, role: str, known: Known) -> Opened:
+        """A file with the columns that are read of it; opened once."""
+        key = (role, known.input_id)
+        if key not in self.opened:
+            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
+            needed, source_map = self.extract.needed[role], self.extract.source_map
+            file = decide(known.file, source_map, self.laboratory.receiving.oldest_age_years)
+            self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
+        return self.opened[key]
+
+    def _stage(self, feed: Feed, known: Known) -> None:
         """Stage the rows of one file for one table, unless an earlier night has them."""
         if known.input_id not in self.stale:
             return
         night, short = self.night, feed.table.split(".")[1]
-        own = self._open(feed.role, known)
+        own = self.open(feed.role, known)
         before = [entry.table for entry in night.staged if entry.input_id == known.input_id]
         if before and not has_rows(night.connection, own, feed.belongs):
             return
@@ -110,7 +121,7 @@ class _Reader:
         target = night.folder(known.input_id) / name
         night.staged.append(stage_rows(night.connection, arrival, self.laboratory, target, night.context.work))
 
-    def list_inputs(self) -> None:
+    def _list_inputs(self) -> None:
         """Every file that was read or known; what no feed of a file claims is counted as irrelevant."""
         explained = {role: feed.table for feed in self.extract.feeds for role in feed.lookups}
         for role, files in self.files.items():
@@ -147,7 +158,7 @@ class _Reader:
 
     def _count_unused(self, role: str, known: Known) -> None:
         claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
-        n_unused = count_unclaimed(self.night.connection, self._open(role, known), claims)
+        n_unused = count_unclaimed(self.night.connection, self.open(role, known), claims)
         if n_unused:
             self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
 
@@ -167,20 +178,12 @@ class _Reader:
         return frozenset(input_id for input_id in inputs & before.keys() if is_moved(input_id, before, tonight))
 
     def _union(self, role: str) -> str:
-        relations = [self._open(role, known).relation for known in self.files[role]]
+        relations = [self.open(role, known).relation for known in self.files[role]]
         return (
             relations[0]
             if len(relations) == 1
             else "(" + " UNION ALL BY NAME ".join(f"FROM {r}" for r in relations) + ")"
         )
-
-    def _open(self, role: str, known: Known) -> Opened:
-        key = (role, known.input_id)
-        if key not in self.opened:
-            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
-            needed, source_map = self.extract.needed[role], self.extract.source_map
-            self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
-        return self.opened[key]
 
 
 def _hash_map(source_map: SourceMap) -> str:

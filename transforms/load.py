@@ -24,6 +24,7 @@ from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
+from transforms.model.identifiers import Identifiers
 from transforms.model.mapping import Proposing
 from transforms.model.scales import Scale
 from transforms.model.sources import Codelist, Receiving, SourceMap
@@ -103,6 +104,11 @@ class Definitions:
     def receiving(self) -> Receiving:
         """What happens to a row on its way in."""
         return self._one("receiving", Receiving)
+
+    @cached_property
+    def identifiers(self) -> Identifiers:
+        """Stand-in."""
+        return Identifiers()
 
     @cached_property
     def proposing(self) -> Proposing:

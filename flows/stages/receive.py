@@ -1,7 +1,8 @@
 """receive: files as sent become staged canonical rows, and every row that was read ends in one ledger column.
 
-A file is known by its content: given again under the same definitions and code it is not read again. Nothing here
-writes to the warehouse; whose rows tonight replaces there is only listed.
+What identifies people is looked for before anything else. A file is known by its content: given again under the same
+definitions and code it is not read again. Nothing here writes to the warehouse; whose rows tonight replaces there is
+only listed.
 """
 
 import hashlib
@@ -12,12 +13,13 @@ from flows.arriving import await_arrival
 from flows.code_version import code_version
 from flows.earlier import attach_warehouse, read_history
 from flows.erasure import leave_out_erased
+from flows.guard import guard_door
 from flows.handover import DatePolicy, Received, Request, RunContext
 from flows.ledger import count_outcomes, merge_lines
 from flows.people import Census, infer_people
-from flows.reading import Night, read_extract
+from flows.reading import Night
 from flows.sources.protocol import Recognised, literal
-from flows.sources.recognise import recognise
+from flows.sources.recognise import look_over
 from flows.staging import write_dropped
 from flows.warehouse import open_memory
 from flows.weighing import Weighed, weigh_rows
@@ -28,13 +30,15 @@ LEAST_FIRST: Sequence[DatePolicy] = ("none", "relative", "shifted", "real")
 def receive(request: Request, context: RunContext) -> Received:
     """Read the extracts of the request into staged Parquet; SourceError when they are not what they should be."""
     await_arrival(request, context)
-    extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
+    found = look_over(request.extracts, request.source, context.definitions, context.work / "unpacked")
     context.work.mkdir(parents=True, exist_ok=True)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
         night = Night(context, connection, read_history(context), request)
-        for extract in extracts:
-            read_extract(night, extract)
+        readers = guard_door(night, found)
+        extracts = [reader.extract for reader in readers]
+        for reader in readers:
+            reader.stage()
         weighed = _weigh(night)
         _infer_people(night, weighed)
         night.ledger += count_outcomes(connection, night.staged, context.work / "dropped.parquet")
@@ -97,6 +101,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         fresh=frozenset(entry.input_id for entry in night.staged),
         again=weighed.places,
         contested=weighed.contested,
+        identifiers=tuple(night.identifiers),
     )
 
 
