@@ -6,6 +6,7 @@ says "half a file" is left out, and said so. What does not come to rest in time 
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def _need_marker(path: Path, request: Request, marker: str) -> None:
     if not path.is_dir():
         return
     named = Path(request.source) if Path(request.source).suffix in {".yaml", ".yml"} else path / MAP_FILE
-    marker = (read_map(named).done_marker if named.is_file() else "") or marker
+    with suppress(SourceError):  # a map that is wrong is told once the files have been looked into
+        marker = (read_map(named).done_marker if named.is_file() else "") or marker
     if marker and not (path / marker).exists():
         raise TryAgainLater(f"{path.name}: {marker} is not there yet, so the extract is not whole.", repair=AGAIN)
 
@@ -89,7 +91,7 @@ def _need_marker(path: Path, request: Request, marker: str) -> None:
 def _refuse_halves(path: Path, context: RunContext) -> None:
     """Say which names are left out; TryAgainLater when nothing else is there."""
     if not path.exists():
-        raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
+        return  # told once what is there has been looked into
     inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     halves = sorted(file.name for file in inside if is_half_copied(file))
     if halves and not any(True for _ in _list_files([path])):

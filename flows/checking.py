@@ -19,6 +19,7 @@ import duckdb
 from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.progress import Progress
+from flows.refusal import list_identifiers
 from flows.settings import Settings
 from flows.sources.protocol import Recognised
 from flows.sources.recognise import UNREAD, Line, describe, recognise
@@ -75,6 +76,7 @@ class Checked:
             "inputs": [asdict(entry) for entry in received.inputs],
             "ledger": [asdict(line) for line in self.validated.ledger],
             "answerable": [asdict(answer) for answer in self.answers],
+            "identifiers": [asdict(entry) for entry in received.identifiers],
             "checks": [asdict(check) for check in self.validated.checks],
             "repairs": [asdict(repair) for repair in self.repairs],
             "hints": list(self.hints),
@@ -82,7 +84,9 @@ class Checked:
 
     def as_text(self) -> str:
         """For a terminal."""
-        return "\n".join([*self._recognised(), *self._ledger(), *self._answers(), *self._checks(), *self._repairs()])
+        told = list_identifiers(self.validated.received.identifiers)
+        parts = (self._recognised(), self._ledger(), self._answers(), told, self._checks(), self._repairs())
+        return "\n".join(line for part in parts for line in part)
 
     def _recognised(self) -> Iterator[str]:
         yield f"Recognised (dates: {self.validated.received.dates})"
@@ -145,8 +149,9 @@ def check_extract(extracts: tuple[Path, ...], source: str, settings: Settings) -
         workspace = Workspace(Path(folder)).create()
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
         context.work.mkdir(parents=True)
+        received = receive(Request(paths, source), context)  # what identifies people comes before any other fault
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
-        validated = validate(receive(Request(paths, source), context), context, worker)
+        validated = validate(received, context, worker)
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
         repairs = _find_repairs(validated, definitions.receiving)
     return Checked(describe(recognised), _hints(recognised), validated, answers, repairs)

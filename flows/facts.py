@@ -1,7 +1,7 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -12,7 +12,8 @@ from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
 from flows.sources.shown import is_plain
-from reports.facts import AnswerFact, CheckFact, InputFact, LedgerFact, NightFacts, RefusedFact
+from reports.facts import AnswerFact, CheckFact, IdentifierFact, InputFact, LedgerFact, NightFacts, RefusedFact
+from transforms.model.identifiers import Identifiers
 
 ENGINES = ("polars", "duckdb", "plotly")
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
@@ -53,6 +54,8 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
             for c in validated.checks
         ),
         answers=_answers(derived),
+        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in received.identifiers),
+        identifier_classes=name_classes(context.definitions.identifiers),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
@@ -120,3 +123,8 @@ def _refused(validated: Validated) -> tuple[RefusedFact, ...]:
 
 def _answers(derived: Derived) -> tuple[AnswerFact, ...]:
     return tuple(AnswerFact(answer.question, answer.status, answer.reason) for answer in derived.answers)
+
+
+def name_classes(identifiers: Identifiers) -> tuple[str, ...]:
+    """What the guard looks for: classes that nobody may be known by."""
+    return ()

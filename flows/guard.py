@@ -111,7 +111,7 @@ class _Door:
                 self._scan_whole(_Look(contents, file, reader.extract.source_map, meant))
 
     def _is_told_again(self, reader: Reader, known: Known) -> bool:
-        if known.input_id in reader.stale:
+        if known.input_id in reader.stale or known.input_id not in self.night.history.loaded:
             return False
         before = self.night.history.identifiers.get(known.input_id, ())
         self.findings += before

@@ -21,7 +21,14 @@ class ScannedTable:
     person: str
 
 
-NAMES = {"vorname": "name", "name": "name", "geburtsdatum": "date_of_birth", "age": "age", "alter": "age"}
+NAMES = {
+    "nachname": "name",
+    "vorname": "name",
+    "name": "name",
+    "geburtsdatum": "date_of_birth",
+    "age": "age",
+    "alter": "age",
+}
 
 
 def scan_table(connection: duckdb.DuckDBPyConnection, table: ScannedTable, classes: Any) -> tuple[ColumnFinding, ...]:

@@ -14,6 +14,7 @@ import duckdb
 
 from flows.errors import SourceError, WrongUse
 from flows.lab_rows import Laboratory
+from flows.proposals.decisions import propose_decisions
 from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked, find_files, group_alike, look_into
 from flows.proposals.tables import TableProposer
@@ -140,10 +141,14 @@ class _Assembly:
         proposals = [self.proposer.propose(looked, decimal) for looked in self.looked]
         if not any(proposal.tables for proposal in proposals):
             raise self._nothing(proposals)
+        for looked, proposal in zip(self.looked, proposals, strict=True):
+            propose_decisions(self.connection, looked, proposal, self.definitions.identifiers)
         dates = self._find_dates(proposals)
         decisions = self._agreed(proposals)
         self._say(proposals, dates)
-        content = {**self._head(paths, decimal, dates), **self._tests(proposals, decisions)}
+        decided = {header: said for proposal in proposals for header, said in proposal.identifiers.items()}
+        head = self._head(paths, decimal, dates) | ({"identifiers": decided} if decided else {})
+        content = {**head, **self._tests(proposals, decisions)}
         SourceMap.model_validate(content)
         heads = self._heads(proposals)
         text = write_map(content, decisions, heads, self.definitions.proposing.fewest_people)
@@ -248,6 +253,9 @@ class _Assembly:
             shape = ", one column per test" if proposal.is_wide else ""
             more = f"; {proposal.n_other_codes:,} other codes are no blood count" if proposal.n_other_codes else ""
             heads.append(f"{proposal.name}: {fed}{shape}{more}")
+        identifying = [f"- {entry.name}: {said}" for entry in proposals for said in entry.identifying]
+        if identifying:
+            heads += ["identifies people, decided under identifiers:", *identifying]
         if self.unsure:
             heads += ["unsure:", *(f"- {said}" for said in self.unsure)]
         return heads

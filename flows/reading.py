@@ -62,6 +62,14 @@ class Known:
     sha256: str
 
 
+def read_extract(reader: "Reader") -> None:
+    """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
+    for feed in reader.extract.feeds:
+        for known in reader.files[feed.role]:
+            reader.read(feed, known)
+    reader.list_inputs()
+
+
 class Reader:
     """One extract while it is read. `seen`: files that another extract of the night brings."""
 
@@ -81,24 +89,7 @@ class Reader:
             if not self._is_loaded(feed, known)
         }
 
-    def stage(self) -> None:
-        """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
-        for feed in self.extract.feeds:
-            for known in self.files[feed.role]:
-                self._stage(feed, known)
-        self._list_inputs()
-
-    def open(self, role: str, known: Known) -> Opened:
-        """A file with the columns that are read of it; opened once."""
-        key = (role, known.input_id)
-        if key not in self.opened:
-            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
-            needed, source_map = self.extract.needed[role], self.extract.source_map
-            file = decide(known.file, source_map, self.laboratory.receiving.oldest_age_years)
-            self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
-        return self.opened[key]
-
-    def _stage(self, feed: Feed, known: Known) -> None:
+    def read(self, feed: Feed, known: Known) -> None:
         """Stage the rows of one file for one table, unless an earlier night has them."""
         if known.input_id not in self.stale:
             return
@@ -121,7 +112,7 @@ class Reader:
         target = night.folder(known.input_id) / name
         night.staged.append(stage_rows(night.connection, arrival, self.laboratory, target, night.context.work))
 
-    def _list_inputs(self) -> None:
+    def list_inputs(self) -> None:
         """Every file that was read or known; what no feed of a file claims is counted as irrelevant."""
         explained = {role: feed.table for feed in self.extract.feeds for role in feed.lookups}
         for role, files in self.files.items():
@@ -184,6 +175,16 @@ class Reader:
             if len(relations) == 1
             else "(" + " UNION ALL BY NAME ".join(f"FROM {r}" for r in relations) + ")"
         )
+
+    def open(self, role: str, known: Known) -> Opened:
+        """A file with the columns that are read of it; opened once."""
+        key = (role, known.input_id)
+        if key not in self.opened:
+            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
+            needed, source_map = self.extract.needed[role], self.extract.source_map
+            file = decide(known.file, source_map, self.laboratory.receiving.oldest_age_years)
+            self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
+        return self.opened[key]
 
 
 def _hash_map(source_map: SourceMap) -> str:

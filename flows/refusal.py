@@ -4,6 +4,7 @@ Columns and counts only, by names that may be shown; never a value.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flows.errors import IdentifiersFound, SourceError
 from transforms.identifiers import ColumnFinding
@@ -15,6 +16,15 @@ EVIDENCE = {
     "statistics": "by its statistics",
     "free_text": "in free text",
     "known_place": "where the format keeps it",
+}
+
+DISPOSITIONS = {
+    "found": "found",
+    "not_read": "not read",
+    "generalised": "generalised",
+    "dropped": "dropped",
+    "allowed": "allowed in a limited data set",
+    "unjudged": "could not be judged",
 }
 
 
@@ -45,6 +55,34 @@ OF_A_STANDARD = (
     "They are refused because the settings say identifiers: refuse. Ask for an export without them; with warn, they "
     "are counted and never read."
 )
+
+
+def list_identifiers(findings: Sequence[ColumnFinding]) -> list[str]:
+    """What was looked for, found and decided, as lines for a terminal; many files of a kind are added up."""
+    if not findings:
+        return []
+    lines = ["Identifiers (looked for by name, shape, statistics and in free text; what is not listed was not found)"]
+    for disposition, words in DISPOSITIONS.items():
+        own = [entry for entry in findings if entry.disposition == disposition]
+        own = _add_up(own) if len(own) > SHOWN else own
+        lines += [f"  {words}: {describe(entry)}" for entry in own]
+    return lines
+
+
+def _add_up(findings: Sequence[ColumnFinding]) -> list[ColumnFinding]:
+    """The findings of all files by column and class."""
+    groups: dict[tuple[str, str, str], list[ColumnFinding]] = {}
+    for entry in findings:
+        groups.setdefault((entry.column, entry.identifier_class, entry.evidence), []).append(entry)
+    return [
+        replace(
+            own[0],
+            file=f"{len({entry.file for entry in own})} files" if len(own) > 1 else own[0].file,
+            n_rows=sum(entry.n_rows for entry in own),
+            n_given=sum(entry.n_given for entry in own),
+        )
+        for _, own in sorted(groups.items())
+    ]
 
 
 def describe(entry: ColumnFinding) -> str:

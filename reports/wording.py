@@ -40,6 +40,8 @@ LABELLED = (
     "check_severity",
     "question",
     "dates",
+    "disposition",
+    "identifier_evidence",
 )
 
 

@@ -20,6 +20,9 @@ from flows.sources.workbook import read_sheet
 from transforms.model.sources import SourceMap
 
 SENT = "rows_of_a_file"
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+SHARE_OF_MEMORY = 3  # a text takes about as much room in a table as in its file
+PACKED = 10  # how many times its size a packed text may be
 SALVAGED_BYTES = 1 << 26
 SKIPPED = "ignore_errors=true, null_padding=true, strict_mode=false"
 
@@ -38,7 +41,8 @@ def as_sent(
         case "delimited":
             plain = as_utf8(file, work / "as_sent.txt")
             try:
-                yield f"(SELECT {columns} FROM {read_text(file, plain, SKIPPED)})"
+                with _in_memory(connection, f"(SELECT {columns} FROM {read_text(file, plain, SKIPPED)})", file) as rows:
+                    yield rows
             finally:
                 if plain != file.path:
                     plain.unlink(missing_ok=True)
@@ -55,6 +59,27 @@ def as_sent(
                 yield SENT
         case "fhir":
             raise ValueError("FHIR resources have no columns of their own")
+
+
+@contextmanager
+def _in_memory(connection: duckdb.DuckDBPyConnection, text: str, file: SourceFile) -> Iterator[str]:
+    """The rows of a text as a table, so that it is parsed once; as the text itself if it might not fit and spill."""
+    n_bytes = file.path.stat().st_size * (PACKED if file.compression != "none" else 1)
+    limit = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    if n_bytes > _bytes(limit) // SHARE_OF_MEMORY:
+        yield text
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {SENT} AS FROM {text}").fetchall()
+    try:
+        yield SENT
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {SENT}").fetchall()
+
+
+def _bytes(size: str) -> int:
+    """The bytes of a size as DuckDB says it, such as 2.7 GiB."""
+    number, unit = size.split(" ")
+    return int(float(number) * 1024 ** UNITS.index(unit))
 
 
 @contextmanager

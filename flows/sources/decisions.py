@@ -95,7 +95,7 @@ def decide_finding(entry: ColumnFinding, source_map: SourceMap, classes: Identif
         return entry
     if decision == "drop":
         return replace(entry, disposition="dropped")
-    if entry.disposition == "found" and not _can_generalise(entry.identifier_class, classes):
+    if entry.disposition == "found" and not can_generalise(entry.identifier_class, classes):
         raise SourceError(
             f"{entry.file}: a column of the class {entry.identifier_class} cannot be generalised.",
             details=[f"identifiers: {entry.column}"],
@@ -171,6 +171,7 @@ def _wrong(role: str, recognised: Recognised, header: str, said: str) -> SourceE
     )
 
 
-def _can_generalise(name: str, classes: Identifiers) -> bool:
+def can_generalise(name: str, classes: Identifiers) -> bool:
+    """Whether years or topped ages are left of a class of identifier."""
     _ = classes
     return name in {"date_of_birth", "age"}

@@ -17,7 +17,7 @@ from flows.guard import guard_door
 from flows.handover import DatePolicy, Received, Request, RunContext
 from flows.ledger import count_outcomes, merge_lines
 from flows.people import Census, infer_people
-from flows.reading import Night
+from flows.reading import Night, read_extract
 from flows.sources.protocol import Recognised, literal
 from flows.sources.recognise import look_over
 from flows.staging import write_dropped
@@ -38,7 +38,7 @@ def receive(request: Request, context: RunContext) -> Received:
         readers = guard_door(night, found)
         extracts = [reader.extract for reader in readers]
         for reader in readers:
-            reader.stage()
+            read_extract(reader)
         weighed = _weigh(night)
         _infer_people(night, weighed)
         night.ledger += count_outcomes(connection, night.staged, context.work / "dropped.parquet")
