@@ -127,4 +127,5 @@ def _answers(derived: Derived) -> tuple[AnswerFact, ...]:
 
 def name_classes(identifiers: Identifiers) -> tuple[str, ...]:
     """What the guard looks for: classes that nobody may be known by."""
+    _ = identifiers
     return ()
