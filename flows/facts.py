@@ -13,7 +13,7 @@ from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Va
 from flows.ledger import merge_lines
 from flows.sources.shown import is_plain
 from reports.facts import AnswerFact, CheckFact, IdentifierFact, InputFact, LedgerFact, NightFacts, RefusedFact
-from transforms.model.identifiers import Identifiers
+from transforms.load import Definitions
 
 ENGINES = ("polars", "duckdb", "plotly")
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
@@ -55,7 +55,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
         ),
         answers=_answers(derived),
         identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in received.identifiers),
-        identifier_classes=name_classes(context.definitions.identifiers),
+        identifier_classes=name_sought(context.definitions),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
@@ -125,7 +125,6 @@ def _answers(derived: Derived) -> tuple[AnswerFact, ...]:
     return tuple(AnswerFact(answer.question, answer.status, answer.reason) for answer in derived.answers)
 
 
-def name_classes(identifiers: Identifiers) -> tuple[str, ...]:
-    """What the guard looks for: classes that nobody may be known by."""
-    _ = identifiers
-    return ()
+def name_sought(definitions: Definitions) -> tuple[str, ...]:
+    """The classes by which nobody may be known, in a fixed order."""
+    return tuple(entry.id for entry in definitions.identifiers.classes if not entry.is_allowed)

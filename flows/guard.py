@@ -62,7 +62,7 @@ class _Door:
     def __init__(self, night: Night) -> None:
         self.night = night
         self.classes = night.context.definitions.identifiers
-        self.oldest_age_years = night.context.definitions.receiving.oldest_age_years
+        self.oldest_age_years = self.classes.oldest_age_years
         self.is_strict = night.context.settings.identifiers == "refuse"
         self.findings: list[ColumnFinding] = []
         self.refusing: list[ColumnFinding] = []
@@ -188,7 +188,7 @@ class _Look:
     def table(self, relation: str) -> ScannedTable:
         """For the detector."""
         person = next((header for header, name in self.meanings.items() if name == PERSON), "")
-        return ScannedTable(self.file.name, relation, self.file.types, self.meanings, person)
+        return ScannedTable(self.file.name, relation, self.file.types, self.meanings, person or None)
 
     def show(self, entry: ColumnFinding, others: Sequence[ColumnFinding]) -> ColumnFinding:
         """The finding by names that may be shown."""

@@ -182,7 +182,7 @@ class Reader:
         if key not in self.opened:
             target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
             needed, source_map = self.extract.needed[role], self.extract.source_map
-            file = decide(known.file, source_map, self.laboratory.receiving.oldest_age_years)
+            file = decide(known.file, source_map, self.night.context.definitions.identifiers.oldest_age_years)
             self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
         return self.opened[key]
 

@@ -10,7 +10,6 @@ import duckdb
 from flows.identifying import ScannedTable, scan_table
 from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked
-from flows.sources.decisions import can_generalise
 from transforms.column_roles import PERSON
 from transforms.identifiers import ColumnFinding
 from transforms.model.identifiers import Identifiers
@@ -25,7 +24,7 @@ def propose_decisions(
     meanings = {header: name for table in proposal.tables for name, header in table["columns"].items()}
     person = next((header for header, name in meanings.items() if name == PERSON), "")
     headers = looked.file.headers
-    table = ScannedTable(looked.name, looked.opened.relation, dict(looked.file.types), meanings, person)
+    table = ScannedTable(looked.name, looked.opened.relation, dict(looked.file.types), meanings, person or None)
     found: dict[str, list[ColumnFinding]] = {}
     for entry in scan_table(connection, table, classes):
         if entry.disposition == "found":
@@ -38,7 +37,7 @@ def _decide(header: str, found: list[ColumnFinding], proposal: FileProposal, cla
     what = ", ".join(
         f"{entry.identifier_class.replace('_', ' ')} in {entry.n_rows:,} of {entry.n_given:,} cells" for entry in found
     )
-    if all(can_generalise(entry.identifier_class, classes) for entry in found):
+    if all(classes.can_generalise(entry.identifier_class) for entry in found):
         proposal.identifiers[header] = "generalise"
         proposal.identifying.append(f"{header}: {what}; only years, or ages that are topped, are kept")
         _read_year(header, found[0], proposal)

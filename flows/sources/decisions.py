@@ -95,7 +95,7 @@ def decide_finding(entry: ColumnFinding, source_map: SourceMap, classes: Identif
         return entry
     if decision == "drop":
         return replace(entry, disposition="dropped")
-    if entry.disposition == "found" and not can_generalise(entry.identifier_class, classes):
+    if entry.disposition == "found" and not classes.can_generalise(entry.identifier_class):
         raise SourceError(
             f"{entry.file}: a column of the class {entry.identifier_class} cannot be generalised.",
             details=[f"identifiers: {entry.column}"],
@@ -169,9 +169,3 @@ def _wrong(role: str, recognised: Recognised, header: str, said: str) -> SourceE
         details=[f"identifiers: {header}"],
         repair="Take the column out of tables, or decide otherwise under identifiers.",
     )
-
-
-def can_generalise(name: str, classes: Identifiers) -> bool:
-    """Whether years or topped ages are left of a class of identifier."""
-    _ = classes
-    return name in {"date_of_birth", "age"}

@@ -157,7 +157,6 @@ class Receiving(Definition):
     not_given: tuple[str, ...]
     trues: tuple[str, ...]
     falses: tuple[str, ...]
-    oldest_age_years: int = Field(ge=1)
 
 
 class Codelist(Definition):
