@@ -34,7 +34,10 @@ PLAIN = frozenset({"", "utf-8", "utf-8-sig", "utf-16", "ascii"})
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed map: its text, and what was decided, how surely, and what was not. `layout`: it needs no map."""
+    """A proposed map: its text, and what was decided, how surely, and what was not. `layout`: it needs no map.
+
+    `identifying` says which columns identify people, and what is proposed for them.
+    """
 
     text: str
     content: Mapping[str, Any]
@@ -43,6 +46,7 @@ class Proposal:
     unsure: Sequence[str]
     layout: str = ""
     fewest_people: int = 0
+    identifying: Sequence[str] = ()
 
     def as_text(self, written: Path | None) -> str:
         """For a terminal: the map itself, or where it was written and what is unsure."""
@@ -51,8 +55,9 @@ class Proposal:
         if written is None:
             return self.text.rstrip("\n")
         tables = [f"{name}: {', '.join(fed) or 'not read'}" for name, fed in self.files.items()]
+        found = ["identifies people:", *(f"- {said}" for said in self.identifying)] if self.identifying else []
         unsure = ["unsure:", *(f"- {said}" for said in self.unsure)] if self.unsure else []
-        return "\n".join([*tables, *unsure, f"written to {written}"])
+        return "\n".join([*tables, *found, *unsure, f"written to {written}"])
 
     def as_dict(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -71,6 +76,7 @@ class Proposal:
             "files": self.files,
             "decisions": decided,
             "unsure": list(self.unsure),
+            "identifying": list(self.identifying),
             "yaml": self.text,
         }
 
@@ -150,7 +156,8 @@ class _Assembly:
         head = self._head(paths, decimal, dates) | ({"identifiers": decided} if decided else {})
         content = {**head, **self._tests(proposals, decisions)}
         SourceMap.model_validate(content)
-        heads = self._heads(proposals)
+        identifying = [f"{entry.name}: {said}" for entry in proposals for said in entry.identifying]
+        heads = self._heads(proposals, identifying)
         text = write_map(content, decisions, heads, self.definitions.proposing.fewest_people)
         fed = {
             file.name: tuple(table["table"] for table in proposal.tables)
@@ -158,7 +165,8 @@ class _Assembly:
             for file in looked.files
         }
         fewest = self.definitions.proposing.fewest_people
-        return Proposal(text, content, fed, decisions, tuple(self.unsure), fewest_people=fewest)
+        told = tuple(self.unsure)
+        return Proposal(text, content, fed, decisions, told, fewest_people=fewest, identifying=identifying)
 
     def _find_dates(self, proposals: Sequence[FileProposal]) -> DatesFound:
         """From all columns of times; none, if no result has one."""
@@ -246,16 +254,15 @@ class _Assembly:
                     self.unsure.append(f"{proposal.name}: {decision.code}: {told}.")
         self.unsure += dates.unsure
 
-    def _heads(self, proposals: Sequence[FileProposal]) -> list[str]:
+    def _heads(self, proposals: Sequence[FileProposal], identifying: Sequence[str]) -> list[str]:
         heads = ["Proposed by nadir map; read it before you use it."]
         for proposal in proposals:
             fed = ", ".join(table["table"] for table in proposal.tables) or "not read"
             shape = ", one column per test" if proposal.is_wide else ""
             more = f"; {proposal.n_other_codes:,} other codes are no blood count" if proposal.n_other_codes else ""
             heads.append(f"{proposal.name}: {fed}{shape}{more}")
-        identifying = [f"- {entry.name}: {said}" for entry in proposals for said in entry.identifying]
         if identifying:
-            heads += ["identifies people, decided under identifiers:", *identifying]
+            heads += ["identifies people, decided under identifiers:", *(f"- {said}" for said in identifying)]
         if self.unsure:
             heads += ["unsure:", *(f"- {said}" for said in self.unsure)]
         return heads
