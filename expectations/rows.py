@@ -104,7 +104,9 @@ def _question(suite: Suite, check: Check) -> Question:
     target = _target(suite, check)
     every_row = _rows(suite.table_name if suite.is_selection(target) else target)
     if check.unique is not None:
-        return Question(check.id, "query", every_row, sql=_repeated_keys_sql(check.view or suite.table_name, check.unique))
+        return Question(
+            check.id, "query", every_row, sql=_repeated_keys_sql(check.view or suite.table_name, check.unique)
+        )
     if check.types is not None:
         return Question(check.id, "query", every_row, sql=_wrong_types_sql(suite))
     return Question(check.id, "flag", every_row if check.where is None else _concerns(check), column=check.id)

@@ -6,7 +6,7 @@ says "half a file" is left out, and said so. What does not come to rest in time 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,7 +126,8 @@ def _need_marker(path: Path, request: Request, context: RunContext) -> None:
         return
     marker = context.settings.done_marker
     named = Path(request.source) if Path(request.source).suffix in {".yaml", ".yml"} else path / MAP_FILE
-    marker = (read_map(named, context.definitions.showing).done_marker if named.is_file() else "") or marker
+    with suppress(SourceError):  # a map that is wrong is told once the files have been looked into
+        marker = (read_map(named, context.definitions.showing).done_marker if named.is_file() else "") or marker
     if marker and not (path / marker).exists():
         called = _call(path, context)
         raise TryAgainLater(f"{called}: {marker} is not there yet, so the extract is not whole.", repair=AGAIN)
@@ -135,7 +136,7 @@ def _need_marker(path: Path, request: Request, context: RunContext) -> None:
 def _refuse_halves(path: Path, context: RunContext) -> None:
     """Say which names are left out; TryAgainLater when nothing else is there."""
     if not path.exists():
-        raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
+        return  # told once what is there has been looked into
     inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     halves = sorted(_call(file, context) for file in inside if is_half_copied(file))
     if halves and not any(True for _ in _list_files([path])):

@@ -15,7 +15,10 @@ from flows.code_version import code_version
 from flows.handover import Answer, CheckResult, Received, ReceivedInput, RunContext, Validated
 from flows.population import quoted
 from flows.warehouse import open_warehouse
+from transforms.identifiers import ColumnFinding
 from transforms.schemas import schema_of
+
+LINES_AT_ONCE = 1000
 
 
 def begin_attempt(context: RunContext) -> None:
@@ -35,13 +38,22 @@ def begin_attempt(context: RunContext) -> None:
 
 
 def end_attempt(
-    context: RunContext, state: str, *, night: Received | Validated | None = None, message: str | None = None
+    context: RunContext,
+    state: str,
+    *,
+    night: Received | Validated | None = None,
+    message: str | None = None,
+    identifiers: Sequence[ColumnFinding] = (),
 ) -> None:
-    """Close the line of a run that published nothing: `unchanged`, `stopped` or `failed`, with what is known of it."""
+    """Close the line of a run that published nothing: `unchanged`, `stopped` or `failed`, with what is known of it.
+
+    `identifiers` are those for which an extract was refused.
+    """
     with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         connection.execute("BEGIN").fetchall()
         if night is not None:
             record_night(connection, context, night)
+        _insert_identifiers(connection, context.run_id, identifiers)
         close_line(connection, context.run_id, state, message)
         connection.execute("COMMIT").fetchall()
 
@@ -64,6 +76,7 @@ def record_night(connection: duckdb.DuckDBPyConnection, context: RunContext, nig
     ).fetchall()
     _insert(connection, "ops.input", [_input_line(context.run_id, entry) for entry in received.inputs])
     _insert(connection, "ops.row_ledger", [(context.run_id, *astuple(line)) for line in night.ledger])
+    _insert_identifiers(connection, context.run_id, received.identifiers)
     if isinstance(night, Validated):
         _insert(connection, "ops.check", [_check_line(context.run_id, check) for check in night.checks])
         _insert(connection, "ops.profile", [(context.run_id, *astuple(fact)) for fact in night.profile])
@@ -80,6 +93,15 @@ def record_stages(context: RunContext) -> None:
 def record_answers(connection: duckdb.DuckDBPyConnection, run_id: str, answers: Iterable[Answer]) -> None:
     """Write what the extract can answer."""
     _insert(connection, "ops.answerable", [(run_id, *astuple(answer)) for answer in answers])
+
+
+def _insert_identifiers(
+    connection: duckdb.DuckDBPyConnection, run_id: str, identifiers: Sequence[ColumnFinding]
+) -> None:
+    """Findings, some at a time, because many small files make many of them."""
+    lines = [(run_id, entry.input_id or None, *astuple(entry)[:-1]) for entry in identifiers]
+    for first in range(0, len(lines), LINES_AT_ONCE):
+        _insert(connection, "ops.identifier", lines[first : first + LINES_AT_ONCE])
 
 
 def _input_line(run_id: str, entry: ReceivedInput) -> tuple[object, ...]:

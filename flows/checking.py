@@ -18,6 +18,7 @@ from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
+from flows.refusal import list_identifiers
 from flows.scratch import scratch_folder
 from flows.settings import Settings
 from flows.silence import silence_libraries
@@ -98,15 +99,17 @@ class Checked:
             "inputs": [asdict(entry) for entry in received.inputs],
             "ledger": [asdict(line) for line in self.validated.ledger],
             "answerable": [asdict(answer) for answer in self.answers],
+            "identifiers": [asdict(entry) for entry in received.identifiers],
             "repairs": [asdict(repair) for repair in self.repairs],
             "hints": list(self.hints),
         }
 
     def as_text(self) -> str:
         """For a terminal."""
-        return "\n".join(
-            [*self._recognised(), *self._ledger(), *self._answers(), *self.judged.check_lines(), *self._repairs()]
-        )
+        told = list_identifiers(self.validated.received.identifiers)
+        checks, repairs = self.judged.check_lines(), self._repairs()
+        parts = (self._recognised(), self._ledger(), self._answers(), told, checks, repairs)
+        return "\n".join(line for part in parts for line in part)
 
     def _recognised(self) -> Iterator[str]:
         yield f"Recognised (dates: {self.validated.received.dates})"
@@ -172,9 +175,10 @@ def check_extract(
         workspace = Workspace(folder).create()
         context = RunContext(run_id, datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))
         make_private(context.work)
-        recognised = recognise(paths, source, definitions, context.work / "looked_at")
         request = Request(paths, source, lists_words=True)
-        validated = validate(receive(request, context), context, worker, Against(workspace=history))
+        received = receive(request, context)  # what identifies people comes before any other fault
+        recognised = recognise(paths, source, definitions, context.work / "looked_at")
+        validated = validate(received, context, worker, Against(workspace=history))
         answers = derive(validated, context).answers if validated.verdict != "stop" else ()
         judged = judge_night(validated, context, history)
     most_words = definitions.showing.most_words_listed

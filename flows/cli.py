@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from flows.errors import UserError, guard_values
+from flows.errors import IdentifiersFound, UserError, guard_values
 from flows.quiet_exit import quieten_exit
 
 if TYPE_CHECKING:
@@ -129,8 +129,14 @@ def check(
 ) -> None:
     """Everything up to the verdict; stores nothing."""
     from flows.checking import check_extract
+    from flows.refusal import list_identifiers
 
-    checked = check_extract(tuple(extracts), source, _settings(None, definitions), workspace)
+    try:
+        checked = check_extract(tuple(extracts), source, _settings(None, definitions), workspace)
+    except IdentifiersFound as error:
+        identifiers = [asdict(entry) for entry in error.findings]
+        _print({"verdict": "stop", "identifiers": identifiers}, as_json, "\n".join(list_identifiers(error.findings)))
+        raise
     _print(checked.as_dict(), as_json, checked.as_text())
     if checked.verdict == "stop":
         raise checked.stop

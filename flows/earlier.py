@@ -17,6 +17,7 @@ from flows.snapshots import Declaration, Sighting, Standing, stand
 from flows.sources.protocol import literal
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
+from transforms.identifiers import ColumnFinding
 
 WAREHOUSE = "earlier"  # what the warehouse is called in a connection that it is attached to
 
@@ -26,7 +27,8 @@ class History:
     """Files of published nights. `loaded` holds those that tonight's definitions and code have read already.
 
     `maps` and `dates` give the source map (its hash) that each published file was read with last, and what its dates
-    mean by it. `is_same_reading` is false when the definitions or the code are not those of the last published night.
+    mean by it; `identifiers`, what was found then in it that identifies people. `is_same_reading` is false when the
+    definitions or the code are not those of the last published night.
     """
 
     published: frozenset[str] = frozenset()
@@ -35,6 +37,7 @@ class History:
     is_same_reading: bool = True
     maps: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, DatePolicy] = field(default_factory=dict)
+    identifiers: Mapping[str, tuple[ColumnFinding, ...]] = field(default_factory=dict)
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -48,7 +51,7 @@ def read_history(context: RunContext) -> History:
     if not path.exists():
         return History()
     with open_warehouse(path, memory_limit=context.settings.memory_limit, read_only=True) as connection:
-        if not _has_tables(connection):
+        if not _has_table(connection, "row_ledger"):
             return History()
         seen = connection.execute(
             """SELECT i.input_id, i.source_id, r.started_at, i.extract_date, i.is_snapshot,
@@ -57,6 +60,7 @@ def read_history(context: RunContext) -> History:
             FROM ops.input i JOIN ops.run r USING (run_id) WHERE r.state IN ('released', 'published')
             ORDER BY r.started_at, r.run_id, i.input_id"""
         ).fetchall()
+        found = _find_identifiers(connection)
         lines = connection.execute(
             "SELECT run_id, input_id, table_name, n_received FROM ops.row_ledger ORDER BY ALL"
         ).fetchall()
@@ -70,7 +74,8 @@ def read_history(context: RunContext) -> History:
     sightings = tuple(Sighting(entry[0], entry[1], entry[2], Declaration(entry[3], bool(entry[4]))) for entry in seen)
     is_same = not seen or seen[-1][-2:] == reading
     maps, dates = ({entry[0]: entry[place] for entry in seen} for place in (5, 6))
-    return History(frozenset(latest), loaded, sightings, is_same, maps, dates)
+    identifiers = {input_id: found.get((run_id, input_id), ()) for input_id, (run_id, _) in latest.items()}
+    return History(frozenset(latest), loaded, sightings, is_same, maps, dates, identifiers)
 
 
 @contextmanager
@@ -101,8 +106,24 @@ def staged_inputs(workspace: Workspace, inputs: Sequence[str], table: str) -> Ma
     return {input_id: files for input_id, files in found.items() if files}
 
 
-def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+def _find_identifiers(
+    connection: duckdb.DuckDBPyConnection,
+) -> Mapping[tuple[str, str], tuple[ColumnFinding, ...]]:
+    """What each run has found in each of its inputs; nothing in a warehouse that is older than the guard."""
+    if not _has_table(connection, "identifier"):
+        return {}
+    rows = connection.execute(
+        """SELECT run_id, input_id, file, column_name, identifier_class, disposition, evidence, n_rows, n_given,
+            input_id FROM ops.identifier WHERE input_id IS NOT NULL ORDER BY ALL"""
+    ).fetchall()
+    found: dict[tuple[str, str], tuple[ColumnFinding, ...]] = {}
+    for run_id, input_id, *finding in rows:
+        found[run_id, input_id] = (*found.get((run_id, input_id), ()), ColumnFinding(*finding))
+    return found
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     found = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'row_ledger'"
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = ?", [name]
     ).fetchall()
     return bool(found[0][0])

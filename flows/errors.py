@@ -5,13 +5,14 @@ fails the same way.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
 from typing import ClassVar
 
 from transforms.errors import DefinitionError, DisclosureStop, UserError
+from transforms.identifiers import ColumnFinding
 
 __all__ = [
     "Busy",
@@ -46,9 +47,20 @@ class SourceError(UserError):
 
 
 class IdentifiersFound(UserError):
-    """An extract holds what identifies a person."""
+    """An extract holds what identifies a person. `findings` are columns and counts, by names that may be shown."""
 
     exit_code: ClassVar[int] = 12
+
+    def __init__(
+        self, what: str, *, details: Sequence[str] = (), repair: str = "", findings: Sequence[ColumnFinding] = ()
+    ) -> None:
+        """`what`, `details` and `repair` as of any error."""
+        super().__init__(what, details=details, repair=repair)
+        self.findings = tuple(findings)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep everything when a process or a scheduler passes the error on."""
+        return (_rebuild_found, (self.what, self.details, self.repair, self.findings))
 
 
 class ValidationStop(UserError):
@@ -108,6 +120,12 @@ def shows_faults() -> bool:
 def _panics(error: BaseException) -> tuple[type[BaseException], ...]:
     """A panic of a library written in Rust is no Exception, so that it passes by every handler; its text may quote."""
     return (type(error),) if type(error).__name__ == PANIC else ()
+
+
+def _rebuild_found(
+    what: str, details: tuple[str, ...], repair: str, findings: tuple[ColumnFinding, ...]
+) -> IdentifiersFound:
+    return IdentifiersFound(what, details=details, repair=repair, findings=findings)
 
 
 def _is_ours(filename: str) -> bool:

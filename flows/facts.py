@@ -1,7 +1,7 @@
 """What a report may say of a night beside its released numbers: files, rows, checks, dates; counts only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -11,7 +11,8 @@ from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Va
 from flows.ledger import merge_lines
 from flows.night_verdict import judge_night
 from flows.refusals import EARLIER
-from reports.facts import AnswerFact, InputFact, LedgerFact, NightFacts
+from reports.facts import AnswerFact, IdentifierFact, InputFact, LedgerFact, NightFacts
+from transforms.load import Definitions
 
 ENGINES = ("polars", "duckdb", "plotly")
 
@@ -51,6 +52,8 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
         verdict_why=judged.why,
         trend=judged.trend,
         answers=_answers(derived),
+        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in received.identifiers),
+        identifier_classes=name_sought(context.definitions),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
@@ -95,3 +98,8 @@ def _ledger(validated: Validated, names: Mapping[str, str]) -> tuple[LedgerFact,
 
 def _answers(derived: Derived) -> tuple[AnswerFact, ...]:
     return tuple(AnswerFact(answer.question, answer.status, answer.reason) for answer in derived.answers)
+
+
+def name_sought(definitions: Definitions) -> tuple[str, ...]:
+    """The classes by which nobody may be known, in a fixed order."""
+    return tuple(entry.id for entry in definitions.identifiers.classes if not entry.is_allowed)

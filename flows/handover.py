@@ -15,6 +15,7 @@ from flows.progress import Progress
 from flows.settings import Settings
 from flows.unknown_words import UnknownWord
 from flows.workspace import Workspace
+from transforms.identifiers import ColumnFinding
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -134,7 +135,8 @@ class Received:
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
     decides between them. `words` are unknown ones, if the request asked for them. `fresh` names the inputs that were
     read tonight, `wide` those of them whose rows hold several results. Of files that a release weighs again, `standing`
-    has the rows of people who are not touched, as they stand.
+    has the rows of people who are not touched, as they stand. `identifiers` is what was found that identifies people,
+    in these inputs and in files beside them that are not read, by names that may be shown.
     """
 
     inputs: tuple[ReceivedInput, ...]
@@ -151,6 +153,7 @@ class Received:
     contested: Mapping[str, Path] = field(default_factory=dict)
     standing: tuple[LedgerLine, ...] = ()
     words: tuple[UnknownWord, ...] = ()
+    identifiers: tuple[ColumnFinding, ...] = ()
 
 
 @dataclass(frozen=True)

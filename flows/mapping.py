@@ -13,6 +13,7 @@ import duckdb
 
 from flows.errors import SourceError, WrongUse
 from flows.lab_rows import Laboratory
+from flows.proposals.decisions import propose_decisions
 from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked, find_files, group_alike, look_into
 from flows.proposals.tables import TableProposer
@@ -34,7 +35,10 @@ PLAIN = frozenset({"", "utf-8", "utf-8-sig", "utf-16", "ascii"})
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed map: its text, and what was decided, how surely, and what was not. `layout`: it needs no map."""
+    """A proposed map: its text, and what was decided, how surely, and what was not. `layout`: it needs no map.
+
+    `identifying` says which columns identify people, and what is proposed for them.
+    """
 
     text: str
     content: Mapping[str, Any]
@@ -43,6 +47,7 @@ class Proposal:
     unsure: Sequence[str]
     layout: str = ""
     fewest_people: int = 0
+    identifying: Sequence[str] = ()
 
     def as_text(self, written: Path | None) -> str:
         """For a terminal: the map itself, or where it was written and what is unsure."""
@@ -51,8 +56,9 @@ class Proposal:
         if written is None:
             return self.text.rstrip("\n")
         tables = [f"{name}: {', '.join(fed) or 'not read'}" for name, fed in self.files.items()]
+        found = ["identifies people:", *(f"- {said}" for said in self.identifying)] if self.identifying else []
         unsure = ["unsure:", *(f"- {said}" for said in self.unsure)] if self.unsure else []
-        return "\n".join([*tables, *unsure, f"written to {written}"])
+        return "\n".join([*tables, *found, *unsure, f"written to {written}"])
 
     def as_dict(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -71,6 +77,7 @@ class Proposal:
             "files": self.files,
             "decisions": decided,
             "unsure": list(self.unsure),
+            "identifying": list(self.identifying),
             "yaml": self.text,
         }
 
@@ -142,12 +149,17 @@ class _Assembly:
         proposals = [self.proposer.propose(looked, decimal) for looked in self.looked]
         if not any(proposal.tables for proposal in proposals):
             raise self._nothing(proposals)
+        for looked, proposal in zip(self.looked, proposals, strict=True):
+            propose_decisions(self.connection, looked, proposal, self.definitions.identifiers)
         dates = self._find_dates(proposals)
         decisions = self._agreed(proposals)
         self._say(proposals, dates)
-        content = {**self._head(paths, decimal, dates), **self._tests(proposals, decisions)}
+        decided = {header: said for proposal in proposals for header, said in proposal.identifiers.items()}
+        head = self._head(paths, decimal, dates) | ({"identifiers": decided} if decided else {})
+        content = {**head, **self._tests(proposals, decisions)}
         SourceMap.model_validate(content)
-        heads = self._heads(proposals)
+        identifying = [f"{entry.name}: {said}" for entry in proposals for said in entry.identifying]
+        heads = self._heads(proposals, identifying)
         text = write_map(content, decisions, heads, self.definitions.proposing.fewest_people)
         fed = {
             file.name: tuple(table["table"] for table in proposal.tables)
@@ -155,7 +167,8 @@ class _Assembly:
             for file in looked.files
         }
         fewest = self.definitions.proposing.fewest_people
-        return Proposal(text, content, fed, decisions, tuple(self.unsure), fewest_people=fewest)
+        told = tuple(self.unsure)
+        return Proposal(text, content, fed, decisions, told, fewest_people=fewest, identifying=identifying)
 
     def _find_dates(self, proposals: Sequence[FileProposal]) -> DatesFound:
         """From all columns of times; none, if no result has one."""
@@ -243,13 +256,15 @@ class _Assembly:
                     self.unsure.append(f"{proposal.name}: {decision.code}: {told}.")
         self.unsure += dates.unsure
 
-    def _heads(self, proposals: Sequence[FileProposal]) -> list[str]:
+    def _heads(self, proposals: Sequence[FileProposal], identifying: Sequence[str]) -> list[str]:
         heads = ["Proposed by nadir map; read it before you use it."]
         for proposal in proposals:
             fed = ", ".join(table["table"] for table in proposal.tables) or "not read"
             shape = ", one column per test" if proposal.is_wide else ""
             more = f"; {proposal.n_other_codes:,} other codes are no blood count" if proposal.n_other_codes else ""
             heads.append(f"{proposal.name}: {fed}{shape}{more}")
+        if identifying:
+            heads += ["identifies people, decided under identifiers:", *(f"- {said}" for said in identifying)]
         if self.unsure:
             heads += ["unsure:", *(f"- {said}" for said in self.unsure)]
         return heads

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from flows.attempts import begin_attempt, end_attempt, record_stages
 from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
-from flows.errors import UserError, ValidationStop, guard_values
+from flows.errors import IdentifiersFound, UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.lock import hold_workspace
 from flows.progress import Progress
@@ -98,4 +98,6 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
 def _close_failed(night: Night, error: BaseException) -> None:
     is_stop = isinstance(error, ValidationStop)
     message = error.what if isinstance(error, UserError) else f"Unexpected {type(error).__name__}."
-    end_attempt(night.context, "stopped" if is_stop else "failed", night=night.seen, message=message)
+    found = error.findings if isinstance(error, IdentifiersFound) else ()
+    state = "stopped" if is_stop else "failed"
+    end_attempt(night.context, state, night=night.seen, message=message, identifiers=found)

@@ -15,10 +15,12 @@ from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
 from flows.refused import Reading, hash_map, judged_by, list_parts, write_reading
 from flows.snapshots import Sighting, declare, is_moved
+from flows.sources.decisions import decide
 from flows.sources.files import need_file, refuse_unreadable
 from flows.sources.opening import Opened, open_file
 from flows.sources.protocol import Feed, Recognised, SourceFile
 from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
+from transforms.identifiers import ColumnFinding
 
 UNUSED = "unused"
 
@@ -39,6 +41,7 @@ class Night:
     staged: list[Staged] = field(default_factory=list)
     people: list[Path] = field(default_factory=list)
     judged_again: dict[str, list[Path]] = field(default_factory=dict)
+    identifiers: list[ColumnFinding] = field(default_factory=list)
 
     @property
     def read_again(self) -> tuple[str, ...]:
@@ -64,24 +67,23 @@ class Known:
     sha256: str
 
 
-def read_extract(night: Night, extract: Recognised) -> None:
+def read_extract(reader: "Reader") -> None:
     """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
-    reader = _Reader(night, extract)
-    for feed in extract.feeds:
+    for feed in reader.extract.feeds:
         for known in reader.files[feed.role]:
             reader.read(feed, known)
     reader.list_inputs()
     reader.keep_readings()
 
 
-class _Reader:
-    """One extract while it is read."""
+class Reader:
+    """One extract while it is read. `seen`: files that another extract of the night brings."""
 
-    def __init__(self, night: Night, extract: Recognised) -> None:
+    def __init__(self, night: Night, extract: Recognised, seen: set[str]) -> None:
         self.night = night
         self.extract = extract
         self.laboratory = Laboratory(night.context.definitions, extract.source_map)
-        self.files = _identify_files(extract, set(night.inputs))
+        self.files = _identify_files(extract, seen)
         self.declared = declare(night.request, extract.source_map)
         self.map_hash = hash_map(extract.source_map)
         self.moved = self._find_moved()
@@ -98,7 +100,7 @@ class _Reader:
         if known.input_id not in self.stale:
             return
         night, short = self.night, feed.table.split(".")[1]
-        own = self._open(feed.role, known)
+        own = self.open(feed.role, known)
         before = [entry.table for entry in night.staged if entry.input_id == known.input_id]
         if before and not has_rows(night.connection, own, feed.belongs):
             return
@@ -173,7 +175,7 @@ class _Reader:
 
     def _count_unused(self, role: str, known: Known) -> None:
         claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
-        n_unused = count_unclaimed(self.night.connection, self._open(role, known), claims)
+        n_unused = count_unclaimed(self.night.connection, self.open(role, known), claims)
         if n_unused:
             self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
 
@@ -193,19 +195,21 @@ class _Reader:
         return frozenset(input_id for input_id in inputs & before.keys() if is_moved(input_id, before, tonight))
 
     def _union(self, role: str) -> str:
-        relations = [self._open(role, known).relation for known in self.files[role]]
+        relations = [self.open(role, known).relation for known in self.files[role]]
         return (
             relations[0]
             if len(relations) == 1
             else "(" + " UNION ALL BY NAME ".join(f"FROM {r}" for r in relations) + ")"
         )
 
-    def _open(self, role: str, known: Known) -> Opened:
+    def open(self, role: str, known: Known) -> Opened:
+        """A file with the columns that are read of it; opened once."""
         key = (role, known.input_id)
         if key not in self.opened:
             target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
             needed, source_map = self.extract.needed[role], self.extract.source_map
-            self.opened[key] = open_file(self.night.connection, known.file, needed, source_map, target)
+            file = decide(known.file, source_map, self.night.context.definitions.identifiers.oldest_age_years)
+            self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
         return self.opened[key]
 
 

@@ -124,6 +124,19 @@ class Trend:
 
 
 @dataclass(frozen=True)
+class IdentifierFact:
+    """One class of identifier in one column: what was done about it, and how many cells of those given it concerns."""
+
+    file: str
+    column: str
+    identifier_class: str
+    disposition: str
+    evidence: str
+    n_rows: int
+    n_given: int
+
+
+@dataclass(frozen=True)
 class AnswerFact:
     """Whether one question can be answered from this extract, and why."""
 
@@ -138,7 +151,8 @@ class NightFacts:
 
     They are the day from which and the day until which enough people were observed, not the first and the last of all.
     `previous_key_numbers` maps the id of a key number to the number of the last comparable run; both are empty where
-    none of the `n_earlier_runs` is comparable. `versions` names the libraries that made the numbers.
+    none of the `n_earlier_runs` is comparable. `versions` names the libraries that made the numbers,
+    `identifier_classes` what was looked for.
     """
 
     run_id: str
@@ -158,6 +172,8 @@ class NightFacts:
     answers: tuple[AnswerFact, ...] = ()
     verdict_why: str = ""
     trend: Trend = Trend()
+    identifiers: tuple[IdentifierFact, ...] = ()
+    identifier_classes: tuple[str, ...] = ()
     n_earlier_runs: int = 0
     previous_run_id: str = ""
     previous_key_numbers: Mapping[str, float | None] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from reports.charts.style import ladder_styles, name_styles
 from reports.content import WHOLE, KeyNumber, key_numbers_of
 from reports.downloads import ARCHIVE, DICTIONARY
 from reports.facts import NightFacts
+from reports.identifiers import identifier_tables
 from reports.methods import methods_of
 from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
@@ -93,6 +94,7 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
         archive=ARCHIVE,
         dictionary=DICTIONARY,
         **quality_tables(facts, words),
+        **identifier_tables(facts, words),
         payload=pack(_payload(charts, numbers, facts)),
     )
 

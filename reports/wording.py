@@ -40,6 +40,8 @@ LABELLED = (
     "check_severity",
     "question",
     "dates",
+    "disposition",
+    "identifier_evidence",
 )
 
 
@@ -59,6 +61,7 @@ class Wording:
         """Titles by kind of name and id; a definition's own title comes first."""
         words = {kind: {str(k): _first(v) for k, v in self.glossary.get(kind, {}).items()} for kind in LABELLED}
         words["cohort"] = {item.id: item.title for item in self.definitions.cohorts}
+        words["identifier_class"] = {item.id: item.title for item in self.definitions.identifiers.classes}
         words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
         return words
 

@@ -14,7 +14,7 @@ class ColumnFinding:
     `found` is a direct identifier that nobody has decided about; `dropped` and `generalised` follow the source map;
     `allowed` is an element of a limited data set, such as an event date or the person key; `not_read` stands in a
     standard format where identifiers are kept and is never read; of `unjudged` it could not be said. `n_rows` of the
-    `n_given` cells that are not empty are concerned.
+    `n_given` cells that are not empty are concerned. `input_id` is the file as the ledger has it, if it is an input.
     """
 
     file: str
@@ -24,3 +24,4 @@ class ColumnFinding:
     evidence: Evidence
     n_rows: int
     n_given: int
+    input_id: str = ""

@@ -26,6 +26,7 @@ from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
+from transforms.model.identifiers import CheckDigits, IdentifierClass, Identifiers, Scanning
 from transforms.model.mapping import Proposing
 from transforms.model.scales import Scale
 from transforms.model.showing import Showing
@@ -123,6 +124,32 @@ class Definitions:
         return self._one("showing", Showing)
 
     @cached_property
+    def identifier_classes(self) -> tuple[IdentifierClass, ...]:
+        """Classes of identifiers, and of what a limited data set may keep."""
+        return self._all("identifiers/classes", IdentifierClass)
+
+    @cached_property
+    def check_digits(self) -> CheckDigits:
+        """Check digits by name."""
+        return self._one("identifiers/checks", CheckDigits)
+
+    @cached_property
+    def scanning(self) -> Scanning:
+        """How tables are searched for identifiers."""
+        return self._one("identifiers/scanning", Scanning)
+
+    @cached_property
+    def identifiers(self) -> Identifiers:
+        """All that the search for identifiers knows."""
+        return Identifiers(
+            classes=self.identifier_classes,
+            scanning=self.scanning,
+            checks=self.check_digits.checks,
+            names=pl.read_csv(self.files["identifiers/scanning/person_names.csv"], infer_schema=False),
+            datetime_formats=self.proposing.datetime_formats,
+        )
+
+    @cached_property
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
@@ -155,6 +182,7 @@ class Definitions:
         listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
+        listed += [*self.identifier_classes, self.check_digits, self.scanning]
         return tuple(listed)
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:

@@ -22,7 +22,10 @@ TRANSLATED = {"specimen": "specimens", "status": "statuses", "sex": "sexes", "se
 
 @dataclass
 class FileProposal:
-    """What one file is: tables of the map as they are written, decisions on tests, and sentences on what is unsure."""
+    """What one file is: tables of the map as they are written, decisions on tests, and sentences on what is unsure.
+
+    `identifiers` are decisions on columns that identify people, `identifying` says what was found in them.
+    """
 
     name: str
     tables: list[dict[str, Any]] = field(default_factory=list)
@@ -32,6 +35,8 @@ class FileProposal:
     site: str = ""
     is_wide: bool = False
     n_other_codes: int = 0
+    identifiers: dict[str, str] = field(default_factory=dict)
+    identifying: list[str] = field(default_factory=list)
 
 
 class TableWriter:

@@ -5,13 +5,15 @@ another program holds open, or has not written to its end, is waited for: what s
 in its content hash, so it would be read once and never again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from flows.errors import SourceError, TryAgainLater
 from flows.parsing import read_times
+from flows.sources.decisions import generalised
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, quote
@@ -50,18 +52,25 @@ def open_database(
     """Write the needed columns of a table to `target` as Parquet, with the number of each row."""
     columns: dict[str, Kind] = {**needed, "row_number": "text"}
     types = {**file.types, "row_number": "BIGINT"}
+    with reading_database(connection, file) as table, refuse_unreadable(file.name):
+        numbered = f"(SELECT *, row_number() OVER (ORDER BY rowid) AS row_number FROM {table})"
+        rows = read_times(generalised(numbered, file, needed), columns, types, source_map)
+        copied = connection.execute(
+            f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
+        ).fetchall()
+    return Opened(f"read_parquet({literal(str(target))})", int(copied[0][0]))
+
+
+@contextmanager
+def reading_database(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> Iterator[str]:
+    """The table as SQL, while the file is attached."""
     _attach(connection, file.path, file.name)
     try:
         with refuse_unreadable(file.name):
             place = _find_table(connection, file)
-            numbered = f"(SELECT *, row_number() OVER (ORDER BY rowid) AS row_number FROM {place})"
-            copied = connection.execute(
-                f"COPY ({read_times(numbered, columns, types, source_map)}) TO {literal(str(target))} "
-                "(FORMAT parquet, COMPRESSION snappy)"
-            ).fetchall()
+        yield place
     finally:
         connection.execute(f"DETACH {ATTACHED}").fetchall()
-    return Opened(f"read_parquet({literal(str(target))})", int(copied[0][0]))
 
 
 def _list_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:

@@ -17,6 +17,7 @@ import duckdb
 
 from flows.errors import SourceError
 from flows.parsing import read_times
+from flows.sources.decisions import generalised
 from flows.sources.files import HEAD_BYTES, SHUT, not_in_encoding, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, pattern
@@ -24,6 +25,7 @@ from transforms.model.sources import SourceMap
 
 CHUNK_BYTES = 1 << 22
 LONGEST_FIELD = 1 << 30
+REJECTS = "store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan'"
 PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii"})
 
 
@@ -35,7 +37,7 @@ def open_delimited(
     target: Path,
 ) -> Opened:
     """Write the needed columns to `target` as Parquet, times parsed; SourceError when the text cannot be read."""
-    plain = _as_utf8(file, target.with_suffix(".txt"))
+    plain = as_utf8(file, target.with_suffix(".txt"))
     connection.execute("SET preserve_insertion_order=true").fetchall()
     try:
         with refuse_unreadable(file.name), _refuse_line_ends(file.name):
@@ -50,13 +52,18 @@ def open_delimited(
 
 
 def _copy(file: SourceFile, plain: Path, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
+    text = read_text(file, plain, REJECTS)
+    rows = read_times(generalised(text, file, needed), needed, file.types, source_map)
+    return f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 20000)"
+
+
+def read_text(file: SourceFile, plain: Path, on_fault: str) -> str:
+    """SQL that reads every column as text; `plain` is the file itself or its text as UTF-8."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
     compression = "auto_detect" if plain != file.path else file.compression
-    text = f"""read_csv({pattern(plain)}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
+    return f"""read_csv({pattern(plain)}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
         skip={_count_blank_lines(plain)}, auto_detect=false, columns={{{columns}}}, compression='{compression}',
-        store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan')"""
-    rows = read_times(text, needed, file.types, source_map)
-    return f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 20000)"
+        {on_fault})"""
 
 
 @contextmanager
@@ -72,7 +79,8 @@ def _refuse_line_ends(name: str) -> Iterator[None]:
         ) from None
 
 
-def _as_utf8(file: SourceFile, target: Path) -> Path:
+def as_utf8(file: SourceFile, target: Path) -> Path:
+    """The file itself if DuckDB reads it as it is, else a copy of its text at `target`."""
     is_plain = file.encoding.lower() in PLAIN_ENCODINGS and file.compression != "xz"
     if is_plain:
         return file.path

@@ -7,7 +7,7 @@ resources stand in it. What is read of a resource stands in fhir_resources.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +15,11 @@ import duckdb
 
 from flows.errors import SourceError
 from flows.parsing import read_times
-from flows.sources.fhir_resources import COLUMNS, STRUCTURE, read_resources
+from flows.sources.fhir_resources import COLUMNS, fhir_places, read_resources, structure_with
 from flows.sources.files import compression_of, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, pattern
-from transforms.model.sources import SourceMap
+from transforms.model.sources import KnownPlace, SourceMap
 
 Form = Literal["lines", "documents", "list"]
 HEAD_BYTES = 1 << 18
@@ -65,7 +65,7 @@ def open_fhir(
         connection.execute("SET preserve_insertion_order=false").fetchall()
         if plain != file.path:
             plain.unlink(missing_ok=True)
-    return _opened(connection, target, needed)
+    return _opened(connection, target, needed, fhir_places(source_map))
 
 
 def _head(path: Path) -> bytes:
@@ -106,8 +106,8 @@ def _copy(
     compression = "gzip" if plain == file.path and file.compression == "gzip" else "none"
     for longest in LONGEST_DOCUMENTS_BYTES:
         text = f"{pattern(plain)}, compression='{compression}', maximum_object_size={longest}"
-        flat = f"({read_resources(_resources(form, text), source_map, needed)})"
-        kinds: dict[str, Kind] = {**needed, "is_malformed": "text"}
+        flat = f"({read_resources(_resources(form, text, source_map), source_map, needed)})"
+        kinds: dict[str, Kind] = {**needed, "is_malformed": "text", "filled_places": "text"}
         rows = read_times(flat, kinds, dict.fromkeys(kinds, "VARCHAR"), source_map)
         try:
             with refuse_unreadable(file.name):
@@ -131,44 +131,60 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: str, target: Path) -> No
         raise
 
 
-def _resources(form: Form, text: str) -> str:
+def _resources(form: Form, text: str, source_map: SourceMap) -> str:
     """SELECT of `full_url` and `resource`, one row for each resource, in the order of the file."""
-    structure = literal(json.dumps(STRUCTURE))
+    whole = structure_with(fhir_places(source_map))
+    structure = literal(json.dumps(whole))
     if form == "lines":
         lines = f"read_ndjson_objects({text}, ignore_errors=true)"
         return f"SELECT NULL::VARCHAR AS full_url, json_transform(json, {structure}) AS resource FROM {lines}"
     layout = "array" if form == "list" else "unstructured"
-    entries = literal(json.dumps([{"fullUrl": "VARCHAR", "resource": STRUCTURE}]))
+    entries = literal(json.dumps([{"fullUrl": "VARCHAR", "resource": whole}]))
     single = f"{{'fullUrl': NULL::VARCHAR, 'resource': json_transform(json, {structure})}}"
-    return f"""SELECT entry.fullUrl AS full_url, coalesce(entry.resource, {_no_resource()}) AS resource FROM (
+    return f"""SELECT entry.fullUrl AS full_url, coalesce(entry.resource, {_no_resource(structure)}) AS resource FROM (
         SELECT unnest(CASE WHEN json ->> '$.resourceType' = 'Bundle'
             THEN json_transform(json -> '$.entry', {entries}) ELSE [{single}] END) AS entry
         FROM read_json_objects({text}, format='{layout}'))"""
 
 
-def _no_resource() -> str:
+def _no_resource(structure: str) -> str:
     """An entry without a resource, as a deletion is: a row of no type, not a malformed one."""
-    return f"json_transform('{{}}'::JSON, {literal(json.dumps(STRUCTURE))})"
+    return f"json_transform('{{}}'::JSON, {structure})"
 
 
-def _opened(connection: duckdb.DuckDBPyConnection, target: Path, needed: Mapping[str, Kind]) -> Opened:
+def _opened(
+    connection: duckdb.DuckDBPyConnection, target: Path, needed: Mapping[str, Kind], places: Sequence[KnownPlace]
+) -> Opened:
     """The rows of the Parquet, with references to other resources of the same file resolved."""
     rows = f"read_parquet({literal(str(target))}, file_row_number=true)"
     is_renamed = "resource_type = 'Patient' AND full_url LIKE 'urn:%' AND NOT ends_with(full_url, person_id)"
-    n_rows, n_explaining, n_renamed = connection.execute(
+    is_whole = COLUMNS.keys() <= needed.keys()
+    n_rows, n_explaining, n_renamed, *filled = connection.execute(
         f"""SELECT count(*), count(*) FILTER (resource_type IN ('Medication', 'Specimen')),
-            {f"count(*) FILTER ({is_renamed})" if COLUMNS.keys() <= needed.keys() else 0} FROM {rows}"""
+            {f"count(*) FILTER ({is_renamed})" if is_whole else 0} {_count_filled(places)} FROM {rows}"""
     ).fetchall()[0]
     malformed = connection.execute(f"SELECT file_row_number + 1 FROM {rows} WHERE is_malformed ORDER BY 1").fetchall()
+    ours = "file_row_number, is_malformed, filled_places"
     relation = (
-        f"(SELECT * EXCLUDE (file_row_number, is_malformed), file_row_number + 1 AS row_number FROM {rows} "
+        f"(SELECT * EXCLUDE ({ours}), file_row_number + 1 AS row_number FROM {rows} "
         f"{'WHERE NOT is_malformed' if malformed else ''})"
     )
-    if n_explaining and COLUMNS.keys() <= needed.keys():
+    if n_explaining and is_whole:
         relation = _explained(relation)
     if n_renamed:
         relation = _renamed(relation)
-    return Opened(relation, int(n_rows), tuple(int(row) for (row,) in malformed))
+    counted = tuple(zip(places, filled[::2], filled[1::2], strict=True))
+    return Opened(relation, int(n_rows), tuple(int(row) for (row,) in malformed), counted)
+
+
+def _count_filled(places: Sequence[KnownPlace]) -> str:
+    """Of each place, how many resources fill it, and how many of its type there are."""
+    parts = []
+    for bit, place in enumerate(places):
+        kind = place.element.partition(".")[0]
+        of_kind = "NOT is_malformed" if kind == "*" else f"resource_type = {literal(kind)}"
+        parts.append(f", count(*) FILTER (filled_places & {1 << bit} > 0), count(*) FILTER ({of_kind})")
+    return "".join(parts)
 
 
 def _explained(relation: str) -> str:

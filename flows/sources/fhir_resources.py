@@ -12,7 +12,7 @@ from typing import Any
 from flows.parsing import one_of
 from flows.sources.fhir_times import local_times, moments_as_written
 from flows.sources.protocol import Kind, literal, quote
-from transforms.model.sources import SourceMap
+from transforms.model.sources import KnownPlace, SourceMap
 
 CODINGS = [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]
 CONCEPT = {"coding": CODINGS, "text": "VARCHAR"}
@@ -63,10 +63,41 @@ KEY = "([A-Za-z]+/[^/?#|]+)(/_history/[^/]+)?$"
 Words = Mapping[str, Sequence[str]]
 
 
-def read_resources(resources: str, source_map: SourceMap, needed: Mapping[str, Kind]) -> str:
-    """SELECT of `is_malformed` and the needed columns; `resources` gives `full_url` and `resource` (as STRUCTURE).
+def fhir_places(source_map: SourceMap) -> tuple[KnownPlace, ...]:
+    """The places of the map that are elements of resources."""
+    return tuple(place for place in source_map.known_identifiers if place.element)
 
-    What several columns are made of is computed once, below, because a repeated expression is computed again.
+
+def structure_with(places: Sequence[KnownPlace]) -> Mapping[str, Any]:
+    """STRUCTURE and the elements of these places, of which only whether they are there is taken."""
+    there = {_name(place): ["BOOLEAN"] if place.element.endswith("[]") else {"there": "BOOLEAN"} for place in places}
+    return {**there, **STRUCTURE}
+
+
+def read_places(places: Sequence[KnownPlace]) -> str:
+    """SQL of the places that a resource fills, as bits of a number in their order."""
+    bits = []
+    for bit, place in enumerate(places):
+        kind, name = place.element.partition(".")[0], f"resource.{quote(_name(place))}"
+        is_filled = f"{name} IS NOT NULL"
+        if place.element.endswith("[]") and _name(place) not in STRUCTURE:
+            is_filled = f"len({name}) > 0"
+        elif place.unless:
+            is_filled = f"NOT regexp_full_match({name}, {literal(place.unless)})"
+        of_kind = "" if kind == "*" else f"resource.resourceType = {literal(kind)} AND "
+        bits.append(f"CASE WHEN {of_kind}{is_filled} THEN {1 << bit} ELSE 0 END")
+    return " + ".join(bits) or "0"
+
+
+def _name(place: KnownPlace) -> str:
+    return place.element.partition(".")[2].removesuffix("[]")
+
+
+def read_resources(resources: str, source_map: SourceMap, needed: Mapping[str, Kind]) -> str:
+    """SELECT of `is_malformed`, `filled_places` and the needed columns.
+
+    `resources` gives `full_url` and `resource` (as structure_with). What several columns are made of is computed once,
+    below, because a repeated expression is computed again.
     """
     words = source_map.values
     below = {
@@ -85,7 +116,9 @@ def read_resources(resources: str, source_map: SourceMap, needed: Mapping[str, K
     }
     parts = ", ".join(f"{sql} AS {name}" for name, sql in below.items())
     listed = ", ".join(f"{columns[name]} AS {quote(name)}" for name in needed)
-    return f"SELECT resource IS NULL AS is_malformed, {listed} FROM (SELECT *, {parts} FROM ({resources}))"
+    places = read_places(fhir_places(source_map))
+    told = f"resource IS NULL AS is_malformed, {places} AS filled_places"
+    return f"SELECT {told}, {listed} FROM (SELECT *, {parts} FROM ({resources}))"
 
 
 def _identity() -> dict[str, str]:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, cast
 
@@ -26,6 +27,7 @@ from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_name, name_or
 
 HEAD_BYTES = 1 << 18
+LINES_ALIKE = 20
 DELIMITERS = (",", "\t", ";", "|")
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"}
@@ -36,6 +38,8 @@ MAGIC: Sequence[tuple[bytes, Compression]] = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ\x00", "xz"),
 )
+LENIENT = "latin-1"  # every byte is a character in it
+UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -50,28 +54,36 @@ class Found:
     is_named: bool = False
 
 
-def list_files(paths: Sequence[Path], unpacked: Path, showing: Showing) -> list[Found]:
+def list_files(
+    paths: Sequence[Path], unpacked: Path, showing: Showing, problems: list[SourceError] | None = None
+) -> list[Found]:
     """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError.
 
-    Archives are replaced by their members, which are unpacked below `unpacked`.
+    Archives are replaced by their members, which are unpacked below `unpacked`. With `problems`, what is wrong with one
+    file goes there, and the others are listed.
     """
     files: list[Found] = []
-    listed = _list_paths(paths)
+    listed = _list_paths(paths, problems)
     for place, path in enumerate(listed, start=1):
-        shown = _name_to_show(path.name, place, len(listed), showing)
-        folder = unpacked / str(place)
-        with refuse_unreadable(shown):
-            is_packed = path.stat().st_size > 0 and is_archive(path, shown)
-            members = unpack(path, folder, shown) if is_packed else []
-        if is_packed:
-            names = [member.relative_to(folder).as_posix() for member in members]
-            files += [
-                Found(member, f"{shown}/{_name_to_show(name, inside, len(members), showing)}")
-                for inside, (member, name) in enumerate(zip(members, names, strict=True), start=1)
-            ]
-        else:
-            files.append(Found(path, shown, path in paths))
+        found = Found(path, _name_to_show(path.name, place, len(listed), showing), path in paths)
+        with keep(problems):
+            files += _find_inside(found, unpacked / str(place), showing)
     return files
+
+
+def _find_inside(found: Found, folder: Path, showing: Showing) -> list[Found]:
+    """The members of an archive, or the file itself."""
+    path, shown = found.path, found.shown
+    with refuse_unreadable(shown):
+        is_packed = path.stat().st_size > 0 and is_archive(path, shown)
+        members = unpack(path, folder, shown) if is_packed else []
+    if not is_packed:
+        return [found]
+    names = [member.relative_to(folder).as_posix() for member in members]
+    return [
+        Found(member, f"{shown}/{_name_to_show(name, inside, len(members), showing)}")
+        for inside, (member, name) in enumerate(zip(members, names, strict=True), start=1)
+    ]
 
 
 def _name_to_show(name: str, place: int, n_files: int, showing: Showing) -> str:
@@ -79,17 +91,33 @@ def _name_to_show(name: str, place: int, n_files: int, showing: Showing) -> str:
     return otherwise if n_files > showing.most_files_named else name_or(name, otherwise, showing)
 
 
-def _list_paths(paths: Sequence[Path]) -> list[Path]:
+@contextmanager
+def keep(problems: list[SourceError] | None) -> Iterator[None]:
+    """Add a SourceError to `problems`, if there is such a list, and go on."""
+    try:
+        yield
+    except SourceError as problem:
+        if problems is None:
+            raise
+        problems.append(problem)
+
+
+def _list_paths(paths: Sequence[Path], problems: list[SourceError] | None) -> list[Path]:
     found: set[Path] = set()
     for path in paths:
-        if not path.exists():
-            raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
-        if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.is_file())
-            found.update(file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts))
-        else:
-            found.add(path)
+        with keep(problems):
+            found.update(_list_path(path))
     return sorted(found)
+
+
+def _list_path(path: Path) -> Iterator[Path]:
+    if not path.exists():
+        raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
+    inside = path.rglob("*") if path.is_dir() else [path]
+    for file in inside:
+        is_hidden = file != path and any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file() and not is_hidden:
+            yield file
 
 
 def look_at(found: Found, source_map: SourceMap | None, showing: Showing) -> tuple[SourceFile, ...]:
@@ -116,6 +144,53 @@ def _name_member(file: SourceFile, place: int, showing: Showing) -> SourceFile:
         return file
     label = f"{file.shown}#table {place}"
     return replace(file, label=label, notes=tuple(note.replace(file.name, label) for note in file.notes))
+
+
+def look_leniently(found: Found) -> tuple[SourceFile, ...]:
+    """Text that cannot be read as it should be, as far as it unpacks, in an encoding that can be read; else none."""
+    head = salvage(found.path, HEAD_BYTES)
+    if not head or b"\0" in head or any(is_kind(head, found.path) for is_kind, _ in lookers()):
+        return ()
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+        encoding = "utf-8"
+    except UnicodeDecodeError:
+        encoding = LENIENT
+    lines = head.decode(encoding, errors="ignore")
+    types = dict.fromkeys(unique_names(_first_row(lines, _delimiter(lines))), "VARCHAR")
+    looked = SourceFile(found.path, "delimited", types, _delimiter(lines), encoding=encoding, shown=found.shown)
+    return (looked,) if types else ()
+
+
+def salvage(path: Path, n_bytes: int) -> bytes:
+    """The first bytes of a file, as far as it unpacks."""
+    try:
+        if compression_of(path) == "gzip":
+            with path.open("rb") as stream:
+                return zlib.decompressobj(wbits=31).decompress(stream.read(n_bytes), n_bytes)
+        with open_bytes(path) as stream:
+            return stream.read(n_bytes)
+    except UNREADABLE:
+        return b""
+
+
+def is_tabular(file: SourceFile, named: Sequence[Path]) -> bool:
+    """Whether a file is meant as a table: somebody named it, it is called like one, or its first lines are alike."""
+    if file.kind != "delimited" or file.path in named:
+        return True
+    if TABLE_SUFFIXES & {suffix.casefold() for suffix in file.path.suffixes}:
+        return True
+    text = salvage(file.path, HEAD_BYTES).decode(file.encoding, errors="ignore")
+    widths = {len(row) for row in islice(_rows(text, file.delimiter), LINES_ALIKE)}
+    return widths == {len(file.headers)} and len(file.headers) > 1
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The rows of a text that are whole; it may be cut off in the last one."""
+    try:
+        yield from (row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1]), delimiter=delimiter) if row)
+    except csv.Error:
+        return
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -154,7 +229,7 @@ def refuse_unreadable(name: str) -> Iterator[None]:
         if "no space left" in str(error).lower():
             raise TryAgainLater("The disk is full.", repair="Free some space, then run again.") from None
         raise SourceError(f"{name}: cannot be read to its end.", repair=SHUT) from None
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError) as error:
+    except UNREADABLE as error:
         raise SourceError(f"{name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
 
 

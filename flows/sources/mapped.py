@@ -32,6 +32,7 @@ ADAPTER = Adapter(
     title="Delimited text, Parquet or workbook with a source map: one row per record, or one column per test",
     carries=("laboratory results", "people", "observed spans", "stays", "drugs", "diagnoses", "temperatures"),
     cannot_carry=("codes that neither LOINC nor the source map explains",),
+    is_local=True,
 )
 CELL = "cell"
 
@@ -55,7 +56,17 @@ def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Reco
             for table in tables
         ),
         unread=tuple(file.name for file, tables in found.values() if not tables),
+        meanings={role: meanings_of(file, tables) for role, (file, tables) in used.items()},
     )
+
+
+def meanings_of(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, str]:
+    """The canonical column of each header of the file that these tables name; a column that is a test is a value."""
+    meanings: dict[str, str] = {}
+    for table in tables:
+        meanings = {**{header: name for name, header in _found(file, table).items()}, **meanings}
+        meanings = {**dict.fromkeys(_wide(file, table), "value"), **meanings}
+    return meanings
 
 
 def known_headers(source_map: SourceMap) -> frozenset[str]:

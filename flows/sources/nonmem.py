@@ -39,6 +39,7 @@ ADAPTER = Adapter(
         "status of a result",
         "what is measured, its unit, and which drug was given: a source map must say so",
     ),
+    is_local=True,
 )
 EVENTS = "events"
 NEEDED: Mapping[str, Kind] = {

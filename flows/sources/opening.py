@@ -11,16 +11,21 @@ import duckdb
 
 from flows.sources.files import need_file
 from flows.sources.protocol import FileKind, Kind, SourceFile, quote
-from transforms.model.sources import SourceMap
+from transforms.model.sources import KnownPlace, SourceMap
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file ready to be read: SQL of a relation with `row_number`, its rows, and the rows that are no rows."""
+    """A file ready to be read: SQL of a relation with `row_number`, its rows, and the rows that are no rows.
+
+    `known_places` tells of the places where a format keeps identifiers how many are filled, and of how many, if opening
+    the file has counted them.
+    """
 
     relation: str
     n_rows: int
     malformed: tuple[int, ...] = ()
+    known_places: tuple[tuple[KnownPlace, int, int], ...] = ()
 
 
 Opener = Callable[[duckdb.DuckDBPyConnection, SourceFile, Mapping[str, Kind], SourceMap, Path], Opened]
@@ -37,7 +42,11 @@ def open_file(
     need_file(file.path, file.name)
     own = {header.casefold(): header for header in file.headers}
     found = {header: kind for header, kind in needed.items() if header.casefold() in own}
-    renamed = replace(file, types={_spelling(header, found): kind for header, kind in file.types.items()})
+    renamed = replace(
+        file,
+        types={_spelling(header, found): kind for header, kind in file.types.items()},
+        generalised={_spelling(header, found): sql for header, sql in file.generalised.items()},
+    )
     opened = openers()[file.kind](connection, renamed, found, source_map, target)
     lacking = {header: kind for header, kind in needed.items() if header not in found}
     return replace(opened, relation=_with_nulls(opened.relation, lacking)) if lacking else opened

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from flows.parsing import read_times
+from flows.sources.decisions import generalised
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, pattern, quote
@@ -23,6 +24,7 @@ def open_parquet(
     source = f"read_parquet({pattern(file.path)}, file_row_number=true)"
     with refuse_unreadable(file.name):
         n_rows = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+    source = generalised(source, file, needed)
     floats = [name for name in needed if file.types[name] in {"DOUBLE", "FLOAT"}]
     exact = f"* REPLACE ({', '.join(_exact(name) for name in floats)})" if floats else "*"
     numbered = f"(SELECT {exact}, file_row_number + 1 AS row_number FROM {source})"

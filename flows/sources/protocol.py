@@ -51,7 +51,8 @@ class SourceFile:
     A file can hold several: `member` is then the sheet of a workbook or the table of a database, and rows are numbered
     in each. `labels` are what a SAS transport file says of its columns. `shown` is the name a reader knows it by, when
     that is not the name of the file at `path`; `label` is the whole name, member and all, where the member's own may
-    not be shown. `notes` are what a reader should know of how it was looked at.
+    not be shown. `notes` are what a reader should know of how it was looked at. `generalised` is SQL of what is read in
+    the place of a column that identifies (flows/sources/decisions.py).
     """
 
     path: Path
@@ -65,6 +66,7 @@ class SourceFile:
     shown: str = ""
     label: str = ""
     notes: tuple[str, ...] = ()
+    generalised: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -118,6 +120,7 @@ class Recognised:
     """The files of one extract by role, what they feed, and the headers to read of each role, by kind.
 
     A needed header that one file of a role lacks is read as null. `hints` are sentences for the first things to repair.
+    `meanings` are, by role, the canonical columns of the headers that a source map names.
     """
 
     adapter: str
@@ -128,16 +131,18 @@ class Recognised:
     feeds: tuple[Feed, ...]
     unread: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a format is called, what it carries and what it cannot carry."""
+    """What a format is called, what it carries and what it cannot carry. `is_local`: no standard says what is in it."""
 
     name: str
     title: str
     carries: tuple[str, ...]
     cannot_carry: tuple[str, ...]
+    is_local: bool = False
 
 
 class Recogniser(Protocol):

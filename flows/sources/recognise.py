@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
 from flows.sources import cdisc, clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
-from flows.sources.files import list_files, look_at
+from flows.sources.decisions import refuse_wrong_decisions
+from flows.sources.files import keep, list_files, look_at, look_leniently
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
 from transforms.load import Definitions
 from transforms.model.showing import Showing
@@ -39,6 +40,25 @@ MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
 UNREAD = "not read"
 SHOWN_HEADERS = 30
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in one extract: its files that are tables, the others by name, and what is wrong with any of it.
+
+    `suspects` are files that cannot be read as they should be, as far as they can be looked into all the same.
+    """
+
+    paths: tuple[Path, ...]
+    chosen: SourceMap | None
+    files: tuple[SourceFile, ...]
+    unread: tuple[str, ...]
+    problems: tuple[SourceError, ...] = ()
+    suspects: tuple[SourceFile, ...] = ()
+
+    def maps(self, definitions: Definitions) -> Sequence[SourceMap]:
+        """The map that was chosen, or all that are shipped, in the order in which they are tried."""
+        return [self.chosen] if self.chosen else _shipped(definitions)
 
 
 @dataclass(frozen=True)
@@ -74,31 +94,57 @@ def recognise(
 
     Archives are unpacked below `unpacked`.
     """
+    found = look_over(extracts, source, definitions, unpacked)
+    for contents in found:
+        if contents.problems:
+            raise contents.problems[0]
+    return tuple(recognise_contents(contents, definitions) for contents in found)
+
+
+def look_over(extracts: Sequence[Path], source: str, definitions: Definitions, unpacked: Path) -> tuple[Contents, ...]:
+    """What is in each folder, and in all files that were named; what is wrong with them is kept for later."""
     folders = [path for path in extracts if path.is_dir()]
     named = [path for path in extracts if not path.is_dir()]
     groups = [[folder] for folder in folders] + ([named] if named else [])
     return tuple(
-        _recognise_group(group, source, definitions, unpacked / str(place)) for place, group in enumerate(groups)
+        _look_over_group(group, source, definitions, unpacked / str(place)) for place, group in enumerate(groups)
     )
 
 
-def _recognise_group(paths: Sequence[Path], source: str, definitions: Definitions, unpacked: Path) -> Recognised:
-    chosen = choose_map(paths, source, definitions)
+def recognise_contents(contents: Contents, definitions: Definitions) -> Recognised:
+    """What an extract is, whatever is wrong with some files; SourceError when it is none or its map contradicts it."""
+    for candidate in contents.maps(definitions):
+        recognised = _recogniser(candidate)(contents.files, candidate)
+        if recognised is not None:
+            refuse_wrong_decisions(recognised, contents.files)
+            unread, hints = (*recognised.unread, *contents.unread), (*recognised.hints, *_notes(recognised))
+            return replace(recognised, unread=unread, hints=hints)
+    raise _nothing_recognised(contents.paths, contents.files, contents.maps(definitions), definitions.showing)
+
+
+def is_local(recognised: Recognised) -> bool:
+    """Whether the extract is of a kind of which no standard says what is in it."""
+    return any(adapter.name == recognised.adapter and adapter.is_local for adapter in list_adapters())
+
+
+def _look_over_group(paths: Sequence[Path], source: str, definitions: Definitions, unpacked: Path) -> Contents:
+    problems: list[SourceError] = []
+    chosen: SourceMap | None = None
+    with keep(problems):
+        chosen = choose_map(paths, source, definitions)
     files: list[SourceFile] = []
+    suspects: list[SourceFile] = []
     unread: list[str] = []
-    for found in list_files(paths, unpacked, definitions.showing):
+    for found in list_files(paths, unpacked, definitions.showing, problems):
         is_left = found.path.suffix in {".yaml", ".yml"} or is_half_copied(found.path)
-        tables = () if is_left else look_at(found, chosen, definitions.showing)
+        n_before = len(problems)
+        tables: tuple[SourceFile, ...] = ()
+        with keep(problems):
+            tables = () if is_left else look_at(found, chosen, definitions.showing)
         files += tables
         unread += [] if tables else [found.shown]
-    maps = [chosen] if chosen else _shipped(definitions)
-    for candidate in maps:
-        recognised = _recogniser(candidate)(files, candidate)
-        if recognised is not None:
-            return replace(
-                recognised, unread=(*recognised.unread, *unread), hints=(*recognised.hints, *_notes(recognised))
-            )
-    raise _nothing_recognised(paths, files, maps, definitions.showing)
+        suspects += look_leniently(found) if len(problems) > n_before else ()
+    return Contents(tuple(paths), chosen, tuple(files), tuple(unread), tuple(problems), tuple(suspects))
 
 
 def _notes(recognised: Recognised) -> tuple[str, ...]:

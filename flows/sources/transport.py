@@ -6,7 +6,7 @@ holds several tables, are refused, because a reader would make rows of what is n
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,6 +17,7 @@ import duckdb
 import polars as pl
 
 from flows.errors import SourceError
+from flows.sources.decisions import generalise_rows
 from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.parquet import open_parquet
@@ -77,8 +78,9 @@ def open_transport(
 ) -> Opened:
     """Write the needed columns to `target` as Parquet and open that; SourceError when the file is cut off."""
     with refuse_unreadable(file.name), open_bytes(file.path) as stream:
-        types = _write_rows(stream, file, needed, source_map.encoding or LABEL_ENCODINGS[0], target)
-    return open_parquet(connection, replace(file, path=target, kind="parquet", types=types), needed, source_map)
+        types = _write_rows(connection, stream, file, needed, source_map, target)
+    written = replace(file, path=target, kind="parquet", types=types, generalised={})
+    return open_parquet(connection, written, needed, source_map)
 
 
 def _read_header(stream: IO[bytes], name: str) -> Header:
@@ -119,27 +121,53 @@ def _type_of(sas_format: str | None) -> str:
 
 
 def _write_rows(
-    stream: IO[bytes], file: SourceFile, needed: Mapping[str, Kind], encoding: str, target: Path
+    connection: duckdb.DuckDBPyConnection,
+    stream: IO[bytes],
+    file: SourceFile,
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    target: Path,
 ) -> dict[str, str]:
     """Parquet with the columns under the names of `needed`; the answer gives their DuckDB types."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import and rarely needed
 
     header = _read_header(stream, file.name)
-    own = {name.casefold(): name for name in header.types}
-    names = {own[wanted.casefold()]: wanted for wanted in needed}
+    names = _names(header, needed)
     writer = None
-    for rows in _read_pieces(stream, header, file.name):
-        with _refuse_damage(file.name):
-            frame = _read_frame(rows, header, names, encoding, file.name)
-        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-        writer = writer or pq.ParquetWriter(target, table.schema)
-        writer.write_table(table)
+    for frame in _read_frames(stream, header, names, file, source_map):
+        rows = generalise_rows(connection, frame.to_arrow(compat_level=pl.CompatLevel.oldest()), file)
+        writer = writer or pq.ParquetWriter(target, rows.schema)
+        writer.write_table(rows)
     if writer is None:
-        _empty(header, names).write_parquet(target)
+        pq.write_table(generalise_rows(connection, _empty(header, names).to_arrow(), file), target)
     else:
         writer.close()
     types = {names[name]: kind for name, kind in header.types.items() if name in names}
-    return {name: "VARCHAR" if kind == "TIME" else kind for name, kind in types.items()}
+    types = {name: "VARCHAR" if kind == "TIME" else kind for name, kind in types.items()}
+    return {name: "VARCHAR" if name in file.generalised else kind for name, kind in types.items()}
+
+
+def read_transport(file: SourceFile, headers: Iterable[str], source_map: SourceMap) -> Iterator[pl.DataFrame]:
+    """Rows of these columns, many at a time, as they are in the file; SourceError when it is cut off."""
+    with refuse_unreadable(file.name), open_bytes(file.path) as stream:
+        header = _read_header(stream, file.name)
+        yield _empty(header, _names(header, headers))
+        yield from _read_frames(stream, header, _names(header, headers), file, source_map)
+
+
+def _names(header: Header, needed: Iterable[str]) -> dict[str, str]:
+    own = {name.casefold(): name for name in header.types}
+    return {own[wanted.casefold()]: wanted for wanted in needed}
+
+
+def _read_frames(
+    stream: IO[bytes], header: Header, names: Mapping[str, str], file: SourceFile, source_map: SourceMap
+) -> Iterator[pl.DataFrame]:
+    encoding = source_map.encoding or LABEL_ENCODINGS[0]
+    for rows in _read_pieces(stream, header, file.name):
+        with _refuse_damage(file.name):
+            frame = _read_frame(rows, header, names, encoding, file.name)
+        yield frame
 
 
 def _read_pieces(stream: IO[bytes], header: Header, name: str) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from flows.errors import SourceError
 from flows.parsing import read_times
+from flows.sources.decisions import generalise_rows
 from flows.sources.files import SHUT, open_bytes, unique_names
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal
@@ -66,20 +67,24 @@ def look_at_workbook(path: Path, shown: str) -> tuple[SourceFile, ...]:
 
 
 def open_workbook(
-    _connection: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     file: SourceFile,
     needed: Mapping[str, Kind],
     source_map: SourceMap,
     target: Path,
 ) -> Opened:
     """Write the needed columns of one sheet to `target` as Parquet of text, with their row numbers."""
-    n_rows = _write_sheet(file, tuple(needed), target)
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import and rarely needed
+
+    rows = read_sheet(file, tuple(needed))
+    pq.write_table(generalise_rows(connection, rows.to_arrow(compat_level=pl.CompatLevel.oldest()), file), target)
     columns: dict[str, Kind] = {**needed, "row_number": "text"}
     types = dict.fromkeys(columns, "VARCHAR")
-    return Opened(f"({read_times(f'read_parquet({literal(str(target))})', columns, types, source_map)})", n_rows)
+    return Opened(f"({read_times(f'read_parquet({literal(str(target))})', columns, types, source_map)})", rows.height)
 
 
-def _write_sheet(file: SourceFile, needed: Sequence[str], target: Path) -> int:
+def read_sheet(file: SourceFile, needed: Sequence[str]) -> pl.DataFrame:
+    """These columns of a sheet as text, and `row_number`."""
     reader = _open(file.path, file.name)
     cells = _load(reader, file.member, file.name).to_polars()
     layout = _find_layout(reader, file.member, cells)
@@ -87,14 +92,12 @@ def _write_sheet(file: SourceFile, needed: Sequence[str], target: Path) -> int:
         raise SourceError(f"{file.name}: the sheet is empty now.", repair=SHUT)
     places = {name.casefold(): place for place, name in enumerate(layout.names)}
     number = pl.int_range(pl.len(), dtype=pl.Int64).alias("row_number")
-    rows = (
+    return (
         cells.slice(layout.header_row + 1)
         .with_columns(number + 1)
         .filter(pl.any_horizontal(pl.col(cells.columns).str.strip_chars().str.len_chars() > 0))
         .select("row_number", *(_text(cells.columns[places[name.casefold()]], name) for name in needed))
     )
-    rows.write_parquet(target)
-    return rows.height
 
 
 def _text(column: str, name: str) -> pl.Expr:

@@ -1,7 +1,8 @@
 """receive: files as sent become staged canonical rows, and every row that was read ends in one ledger column.
 
-A file is known by its content: given again under the same definitions and code it is not read again. Nothing here
-writes to the warehouse; whose rows tonight replaces there is only listed.
+What identifies people is looked for before anything else. A file is known by its content: given again under the same
+definitions and code it is not read again. Nothing here writes to the warehouse; whose rows tonight replaces there is
+only listed.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from flows.arriving import Stillness, await_arrival, refuse_changes
 from flows.code_version import code_version
 from flows.earlier import attach_warehouse, read_history
 from flows.erasure import leave_out_erased
+from flows.guard import guard_door
 from flows.handover import DatePolicy, Received, Request, RunContext
 from flows.ledger import count_outcomes, merge_lines
 from flows.people import Census, infer_people
 from flows.reading import Night, read_extract
 from flows.releasing import judge_again
 from flows.sources.protocol import Recognised, literal
-from flows.sources.recognise import recognise
+from flows.sources.recognise import look_over
 from flows.staging import leave_no_halves, write_dropped
 from flows.warehouse import open_memory
 from flows.weighing import Weighed, weigh_rows
@@ -36,15 +38,17 @@ def receive(request: Request, context: RunContext) -> Received:
 
 def _receive(request: Request, context: RunContext, stillness: Stillness) -> Received:
     """What `receive` does once all files are there, and are to stay as they are."""
-    extracts = recognise(request.extracts, request.source, context.definitions, context.work / "unpacked")
-    read = (file.path for extract in extracts for files in extract.files.values() for file in files)
-    stillness.narrow(frozenset(read))
+    found = look_over(request.extracts, request.source, context.definitions, context.work / "unpacked")
     make_private(context.work)
     limit = context.settings.memory_limit
     with open_memory(context.work / "spill", memory_limit=limit) as connection:
         night = Night(context, connection, read_history(context), request)
-        for extract in extracts:
-            read_extract(night, extract)
+        readers = guard_door(night, found)
+        extracts = [reader.extract for reader in readers]
+        read = (file.path for extract in extracts for files in extract.files.values() for file in files)
+        stillness.narrow(frozenset(read))
+        for reader in readers:
+            read_extract(reader)
         if request.release is not None:
             judge_again(night)
         weighed = _weigh(night)
@@ -112,6 +116,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         contested=weighed.contested,
         standing=weighed.standing,
         words=tuple(word for entry in night.staged for word in entry.words),
+        identifiers=tuple(night.identifiers),
     )
 
 

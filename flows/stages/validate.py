@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from expectations.door import judge_door
 from expectations.job import Count, Job, Question
 from expectations.rows import questions
 from expectations.suite import Check, Suite, load_suites
@@ -68,9 +69,27 @@ def validate(
     )
     ledger = close_ledger(received, set_aside)
     changes, profile = compare_night(received, ledger, profiled, context, against)
-    checks = (*checks, *changes)
+    checks = (*checks, *changes, *_judge_identifiers(received))
     context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))
     return Validated(received, verdict_of(checks), checks, set_aside, ledger, profile)
+
+
+def _judge_identifiers(received: Received) -> tuple[CheckResult, ...]:
+    """What the guard at the door has found, as checks."""
+    return tuple(
+        CheckResult(
+            result.check.id,
+            "ops.identifier",
+            result.check.severity,
+            result.status,
+            result.check.reason,
+            result.n_rows,
+            result.n_failed,
+            result.detail,
+            result.check.repair,
+        )
+        for result in judge_door(received.identifiers)
+    )
 
 
 def stop_message(validated: Validated) -> ValidationStop:

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from transforms.model.base import Definition, Part
 
 DatePolicy = Literal["real", "shifted", "relative", "none"]
 TableName = Literal["lab", "person", "observation", "encounter", "exposure", "diagnosis", "vital"]
+Decision = Literal["drop", "generalise"]
 
 
 class WideColumn(Part):
@@ -64,6 +65,29 @@ class TableMap(Part):
         return {name: [spelling] if isinstance(spelling, str) else spelling for name, spelling in columns.items()}
 
 
+class KnownPlace(Part):
+    """Where a standard format keeps an identifier that is never read, or of which only the year is taken.
+
+    A column, in files that have the headers `beside` as well; with `begins`, only rows in which it begins with one of
+    these. Or the element of a FHIR resource, `Patient.name[]` if it is a list; `*` stands for any resource. A cell that
+    `unless` matches as a whole is none.
+    """
+
+    identifier_class: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    column: str = ""
+    beside: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    element: str = Field("", pattern=r"^(([A-Z][A-Za-z]*|\*)\.[a-z][A-Za-z]*(\[\])?)?$")
+    unless: str = ""
+    disposition: Literal["not_read", "generalised"] = "not_read"
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> "KnownPlace":
+        if bool(self.column) == bool(self.element):
+            raise ValueError("name either column or element")
+        return self
+
+
 class SourceMap(Definition):
     """How one local export is read.
 
@@ -71,7 +95,9 @@ class SourceMap(Definition):
     `unit_spellings` translates a spelling that is unknown or ambiguous into one that codelists/units.csv knows.
     `extract_date` is the day the extract was made, as its sender declares it; `is_snapshot` says that it holds
     everything there was on that day, so that rows which are missing in it are gone. `done_marker` is the file that says
-    that the folder is whole.
+    that the folder is whole. `identifiers` says what becomes of a column that identifies people: `drop` never reads it,
+    `generalise` makes years of dates and tops ages. `known_identifiers` and `keys` are of standard formats: where they
+    keep identifiers, and their headers for the keys of people.
     """
 
     version: str = Field("1", pattern=r"^\d+(\.\d+)*$")
@@ -97,6 +123,9 @@ class SourceMap(Definition):
     values: dict[str, tuple[str, ...]] = Field({})
     numbers: dict[str, int] = Field({})
     tables: tuple[TableMap, ...] = ()
+    identifiers: dict[str, Decision] = Field({})
+    known_identifiers: tuple[KnownPlace, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class RowRule(Part):

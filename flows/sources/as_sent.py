@@ -1,0 +1,105 @@
+"""Every column of a file as it was sent, as a relation that leaves nothing behind on the disk.
+
+Text in another encoding is copied first, because DuckDB reads UTF-8 only, and the copy is gone at the end. Of a file
+that is damaged, what can still be read is given.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from flows.sources.database import reading_database
+from flows.sources.delimited import as_utf8, read_text
+from flows.sources.files import salvage
+from flows.sources.protocol import SourceFile, literal, quote
+from flows.sources.transport import read_transport
+from flows.sources.workbook import read_sheet
+from transforms.model.sources import SourceMap
+
+SENT = "rows_of_a_file"
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+SHARE_OF_MEMORY = 3  # a text takes about as much room in a table as in its file
+PACKED = 10  # how many times its size a packed text may be
+SALVAGED_BYTES = 1 << 26
+SKIPPED = "ignore_errors=true, null_padding=true, strict_mode=false"
+
+
+@contextmanager
+def as_sent(
+    connection: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    headers: Sequence[str],
+    source_map: SourceMap,
+    work: Path,
+) -> Iterator[str]:
+    """SQL of a relation with these columns of the file."""
+    columns = ", ".join(quote(header) for header in headers)
+    match file.kind:
+        case "delimited":
+            plain = as_utf8(file, work / "as_sent.txt")
+            try:
+                with _in_memory(connection, f"(SELECT {columns} FROM {read_text(file, plain, SKIPPED)})", file) as rows:
+                    yield rows
+            finally:
+                if plain != file.path:
+                    plain.unlink(missing_ok=True)
+        case "parquet":
+            yield f"(SELECT {columns} FROM read_parquet({literal(str(file.path))}))"
+        case "database":
+            with reading_database(connection, file) as table:
+                yield f"(SELECT {columns} FROM {table})"
+        case "workbook":
+            with _registered(connection, read_sheet(file, headers).drop("row_number")):
+                yield SENT
+        case "transport":
+            with _registered(connection, pl.concat(read_transport(file, headers, source_map))):
+                yield SENT
+        case "fhir":
+            raise ValueError("FHIR resources have no columns of their own")
+
+
+@contextmanager
+def _in_memory(connection: duckdb.DuckDBPyConnection, text: str, file: SourceFile) -> Iterator[str]:
+    """The rows of a text as a table, so that it is parsed once; as the text itself if it might not fit and spill."""
+    n_bytes = file.path.stat().st_size * (PACKED if file.compression != "none" else 1)
+    limit = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    if n_bytes > _bytes(limit) // SHARE_OF_MEMORY:
+        yield text
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {SENT} AS FROM {text}").fetchall()
+    try:
+        yield SENT
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {SENT}").fetchall()
+
+
+def _bytes(size: str) -> int:
+    """The bytes of a size as DuckDB says it, such as 2.7 GiB."""
+    number, unit = size.split(" ")
+    return int(float(number) * 1024 ** UNITS.index(unit))
+
+
+@contextmanager
+def as_far_as_readable(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> Iterator[str]:
+    """SQL of a relation with all columns of a text that is damaged, as far as it unpacks."""
+    text = salvage(file.path, SALVAGED_BYTES).decode(file.encoding, errors="replace")
+    cells = pl.col("line").str.split(file.delimiter)
+    columns = [
+        cells.list.get(place, null_on_oob=True).str.strip_chars('" ').alias(header)
+        for place, header in enumerate(file.headers)
+    ]
+    lines = pl.DataFrame({"line": text.splitlines()[1:]}, schema={"line": pl.String})
+    with _registered(connection, lines.select(columns)):
+        yield SENT
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> Iterator[None]:
+    connection.register(SENT, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    try:
+        yield
+    finally:
+        connection.unregister(SENT)

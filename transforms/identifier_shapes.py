@@ -1,0 +1,98 @@
+"""Which cells are written like a number, an address or a label of a class, by its forms and their check digits.
+
+Candidates and samples have a row a distinct cell of a column: `place` of the column, `cell`, and its `n` rows.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.check_digits import chance_of, clean_number, has_check_digit
+from transforms.model.identifiers import IdentifierClass, Identifiers, Shape
+from transforms.person_names import holds_name
+
+_BY_NAME = "person_name"
+
+
+@dataclass(frozen=True)
+class ShapeHit:
+    """Cells of one column that have a form: rows and distinct cells, and whether most of them are nothing else."""
+
+    place: int
+    identifier_class: str
+    shape: str
+    n_rows: int
+    n_distinct: int
+    is_whole: bool
+    chance: float = 1.0
+
+
+def screening_pattern(identifiers: Identifiers) -> str:
+    """One pattern that every cell with a form of which one is enough fits, and few others."""
+    scanning = identifiers.scanning
+    patterns = [shape.pattern for _, shape in _shapes(identifiers, ("one",))]
+    return f"{scanning.left_of_text}(?:{'|'.join(patterns)}){scanning.right_of_text}"
+
+
+def find_shapes(candidates: pl.DataFrame, identifiers: Identifiers) -> list[ShapeHit]:
+    """Forms of which one cell is enough."""
+    return _find(candidates, identifiers, ("one",))
+
+
+def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers) -> list[ShapeHit]:
+    """Forms that many cells must have, or of which a header must say so."""
+    return _find(sample, identifiers, ("many", "header"))
+
+
+def _shapes(identifiers: Identifiers, enough: Iterable[str]) -> Iterator[tuple[IdentifierClass, Shape]]:
+    return ((entry, shape) for entry in identifiers.classes for shape in entry.shapes if shape.enough in enough)
+
+
+def _find(cells: pl.DataFrame, identifiers: Identifiers, enough: Iterable[str]) -> list[ShapeHit]:
+    if cells.is_empty():
+        return []
+    shapes = list(_shapes(identifiers, enough))
+    patterns = [_whole_pattern(shape, identifiers) for _, shape in shapes]
+    # One look at all forms; most of them fit no cell, and only the others are looked at more closely.
+    told = cells.select(pl.col("cell").str.contains(pattern).alias(str(k)) for k, pattern in enumerate(patterns))
+    hits: list[ShapeHit] = []
+    for place_of, (entry, shape) in enumerate(shapes):
+        is_told = told[str(place_of)]
+        if is_told.any():
+            hits += _weigh(_match(cells.filter(is_told), shape, identifiers), entry, shape, identifiers)
+    return hits
+
+
+def _weigh(matched: pl.DataFrame, entry: IdentifierClass, shape: Shape, identifiers: Identifiers) -> list[ShapeHit]:
+    counted = matched.group_by("place").agg(
+        pl.col("n").sum(), pl.len().alias("n_distinct"), (pl.col("is_whole").mean() > 0.5).alias("is_whole")
+    )
+    chance = chance_of(identifiers.checks[shape.check]) if shape.check in identifiers.checks else 1.0
+    rows = counted.sort("place").iter_rows()
+    return [ShapeHit(place, entry.id, shape.id, n, n_distinct, whole, chance) for place, n, n_distinct, whole in rows]
+
+
+def _whole_pattern(shape: Shape, identifiers: Identifiers) -> str:
+    scanning = identifiers.scanning
+    if shape.where == "cell":
+        return f"^(?:{shape.pattern})$"
+    return f"{scanning.left_of_text}({shape.pattern}){scanning.right_of_text}"
+
+
+def _match(cells: pl.DataFrame, shape: Shape, identifiers: Identifiers) -> pl.DataFrame:
+    """Cells with the form, a row each, and whether the form is all that they are."""
+    if shape.where == "cell":
+        found = cells.with_columns(match=pl.col("cell"))
+    else:
+        pattern = _whole_pattern(shape, identifiers)
+        pieces = cells.with_columns(match=pl.col("cell").str.extract_all(pattern)).explode("match")
+        found = pieces.with_columns(match=pl.col("match").str.extract(pattern, 1)).drop_nulls("match")
+    if shape.refuse:
+        found = found.filter(~pl.col("match").str.contains(shape.refuse))
+    if shape.check == _BY_NAME:
+        found = found.filter(holds_name(found["match"], identifiers))
+    elif shape.check and not found.is_empty():
+        found = found.filter(has_check_digit(clean_number(pl.col("match")), identifiers.checks[shape.check]))
+    whole = pl.col("match").str.len_chars() == pl.col("cell").str.len_chars()
+    return found.group_by("place", "cell").agg(pl.col("n").first(), whole.any().alias("is_whole"))
