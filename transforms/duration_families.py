@@ -87,7 +87,8 @@ def _gamma() -> Family:
         return mean * special.gammaincc(shape + 1, scaled) - times * special.gammaincc(shape, scaled)
 
     def quantile(share: Numbers, place: Numbers, spread: Numbers) -> Numbers:
-        return np.exp(place - spread) * special.gammaincinv(np.exp(spread), share)
+        unit: Numbers = special.gammaincinv(np.exp(spread), share)
+        return np.exp(place - spread) * unit
 
     return Family(
         beyond=lambda times, place, spread: special.gammaincc(*_swap(parts(times, place, spread))),
