@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from transforms.duration_families import FAMILIES
 from transforms.interval_durations import Groups, Triples, chances_of_detection, fit_durations, resample
+from transforms.load import load_definitions
 
 Numbers = NDArray[np.float64]
 REPLICATES, REFERENCES, WEIGHTS = 2000, 200, 200
 Z = NormalDist().inv_cdf(0.975)
+RULE = load_definitions().estimation.duration.intervals
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ def measure(cell: Cell, replicates: int = REPLICATES, references: int = REFERENC
     median = np.exp(np.where(is_found, fits.place, 0.0))
     is_held = np.abs(fits.place - np.log(cell.median_days)) <= Z * error
     detected = chances_of_detection(hospitals, median)
-    gaps = np.median(hospitals.triples.before.reshape(replicates, -1), axis=1)
-    is_given = is_found & (detected >= 0.95) & (gaps <= median / 2)
+    gap = SCHEDULES[cell.schedule].low_gap_days
+    is_given = is_found & (detected >= RULE.detection_at_least) & (gap <= RULE.gap_at_most_of_median * median)
     return Measured(
         bias_days=float(median[is_found].mean()) - cell.median_days,
         coverage=float(is_held[is_found].mean()),
