@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz fuzz-readers check fix bench truth clean install
+.PHONY: demo test fuzz fuzz-readers check fix bench truth calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -34,6 +34,9 @@ bench: $(STAMP)           ## time and memory of each stage, and the ratio to the
 
 truth: $(STAMP)           ## how often the bounds hold the simulated truth, with and without noise
 	@$(BIN)/python -m tests.bench.truth
+
+calibrate: $(STAMP)       ## how far estimates of durations lie from the truth, by how often tests are done
+	@$(BIN)/python -m tests.bench.calibration
 
 install: $(STAMP)
 

@@ -19,6 +19,8 @@ from transforms.schemas import schema_of
 UNREAD = {
     "lab": frozenset({"specimen_type", "reference_low", "version_at", "source_code", "source_value", "source_unit"})
 }
+# Equal on every machine and night, so that who is drawn together into a sample never depends on who else is there.
+PERSON_HASH = "md5_number_lower(concat_ws('|', r.source_id, r.person_id)) AS person_hash"
 KEYS = frozenset({"person_id", "source_id", "input_id", "row_number", "column_number", "record_key"})
 TABLES = ("person", "observation", "encounter", "lab", "exposure", "diagnosis", "vital")
 
@@ -66,7 +68,7 @@ def hand_over_rows(
     others = f"(FROM read_parquet('{quoted(population.people)}') {_unless_replaced(night)})"
     has_earlier = has_history and bool(_count(connection, others))
     for name in TABLES:
-        columns = ", ".join(["p.person_index", *(f'r."{column}"' for column in read_columns(name))])
+        columns = ", ".join(["p.person_index", read_sql(name)])
         chosen = f"r.analyte IN ({_texts(lab_analytes)})" if name == "lab" else "true"
         people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
         table = f"canonical.{name}"
@@ -81,9 +83,11 @@ def hand_over_rows(
         ).fetchall()
 
 
-def read_columns(name: str) -> list[str]:
-    """The columns of `canonical.NAME` that transforms read; the person is known by person_index."""
-    return [c for c in schema_of(f"canonical.{name}").column_names if c not in UNREAD.get(name, frozenset()) | KEYS]
+def read_sql(name: str) -> str:
+    """What transforms read of `canonical.NAME`, called r: the person is known by person_index, and by a hash."""
+    unread = UNREAD.get(name, frozenset()) | KEYS
+    columns = [f'r."{column}"' for column in schema_of(f"canonical.{name}").column_names if column not in unread]
+    return ", ".join([*columns, *([PERSON_HASH] if name == "person" else [])])
 
 
 def infer_observation(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:

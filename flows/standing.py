@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from flows.handover import Standing
-from flows.population import Population, quoted, read_columns
+from flows.population import Population, quoted, read_sql
 from transforms.schemas import load_tables, schema_of
 
 
@@ -34,10 +34,7 @@ def hand_over_standing(connection: duckdb.DuckDBPyConnection, population: Popula
 
 def _frames() -> dict[str, tuple[str, str]]:
     """For each frame that is counted: its columns, and where they are with the person."""
-    found = {
-        name: (", ".join(f'r."{c}"' for c in read_columns(name)), f"canonical.{name} r")
-        for name in ("person", "observation")
-    }
+    found = {name: (read_sql(name), f"canonical.{name} r") for name in ("person", "observation")}
     for name in ("anc", "episode", "cohort_member"):
         found[name] = (_derived_columns(name), f"derived.{name} r")
     causes = "derived.episode_cause r JOIN derived.episode e USING (episode_id)"

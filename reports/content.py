@@ -152,9 +152,12 @@ def _episodes(numbers: Numbers) -> KeyNumber | None:
 
 
 def _median(numbers: Numbers) -> KeyNumber | None:
-    row = one_row(numbers, "duration", cause_group="all", **default_rule(numbers))
-    if row is None:
+    rows = all_rows(numbers, "duration", cause_group="all", **default_rule(numbers))
+    if not rows:
         return None
+    row = next((row for row in rows if row["status"] == "estimated"), rows[-1])
+    is_naive = row["estimator"] == "kaplan_meier_naive"
+    name, title = ("median_days", "Median duration, naive") if is_naive else ("median_days_alive", "Median duration")
     words = numbers.wording
     of = f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}"
     if is_number(row["n_censored"]):
@@ -163,8 +166,8 @@ def _median(numbers: Numbers) -> KeyNumber | None:
         of += f"; tests inside an episode {words.number(row['median_gap_days'], 'days')}{NBSP}days apart"
     if row["status"] == "not_reached":
         text = words.name("status", "not_reached")
-        return KeyNumber("median_days", "Median duration, naive", text, of, mark="not_reached", kind="days", shown=text)
-    found = _number(numbers, "median_days", "Median duration, naive", row["median_days"], "days", of)
+        return KeyNumber(name, title, text, of, mark="not_reached", kind="days", shown=text)
+    found = _number(numbers, name, title, row["median_days"], "days", of)
     if found.value is None:
         return found
     lo, hi = _float(row["median_lo"]), _float(row["median_hi"])

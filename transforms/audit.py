@@ -15,7 +15,8 @@ _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _PEOPLE = ["cohort", "interval_unit", "interval_start"]
 _EPISODES = ("released.cause", "released.duration", "released.duration_curve", "released.episode")
 _CURVES = ("released.duration", "released.duration_curve")
-_CURVE = [*_RULE, "cause_group", "estimator"]
+_CAUSE = [*_RULE, "cause_group"]
+_CURVE = [*_CAUSE, "estimator"]
 
 
 @dataclass(frozen=True)
@@ -150,10 +151,10 @@ def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Ite
         ("censored alive from the deaths", "n_censored", "n_died"),
     ):
         is_few = is_small(pl.col(whole) - pl.col(part), min_cell)
-        yield Finding(f"{name}: {what}", _CURVES, rows.filter(is_few).select(_CURVE))
+        yield Finding(f"{name}: {what}", _CURVES, rows.filter(is_few).select(_CAUSE).unique())
     for value in ("n_episodes", "n_censored", "n_died"):
-        groups = _solvable(rows.filter(~is_all), rows.filter(is_all), _RULE, value, min_cell)
-        yield Finding(f"{name}: a cause from the rest of {value}", _CURVES, groups)
+        groups = _solvable(rows.filter(~is_all), rows.filter(is_all), [*_RULE, "estimator"], value, min_cell)
+        yield Finding(f"{name}: a cause from the rest of {value}", _CURVES, groups.select(_RULE).unique())
 
 
 def _look_at_curves(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

@@ -24,11 +24,11 @@ UNKNOWN_CAUSE = "insufficient_data"
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
     """Every `counts.*` table by name.
 
-    `frames`: person, observation, anc, episode, episode_cause and cohort_member by person_index.
+    `frames`: person (with person_hash), observation, anc, episode, episode_cause and cohort_member by person_index.
     """
     test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
     members = read_members(frames["cohort_member"])
-    episodes = _read_episodes(frames["episode"], frames["episode_cause"])
+    episodes = _read_episodes(frames, plan)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
     for cohort in members["cohort"].unique().sort():
@@ -72,10 +72,14 @@ def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str,
     return {name: count() for name, count in counted.items()}
 
 
-def _read_episodes(episode: pl.LazyFrame, episode_cause: pl.LazyFrame) -> pl.DataFrame:
-    primary = episode_cause.filter(pl.col("is_primary")).select("episode_id", "cause_group", "agent")
+def _read_episodes(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFrame:
+    primary = frames["episode_cause"].filter(pl.col("is_primary")).select("episode_id", "cause_group", "agent")
+    n_groups = plan.estimation.duration.intervals.person_groups
+    people = frames["person"].select("person_index", person_group=(pl.col("person_hash") % n_groups).cast(pl.Int32))
     return (
-        episode.join(primary, on="episode_id", how="left")
+        frames["episode"]
+        .join(primary, on="episode_id", how="left")
+        .join(people, on="person_index")
         .select(
             "person_index",
             "rule",
@@ -85,6 +89,7 @@ def _read_episodes(episode: pl.LazyFrame, episode_cause: pl.LazyFrame) -> pl.Dat
             "ended_as",
             pl.col("cause_group").fill_null(UNKNOWN_CAUSE),
             pl.col("agent").fill_null(""),
+            "person_group",
             started=pl.col("first_low_at").dt.date().cast(pl.Int32),
             ended=pl.coalesce("recovery_by", "last_low_at").dt.date().cast(pl.Int32),
             **hour_columns(),

@@ -36,9 +36,9 @@ _TRIPLE = ["gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hour
 def count_durations(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     """`counts.duration` of the confirmed episodes of one cohort.
 
-    `episodes` has the columns of derived.episode and cause_group.
+    `episodes` has the columns of derived.episode, cause_group and person_group.
     """
-    key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE]
+    key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE, "person_group"]
     triples = episodes.filter(pl.col("is_confirmed"))
     counted = triples.group_by(key).agg(n_episodes=pl.len()).with_columns(cohort=pl.lit(cohort))
     return shape(counted, "counts.duration")
@@ -63,7 +63,8 @@ class Incident:
     """Incident episodes of `counts.duration` by the number of their group, so that texts are compared once.
 
     `groups`: cohort, cause_group (each and all), rule, threshold_cells_per_ul, numbered as `group`. `wholes`: the
-    group of each cause and that of all causes, `whole`. `rows`: group, is_event, ended_as, the four hours, n_episodes.
+    group of each cause and that of all causes, `whole`. `rows`: group, is_event, ended_as, the four hours,
+    person_group, n_episodes.
     """
 
     groups: pl.DataFrame
@@ -80,7 +81,8 @@ class Incident:
 def incident_of(duration: pl.DataFrame) -> Incident:
     """The incident episodes of `counts.duration`; everything that is estimated of durations is made of them."""
     incident = duration.filter(pl.col("is_incident"))
-    rows = incident.select(_place(incident).alias("place"), "ended_as", *_TRIPLE, "n_episodes", is_event=_is_event())
+    facts = ["ended_as", *_TRIPLE, "person_group", "n_episodes"]
+    rows = incident.select(_place(incident).alias("place"), *facts, is_event=_is_event())
     first = rows.select(pl.col("place").arg_unique()).to_series()
     causes = incident[first].select(_GROUP).with_columns(rows["place"][first])
     whole = causes.select(_GROUP).with_columns(cause_group=pl.lit(ALL)).unique()

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.durations import estimate_duration_curves, estimate_durations, incident_of, recovery_curve
 from transforms.frames import fit
+from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
 from transforms.prevalence import estimate_prevalence
@@ -18,6 +19,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
     """Every `estimate.*` table by name, from every `counts.*` table."""
     incident = incident_of(counts["counts.duration"])
     curve = recovery_curve(incident, plan)
+    naive = estimate_durations(incident, curve, plan)
     made = {
         "estimate.prevalence": with_weighted(
             estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
@@ -25,7 +27,9 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
-        "estimate.duration": estimate_durations(incident, curve, plan),
+        "estimate.duration": pl.concat(
+            [naive, estimate_by_intervals(incident, naive, plan).select(naive.columns)], how="vertical_relaxed"
+        ),
         "estimate.duration_curve": estimate_duration_curves(incident, curve, plan),
         "estimate.cause": estimate_causes(counts["counts.cause"], plan),
         "estimate.anc_distribution": counts["counts.anc_distribution"],

@@ -75,9 +75,11 @@ def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:
 def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Counts are parts of all causes and lie in the confirmed episodes; medians need `min_cell` episodes.
 
-    `cause` and `episode` are what `hide_causes` and `hide_episodes` gave.
+    `cause` and `episode` are what `hide_causes` and `hide_episodes` gave. Every estimator of a group has its counts, so
+    what is hidden is decided once for all of them.
     """
-    rows = duration.join(_wider(cause, episode), on=_CAUSE, how="left")
+    once = duration.sort(*_CAUSE, "estimator").unique(_CAUSE, keep="first", maintain_order=True)
+    rows = once.join(_wider(cause, episode), on=_CAUSE, how="left")
     number = pl.col("n_episodes")
     few = _is_few("n_episodes", min_cell) | pl.col("hide_total").fill_null(value=True)
     rows = rows.with_columns(few=few, primary=few | is_small(pl.col("total") - number, min_cell))
@@ -87,7 +89,9 @@ def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.Data
         left = pl.col(whole) - pl.col(name)
         hide = pl.col(f"hide_{whole}") | _is_few(name, min_cell) | is_small(left, min_cell)
         rows = _hide_by_cause(rows, name, hide, min_cell)
-    return rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
+    hidden = rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
+    flags = [name for name in hidden.columns if name.startswith("hide_")]
+    return duration.join(hidden.select(*_CAUSE, *flags), on=_CAUSE, how="left", maintain_order="left")
 
 
 def _is_few(value: str, min_cell: int) -> pl.Expr:

@@ -1,12 +1,13 @@
-"""Median duration of each cohort with its interval, and the bounds that the test dates leave open."""
+"""Median duration of each cohort, honest beside naive, and the bounds that the test dates leave open."""
 
 import plotly.graph_objects as go
 
-from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS, QUIET
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 NAME = {"name": "cohort", "col": "cohort"}
+HONEST, NAIVE = {"estimator": "interval_censored"}, {"estimator": "kaplan_meier_naive"}
 
 
 def chart() -> Chart:
@@ -16,9 +17,12 @@ def chart() -> Chart:
         section="duration",
         position=2,
         title="Median duration by cohort",
-        caption="Confirmed incident episodes below {threshold}, {rule}: median days from the first low value to the "
-        "first recovered one, as numbered. Pale bar: from the median of the lower bounds to the median of the upper "
-        "bounds.",
+        caption="Confirmed incident episodes below {threshold}, {rule}: median days until half have recovered alive, "
+        "as numbered, with both ends of an episode taken as the intervals between two tests that they are. Pale "
+        "diamond: naive median, from the first low value to the first recovered one. Pale bar: from the median of the "
+        "lower bounds to the median of the upper bounds.",
+        note="Where tests are too far apart to see an episode of median length, the median is not estimable: then the "
+        "bounds are what is known, and the naive median is wrong by up to the gap between two tests.",
         table="duration",
         question="duration",
         where={"cause_group": "all"},
@@ -28,9 +32,10 @@ def chart() -> Chart:
             "size": (("n_episodes", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"),),
         },
-        traces=(_bounds(), _medians(), _labels(), _not_shown()),
+        traces=(_bounds(), _naive(), _medians(), _labels(), _not_shown()),
         columns=(
             COHORT,
+            TableColumn("Estimator", "name:estimator", ("estimator",)),
             TableColumn("Episodes", "count", ("n_episodes",)),
             TableColumn("Not seen to recover", "count", ("n_censored",)),
             TableColumn("Median, days", "days", ("median_days",)),
@@ -40,9 +45,8 @@ def chart() -> Chart:
             TableColumn("to day", "days", ("tau_days",)),
             TableColumn("Median gap between tests, days", "days", ("median_gap_days",)),
             TableColumn("Status", "name:status", ("status",)),
-            TableColumn("Estimator", "name:estimator", ("estimator",)),
         ),
-        alt=Alt("median_days", "days", (COHORT,)),
+        alt=Alt("median_days", "days", (COHORT, TableColumn("Estimator", "name:estimator", ("estimator",)))),
         categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=34,
@@ -71,12 +75,25 @@ def _bounds() -> Trace:
             "customdata": {"cells": [["days_range", "median_lower_days", "median_upper_days"]]},
         },
         needs="median_upper_days",
+        where=NAIVE,
     )
+
+
+def _naive() -> Trace:
+    figure = go.Scatter(
+        name="naive median",
+        mode="markers",
+        marker={"size": 9, "color": QUIET, "symbol": "diamond-open"},
+        hovertemplate="<b>%{customdata[0]}</b><br>naive median %{customdata[1]} days (%{customdata[2]})<extra></extra>",
+    )
+    cells = [["name:cohort", "cohort"], ["days", "median_days"], ["days_range", "median_lo", "median_hi"]]
+    bind: dict[str, Bind] = {"x": {"col": "median_days"}, "y": NAME, "customdata": {"cells": cells}}
+    return Trace(figure.to_plotly_json(), bind, needs="median_days", where=NAIVE)
 
 
 def _medians() -> Trace:
     figure = go.Scatter(
-        name="naive median and interval",
+        name="median and interval",
         mode="markers",
         marker={"size": 10, "color": COLOURS[0]},
         error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
@@ -100,6 +117,7 @@ def _medians() -> Trace:
             },
         },
         needs="median_days",
+        where=HONEST,
     )
 
 
@@ -109,11 +127,15 @@ def _labels() -> Trace:
         figure.to_plotly_json(),
         {"x": {"col": "median_upper_days"}, "y": NAME, "text": {"beside": ["days", "median_days"]}},
         needs="median_days",
+        where=HONEST,
     )
 
 
 def _not_shown() -> Trace:
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Trace(
-        figure.to_plotly_json(), {"x": {"const": 0}, "y": NAME, "text": {"mark": "median_days"}}, lacks="median_days"
+        figure.to_plotly_json(),
+        {"x": {"const": 0}, "y": NAME, "text": {"mark": "median_days"}},
+        lacks="median_days",
+        where=HONEST,
     )

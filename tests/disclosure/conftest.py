@@ -83,7 +83,7 @@ def _hospital(seed: int) -> dict[str, pl.LazyFrame]:
     people = int(rng.choice([15, 60, 200, 600]))
     days = int(rng.choice([50, 110]))
     return {
-        "person": pl.LazyFrame({"person_index": np.arange(people, dtype=np.uint32)}),
+        "person": _people(people),
         **_observe(rng, people, days, COHORTS),
         "anc": _measure(rng, people, days),
         **_neutropenia(rng, people, days, Odds(rng.uniform(0.2, 0.6), rng.choice([0.7, 1.0]))),
@@ -99,7 +99,7 @@ def _odd_hospital(rng: np.random.Generator) -> dict[str, pl.LazyFrame]:
     odds = Odds(rng.choice([0.05, 0.2, 0.6, 1.5]), rng.choice([0, 0.9, 0.97, 1]), rng.choice([0.5, 0.9, 1]), *drawn)
     has_values, has_episodes = rng.random(2) > 0.06
     frames = {
-        "person": pl.LazyFrame({"person_index": np.arange(people, dtype=np.uint32)}),
+        "person": _people(people),
         **_observe(rng, people, days, {f"cohort_{place}": share for place, share in enumerate(shares)}),
         "anc": _measure(rng, people, days).filter(bool(has_values)),
         **_neutropenia(rng, people, days, odds),
@@ -193,3 +193,8 @@ def _dates(days: Any) -> list[date]:
 def _times(days: Any) -> pl.Series:
     origin = datetime.fromisoformat("2025-01-10T09:00:00")
     return pl.Series([origin + timedelta(days=int(day)) for day in days], dtype=pl.Datetime("us"))
+
+
+def _people(number: int) -> pl.LazyFrame:
+    index = np.arange(number, dtype=np.uint32)
+    return pl.LazyFrame({"person_index": index, "person_hash": index.astype(np.uint64) * 2654435761})

@@ -50,7 +50,8 @@ def survey(seed: int) -> dict[str, pl.LazyFrame]:
     members = [person.select("person_index", cohort=pl.lit("everyone"), started_on=never, ended_on=never)]
     inside = pl.Series(rng.random(n) < rng.uniform(0, 1))
     members.append(members[0].filter(inside).with_columns(cohort=pl.lit("some")))
-    return {"person": person, "anc": tests, "cohort_member": pl.concat(members), **_nothing_over_time()}
+    people = person.with_columns(person_hash=pl.col("person_index").cast(pl.UInt64))
+    return {"person": people, "anc": tests, "cohort_member": pl.concat(members), **_nothing_over_time()}
 
 
 def _nothing_over_time() -> dict[str, pl.LazyFrame]:

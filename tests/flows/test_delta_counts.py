@@ -26,6 +26,7 @@ RULES = [(rule.id, rule.version, each.low_cells_per_ul) for rule in DEFINITIONS.
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "person": {
         "person_index": pl.UInt32,
+        "person_hash": pl.UInt64,
         "weight": pl.Float64,
         "stratum": pl.String,
         "psu": pl.String,
@@ -126,7 +127,8 @@ def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SCHEMAS}
     for person, of in hospital.items():
         for name in ("person", "observation", "anc", "cohort_member"):
-            rows[name] += [(person, *row) for row in of[name]]
+            key = (person, 1000 + person) if name == "person" else (person,)
+            rows[name] += [(*key, *row) for row in of[name]]
         for place, (episode, cause) in enumerate(of["episode"]):
             rows["episode"].append((person, f"{person}-{place}", *episode))
             rows["episode_cause"].append((f"{person}-{place}", *cause))

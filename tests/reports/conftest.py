@@ -227,25 +227,20 @@ def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator,
 def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:
     median = float(rng.uniform(5, 25))
     naive = {"estimator": "kaplan_meier_naive"}
-    out["estimate.duration"].append(
-        {
-            **key,
-            **naive,
-            "estimand": "typical incident episode",
-            "n_episodes": n,
-            "n_censored": n // 6,
-            "n_died": n // 30,
-            "median_days": median,
-            "median_lo": median * 0.85,
-            "median_hi": median * 1.2,
-            "tau_days": 30.0,
-            "rmst_days": median * 1.1,
-            "median_lower_days": median * 0.5,
-            "median_upper_days": median * 1.6,
-            "median_gap_days": median * 0.3,
-            "status": "estimated",
-        }
-    )
+    bounds = {"median_lower_days": median * 0.5, "median_upper_days": median * 1.6, "median_gap_days": median * 0.3}
+    counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 30, "tau_days": 30.0}
+    common = {**key, **counts, **bounds, "estimand": "typical incident episode"}
+    is_sparse = key["cohort"] == "children"
+    for estimator, days in (("kaplan_meier_naive", median), ("interval_censored", None if is_sparse else median * 0.9)):
+        times = {"median_days": 1.0, "median_lo": 0.85, "median_hi": 1.2, "rmst_days": 1.1}
+        out["estimate.duration"].append(
+            {
+                **common,
+                **{name: days and days * part for name, part in times.items()},
+                "estimator": estimator,
+                "status": "not_estimable" if days is None else "estimated",
+            }
+        )
     at_risk, still = n, 1.0
     for day in range(91):
         recovered = round(at_risk * 0.693 / median) if day else 0

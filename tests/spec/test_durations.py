@@ -30,7 +30,7 @@ def _counts(rows: str, *, cause: str = "chemotherapy") -> pl.DataFrame:
     frame = pl.DataFrame(episodes, infer_schema_length=None).with_columns(
         pl.col("onset_after", "recovery_by").cast(pl.Datetime("us"))
     )
-    return count_durations("everyone", frame.with_columns(**hour_columns()))
+    return count_durations("everyone", frame.with_columns(person_group=pl.lit(0), **hour_columns()))
 
 
 def _episode(before: str, first: str, last: str, after: str, values: str, ending: str) -> dict[str, object]:
@@ -150,6 +150,7 @@ def test_a_second_library_draws_the_same_curve_with_the_same_limits_median_and_r
         rule=pl.lit("clinical"),
         threshold_cells_per_ul=500,
         is_incident=True,
+        person_group=0,
         n_episodes=1,
     )
     ours = _one(counts)

@@ -59,7 +59,10 @@ def _frames(values: Sequence[Value], stays: Sequence[Stay], lows: Sequence[Low] 
     spans = pl.DataFrame([(person, "everyone", _day(a), _day(b)) for person, a, b in stays], schema=SPAN, orient="row")
     people = sorted({row[0] for row in (*values, *stays)})
     return {
-        "person": pl.LazyFrame({"person_index": people}, schema={"person_index": pl.UInt32}),
+        "person": pl.LazyFrame(
+            {"person_index": people, "person_hash": people},
+            schema={"person_index": pl.UInt32, "person_hash": pl.UInt64},
+        ),
         "observation": spans.lazy().drop("cohort"),
         "cohort_member": spans.lazy(),
         "anc": pl.LazyFrame([_value(number, *row) for number, row in enumerate(values)], schema=ANC, orient="row"),

@@ -40,13 +40,31 @@ class IntervalMethod(Part):
     exact_at_most: int = Field(ge=0)
 
 
+class IntervalCensoring(Part):
+    """The estimate that takes both ends of an episode as intervals: its family, and when it may be given.
+
+    `recoveries_at_least`: so many episodes seen to recover. `detection_at_least`: the chance that an episode of median
+    length is seen at all. `gap_at_most_of_median`: the median gap between tests inside an episode, as a part of the
+    median. Intervals come from `replicates` in which groups of people, `person_groups` of them, are drawn again.
+    """
+
+    estimator: str
+    family: Literal["log_normal", "weibull", "gamma"]
+    recoveries_at_least: int = Field(ge=1)
+    detection_at_least: float = Field(gt=0, le=1)
+    gap_at_most_of_median: float = Field(gt=0)
+    person_groups: int = Field(ge=2)
+    replicates: int = Field(ge=2)
+
+
 class DurationPlan(Part):
-    """The naive duration curve: its name, what it is of, its horizon and how far it is drawn."""
+    """The naive duration curve, its horizon and how far it is drawn; and the estimate from both ends of intervals."""
 
     estimator: str
     estimand: str
     horizon_days: int = Field(gt=0)
     curve_days: int = Field(gt=0)
+    intervals: IntervalCensoring
 
 
 class Step(Part):

@@ -1,0 +1,116 @@
+"""The headline of durations, from counts: given where tests are dense enough, refused where not, death competing."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.bench.calibration import Cell, draw_hospitals
+from transforms.counting import add_counts
+from transforms.durations import estimate_durations, incident_of, recovery_curve
+from transforms.frames import stack
+from transforms.interval_estimates import draw_weights, estimate_by_intervals
+from transforms.load import load_definitions
+from transforms.model.estimation import Plan
+
+PLAN = Plan(load_definitions().estimation, (), (), (), has_calendar=True)
+GROUPS = PLAN.estimation.duration.intervals.person_groups
+
+
+def counts_of(
+    schedule: str, n: int = 400, *, died: float = 0.0, cause: str = "infection", seed: int = 1
+) -> pl.DataFrame:
+    """counts.duration of one hospital: log-normal durations, median 8 days; a share of them ends in death instead."""
+    random = np.random.default_rng(seed)
+    triples = draw_hospitals(Cell(schedule, "log_normal", 8, 0.6, n), 1, random).triples
+    is_death = random.uniform(size=n) < died
+    hours = pl.DataFrame(
+        {
+            "gap_before_hours": np.round(triples.before * 24),
+            "inside_hours": np.round(triples.inside * 24),
+            "gap_after_hours": np.round(triples.after * 24),
+            "person_group": np.arange(n) % GROUPS,
+            "is_death": is_death,
+        }
+    )
+    dead = pl.col("is_death")
+    rows = hours.with_columns(
+        gap_after_hours=pl.when(~dead).then("gap_after_hours"),
+        ended_as=pl.when(dead).then(pl.lit("died")).otherwise(pl.lit("recovered")),
+        test_gap_hours=24,
+        cohort=pl.lit("everyone"),
+        cause_group=pl.lit(cause),
+        rule=pl.lit("clinical"),
+        threshold_cells_per_ul=500,
+        is_incident=True,
+        n_episodes=1,
+    )
+    return add_counts("counts.duration", [stack([rows], "counts.duration")])
+
+
+def headline(counts: pl.DataFrame, cause: str = "all") -> dict[str, object]:
+    incident = incident_of(counts)
+    naive = estimate_durations(incident, recovery_curve(incident, PLAN), PLAN)
+    rows = estimate_by_intervals(incident, naive, PLAN)
+    return rows.row(by_predicate=pl.col("cause_group") == cause, named=True)
+
+
+@pytest.mark.parametrize("schedule", ["daily", "twice weekly"])
+def test_with_dense_tests_the_median_is_near_the_true_8_days_and_inside_its_interval(schedule: str) -> None:
+    found = headline(counts_of(schedule))
+    assert found["status"] == "estimated"
+    assert found["estimator"] == "interval_censored"
+    assert found["median_days"] == pytest.approx(8, abs=0.7)
+    assert found["median_lo"] < 8 < found["median_hi"]
+    assert found["median_hi"] - found["median_lo"] == pytest.approx(2 * 1.96 * 8 * 0.6 * 1.25 / 20, rel=0.3)
+    assert found["rmst_days"] == pytest.approx(8 * np.exp(0.6**2 / 2), abs=1.0)
+
+
+@pytest.mark.parametrize("schedule", ["weekly", "fortnightly"])
+def test_with_tests_too_far_apart_nothing_is_given_but_the_bounds(schedule: str) -> None:
+    found = headline(counts_of(schedule))
+    assert found["status"] == "not_estimable"
+    assert found["median_days"] is None
+    assert found["rmst_days"] is None
+    assert found["median_lower_days"] < 8 < found["median_upper_days"]
+
+
+def test_a_handful_of_recoveries_gives_nothing() -> None:
+    few = PLAN.estimation.duration.intervals.recoveries_at_least - 1
+    assert headline(counts_of("daily", few))["status"] == "not_estimable"
+    assert headline(counts_of("daily", few + 1))["status"] == "estimated"
+
+
+def test_death_competes_so_that_half_recover_later_and_fewer_days_are_lived_low() -> None:
+    alive, some = headline(counts_of("daily")), headline(counts_of("daily", died=0.2))
+    assert some["n_died"] > 50
+    assert some["median_days"] > alive["median_days"]
+    assert some["rmst_days"] < alive["rmst_days"] * 1.2
+
+
+def test_where_most_die_half_never_recover_and_no_median_is_made_up() -> None:
+    found = headline(counts_of("daily", died=0.8))
+    assert found["status"] == "not_reached"
+    assert found["median_days"] is None
+    assert found["rmst_days"] > 0
+
+
+def test_causes_and_all_of_them_each_have_their_own_estimate_and_the_counts_of_the_naive_row() -> None:
+    counts = pl.concat([counts_of("daily"), counts_of("daily", 100, cause="medication", seed=2)])
+    found = {cause: headline(counts, cause) for cause in ("all", "infection", "medication")}
+    assert [found[cause]["n_episodes"] for cause in found] == [500, 400, 100]
+    assert len({found[cause]["median_days"] for cause in found}) == 3
+
+
+def test_hospitals_that_add_their_counts_get_the_estimate_of_all_their_patients_to_the_last_digit() -> None:
+    whole = counts_of("daily")
+    parts = [whole.filter(pl.col("person_group") % 3 == part) for part in (2, 0, 1)]
+    assert headline(add_counts("counts.duration", parts)) == headline(whole)
+
+
+def test_clusters_are_drawn_once_on_average_and_the_same_ones_every_night() -> None:
+    weights = draw_weights(256, 200)
+    assert weights.mean() == pytest.approx(1, abs=0.02)
+    assert weights.var() == pytest.approx(1, abs=0.03)
+    assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.01)
+    assert abs(np.corrcoef(weights[:, 0], weights[:, 1])[0, 1]) < 0.2
+    assert (draw_weights(256, 200) == weights).all()
