@@ -65,7 +65,8 @@ def read_extract(night: Night, extract: Recognised) -> None:
     reader = _Reader(night, extract)
     for feed in extract.feeds:
         for known in reader.files[feed.role]:
-            reader.read(feed, known)
+            with refuse_unreadable(known.file.name):
+                reader.read(feed, known)
     reader.list_inputs()
 
 
@@ -148,7 +149,8 @@ class _Reader:
 
     def _count_unused(self, role: str, known: Known) -> None:
         claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
-        n_unused = count_unclaimed(self.night.connection, self._open(role, known), claims)
+        with refuse_unreadable(known.file.name):
+            n_unused = count_unclaimed(self.night.connection, self._open(role, known), claims)
         if n_unused:
             self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
 

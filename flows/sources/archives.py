@@ -35,7 +35,7 @@ def unpack(path: Path, folder: Path) -> list[tuple[Path, str]]:
             members = sorted(_members(archive), key=lambda member: member.filename)
             _need_space(path, folder, sum(member.file_size for member in members))
             unpacked = [(_extract(archive, member, target), f"{path.name}/{member.filename}") for member in members]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, IndexError, NotImplementedError, ValueError) as error:
         raise SourceError(f"{path.name}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
     except RuntimeError:
         raise SourceError(
