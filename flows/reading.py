@@ -71,7 +71,8 @@ def read_extract(reader: "Reader") -> None:
     """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
     for feed in reader.extract.feeds:
         for known in reader.files[feed.role]:
-            reader.read(feed, known)
+            with refuse_unreadable(known.file.name):
+                reader.read(feed, known)
     reader.list_inputs()
     reader.keep_readings()
 
@@ -175,7 +176,8 @@ class Reader:
 
     def _count_unused(self, role: str, known: Known) -> None:
         claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
-        n_unused = count_unclaimed(self.night.connection, self.open(role, known), claims)
+        with refuse_unreadable(known.file.name):
+            n_unused = count_unclaimed(self.night.connection, self.open(role, known), claims)
         if n_unused:
             self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
 

@@ -36,7 +36,7 @@ def unpack(path: Path, folder: Path, shown: str) -> list[Path]:
             unpacked = [Path(archive.extract(member, folder)) for member in members]
     except RuntimeError:
         raise SourceError(f"{shown}: the archive is encrypted.", repair="Unpack it first, then run again.") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, IndexError, NotImplementedError, ValueError) as error:
         raise SourceError(f"{shown}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
     if len(set(unpacked)) < len(unpacked):
         raise SourceError(

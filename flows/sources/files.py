@@ -207,13 +207,12 @@ def open_bytes(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-# What is no fault of the file: our own SQL, the machine, the user who interrupts.
+# What is no fault of the file: our own SQL, the user who interrupts.
 OURS = (
     duckdb.BinderException,
     duckdb.CatalogException,
     duckdb.InternalException,
     duckdb.InterruptException,
-    duckdb.OutOfMemoryException,
     duckdb.ParserException,
 )
 
@@ -225,6 +224,11 @@ def refuse_unreadable(name: str) -> Iterator[None]:
         yield
     except OURS:
         raise
+    except duckdb.OutOfMemoryException:
+        raise SourceError(
+            f"{name}: reading it takes more memory than DuckDB was given.",
+            repair="Raise memory_limit in the settings; a small file that asks for much is damaged: copy it again.",
+        ) from None
     except duckdb.Error as error:
         if "no space left" in str(error).lower():
             raise TryAgainLater("The disk is full.", repair="Free some space, then run again.") from None

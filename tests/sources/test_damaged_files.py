@@ -19,7 +19,7 @@ from flows import reading
 from flows.errors import SourceError, TryAgainLater, UserError
 from flows.mapping import propose_map
 from flows.sources import recognise
-from flows.sources.files import unique_names
+from flows.sources.files import refuse_unreadable, unique_names
 from flows.sources.recognise import read_map
 
 HEADER = "person_id,specimen_id,collected_at,test_code,value,unit\n"
@@ -61,6 +61,17 @@ def test_an_archive_with_a_member_inside_of_a_member_is_refused(hospital: Any) -
 def test_a_way_of_packing_that_is_not_known_is_not_called_encryption(hospital: Any) -> None:
     content = zipped(("labs.csv", LABS.encode())).replace(b"\x08\x00", b"\x63\x00")
     assert "encrypted" not in refused(hospital, hospital.write("export.zip", content))
+
+
+def test_an_archive_with_a_member_without_a_name_is_refused(hospital: Any) -> None:
+    content = zipped(("labs.csv", LABS.encode()), ("x", b""))
+    assert "cannot be unpacked" in refused(hospital, hospital.write("export.zip", _without_name(content)))
+
+
+def _without_name(content: bytes) -> bytes:
+    """The archive whose second member says in the directory that its name has no letter."""
+    place = content.rfind(b"PK\x01\x02")
+    return content[: place + 28] + bytes(2) + content[place + 30 : place + 46] + content[place + 47 :]
 
 
 def test_two_members_of_one_name_are_refused_because_one_would_hide_the_other(hospital: Any) -> None:
@@ -210,6 +221,11 @@ def test_a_source_map_that_is_no_map_is_refused(tmp_path: Path, content: str) ->
     path.write_text(content)
     with pytest.raises(SourceError, match=r"source\.yaml"):
         read_map(path)
+
+
+def test_a_file_that_asks_for_more_memory_than_there_is_is_refused_with_the_setting() -> None:
+    with pytest.raises(SourceError, match=r"labs\.parquet.*\n.*memory_limit"), refuse_unreadable("labs.parquet"):
+        raise duckdb.OutOfMemoryException("failed to allocate data of size 256 GiB")
 
 
 def test_no_map_is_proposed_for_a_damaged_file(hospital: Any, tmp_path: Path) -> None:
