@@ -16,9 +16,12 @@ from transforms.model.changes import ChangeCheck, Changes
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check for one source: why nothing could be compared, or what moved, the most first."""
+    """What came of one check for one source: why nothing could be compared, or with how many nights it was, and what
+    moved, the most first.
+    """
 
     not_applicable: str = ""
+    n_nights: int = 0
     moved: tuple[str, ...] = ()
 
 
@@ -61,7 +64,7 @@ def judge_source(check: ChangeCheck, nights: Nights, changes: Changes, meaning: 
         moved = find_move(check, now, before, changes)
         if moved is not None:
             found.append((-moved.weight, words.line(part, moved)))
-    return Outcome(moved=tuple(line for _, line in sorted(found)))
+    return Outcome("", len(comparable), tuple(line for _, line in sorted(found)))
 
 
 def is_repetition(profile: Profile, changes: Changes) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import median
 from typing import Literal
 
@@ -34,7 +35,7 @@ def find_move(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], c
     """The first limit of the check that tonight's number exceeds; None when all hold or too little is known."""
     limits = check.limits
     if limits.falls_by is not None and len(nights) >= check.least_nights and tonight.is_of(check.least):
-        fallen = _find_fall(limits.falls_by, check, tonight, nights, changes.spreads)
+        fallen = _find_fall(limits.falls_by, check, tonight, nights, changes)
         if fallen is not None:
             return fallen
     known = tuple(night.value for night in nights if night.is_of(check.least))
@@ -61,19 +62,27 @@ def _find_far(check: ChangeCheck, now: float, nights: tuple[float, ...]) -> Move
 
 
 def _find_fall(
-    falls_by: float, check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], spreads: float
+    falls_by: float, check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes
 ) -> Move | None:
-    """Below the median of the nights of the same kind of day, and where those are few, of all nights too."""
-    same = tuple(night.value for night in nights if night.is_same_kind)
-    groups = [same] if len(same) >= check.least_nights else [same, tuple(night.value for night in nights)]
+    """Below the median of the nights of the same kind of day, and where those are few, of all nights too.
+
+    By more than its limit, and by more than the nights differ among themselves or chance alone would explain.
+    """
+    same = [night for night in nights if night.is_same_kind]
+    groups = [same] if len(same) >= check.least_nights else [same, nights]
     for group in groups:
-        if not group or tonight.counted(median(group)) < check.least:
+        values = [night.value for night in group]
+        expected = median(night.counted(night.value) for night in group) if group else 0.0
+        if tonight.is_share and group:
+            expected = tonight.counted(median(values))
+        if expected < check.least:
             return None
-        middle = median(group)
-        spread = SCALED * median(abs(value - middle) for value in group)
-        if tonight.value >= min((1 - falls_by) * middle, middle - spreads * spread):
+        middle = median(values)
+        usual = changes.spreads * SCALED * median(abs(value - middle) for value in values)
+        by_chance = changes.chances * middle / sqrt(expected)
+        if tonight.value >= middle - max(falls_by * middle, usual, by_chance):
             return None
-    return Move("fallen", tonight.value, groups[0])
+    return Move("fallen", tonight.value, tuple(night.value for night in groups[0]))
 
 
 def _is_far(now: float, lowest: float, highest: float, times: float) -> bool:

@@ -41,18 +41,16 @@ class Words:
                 return f"{float(f'{value:.2g}'):,.4f}".rstrip("0").rstrip(".")
 
     def _change(self, move: Move) -> str:
-        now, middle = move.tonight, move.middle
-        if move.how == "new" or not middle:
+        now, middle, more = move.tonight, move.middle, "more" if move.tonight > move.middle else "less"
+        if move.how == "new":
             return "new"
+        if move.how == "fallen":
+            return f"{100 * (1 - now / middle):.0f} % fewer"
         if self.check.shown_as == "days":
-            return f"{abs(now - middle):.0f} days {'more' if now > middle else 'less'}"
-        if self.check.shown_as == "share" and move.how != "fallen":
-            return f"{100 * abs(now - middle):.0f} points {'more' if now > middle else 'less'}"
-        if now > middle:
-            return f"{now / middle:,.1f} times as much"
-        if move.how == "times":
-            return f"{middle / now:,.1f} times less"
-        return f"{100 * (1 - now / middle):.0f} % fewer"
+            return f"{abs(now - middle):.0f} days {more}"
+        if self.check.shown_as == "share":
+            return f"{100 * abs(now - middle):.0f} points {more}"
+        return f"{max(now, middle) / min(now, middle):,.1f} times as {'much' if more == 'more' else 'little'}"
 
     def _label(self, part: str) -> str:
         labels: Mapping[str, Callable[[], str]] = {

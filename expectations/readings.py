@@ -14,10 +14,15 @@ TOTAL = ""
 
 @dataclass(frozen=True)
 class Reading:
-    """A number of one night. `base`: the rows or people that it is a share or a mean of; None for a plain count."""
+    """A number of one night. `base`: the rows or people that support it, or that it is a share of; None for a count.
+
+    `together`: how many rows come by one chance, as those of one specimen do.
+    """
 
     value: float
     base: float | None = None
+    is_share: bool = False
+    together: float = 1.0
     is_same_kind: bool = True
 
     def is_of(self, least: int) -> bool:
@@ -25,13 +30,14 @@ class Reading:
         return self.base is None or self.base >= least
 
     def counted(self, value: float) -> float:
-        """How many a number of tonight's size stands for."""
-        return value if self.base is None else value * self.base
+        """How many specimens or people such a number would stand for tonight."""
+        rows = value * self.base if self.is_share and self.base is not None else value
+        return rows / self.together
 
 
 def share(part: float, whole: float) -> Reading:
     """A share with what it is of; nothing of nothing is no share."""
-    return Reading(part / whole if whole else 0.0, whole)
+    return Reading(part / whole if whole else 0.0, whole, is_share=True)
 
 
 @dataclass(frozen=True)
@@ -99,9 +105,9 @@ class Reader:
         formula = FORMULAS[self.check.measure]
         value = profile.get(formula.value, part)
         if formula.base is None:
-            return Reading(value)
+            return Reading(value, together=rows_together(profile) if part == TOTAL else 1.0)
         base = profile.get(formula.base, {"part": part, "analyte": analyte, "all": TOTAL}[formula.base_of])
-        return share(value, base) if formula.is_share else Reading(value, base)
+        return share(value, base) if formula.is_share else Reading(value, base, together=rows_together(profile))
 
     def meant(self, part: str) -> str:
         """The part of a unit as sent, with what the unit stands for in its place."""
@@ -116,6 +122,11 @@ class Reader:
         analyte = analyte_of(part)
         own = {name for name, analytes in self.changes.groups.items() if analyte in analytes}
         return not groups or bool((own or {"total" if part == TOTAL else "others"}) & set(groups))
+
+
+def rows_together(profile: Profile) -> float:
+    """Results a specimen."""
+    return max(1.0, profile.get("rows") / profile.get("specimens")) if profile.get("specimens") else 1.0
 
 
 def analyte_of(part: str) -> str:

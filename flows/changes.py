@@ -37,7 +37,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Before:
-    """What the good nights of a workspace left: profiles by source, newest first, and the names of their files."""
+    """What the good nights of a workspace left: profiles by source, newest first, and which of tonight's files."""
 
     profiles: Mapping[str, Sequence[Profile]] = field(default_factory=dict)
     published: frozenset[str] = frozenset()
@@ -65,7 +65,9 @@ def read_before(workspace: Workspace, received: Received, context: RunContext) -
             [sources, back],
         ).fetchall()
         files = connection.execute(
-            f"SELECT DISTINCT input_id FROM ops.input JOIN ops.run USING (run_id) WHERE {GOOD}"
+            f"""SELECT DISTINCT input_id FROM ops.input JOIN ops.run USING (run_id)
+            WHERE {GOOD} AND input_id IN (SELECT unnest(?::VARCHAR[]))""",
+            [sorted(received.fresh)],
         ).fetchall()
     facts: dict[tuple[int, date], list[Fact]] = {}
     for place, night, *fact in found:
@@ -154,28 +156,33 @@ def _with_known(profile: Profile, before: Before) -> Profile:
 
 def _result(check: ChangeCheck, outcomes: Mapping[str, Outcome], n_rows: int, *, is_accepted: bool) -> CheckResult:
     moved = [line for _, outcome in sorted(outcomes.items()) for line in outcome.moved]
-    idle = [f"source {source}: {outcome.not_applicable}" for source, outcome in sorted(outcomes.items())]
     is_compared = any(not outcome.not_applicable for outcome in outcomes.values())
-    severity = check.severity
-    if moved:
-        others = f"; and {len(moved) - SHOWN_MOVES} more" if len(moved) > SHOWN_MOVES else ""
-        detail = "; ".join(moved[:SHOWN_MOVES]) + others
-        if is_accepted:
-            severity, detail = "warn", f"accepted: {detail}"
-        return CheckResult(check.id, check.table, severity, "failed", check.reason, n_rows, None, detail, check.repair)
-    if is_compared:
-        return CheckResult(check.id, check.table, severity, "passed", check.reason, n_rows, repair=check.repair)
-    return _idle(check, "; ".join(idle) or "no file with results was read")
+    others = f"; and {len(moved) - SHOWN_MOVES} more" if len(moved) > SHOWN_MOVES else ""
+    detail = "; ".join(moved[:SHOWN_MOVES]) + others if moved else _tell_compared(outcomes)
+    result = CheckResult(
+        check.id,
+        check.table,
+        check.severity,
+        "failed" if moved else "passed" if is_compared else "not_applicable",
+        check.reason,
+        n_rows if is_compared else None,
+        detail=detail,
+        repair=check.repair,
+    )
+    return replace(result, severity="warn", detail=f"accepted: {detail}") if moved and is_accepted else result
+
+
+def _tell_compared(outcomes: Mapping[str, Outcome]) -> str:
+    told = [
+        f"source {source}: {outcome.not_applicable or f'good nights it was compared with: {outcome.n_nights}'}"
+        for source, outcome in sorted(outcomes.items())
+    ]
+    return "; ".join(told) or "no file with results was read"
 
 
 def _broken(check: ChangeCheck, error: str) -> CheckResult:
     reason = f"{check.reason} ({error})"
     return CheckResult(check.id, check.table, check.severity, "error", reason, repair=check.repair)
-
-
-def _idle(check: ChangeCheck, detail: str) -> CheckResult:
-    head = (check.id, check.table, check.severity)
-    return CheckResult(*head, "not_applicable", check.reason, detail=detail, repair=check.repair)
 
 
 def _has_profiles(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -53,9 +53,10 @@ class Limits(Part):
 class ChangeCheck(Part):
     """One check. `groups` narrows it to the total or to groups of analytes; none looks at all there is.
 
-    `least`: rows (people, for a rate by person) below which a number says nothing. `least_nights`: earlier good nights
-    that it needs; one is enough for `is_new`. `deliveries: new` compares nights that bring new rows, and leaves out
-    those that send known rows again; `extent: similar` leaves out nights that cover many more days, or many fewer.
+    `least`: specimens (people, for a rate by person; rows, for a share of rows) below which a number says nothing.
+    `least_nights`: earlier good nights that it needs; one is enough for `is_new`. `deliveries: new` compares nights that
+    bring new rows, and leaves out those that send known rows again; `extent: similar` leaves out nights that cover many
+    more days, or many fewer.
     """
 
     id: str = Field(pattern=rf"^{CHANGE}[a-z0-9_]+$")
@@ -90,8 +91,9 @@ class ChangeExample(Part):
 
 
 class Changes(Definition):
-    """All of it. `nights_back` good nights are looked at; `spreads` is how many times the usual spread (median
-    absolute deviation, scaled to a standard deviation) a fall must exceed besides its own limit.
+    """All of it. `nights_back` good nights are looked at. Besides its own limit a fall must exceed `spreads` times the
+    usual spread (median absolute deviation, scaled to a standard deviation) and `chances` times the standard deviation
+    that chance alone gives to so many specimens.
 
     `repeated_share`: a night whose rows are known to that share sends them again. `similar_extent`: how many times as
     many days a comparable night may cover. `rest_days`: 1 Monday to 7 Sunday. `recent_days` are kept day by day, older
@@ -103,6 +105,7 @@ class Changes(Definition):
     rule: str
     nights_back: int = Field(ge=3)
     spreads: float = Field(gt=0)
+    chances: float = Field(gt=0)
     repeated_share: float = Field(gt=0, lt=1)
     similar_extent: float = Field(gt=1)
     rest_days: tuple[int, ...]
