@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -16,9 +16,11 @@ from flows.progress import Progress
 from flows.settings import Settings
 from flows.stages.validate import validate
 from flows.workspace import Workspace
+from transforms.load import load_definitions
 from transforms.schemas import schema_of
 
 INPUT = "input-1"
+shipped_definitions = cache(load_definitions)
 Row = dict[str, Any]
 
 
@@ -123,7 +125,7 @@ class Night:
     @property
     def context(self) -> RunContext:
         """The context of the run."""
-        definitions: Any = SimpleNamespace(hash="x")
+        definitions = shipped_definitions()
         workspace = Workspace(self.root / "workspace")
         started = datetime(2024, 6, 1, tzinfo=UTC)
         context = RunContext("run-1", started, workspace, Settings(), definitions, Progress(is_quiet=True))
