@@ -14,6 +14,7 @@ import flows.stages.validate as stage
 from expectations.job import Count, Job, Question, counts_to_json
 from expectations.suite import load_suites
 from flows.checker import Worker
+from flows.night_verdict import judge_night
 from transforms.model.changes import CHANGE
 
 CANARIES = ("CANARY", "Kanarienvogel", "73511.912345", "73511912345")
@@ -77,7 +78,8 @@ def test_no_value_of_a_patient_is_in_the_answer_the_verdict_or_any_file_left(
     written = [path for path in night.context.work.rglob("*") if path.is_file()]
     assert written == [validated.set_aside]
     said = [counts_to_json(counts) for counts in kept] + [repr(replace(validated, received=None))]
-    said += [stage.summary_markdown(validated), str(stage.stop_message(validated))]
+    judged = judge_night(validated, night.context)
+    said += [judged.as_markdown(), repr(judged.as_dict()), str(stage.stop_message(validated))]
     said += [path.read_bytes().decode("latin-1") for path in written]
     for canary in CANARIES:
         assert [text for text in said if canary in text] == []

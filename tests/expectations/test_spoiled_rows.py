@@ -8,7 +8,8 @@ import pytest
 
 from expectations.suite import load_suites
 from flows.handover import CheckResult, Validated
-from flows.stages.validate import stop_message, summary_markdown
+from flows.night_verdict import judge_night
+from flows.stages.validate import stop_message
 from transforms.model.changes import CHANGE
 
 Row = dict[str, Any]
@@ -239,7 +240,7 @@ def test_a_night_with_a_broken_key_is_stopped(bad: Bad) -> None:
     assert "lab_wbc_extreme" not in message, "what only warns does not stop"
 
 
-def test_the_summary_shows_the_verdict_and_every_check(bad: Bad) -> None:
-    text = summary_markdown(bad[0])
+def test_the_summary_shows_the_verdict_and_every_check(bad: Bad, night: Any) -> None:
+    text = judge_night(bad[0], night.context).as_markdown()
     assert text.startswith("**Verdict stop")
     assert all(f"| {check_id} |" in text for check_id in CHECKS)

@@ -37,7 +37,7 @@ def table(html: str, name: str) -> list[list[str]]:
 
 def test_a_failed_check_says_what_it_is_how_many_rows_and_what_to_do(page: str) -> None:
     card = text_of(page.split('id="check-lab_value_range"')[1].split("</article>", maxsplit=1)[0])
-    assert "✕ failed Counts are plausible" in card
+    assert "✕ failed, warns Counts are plausible" in card
     assert "4 of 1,000 rows (0.4 %)" in card
     assert "What to do Correct the unit." in card
     assert "Last 12 nights: failed on 2, not looked at on 1" in card
