@@ -168,6 +168,7 @@ def _result(check: ChangeCheck, outcomes: Mapping[str, Outcome], n_rows: int, *,
         n_rows if is_compared else None,
         detail=detail,
         repair=check.repair,
+        title=check.title,
     )
     return replace(result, severity="warn", detail=f"accepted: {detail}") if moved and is_accepted else result
 
@@ -182,7 +183,7 @@ def _tell_compared(outcomes: Mapping[str, Outcome]) -> str:
 
 def _broken(check: ChangeCheck, error: str) -> CheckResult:
     reason = f"{check.reason} ({error})"
-    return CheckResult(check.id, check.table, check.severity, "error", reason, repair=check.repair)
+    return CheckResult(check.id, check.table, check.severity, "error", reason, repair=check.repair, title=check.title)
 
 
 def _has_profiles(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -87,6 +87,7 @@ def _judge_identifiers(received: Received) -> tuple[CheckResult, ...]:
             result.n_failed,
             result.detail,
             result.check.repair,
+            result.check.title,
         )
         for result in judge_door(received.identifiers)
     )
