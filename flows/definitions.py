@@ -10,6 +10,7 @@ import yaml
 from expectations.examples_of_changes import check_changes
 from expectations.suite import load_suites
 from flows.errors import DefinitionError
+from flows.examples_of_identifiers import check_identifiers
 from flows.examples_of_receiving import check_receiving
 from transforms.examples import ExampleResult, check_examples
 from transforms.load import Definitions, load_definitions
@@ -65,7 +66,8 @@ def check_definitions(overlay: Path | None) -> DefinitionReport:
 
 def run_examples(definitions: Definitions) -> list[ExampleResult]:
     """What came of every example of every definition; DefinitionError when an example cannot be run at all."""
-    results = [*check_examples(definitions), *check_receiving(definitions), *check_changes(definitions)]
+    checked = (check_examples, check_receiving, check_changes, check_identifiers)
+    results = [result for check in checked for result in check(definitions)]
     _refuse_idle(definitions, results)
     return results
 

@@ -12,8 +12,11 @@ from transforms.identifier_shapes import screening_pattern
 from transforms.model.identifiers import Identifiers, Scanning
 
 CELLS = "identifier_cells"
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-            "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
+_NUMBERS = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("FLOAT", "DOUBLE", "DECIMAL"),
+)
 _SCHEMA = {"place": pl.Int64, "cell": pl.String, "n": pl.Int64}
 
 
@@ -62,7 +65,7 @@ def gather_cells(
     whole: Collection[int],
     scanning: Scanning,
 ) -> tuple[ScannedColumn, ...]:
-    """Put the distinct cells of each column of text, and of the places in `whole`, into a temporary table; count them."""
+    """Put the distinct cells of columns of text, and of the places in `whole`, into a temporary table; count them."""
     gathered = [
         column
         for column in columns
@@ -113,10 +116,11 @@ def take_sample(
             )
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
-    return connection.sql(
+    sampled: pl.DataFrame = connection.sql(
         f"SELECT place::BIGINT AS place, cell, n::BIGINT AS n FROM ({' UNION ALL '.join(parts)}) WHERE cell <> '' "
         "ORDER BY place, cell"
     ).pl()
+    return sampled
 
 
 def screen(
@@ -134,10 +138,14 @@ def screen(
     parts = [f"SELECT place, cell, n FROM {CELLS} WHERE {is_told}"]
     for column in columns:
         if column.kind == "text" and column.n_given and not column.is_gathered:
-            cells = f"(SELECT {column.place} AS place, {quote(column.header)}::VARCHAR AS cell FROM {relation})"
-            parts.append(f"SELECT place, trim(cell), count(*) FROM {cells} WHERE {is_told} GROUP BY ALL")
-    return connection.sql(
+            header = quote(column.header)
+            repeats = 2 * column.n_distinct < column.n_given
+            n, grouped = ("count(*)", "GROUP BY ALL") if repeats else ("1", "")
+            cells = f"(SELECT {header}::VARCHAR AS cell, {n} AS n FROM {relation} WHERE {header} IS NOT NULL {grouped})"
+            parts.append(f"SELECT {column.place}, trim(cell), sum(n) FROM {cells} WHERE {is_told} GROUP BY ALL")
+    screened: pl.DataFrame = connection.sql(
         f"""SELECT place::BIGINT AS place, cell, n::BIGINT AS n FROM ({" UNION ALL ".join(parts)})
         QUALIFY row_number() OVER (PARTITION BY place ORDER BY hash(cell), cell) <= {scanning.most_candidates}
         ORDER BY place, cell"""
     ).pl()
+    return screened

@@ -11,9 +11,7 @@ from flows.sources.protocol import literal, quote
 from transforms.identifier_headers import split_header
 from transforms.identifier_judgement import BIRTH, EVENT
 from transforms.identifier_looks import AgeLook, DateLook
-from transforms.model.identifiers import Identifiers
-
-_TRIED = 400
+from transforms.model.identifiers import BirthRules, Identifiers
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ def look_at_ages(
         number = f"try_cast(replace(regexp_extract(cell, {literal(ages.number_pattern)}, 1), ',', '.') AS DOUBLE)"
         n_rows, n_different = connection.execute(
             f"""SELECT coalesce(sum(n), 0)::BIGINT, count(DISTINCT age) FROM
-            (SELECT n, floor({number} / {ages.units_a_year.get(unit, 1)}) AS age FROM {CELLS} WHERE place = {column.place})
+            (SELECT n, floor({number} / {ages.units_a_year.get(unit, 1)}) AS age
+             FROM {CELLS} WHERE place = {column.place})
             WHERE age > {ages.top} AND age <= {ages.oldest}"""
         ).fetchall()[0]
         found[column.place] = AgeLook(n_rows, n_different)
@@ -85,11 +84,11 @@ def _parse(
     parsed = {column.place: f"{quote(column.header)}::TIMESTAMP" for column in dates.columns if column.kind == "time"}
     like = pl.col("cell").str.contains(f"^(?:{births.like_times})$")
     n_sampled = dict(dates.sample.group_by("place").agg(pl.len(), like.sum().alias("n_like")).rows_by_key("place"))
-    tried = dates.sample.filter(like).group_by("place", maintain_order=True).head(_TRIED)
+    tried = dates.sample.filter(like).group_by("place", maintain_order=True).head(births.tried_cells)
     if tried.is_empty():
         return shares, parsed
-    tries = [_parsing("cell", form) for form in ("", *formats)]
-    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.first_year + 500}, false)" for one in tries]
+    tries = [_parsing("cell", form, births) for form in ("", *formats)]
+    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.last_shifted_year}, false)" for one in tries]
     connection.register("identifier_tried", tried)
     counts = connection.execute(
         f"""SELECT place, count(*), count(*) FILTER ({" OR ".join(sane)}),
@@ -103,17 +102,17 @@ def _parse(
         order = sorted((place_of for place_of, n in enumerate(by_format) if n), key=lambda one: -by_format[one])
         text = f"trim({quote(headers[place])}::VARCHAR)"
         if order:
-            parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one]) for one in order)})"
+            parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one], births) for one in order)})"
     return shares, parsed
 
 
-def _parsing(text: str, form: str) -> str:
+def _parsing(text: str, form: str, births: BirthRules) -> str:
     """SQL of a text read by a format; a year of two digits lies in the past."""
     if not form:
         return f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"
     read = f"try_strptime({text}, {literal(form)})"
     return (
-        f"({read} - CASE WHEN year({read}) > 2030 THEN INTERVAL 100 YEAR ELSE INTERVAL 0 YEAR END)"
+        f"({read} - CASE WHEN year({read}) > {births.two_digits_until} THEN INTERVAL 100 YEAR ELSE INTERVAL 0 YEAR END)"
         if "%y" in form
         else read
     )
@@ -135,7 +134,8 @@ def _lie(
     low, high = births.quantiles
     row = connection.execute(
         f"""WITH given AS (SELECT {person} AS p, {date} AS d, {event} AS e FROM {dates.relation} {where}),
-        people AS (SELECT min(d) AS first, max(d) AS last, max(e) AS event FROM given WHERE d IS NOT NULL GROUP BY {keys})
+        people AS (
+            SELECT min(d) AS first, max(d) AS last, max(e) AS event FROM given WHERE d IS NOT NULL GROUP BY {keys})
         SELECT count(*), count(*) FILTER (first::DATE = last::DATE),
             quantile_disc(year(first), {low}), quantile_disc(year(first), {high}),
             quantile_cont(date_diff('day', first, event) / 365.25, {low}),

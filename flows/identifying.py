@@ -14,7 +14,7 @@ from flows.identifier_dates import Dates, look_at_ages, look_at_dates
 from flows.sources.protocol import quote
 from transforms.identifier_headers import HeaderReader
 from transforms.identifier_judgement import AGE, Judge
-from transforms.identifier_looks import CellLook, ColumnLook, look_at_cells
+from transforms.identifier_looks import CellLook, ColumnLook, SharedNames, look_at_cells
 from transforms.identifier_shapes import find_shapes, weigh_shapes
 from transforms.identifiers import ColumnFinding
 from transforms.model.identifiers import Identifiers
@@ -22,7 +22,7 @@ from transforms.model.identifiers import Identifiers
 
 @dataclass(frozen=True)
 class ScannedTable:
-    """A table as sent: its file, SQL of a relation with its columns, their types, what they are mapped to, the person."""
+    """A table as sent: its file, SQL of a relation, its columns by type, what they are mapped to, the person."""
 
     file: str
     relation: str
@@ -41,7 +41,12 @@ def scan_table(
     try:
         looks = _look(connection, table, columns, classes)
         judge = Judge(classes)
-        counted = [_count_people(connection, table, look) if judge.needs_people(look) else look for look in looks]
+        n_people = next((look.n_distinct for look in looks if look.is_person), 0)
+        most_people = classes.scanning.births.most_people
+        counted = [
+            _count_people(connection, table, look, n_people, most_people) if judge.needs_people(look) else look
+            for look in looks
+        ]
         return tuple(finding for look in counted for finding in judge.judge(look))
     finally:
         connection.execute(f"DROP TABLE IF EXISTS {CELLS}").fetchall()
@@ -84,13 +89,15 @@ def _look(
     ]
 
 
-def _count_people(connection: duckdb.DuckDBPyConnection, table: ScannedTable, look: ColumnLook) -> ColumnLook:
-    """Count who has which of the few names, so that wards are told from people."""
+def _count_people(
+    connection: duckdb.DuckDBPyConnection, table: ScannedTable, look: ColumnLook, n_people: int, most_people: int
+) -> ColumnLook:
+    """Count who has which of the few names, over a share of the people, so that wards are told from people."""
     if table.person is None:
         return look
     person, column = quote(table.person), quote(look.header)
-    n_people, n_pairs = connection.execute(
-        f"SELECT count(DISTINCT {person}), count(DISTINCT ({person}, {column})) FROM {table.relation} "
-        f"WHERE {column} IS NOT NULL AND {person} IS NOT NULL"
+    counts = connection.execute(
+        f"""SELECT count(DISTINCT {person}), count(DISTINCT {column}), count(DISTINCT ({person}, {column}))
+        FROM {table.relation} WHERE {column} IS NOT NULL AND hash({person}) % {max(1, n_people // most_people)} = 0"""
     ).fetchall()[0]
-    return replace(look, n_people=n_people, n_pairs=n_pairs)
+    return replace(look, shared=SharedNames(*counts))

@@ -154,9 +154,7 @@ class Judge:
             n_rows = min(look.n_given, sum(hit.n_rows for hit in hits))
             yield _Said(name, "found", "shape" if is_whole else "free_text", n_rows)
         if self._takes_many(look, named):
-            for hit in look.hits:
-                if not self._is_single(hit):
-                    yield from self._say_many(look, hit)
+            yield from self._say_many(look)
 
     def _takes_many(self, look: ColumnLook, named: Named | None) -> bool:
         """Numbers alone say nothing where the map or the header says what they are."""
@@ -173,17 +171,26 @@ class Judge:
     def _singles(self) -> frozenset[tuple[str, str]]:
         return frozenset((c.id, s.id) for c in self.identifiers.classes for s in c.shapes if s.enough == "one")
 
-    def _say_many(self, look: ColumnLook, hit: ShapeHit) -> Iterator[_Said]:
-        scanning = self.identifiers.scanning
-        if hit.shape in self._headers_only or not look.cells.n_sampled:
+    def _say_many(self, look: ColumnLook) -> Iterator[_Said]:
+        """Forms that most cells must have; those without a check digit add up, as one column may mix them."""
+        hits = [hit for hit in look.hits if not self._is_single(hit) and hit.shape not in self._headers_only]
+        plain: dict[str, int] = {}
+        for hit in hits:
+            if hit.chance == 1:
+                plain[hit.identifier_class] = plain.get(hit.identifier_class, 0) + hit.n_distinct
+            elif hit.chance**hit.n_distinct <= self.identifiers.scanning.most_chance:
+                yield from self._weigh_share(look, hit.identifier_class, hit.n_distinct)
+        for identifier_class, n_distinct in sorted(plain.items()):
+            yield from self._weigh_share(look, identifier_class, n_distinct)
+
+    def _weigh_share(self, look: ColumnLook, identifier_class: str, n_distinct: int) -> Iterator[_Said]:
+        scanning, n_sampled = self.identifiers.scanning, look.cells.n_sampled
+        if n_distinct < scanning.fewest_shaped or not n_sampled:
             return
-        share = hit.n_distinct / look.cells.n_sampled
-        by_chance = hit.chance**hit.n_distinct if hit.chance < 1 else 0.0
-        is_sure = by_chance <= scanning.most_chance and hit.n_distinct >= scanning.fewest_shaped
-        if share >= scanning.many_share and is_sure:
-            yield _Said(hit.identifier_class, "found", "statistics", look.n_given)
-        elif share >= scanning.doubtful_share and hit.n_distinct >= scanning.fewest_shaped and is_sure:
-            yield _Said(hit.identifier_class, "unjudged", "statistics", look.n_given)
+        if n_distinct >= scanning.many_share * n_sampled:
+            yield _Said(identifier_class, "found", "statistics", look.n_given)
+        elif n_distinct >= scanning.doubtful_share * n_sampled:
+            yield _Said(identifier_class, "unjudged", "statistics", look.n_given)
 
     @property
     def _headers_only(self) -> frozenset[str]:
@@ -222,30 +229,36 @@ class Judge:
         rules, names = self.identifiers.scanning.names, look.cells.names
         if self._reader.is_taken_back(look.header, NAME) or (named is not None and named.identifier_class != NAME):
             return
-        if names.full_share >= rules.full_share:
+        is_few = names.n_full + names.n_single < rules.least_distinct
+        if not is_few and names.full_share >= rules.full_share:
             yield from self._say_many_names(look, rules.fewest_full)
-        elif names.share >= rules.single_share:
+        elif not is_few and names.share >= rules.single_share:
             yield from self._say_many_names(look, rules.fewest_distinct)
-        elif names.share >= rules.doubtful_share:
+        elif not is_few and names.share >= rules.doubtful_share:
             yield _Said(NAME, "unjudged", "statistics", look.n_given)
         elif names.n_in_text > 0 and look.cells.words >= self.identifiers.scanning.prose_words:
-            is_sure = names.n_in_text > 1
+            is_sure = names.n_in_text > 1 and names.n_in_text >= rules.text_share * names.n_cells
             yield _Said(NAME, "found" if is_sure else "unjudged", "free_text", names.n_in_text)
 
     def _say_many_names(self, look: ColumnLook, fewest: int) -> Iterator[_Said]:
         rules = self.identifiers.scanning.names
         is_rich = look.n_distinct >= min(fewest, max(rules.least_distinct, rules.distinct_share * look.n_given))
-        if not is_rich and look.n_people and look.n_pairs and look.n_distinct >= rules.least_distinct:
-            is_own = look.n_people >= rules.constant_share * look.n_pairs
-            is_rich = is_own and look.n_distinct >= rules.people_share * look.n_people
+        shared = look.shared
+        if not is_rich and shared is not None and shared.n_cells >= rules.least_distinct:
+            is_own = shared.n_people >= rules.constant_share * shared.n_pairs
+            is_rich = is_own and shared.n_cells >= rules.people_share * shared.n_people
         yield _Said(NAME, "found" if is_rich else "unjudged", "statistics", look.n_given)
 
     def _say_unknown(self, look: ColumnLook) -> Iterator[_Said]:
         scanning = self.identifiers.scanning
         if look.kind in {"time", "binary"} or look.date_share >= scanning.births.date_share:
             return
-        if look.cells.words >= scanning.prose_words and look.n_distinct >= scanning.prose_distinct:
+        is_thing = self._reader.is_taken_back(look.header, NAME)
+        is_prose = look.cells.words >= scanning.prose_words and look.n_distinct >= scanning.prose_distinct
+        if is_prose and not is_thing:
             yield _Said(NAME, "unjudged", "free_text", look.n_given)
         is_rich = look.n_distinct >= max(scanning.code_distinct, scanning.code_share * look.n_given)
+        if self._reader.has_word(look.header, scanning.code_words) or is_thing:
+            return
         if look.cells.code_share >= scanning.many_share and is_rich:
             yield _Said(CODE, "unjudged", "statistics", look.n_given)

@@ -57,11 +57,19 @@ class CellLook:
 
 
 @dataclass(frozen=True)
+class SharedNames:
+    """People with a cell, different cells, and pairs of both: of all people or the same share each time."""
+
+    n_people: int
+    n_cells: int
+    n_pairs: int
+
+
+@dataclass(frozen=True)
 class ColumnLook:
     """One column: what it is called and mapped to, and what its cells look like.
 
-    `n_people` is of the table; `n_pairs`, of people and cells together, is counted only where few names are shared by
-    many rows.
+    `shared` is counted only where many rows share few names.
     """
 
     file: str
@@ -76,8 +84,7 @@ class ColumnLook:
     date: DateLook | None = None
     age: AgeLook | None = None
     hits: tuple[ShapeHit, ...] = ()
-    n_people: int | None = None
-    n_pairs: int | None = None
+    shared: SharedNames | None = None
 
 
 def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str]) -> Mapping[int, CellLook]:
@@ -86,7 +93,10 @@ def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping
         return {}
     scanning, cell = identifiers.scanning, pl.col("cell")
     told = sample.with_columns(is_mask=cell.str.contains(f"^(?:{scanning.mask_pattern})$"))
-    is_code = cell.str.contains(f"^(?:{scanning.code_pattern})$") & (cell.str.len_chars() >= scanning.code_length)
+    is_code = cell.str.contains(f"^(?:{scanning.code_pattern})$") & (
+        cell.str.count_matches("[0-9A-Za-z]") >= scanning.code_length
+    )
+    is_code = is_code & ~cell.str.contains(f"^(?:{scanning.decimal_pattern})$")
     shares = told.group_by("place").agg(
         pl.len().alias("n_sampled"),
         pl.col("is_mask").mean().alias("mask_share"),

@@ -8,8 +8,8 @@ import polars as pl
 from transforms.model.identifiers import Identifiers
 
 # Letters that lose nothing but a mark when accents are taken off are not listed.
-_LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i"}
-_LIKE_A_NAME = r"^[\p{L}][\p{L}\p{M} .,'’`´()-]*$"
+_LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "\u0131": "i"}
+_LIKE_A_NAME = r"^\p{L}[\p{L}\p{M} .,'\x{2019}\x{60}\x{B4}()-]*$"
 
 
 @dataclass(frozen=True)

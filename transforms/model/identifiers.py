@@ -132,6 +132,7 @@ class NameRules(Part):
     least_distinct: int = Field(ge=1)
     distinct_share: float = Field(gt=0, le=1)
     known_share: float = Field(gt=0, le=1)
+    text_share: float = Field(gt=0, le=1)
     most_words: int = Field(ge=2)
     people_share: float = Field(gt=0, le=1)
     constant_share: float = Field(gt=0, le=1)
@@ -152,6 +153,9 @@ class BirthRules(Part):
     date_share: float = Field(gt=0, le=1)
     last_year: int
     first_year: int
+    last_shifted_year: int
+    tried_cells: int = Field(ge=10)
+    two_digits_until: int
     most_people: int = Field(ge=100)
     like_times: str
 
@@ -192,6 +196,7 @@ class Scanning(Definition):
     code_share: float = Field(gt=0, le=1)
     code_pattern: str
     code_length: int = Field(ge=1)
+    decimal_pattern: str
     left_of_text: str
     right_of_text: str
     names: NameRules
