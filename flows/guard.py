@@ -9,12 +9,14 @@ earlier night has loaded are not looked into again: what was found in them is to
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import duckdb
+
 from flows.errors import SourceError
 from flows.identifying import ScannedTable, scan_table
 from flows.known_places import count_places, found_in
 from flows.reading import Known, Night, Reader
 from flows.refusal import identifiers_found
-from flows.sources.as_sent import as_far_as_readable, as_sent
+from flows.sources.as_sent import as_far_as_readable, as_sent, types_of
 from flows.sources.decisions import count_lost, decide, decide_finding, refuse_lost
 from flows.sources.files import is_tabular, keep, refuse_unreadable
 from flows.sources.mapped import fold, meanings_of
@@ -124,14 +126,16 @@ class _Door:
         if file not in look.contents.suspects:
             with keep(self.problems), refuse_unreadable(file.name):
                 with as_sent(connection, file, file.headers, look.source_map, work) as relation:
-                    found = scan_table(connection, look.table(relation), self.classes)
+                    found = scan_table(connection, look.table(connection, relation), self.classes)
                     lost = count_lost(connection, decide(file, look.source_map, self.oldest_age_years), relation)
                 self._add(look, found, is_local_export=True)
                 refuse_lost(file.name, lost)
                 return
         if file.kind == "delimited":
             with as_far_as_readable(connection, file) as relation:
-                self._add(look, scan_table(connection, look.table(relation), self.classes), is_local_export=True)
+                self._add(
+                    look, scan_table(connection, look.table(connection, relation), self.classes), is_local_export=True
+                )
 
     def _look_into_read(self, contents: Contents, reader: Reader, role: str, known: Known) -> None:
         """The columns that are read of a file that holds rows of people, as they are read."""
@@ -185,10 +189,11 @@ class _Look:
     meanings: Mapping[str, str]
     input_id: str = ""
 
-    def table(self, relation: str) -> ScannedTable:
+    def table(self, connection: duckdb.DuckDBPyConnection, relation: str) -> ScannedTable:
         """For the detector."""
+        types = types_of(connection, relation, self.file.headers)
         person = next((header for header, name in self.meanings.items() if name == PERSON), "")
-        return ScannedTable(self.file.name, relation, self.file.types, self.meanings, person or None)
+        return ScannedTable(self.file.name, relation, types, self.meanings, person or None)
 
     def show(self, entry: ColumnFinding, others: Sequence[ColumnFinding]) -> ColumnFinding:
         """The finding by names that may be shown."""

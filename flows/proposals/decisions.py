@@ -10,6 +10,7 @@ import duckdb
 from flows.identifying import ScannedTable, scan_table
 from flows.proposals.entries import FileProposal
 from flows.proposals.looking import Looked
+from flows.sources.as_sent import types_of
 from transforms.column_roles import PERSON
 from transforms.identifiers import ColumnFinding
 from transforms.model.identifiers import Identifiers
@@ -24,7 +25,8 @@ def propose_decisions(
     meanings = {header: name for table in proposal.tables for name, header in table["columns"].items()}
     person = next((header for header, name in meanings.items() if name == PERSON), "")
     headers = looked.file.headers
-    table = ScannedTable(looked.name, looked.opened.relation, dict(looked.file.types), meanings, person or None)
+    types = types_of(connection, looked.opened.relation, headers)
+    table = ScannedTable(looked.name, looked.opened.relation, types, meanings, person or None)
     found: dict[str, list[ColumnFinding]] = {}
     for entry in scan_table(connection, table, classes):
         if entry.disposition == "found":

@@ -58,7 +58,6 @@ class OmopLayout:
             person_id=_person(),
             gender_concept_id=pl.col("sex").replace_strict(self._omop.genders, return_dtype=pl.Int64),
             year_of_birth="birth_year",
-            person_source_value="person_id",
             gender_source_value="sex",
             **{f"{name}_concept_id": NO_CONCEPT for name in zeros},
         )
@@ -176,7 +175,7 @@ class OmopLayout:
 
 
 def _person() -> pl.Expr:
-    """The model's whole-number key of a person; the key as sent stands in person_source_value."""
+    """The model's whole-number key of a person; person_source_value, where record numbers stand, is left empty."""
     return pl.col("person_id").str.strip_prefix("P").cast(pl.Int64)
 
 

@@ -82,6 +82,13 @@ def _bytes(size: str) -> int:
     return int(float(number) * 1024 ** UNITS.index(unit))
 
 
+def types_of(connection: duckdb.DuckDBPyConnection, relation: str, headers: Sequence[str]) -> dict[str, str]:
+    """The types that these columns have in a relation."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    own = {name: kind for name, kind, *_ in described}
+    return {header: own[header] for header in headers}
+
+
 @contextmanager
 def as_far_as_readable(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> Iterator[str]:
     """SQL of a relation with all columns of a text that is damaged, as far as it unpacks."""
