@@ -117,8 +117,8 @@ def test_the_loss_of_one_test_stops_the_night_though_all_others_came(definitions
     tonight = sent(950, TUESDAY, panel={"wbc": 0.55, "neut_pct": 0.45})
     failed = judge(tonight, workdays(5), definitions)
     assert failed["change_panel"].severity == "stop"
-    assert "anc_direct of source ward_a: 0 results" in failed["change_volume"].detail
-    assert "100 % fewer" in failed["change_volume"].detail
+    assert "anc_direct of source ward_a: 0 results" in failed["change_volume_of_analyte"].detail
+    assert "100 % fewer" in failed["change_volume_of_analyte"].detail
 
 
 def test_an_increment_after_a_back_load_of_ten_years_passes(definitions: Definitions) -> None:
@@ -333,7 +333,7 @@ def test_nights_whose_dates_mean_something_else_are_not_compared(definitions: De
 
 def test_the_options_that_let_a_night_pass_are_named(definitions: Definitions) -> None:
     failed = judge(sent(600, TUESDAY, units=CELLS), workdays(5), definitions)
-    assert name_acceptable(tuple(failed.values())) == "--accept change_volume --accept change_unit"
+    assert name_acceptable(tuple(failed.values())) == ("--accept change_volume --accept change_unit")
 
 
 def test_units_of_the_same_size_mean_the_same(definitions: Definitions) -> None:

@@ -54,9 +54,9 @@ class ChangeCheck(Part):
     """One check. `groups` narrows it to the total or to groups of analytes; none looks at all there is.
 
     `least`: specimens (people, for a rate by person; rows, for a share of rows) below which a number says nothing.
-    `least_nights`: earlier good nights that it needs; one is enough for `is_new`. `deliveries: new` compares nights that
-    bring new rows, and leaves out those that send known rows again; `extent: similar` leaves out nights that cover many
-    more days, or many fewer.
+    `least_nights`: earlier good nights that it needs; one is enough for `is_new`. `deliveries: new` compares nights
+    that bring new rows, and leaves out those that send known rows again; `extent: similar` leaves out nights that
+    cover many more days, or many fewer.
     """
 
     id: str = Field(pattern=rf"^{CHANGE}[a-z0-9_]+$")
