@@ -28,7 +28,7 @@ from transforms.schemas import schema_of
 DICTIONARY = 10_000  # different values in a row group; looking for more takes longer than writing them plain
 NOTHING = (
     "SELECT 0 AS row_number, 0 AS column_number, NULL::VARCHAR AS rule, NULL::VARCHAR AS source_id, "
-    "NULL::VARCHAR AS person_id, NULL AS sent FROM range(0)"
+    "NULL::VARCHAR AS person_id, NULL::VARCHAR AS input_id, NULL AS sent FROM range(0)"
 )
 ROLE = re.compile(r"\{(\w+)\}")
 DROPPED = ("table_name", "input_id", "row_number", "column_number", "outcome", "rule", "reason")
@@ -225,7 +225,7 @@ def _write_refused(
     numbers = ", ".join(str(line) for line in lines)
     lines_as_rows = f"SELECT unnest([{numbers}]) AS row_number, 0 AS column_number, 'row_malformed' AS rule"
     malformed = f"UNION ALL BY NAME {lines_as_rows}" if numbers else ""
-    who = "source_id::VARCHAR AS source_id, person_id"
+    who = "source_id::VARCHAR AS source_id, person_id, input_id::VARCHAR AS input_id"
     columns = f"row_number, column_number, rule, {who}, sent"
     copied = connection.execute(
         f"COPY (SELECT {columns} FROM ({judged}) WHERE rule IN ({kept}) {malformed}) "
