@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz check fix bench truth clean install
+.PHONY: demo test fuzz canary check fix bench truth clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -20,6 +20,9 @@ check: $(STAMP)           ## format, lint, types, imports, definitions
 
 fuzz: $(STAMP)            ## new and many more examples of nights in any order (FUZZ=200 of each)
 	@HYPOTHESIS_PROFILE=fuzz NADIR_FUZZ_EXAMPLES=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/sources/test_properties_of_nights.py
+
+canary: $(STAMP)          ## every format and every way to fail, and a search of all that was written for planted values
+	@NADIR_CANARY=all $(BIN)/python -m pytest -n 2 tests/canary
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .
