@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz fuzz-readers check fix bench truth calibrate clean install
+.PHONY: demo test fuzz fuzz-readers canary check fix bench truth calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -23,6 +23,9 @@ fuzz: $(STAMP)            ## new and many more examples of nights in any order (
 
 fuzz-readers: $(STAMP)    ## read many damaged extracts (FUZZ_FILES=10000), the same ones each time unless FUZZ_SEED is another
 	@$(BIN)/python -m tests.fuzz.run --files $(or $(FUZZ_FILES),10000) --seed $(or $(FUZZ_SEED),1)
+
+canary: $(STAMP)          ## every format and every way to fail, and a search of all that was written for planted values
+	@NADIR_CANARY=all $(BIN)/python -m pytest -n 2 tests/canary
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -51,18 +51,22 @@ def hide_episodes(episode: pl.DataFrame, cause: pl.DataFrame, people: pl.DataFra
 def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Causes are parts of all confirmed episodes, agents of their cause. `episode` is from `hide_episodes`.
 
-    Agents that the number of their cause can't protect are left out, so that they never cost the cause its number.
+    Agents that the number of their cause can't protect are left out, so that they never cost the cause its number; and
+    so is every agent whose number is hidden, because its name alone would tell that 1 to 10 people have it.
     """
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
     causes = _hide_shares(causes, _RULE, is_small(pl.col("n_episodes"), min_cell), min_cell)
     agents = _with_unnamed(cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left"))
-    has_small = is_small(pl.col("n_episodes"), min_cell).any().over(_CAUSE)
+    is_rare = pl.col("agent").is_not_null() & is_small(pl.col("n_people"), min_cell)
+    is_few = is_small(pl.col("n_episodes"), min_cell) | is_rare
+    has_small = is_few.any().over(_CAUSE)
     is_protected = ~is_small_total(pl.col("total"), pl.len().over(_CAUSE).cast(pl.Int64), min_cell)
     agents = agents.filter(pl.col("hide_total") | ~has_small | is_protected)
     is_unnamed = pl.col("agent").is_null() & has_small  # nobody reads it, so it costs nothing to hide
-    agents = _hide_shares(agents, _CAUSE, is_small(pl.col("n_episodes"), min_cell) | is_unnamed, min_cell)
-    return pl.concat([causes, agents.filter(pl.col("agent").is_not_null()).select(causes.columns)])
+    agents = _hide_shares(agents, _CAUSE, is_few | is_unnamed, min_cell)
+    is_named = pl.col("agent").is_not_null() & ~pl.col("hide_n_episodes")
+    return pl.concat([causes, agents.filter(is_named).select(causes.columns)])
 
 
 def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:

@@ -31,10 +31,10 @@ DESIGN = frozenset(
 
 @dataclass(frozen=True)
 class Looked:
-    """Canaries where none may be, in words; and the columns that any came from: without one a search proves nothing."""
+    """Canaries where none may be, in words; and all that were found: without one a search proves nothing."""
 
     leaks: list[str]
-    columns: frozenset[str]
+    kept: frozenset[str]
 
 
 @dataclass
@@ -85,8 +85,7 @@ class Sandbox:
             for finding in found
             if not is_at_home(finding, planted) and not (others and finding.path.startswith(others))
         ]
-        kept = {finding.canary for finding in found} & planted.columns.keys()
-        return Looked(leaks, frozenset(planted.columns[canary] for canary in kept))
+        return Looked(leaks, frozenset(finding.canary for finding in found))
 
 
 def is_at_home(finding: Finding, planted: Planted) -> bool:

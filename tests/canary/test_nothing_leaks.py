@@ -29,7 +29,7 @@ def test_a_published_night_keeps_what_it_uses_to_itself_and_nothing_else(layout:
     assert isinstance(done, Published), done
     looked = sandbox.look(planted)
     assert looked.leaks == []
-    assert looked.columns != frozenset()
+    assert looked.kept != frozenset()
 
 
 @pytest.mark.parametrize(("stage", "kind"), FAILURES, ids=str)

@@ -280,6 +280,21 @@ def test_the_public_channel_names_no_drug_and_rounds_its_shares(draw_estimates: 
     assert set(tables["released.prevalence"]["channel"]) == {"public"}
 
 
+def test_a_drug_is_named_only_where_enough_people_have_it(
+    draw_estimates: Draw, draw_released: Callable[[int], Released], definitions: Definitions
+) -> None:
+    least = next(rule.min_cell for rule in definitions.disclosure if rule.channel == "internal")
+    key = ["cohort", "rule", "threshold_cells_per_ul", "cause_group", "agent"]
+    n_named = 0
+    for seed in SEEDS:
+        named = draw_released(seed).tables["released.cause"].filter(pl.col("agent") != "all").select(key)
+        true = named.join(draw_estimates(seed)["estimate.cause"], on=key, how="left")
+        n_named += named.height
+        assert (true["n_people"] >= least).all()
+        assert (true["n_episodes"] >= least).all()
+    assert n_named > 0
+
+
 def test_an_empty_night_is_released_as_empty_tables(draw_estimates: Draw, definitions: Definitions) -> None:
     released = _release({name: rows.clear() for name, rows in draw_estimates(0).items()}, definitions)
     assert all(rows.is_empty() for rows in released.tables.values())
