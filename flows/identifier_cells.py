@@ -35,6 +35,8 @@ class ScannedColumn:
 def kind_of(duckdb_type: str) -> ColumnKind:
     """What a column of the type holds."""
     upper = duckdb_type.upper()
+    if upper.endswith("]"):
+        return "text"
     if upper.startswith(_NUMBERS):
         return "number"
     if upper == "DATE" or upper.startswith("TIMESTAMP"):
@@ -109,7 +111,7 @@ def take_sample(
         elif column.kind in {"text", "number"} and column.n_given:
             # 17.0 of a column of floats is the number 17.
             whole = f"CASE WHEN {header} = floor({header}) THEN {header}::HUGEINT::VARCHAR ELSE {header}::VARCHAR END"
-            cell = f"TRY({whole})" if column.kind == "number" else f"trim({header})"
+            cell = f"TRY({whole})" if column.kind == "number" else f"trim({header}::VARCHAR)"
             parts.append(
                 f"SELECT {column.place} AS place, {cell} AS cell, count(*) AS n FROM {relation} "
                 f"WHERE hash({header}) % {step} = 0 AND {header} IS NOT NULL GROUP BY ALL"
@@ -144,7 +146,8 @@ def screen(
             cells = f"(SELECT {header}::VARCHAR AS cell, {n} AS n FROM {relation} WHERE {header} IS NOT NULL {grouped})"
             parts.append(f"SELECT {column.place}, trim(cell), sum(n) FROM {cells} WHERE {is_told} GROUP BY ALL")
     screened: pl.DataFrame = connection.sql(
-        f"""SELECT place::BIGINT AS place, cell, n::BIGINT AS n FROM ({" UNION ALL ".join(parts)})
+        f"""SELECT place::BIGINT AS place, cell, n::BIGINT AS n, sum(n) OVER (PARTITION BY place)::BIGINT AS n_all
+        FROM ({" UNION ALL ".join(parts)})
         QUALIFY row_number() OVER (PARTITION BY place ORDER BY hash(cell), cell) <= {scanning.most_candidates}
         ORDER BY place, cell"""
     ).pl()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
+import polars as pl
 
 from flows.identifier_cells import CELLS, ScannedColumn, gather_cells, measure, screen, take_sample
 from flows.identifier_dates import Dates, look_at_ages, look_at_dates
@@ -65,7 +66,10 @@ def _look(
     columns = gather_cells(connection, table.relation, columns, {c.place for c in ages}, classes.scanning)
     sample = take_sample(connection, table.relation, columns, classes.scanning)
     told = look_at_cells(sample, classes, named)
-    hits = [*find_shapes(screen(connection, table.relation, columns, classes), classes), *weigh_shapes(sample, classes)]
+    screened = screen(connection, table.relation, columns, classes)
+    hits = [*find_shapes(screened, classes), *weigh_shapes(sample, classes)]
+    ratios = screened.group_by("place").agg(pl.col("n_all").first() / pl.col("n").sum())
+    ratio = dict(ratios.iter_rows())
     dates = look_at_dates(
         connection, Dates(table.relation, columns, table.mapped, table.person, sample, named), classes
     )
@@ -84,6 +88,7 @@ def _look(
             dates.looks.get(column.place),
             aged.get(column.place),
             tuple(hit for hit in hits if hit.place == column.place),
+            ratio.get(column.place, 1.0),
         )
         for column in columns
     ]

@@ -17,7 +17,7 @@ ColumnKind = Literal["text", "number", "time", "binary", "other"]
 class DateLook:
     """Dates of a column over people, in years: how far apart the earliest of each lie, and how far before events.
 
-    `n_constant` of the `n_people` have one date only. `day_share` is the share of dates that are not the first of a year.
+    `n_constant` of the `n_people` have one date only. `day_share` is that of dates on any day but the first of a year.
     """
 
     n_people: int
@@ -69,7 +69,8 @@ class SharedNames:
 class ColumnLook:
     """One column: what it is called and mapped to, and what its cells look like.
 
-    `shared` is counted only where many rows share few names.
+    `shared` is counted only where many rows share few names. `n_per_candidate` is above 1 where only some of the cells
+    that may have a form were looked at.
     """
 
     file: str
@@ -84,6 +85,7 @@ class ColumnLook:
     date: DateLook | None = None
     age: AgeLook | None = None
     hits: tuple[ShapeHit, ...] = ()
+    n_per_candidate: float = 1.0
     shared: SharedNames | None = None
 
 
