@@ -1,6 +1,6 @@
 """What is measured of a column before it is judged: counts, shares and forms, never a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -89,8 +89,13 @@ class ColumnLook:
     shared: SharedNames | None = None
 
 
-def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str]) -> Mapping[int, CellLook]:
-    """The look of the cells of each column of `sample`; `named` has the class that its header names, by place."""
+def look_at_cells(
+    sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str], places: Collection[int]
+) -> Mapping[int, CellLook]:
+    """The look of the cells of each column of `sample`.
+
+    `named` has the class that its header names, by place; names of people are sought in columns at `places`.
+    """
     if sample.is_empty():
         return {}
     scanning, cell = identifiers.scanning, pl.col("cell")
@@ -108,7 +113,7 @@ def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping
         cell.str.count_matches(r"\p{L}{2,}").mean().alias("words"),
     )
     given = told.filter(~pl.col("is_mask"))
-    names = look_at_names(given, identifiers)
+    names = look_at_names(given.filter(pl.col("place").is_in(list(places))), identifiers)
     classes = {entry.id: entry for entry in identifiers.classes}
     looks = {}
     for row in shares.sort("place").to_dicts():

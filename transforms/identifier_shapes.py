@@ -3,7 +3,7 @@
 Candidates and samples have a row a distinct cell of a column: `place` of the column, `cell`, and its `n` rows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -50,10 +50,11 @@ def find_shapes(candidates: pl.DataFrame, identifiers: Identifiers) -> list[Shap
     return hits
 
 
-def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers) -> list[ShapeHit]:
-    """Forms that many cells must have."""
+def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers, places: Collection[int]) -> list[ShapeHit]:
+    """Forms that many cells must have, of columns at `places`; every such form has a digit."""
+    cells = sample.filter(pl.col("place").is_in(list(places)) & pl.col("cell").str.contains("[0-9]"))
     hits: list[ShapeHit] = []
-    for entry, shape, matched in _find(sample, identifiers, ("many",)):
+    for entry, shape, matched in _find(cells, identifiers, ("many",)):
         chance = chance_of(identifiers.checks[shape.check]) if shape.check in identifiers.checks else 1.0
         hits += _weigh(matched, ShapeHit(0, entry.id, shape.id, 0, 0, is_whole=True, chance=chance))
     return hits

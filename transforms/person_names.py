@@ -40,6 +40,8 @@ def fold_names(text: pl.Expr) -> pl.Expr:
 
 def look_at_names(sample: pl.DataFrame, identifiers: Identifiers) -> Mapping[int, NameLook]:
     """The look of each column of `sample` (place, cell): a row a distinct cell."""
+    if sample.is_empty():
+        return {}
     cells = sample.select("place", "cell").with_row_index("row")
     judged = cells.join(_judge_cells(cells, identifiers), on="row", how="left")
     looks = judged.group_by("place").agg(
