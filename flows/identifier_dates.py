@@ -9,7 +9,7 @@ import polars as pl
 from flows.identifier_cells import CELLS, ScannedColumn
 from flows.sources.protocol import literal, quote
 from transforms.identifier_headers import split_header
-from transforms.identifier_judgement import BIRTH, EVENT
+from transforms.identifier_judgement import BIRTH, EVENT, YEAR
 from transforms.identifier_looks import AgeLook, DateLook
 from transforms.model.identifiers import BirthRules, Identifiers
 
@@ -79,27 +79,34 @@ def _parse(
     connection: duckdb.DuckDBPyConnection, dates: Dates, identifiers: Identifiers
 ) -> tuple[dict[int, float], dict[int, str]]:
     """By place: the share of cells that are dates, and SQL of the date."""
-    births, formats = identifiers.scanning.births, identifiers.datetime_formats
+    scanning, formats = identifiers.scanning, identifiers.datetime_formats
+    births = scanning.births
     shares = {column.place: 1.0 for column in dates.columns if column.kind == "time"}
     parsed = {column.place: f"{quote(column.header)}::TIMESTAMP" for column in dates.columns if column.kind == "time"}
     like = pl.col("cell").str.contains(f"^(?:{births.like_times})$")
-    n_sampled = dict(dates.sample.group_by("place").agg(pl.len(), like.sum().alias("n_like")).rows_by_key("place"))
-    tried = dates.sample.filter(like).group_by("place", maintain_order=True).head(births.tried_cells)
+    # A map that calls a column something else is believed, unless its header calls it a date of birth.
+    known = {
+        c.place for c in dates.columns if dates.mapped.get(c.header, YEAR) not in (*scanning.canonical_dates, YEAR)
+    }
+    sample = dates.sample.filter(~pl.col("place").is_in(list(known)))
+    n_sampled = dict(sample.group_by("place").agg(pl.len(), like.sum().alias("n_like")).rows_by_key("place"))
+    tried = sample.filter(like).group_by("place", maintain_order=True).head(births.tried_cells)
     if tried.is_empty():
         return shares, parsed
     tries = [_parsing("cell", form, births) for form in ("", *formats)]
     sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.last_shifted_year}, false)" for one in tries]
     connection.register("identifier_tried", tried)
+    by_format = ", ".join(f"count(*) FILTER (parses[{order}])" for order in range(1, len(sane) + 1))
     counts = connection.execute(
-        f"""SELECT place, count(*), count(*) FILTER ({" OR ".join(sane)}),
-        [{", ".join(f"count(*) FILTER ({one})" for one in sane)}] FROM identifier_tried GROUP BY place"""
+        f"""SELECT place, count(*), count(*) FILTER (list_contains(parses, true)), [{by_format}]
+        FROM (SELECT place, [{", ".join(sane)}] AS parses FROM identifier_tried) GROUP BY place"""
     ).fetchall()
     connection.unregister("identifier_tried")
     headers = {column.place: column.header for column in dates.columns}
-    for place, n_tried, n_dates, by_format in counts:
+    for place, n_tried, n_dates, n_by_format in counts:
         (n_all, n_like), *_ = n_sampled[place]
         shares[place] = n_dates / n_tried * n_like / n_all
-        order = sorted((place_of for place_of, n in enumerate(by_format) if n), key=lambda one: -by_format[one])
+        order = sorted((one for one, n in enumerate(n_by_format) if n), key=n_by_format.__getitem__, reverse=True)
         text = f"trim({quote(headers[place])}::VARCHAR)"
         if order:
             parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one], births) for one in order)})"

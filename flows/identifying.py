@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
+import polars as pl
 
 from flows.identifier_cells import CELLS, ScannedColumn, gather_cells, measure, screen, take_sample
 from flows.identifier_dates import Dates, look_at_ages, look_at_dates
@@ -64,8 +65,11 @@ def _look(
     ages = tuple(c for c in columns if named.get(c.place) == AGE or table.mapped.get(c.header) == "age_years")
     columns = gather_cells(connection, table.relation, columns, {c.place for c in ages}, classes.scanning)
     sample = take_sample(connection, table.relation, columns, classes.scanning)
-    told = look_at_cells(sample, classes, named)
-    hits = [*find_shapes(screen(connection, table.relation, columns, classes), classes), *weigh_shapes(sample, classes)]
+    told = look_at_cells(sample, classes, named, _open_places(table, columns))
+    screened = screen(connection, table.relation, columns, classes)
+    hits = [*find_shapes(screened, classes), *weigh_shapes(sample, classes, _open_places(table, columns))]
+    ratios = screened.group_by("place").agg(pl.col("n_all").first() / pl.col("n").sum())
+    ratio = dict(ratios.iter_rows())
     dates = look_at_dates(
         connection, Dates(table.relation, columns, table.mapped, table.person, sample, named), classes
     )
@@ -84,9 +88,16 @@ def _look(
             dates.looks.get(column.place),
             aged.get(column.place),
             tuple(hit for hit in hits if hit.place == column.place),
+            ratio.get(column.place, 1.0),
         )
         for column in columns
     ]
+
+
+def _open_places(table: ScannedTable, columns: tuple[ScannedColumn, ...]) -> tuple[int, ...]:
+    """Columns of which no map says what they are, and the key of people, which may be an identifier itself."""
+    keys = {table.person, *(header for header, canonical in table.mapped.items() if canonical == "person_id")}
+    return tuple(c.place for c in columns if c.header in keys or c.header not in table.mapped)
 
 
 def _count_people(

@@ -1,6 +1,6 @@
 """What is measured of a column before it is judged: counts, shares and forms, never a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +17,7 @@ ColumnKind = Literal["text", "number", "time", "binary", "other"]
 class DateLook:
     """Dates of a column over people, in years: how far apart the earliest of each lie, and how far before events.
 
-    `n_constant` of the `n_people` have one date only. `day_share` is the share of dates that are not the first of a year.
+    `n_constant` of the `n_people` have one date only. `day_share` is that of dates on any day but the first of a year.
     """
 
     n_people: int
@@ -69,7 +69,8 @@ class SharedNames:
 class ColumnLook:
     """One column: what it is called and mapped to, and what its cells look like.
 
-    `shared` is counted only where many rows share few names.
+    `shared` is counted only where many rows share few names. `n_per_candidate` is above 1 where only some of the cells
+    that may have a form were looked at.
     """
 
     file: str
@@ -84,11 +85,17 @@ class ColumnLook:
     date: DateLook | None = None
     age: AgeLook | None = None
     hits: tuple[ShapeHit, ...] = ()
+    n_per_candidate: float = 1.0
     shared: SharedNames | None = None
 
 
-def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str]) -> Mapping[int, CellLook]:
-    """The look of the cells of each column of `sample`; `named` has the class that its header names, by place."""
+def look_at_cells(
+    sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str], places: Collection[int]
+) -> Mapping[int, CellLook]:
+    """The look of the cells of each column of `sample`.
+
+    `named` has the class that its header names, by place; names of people are sought in columns at `places`.
+    """
     if sample.is_empty():
         return {}
     scanning, cell = identifiers.scanning, pl.col("cell")
@@ -106,7 +113,7 @@ def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping
         cell.str.count_matches(r"\p{L}{2,}").mean().alias("words"),
     )
     given = told.filter(~pl.col("is_mask"))
-    names = look_at_names(given, identifiers)
+    names = look_at_names(given.filter(pl.col("place").is_in(list(places))), identifiers)
     classes = {entry.id: entry for entry in identifiers.classes}
     looks = {}
     for row in shares.sort("place").to_dicts():

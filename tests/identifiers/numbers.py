@@ -37,15 +37,17 @@ def dni(rng: Random) -> str:
 
 
 def nir(rng: Random) -> str:
-    body = f"{rng.choice('12')}{rng.randrange(30, 99)}{rng.randrange(1, 13):02d}{rng.randrange(1, 95):02d}{rng.randrange(1, 990):03d}{rng.randrange(1, 990):03d}"
+    born = f"{rng.randrange(30, 99)}{rng.randrange(1, 13):02d}"
+    body = f"{rng.choice('12')}{born}{rng.randrange(1, 95):02d}{rng.randrange(1, 990):03d}{rng.randrange(1, 990):03d}"
     return f"{body}{97 - int(body) % 97:02d}"
 
 
 def codice_fiscale(rng: Random) -> str:
     consonants = "BCDFGLMNPRSTVZ"
     letters = "".join(rng.choice(consonants) for _ in range(6))
-    body = f"{letters}{rng.randrange(30, 99):02d}{rng.choice('ABCDEHLMPRST')}{rng.randrange(1, 29):02d}{rng.choice('AFHL')}{rng.randrange(1, 999):03d}"
-    odd = {sign: value for sign, value in zip("0123456789", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21), strict=True)}
+    born = f"{rng.randrange(30, 99):02d}{rng.choice('ABCDEHLMPRST')}{rng.randrange(1, 29):02d}"
+    body = f"{letters}{born}{rng.choice('AFHL')}{rng.randrange(1, 999):03d}"
+    odd = dict(zip("0123456789", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21), strict=True))
     odd |= dict(zip("ABCDEFGHIJ", odd.values(), strict=True))
     odd |= dict(zip("KLMNOPQRSTUVWXYZ", (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23), strict=True))
     even = {sign: int(sign) if sign.isdigit() else ord(sign) - 65 for sign in odd}

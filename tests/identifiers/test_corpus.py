@@ -13,7 +13,7 @@ from tests.identifiers.conftest import Scan
 from tests.identifiers.corpus import NAMED, TELLING, Planted, clean_columns, planted_columns, planted_comments
 
 SEEDS = range(int(os.environ.get("NADIR_CORPUS_SEEDS", "1")))
-ROWS = 150
+ROWS = 100
 LEAST_RECALL, MOST_ALARMS = 0.99, 0.01
 
 

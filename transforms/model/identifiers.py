@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field, field_validator
 
 from transforms.model.base import Definition, Part
 
-# `one` cell is enough; `many` cells of a column must have the shape; `header` needs a header that says so too.
-Enough = Literal["one", "many", "header"]
+# `one` cell is enough, or `many` cells of a column must have the shape.
+Enough = Literal["one", "many"]
 
 
 def _pattern(pattern: str) -> str:
@@ -120,7 +120,7 @@ class NameRules(Part):
 
     A column of single words needs `single_share` of known names, of full names `full_share`. Few names that many rows
     share may be wards: a column needs `fewest_distinct` (or `fewest_full`) of them, or `distinct_share` of its cells,
-    or as a share of its people.
+    or as a share of its people. `other_words` are no names; `eponyms` are names that things are called by.
     """
 
     single_share: float = Field(gt=0, le=1)
@@ -139,6 +139,7 @@ class NameRules(Part):
     pair_pattern: str
     titles: tuple[str, ...]
     particles: tuple[str, ...]
+    eponyms: tuple[str, ...]
     other_words: tuple[str, ...]
 
 
