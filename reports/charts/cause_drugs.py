@@ -16,7 +16,8 @@ def chart() -> Chart:
         position=3,
         title="Suspected drugs and diseases",
         caption="{cohort}: confirmed episodes below {threshold} whose primary suspicion is the drug or "
-        "the group of diagnoses ({rule}). The figure shows the most frequent; the table shows all that enough people have.",
+        "the group of diagnoses ({rule}). The figure shows the most frequent; the table shows all "
+        "that enough people have.",
         table="cause",
         question="cause_by_drug",
         where={"window": "default"},

@@ -295,6 +295,14 @@ def test_a_drug_is_named_only_where_enough_people_have_it(
     assert n_named > 0
 
 
+def test_a_drug_with_many_episodes_of_few_people_is_not_named(draw_estimates: Draw, definitions: Definitions) -> None:
+    estimates = dict(draw_estimates(3))
+    named = _release(estimates, definitions).tables["released.cause"].filter(pl.col("agent") != "all")["agent"][0]
+    few = pl.when(pl.col("agent") == named).then(5).otherwise("n_people").alias("n_people")
+    estimates["estimate.cause"] = estimates["estimate.cause"].with_columns(few)
+    assert named not in _release(estimates, definitions).tables["released.cause"]["agent"].to_list()
+
+
 def test_an_empty_night_is_released_as_empty_tables(draw_estimates: Draw, definitions: Definitions) -> None:
     released = _release({name: rows.clear() for name, rows in draw_estimates(0).items()}, definitions)
     assert all(rows.is_empty() for rows in released.tables.values())
