@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from flows.errors import DefinitionError
+from flows.examples_of_identifiers import check_identifiers
 from flows.examples_of_receiving import check_receiving
 from transforms.examples import ExampleResult, check_examples
 from transforms.load import Definitions, load_definitions
@@ -62,7 +63,7 @@ def check_definitions(overlay: Path | None) -> DefinitionReport:
 
 def run_examples(definitions: Definitions) -> list[ExampleResult]:
     """What came of every example of every definition; DefinitionError when an example cannot be run at all."""
-    results = [*check_examples(definitions), *check_receiving(definitions)]
+    results = [*check_examples(definitions), *check_receiving(definitions), *check_identifiers(definitions)]
     _refuse_idle(definitions, results)
     return results
 

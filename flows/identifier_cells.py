@@ -12,8 +12,11 @@ from transforms.identifier_shapes import screening_pattern
 from transforms.model.identifiers import Identifiers, Scanning
 
 CELLS = "identifier_cells"
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-            "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
+_NUMBERS = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("FLOAT", "DOUBLE", "DECIMAL"),
+)
 _SCHEMA = {"place": pl.Int64, "cell": pl.String, "n": pl.Int64}
 
 
@@ -32,6 +35,8 @@ class ScannedColumn:
 def kind_of(duckdb_type: str) -> ColumnKind:
     """What a column of the type holds."""
     upper = duckdb_type.upper()
+    if upper.endswith("]"):
+        return "text"
     if upper.startswith(_NUMBERS):
         return "number"
     if upper == "DATE" or upper.startswith("TIMESTAMP"):
@@ -62,21 +67,21 @@ def gather_cells(
     whole: Collection[int],
     scanning: Scanning,
 ) -> tuple[ScannedColumn, ...]:
-    """Put the distinct cells of each column of text, and of the places in `whole`, into a temporary table; count them."""
+    """Put the distinct cells of columns of text, and of the places in `whole`, into a temporary table; count them."""
     gathered = [
         column
         for column in columns
         if column.n_given
         and (column.place in whole or (column.kind == "text" and column.n_distinct <= scanning.most_distinct))
     ]
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} (place INTEGER, cell VARCHAR, n BIGINT)").fetchall()
-    for column in gathered:
-        header = quote(column.header)
-        connection.execute(
-            f"""INSERT INTO {CELLS} SELECT {column.place}, trim(cell), n FROM
-            (SELECT {header}::VARCHAR AS cell, count(*) AS n FROM {relation} WHERE {header} IS NOT NULL GROUP BY ALL)
-            WHERE trim(cell) <> ''"""
-        ).fetchall()
+    parts = [
+        f"""SELECT {column.place} AS place, trim(cell) AS cell, n FROM (
+            SELECT {quote(column.header)}::VARCHAR AS cell, count(*) AS n FROM {relation}
+            WHERE {quote(column.header)} IS NOT NULL GROUP BY ALL) WHERE trim(cell) <> ''"""
+        for column in gathered
+    ]
+    nothing = "SELECT NULL::INTEGER AS place, NULL::VARCHAR AS cell, NULL::BIGINT AS n WHERE false"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {' UNION ALL '.join([nothing, *parts])}").fetchall()
     counted = {
         place: (n_given, n_distinct)
         for place, n_given, n_distinct in connection.execute(
@@ -106,17 +111,18 @@ def take_sample(
         elif column.kind in {"text", "number"} and column.n_given:
             # 17.0 of a column of floats is the number 17.
             whole = f"CASE WHEN {header} = floor({header}) THEN {header}::HUGEINT::VARCHAR ELSE {header}::VARCHAR END"
-            cell = f"TRY({whole})" if column.kind == "number" else f"trim({header})"
+            cell = f"TRY({whole})" if column.kind == "number" else f"trim({header}::VARCHAR)"
             parts.append(
                 f"SELECT {column.place} AS place, {cell} AS cell, count(*) AS n FROM {relation} "
                 f"WHERE hash({header}) % {step} = 0 AND {header} IS NOT NULL GROUP BY ALL"
             )
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
-    return connection.sql(
+    sampled: pl.DataFrame = connection.sql(
         f"SELECT place::BIGINT AS place, cell, n::BIGINT AS n FROM ({' UNION ALL '.join(parts)}) WHERE cell <> '' "
-        "ORDER BY place, cell"
+        "ORDER BY place, hash(cell), cell"
     ).pl()
+    return sampled
 
 
 def screen(
@@ -134,10 +140,16 @@ def screen(
     parts = [f"SELECT place, cell, n FROM {CELLS} WHERE {is_told}"]
     for column in columns:
         if column.kind == "text" and column.n_given and not column.is_gathered:
-            cells = f"(SELECT {column.place} AS place, {quote(column.header)}::VARCHAR AS cell FROM {relation})"
-            parts.append(f"SELECT place, trim(cell), count(*) FROM {cells} WHERE {is_told} GROUP BY ALL")
-    return connection.sql(
-        f"""SELECT place::BIGINT AS place, cell, n::BIGINT AS n FROM ({" UNION ALL ".join(parts)})
+            header = quote(column.header)
+            repeats = 2 * column.n_distinct < column.n_given
+            n, grouped = ("count(*)", "GROUP BY ALL") if repeats else ("1", "")
+            cells = f"(SELECT {header}::VARCHAR AS cell, {n} AS n FROM {relation} WHERE {header} IS NOT NULL {grouped})"
+            parts.append(f"SELECT {column.place}, trim(cell), sum(n) FROM {cells} WHERE {is_told} GROUP BY ALL")
+    # Rows and not a frame: the reader of frames takes a long statement apart once more, and few cells are told.
+    rows = connection.execute(
+        f"""SELECT place::BIGINT, cell, n::BIGINT, sum(n) OVER (PARTITION BY place)::BIGINT
+        FROM ({" UNION ALL ".join(parts)})
         QUALIFY row_number() OVER (PARTITION BY place ORDER BY hash(cell), cell) <= {scanning.most_candidates}
         ORDER BY place, cell"""
-    ).pl()
+    ).fetchall()
+    return pl.DataFrame(rows, schema={**_SCHEMA, "n_all": pl.Int64}, orient="row")

@@ -9,11 +9,9 @@ import polars as pl
 from flows.identifier_cells import CELLS, ScannedColumn
 from flows.sources.protocol import literal, quote
 from transforms.identifier_headers import split_header
-from transforms.identifier_judgement import BIRTH, EVENT
+from transforms.identifier_judgement import BIRTH, EVENT, YEAR
 from transforms.identifier_looks import AgeLook, DateLook
-from transforms.model.identifiers import Identifiers
-
-_TRIED = 400
+from transforms.model.identifiers import BirthRules, Identifiers
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ def look_at_ages(
         number = f"try_cast(replace(regexp_extract(cell, {literal(ages.number_pattern)}, 1), ',', '.') AS DOUBLE)"
         n_rows, n_different = connection.execute(
             f"""SELECT coalesce(sum(n), 0)::BIGINT, count(DISTINCT age) FROM
-            (SELECT n, floor({number} / {ages.units_a_year.get(unit, 1)}) AS age FROM {CELLS} WHERE place = {column.place})
+            (SELECT n, floor({number} / {ages.units_a_year.get(unit, 1)}) AS age
+             FROM {CELLS} WHERE place = {column.place})
             WHERE age > {ages.top} AND age <= {ages.oldest}"""
         ).fetchall()[0]
         found[column.place] = AgeLook(n_rows, n_different)
@@ -80,40 +79,47 @@ def _parse(
     connection: duckdb.DuckDBPyConnection, dates: Dates, identifiers: Identifiers
 ) -> tuple[dict[int, float], dict[int, str]]:
     """By place: the share of cells that are dates, and SQL of the date."""
-    births, formats = identifiers.scanning.births, identifiers.datetime_formats
+    scanning, formats = identifiers.scanning, identifiers.datetime_formats
+    births = scanning.births
     shares = {column.place: 1.0 for column in dates.columns if column.kind == "time"}
     parsed = {column.place: f"{quote(column.header)}::TIMESTAMP" for column in dates.columns if column.kind == "time"}
     like = pl.col("cell").str.contains(f"^(?:{births.like_times})$")
-    n_sampled = dict(dates.sample.group_by("place").agg(pl.len(), like.sum().alias("n_like")).rows_by_key("place"))
-    tried = dates.sample.filter(like).group_by("place", maintain_order=True).head(_TRIED)
+    # A map that calls a column something else is believed, unless its header calls it a date of birth.
+    known = {
+        c.place for c in dates.columns if dates.mapped.get(c.header, YEAR) not in (*scanning.canonical_dates, YEAR)
+    }
+    sample = dates.sample.filter(~pl.col("place").is_in(list(known)))
+    n_sampled = dict(sample.group_by("place").agg(pl.len(), like.sum().alias("n_like")).rows_by_key("place"))
+    tried = sample.filter(like).group_by("place", maintain_order=True).head(births.tried_cells)
     if tried.is_empty():
         return shares, parsed
-    tries = [_parsing("cell", form) for form in ("", *formats)]
-    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.first_year + 500}, false)" for one in tries]
+    tries = [_parsing("cell", form, births) for form in ("", *formats)]
+    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.last_shifted_year}, false)" for one in tries]
     connection.register("identifier_tried", tried)
+    by_format = ", ".join(f"count(*) FILTER (parses[{order}])" for order in range(1, len(sane) + 1))
     counts = connection.execute(
-        f"""SELECT place, count(*), count(*) FILTER ({" OR ".join(sane)}),
-        [{", ".join(f"count(*) FILTER ({one})" for one in sane)}] FROM identifier_tried GROUP BY place"""
+        f"""SELECT place, count(*), count(*) FILTER (list_contains(parses, true)), [{by_format}]
+        FROM (SELECT place, [{", ".join(sane)}] AS parses FROM identifier_tried) GROUP BY place"""
     ).fetchall()
     connection.unregister("identifier_tried")
     headers = {column.place: column.header for column in dates.columns}
-    for place, n_tried, n_dates, by_format in counts:
+    for place, n_tried, n_dates, n_by_format in counts:
         (n_all, n_like), *_ = n_sampled[place]
         shares[place] = n_dates / n_tried * n_like / n_all
-        order = sorted((place_of for place_of, n in enumerate(by_format) if n), key=lambda one: -by_format[one])
+        order = sorted((one for one, n in enumerate(n_by_format) if n), key=n_by_format.__getitem__, reverse=True)
         text = f"trim({quote(headers[place])}::VARCHAR)"
         if order:
-            parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one]) for one in order)})"
+            parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one], births) for one in order)})"
     return shares, parsed
 
 
-def _parsing(text: str, form: str) -> str:
+def _parsing(text: str, form: str, births: BirthRules) -> str:
     """SQL of a text read by a format; a year of two digits lies in the past."""
     if not form:
         return f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"
     read = f"try_strptime({text}, {literal(form)})"
     return (
-        f"({read} - CASE WHEN year({read}) > 2030 THEN INTERVAL 100 YEAR ELSE INTERVAL 0 YEAR END)"
+        f"({read} - CASE WHEN year({read}) > {births.two_digits_until} THEN INTERVAL 100 YEAR ELSE INTERVAL 0 YEAR END)"
         if "%y" in form
         else read
     )
@@ -135,7 +141,8 @@ def _lie(
     low, high = births.quantiles
     row = connection.execute(
         f"""WITH given AS (SELECT {person} AS p, {date} AS d, {event} AS e FROM {dates.relation} {where}),
-        people AS (SELECT min(d) AS first, max(d) AS last, max(e) AS event FROM given WHERE d IS NOT NULL GROUP BY {keys})
+        people AS (
+            SELECT min(d) AS first, max(d) AS last, max(e) AS event FROM given WHERE d IS NOT NULL GROUP BY {keys})
         SELECT count(*), count(*) FILTER (first::DATE = last::DATE),
             quantile_disc(year(first), {low}), quantile_disc(year(first), {high}),
             quantile_cont(date_diff('day', first, event) / 365.25, {low}),

@@ -89,10 +89,12 @@ def _verhoeff(number: pl.Expr, check: Verhoeff, length: int) -> pl.Expr:
 
 
 def _hybrid(number: pl.Expr, check: Hybrid, length: int) -> pl.Expr:
+    # A table rather than a choice, which would name the sum twice at every place and double the expression each time.
+    doubled = {total: ((total or check.base) * 2) % check.modulus for total in range(check.base)}
     product = pl.lit(check.base, dtype=pl.Int64)
     for place in range(length - 1):
         total = (product + _value(number, place, _DIGITS)) % check.base
-        product = (pl.when(total == 0).then(check.base).otherwise(total) * 2) % check.modulus
+        product = total.replace_strict(doubled, default=None, return_dtype=pl.Int64)
     return (product + _value(number, length - 1, _DIGITS)) % check.base == 1
 
 

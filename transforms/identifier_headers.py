@@ -50,14 +50,19 @@ class HeaderReader:
 
     def _match(self, entry: IdentifierClass, header: str) -> list[Named]:
         padded, squeezed = f"_{header}_", header.replace("_", "")
-        found = []
-        for word in entry.words:
-            if f"_{word}_" in padded and not self._takes_back(entry, padded.replace(f"_{word}_", "_", 1)):
-                found.append(Named(entry.id, is_weak=False, length=len(word)))
-        for stem in entry.stems:
-            rest = squeezed.replace(stem, "", 1)
-            if stem in squeezed and not self._takes_back(entry, padded) and not self._holds(entry, rest):
-                found.append(Named(entry.id, is_weak=False, length=len(stem)))
+        words = [
+            word
+            for word in entry.words
+            if f"_{word}_" in padded and not self._takes_back(entry, padded.replace(f"_{word}_", "_", 1))
+        ]
+        stems = [
+            stem
+            for stem in entry.stems
+            if stem in squeezed
+            and not self._takes_back(entry, padded)
+            and not self._holds(entry, squeezed.replace(stem, "", 1))
+        ]
+        found = [Named(entry.id, is_weak=False, length=len(word)) for word in [*words, *stems]]
         found += [Named(entry.id, is_weak=True, length=len(word)) for word in entry.weak_words if word == header]
         return found
 

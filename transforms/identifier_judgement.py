@@ -6,10 +6,10 @@ nothing, unless the cells are yes and no.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from transforms.identifier_headers import HeaderReader, Named
 from transforms.identifier_looks import ColumnLook, DateLook
-from transforms.identifier_shapes import ShapeHit
 from transforms.identifiers import ColumnFinding, Disposition, Evidence
 from transforms.model.identifiers import Identifiers
 
@@ -44,11 +44,12 @@ class Judge:
             before = said.get(one.identifier_class)
             if before is None or _RANK[one.disposition] < _RANK[before.disposition]:
                 said[one.identifier_class] = one
-        found = {name for name, one in said.items() if one.disposition == "found"}
+        # What is found in the column as a whole leaves nothing else to say of it; one cell of a text does not.
+        is_whole = any(one.disposition == "found" and one.evidence != "free_text" for one in said.values())
         return tuple(
             ColumnFinding(look.file, look.header, name, one.disposition, one.evidence, one.n_rows, look.n_given)
             for name, one in sorted(said.items())
-            if not (found and one.disposition != "found")
+            if one.disposition == "found" or not is_whole
         )
 
     def needs_people(self, look: ColumnLook) -> bool:
@@ -78,7 +79,7 @@ class Judge:
         if not is_explained:
             yield from self._say_unknown(look)
 
-    @property
+    @cached_property
     def _reader(self) -> HeaderReader:
         return HeaderReader(self.identifiers)
 
@@ -86,7 +87,7 @@ class Judge:
         for one in [*self._say_shapes(look, None), *self._say_names(look, None)]:
             if one.disposition == "found" and one.identifier_class in _KEY_PROOFS:
                 yield one
-        if named is not None and named.identifier_class in {NATIONAL, "email", "phone"} and self._fits(look, named):
+        if named is not None and named.identifier_class in {NATIONAL, "email", "phone"} and self._fits(look):
             yield _Said(named.identifier_class, "found", "name", look.n_given)
         yield _Said(PERSON, "allowed", "name", look.n_given)
 
@@ -110,28 +111,25 @@ class Judge:
             return
         if name == AGE:
             yield from self._say_age(look)
-        elif name == BIRTH:
-            yield from self._say_birth(look)
-        elif name == YEAR and not self._fits(look, named):
+        elif name == BIRTH or (name == YEAR and not self._fits(look)):
             yield from self._say_birth(look)
         elif name == NAME and named.is_weak:
             if look.cells.names.share >= scanning.names.weak_share:
                 yield _Said(NAME, "found", "name", look.n_given)
             elif look.cells.words >= 1 and look.cells.code_share < scanning.doubtful_share:
                 yield _Said(NAME, "unjudged", "name", look.n_given)
-        elif name == EVENT:
-            if look.kind == "time" or look.date_share >= scanning.births.date_share:
-                yield _Said(EVENT, "allowed", "name", look.n_given)
-        elif name in {PERSON, KEY, YEAR}:
-            yield _Said(name, "allowed", "name", look.n_given)
-        elif self._fits(look, named) and not (named.is_weak and look.kind == "number"):
-            yield _Said(name, "found", "name", look.n_given)
-        elif look.cells.kept > 0:
-            yield _Said(name, "allowed", "name", look.n_given)
-        else:
-            yield _Said(name, "unjudged", "name", look.n_given)
+        elif name != EVENT or look.kind == "time" or look.date_share >= scanning.births.date_share:
+            yield _Said(name, self._weigh_header(look, named), "name", look.n_given)
 
-    def _fits(self, look: ColumnLook, named: Named) -> bool:
+    def _weigh_header(self, look: ColumnLook, named: Named) -> Disposition:
+        """What a header that names a class is worth, once the cells are looked at."""
+        if named.identifier_class in {PERSON, KEY, YEAR, EVENT}:
+            return "allowed"
+        if self._fits(look) and not (named.is_weak and look.kind == "number"):
+            return "found"
+        return "allowed" if look.cells.kept > 0 else "unjudged"
+
+    def _fits(self, look: ColumnLook) -> bool:
         return look.cells.fits >= self.identifiers.scanning.header_share
 
     def _say_birth(self, look: ColumnLook) -> Iterator[_Said]:
@@ -149,16 +147,12 @@ class Judge:
             yield _Said(AGE, "found", "name", look.age.n_rows)
 
     def _say_shapes(self, look: ColumnLook, named: Named | None) -> Iterator[_Said]:
-        single = [hit for hit in look.hits if hit.n_distinct and self._is_single(hit)]
-        for name in sorted({hit.identifier_class for hit in single}):
-            hits = [hit for hit in single if hit.identifier_class == name]
-            is_whole = any(hit.is_whole for hit in hits)
-            n_rows = min(look.n_given, sum(hit.n_rows for hit in hits))
-            yield _Said(name, "found", "shape" if is_whole else "free_text", n_rows)
+        for hit in look.hits:
+            if not hit.shape:
+                n_rows = min(look.n_given, round(hit.n_rows * look.n_per_candidate))
+                yield _Said(hit.identifier_class, "found", "shape" if hit.is_whole else "free_text", n_rows)
         if self._takes_many(look, named):
-            for hit in look.hits:
-                if not self._is_single(hit):
-                    yield from self._say_many(look, hit)
+            yield from self._say_many(look)
 
     def _takes_many(self, look: ColumnLook, named: Named | None) -> bool:
         """Numbers alone say nothing where the map or the header says what they are."""
@@ -168,28 +162,26 @@ class Judge:
         is_code = self._reader.has_word(look.header, self.identifiers.scanning.code_words)
         return not (look.mapped or is_key or is_code)
 
-    def _is_single(self, hit: ShapeHit) -> bool:
-        return (hit.identifier_class, hit.shape) in self._singles
+    def _say_many(self, look: ColumnLook) -> Iterator[_Said]:
+        """Forms that most cells must have; those without a check digit add up, as one column may mix them."""
+        hits = [hit for hit in look.hits if hit.shape]
+        plain: dict[str, int] = {}
+        for hit in hits:
+            if hit.chance == 1:
+                plain[hit.identifier_class] = plain.get(hit.identifier_class, 0) + hit.n_distinct
+            elif hit.chance**hit.n_distinct <= self.identifiers.scanning.most_chance:
+                yield from self._weigh_share(look, hit.identifier_class, hit.n_distinct)
+        for identifier_class, n_distinct in sorted(plain.items()):
+            yield from self._weigh_share(look, identifier_class, n_distinct)
 
-    @property
-    def _singles(self) -> frozenset[tuple[str, str]]:
-        return frozenset((c.id, s.id) for c in self.identifiers.classes for s in c.shapes if s.enough == "one")
-
-    def _say_many(self, look: ColumnLook, hit: ShapeHit) -> Iterator[_Said]:
-        scanning = self.identifiers.scanning
-        if hit.shape in self._headers_only or not look.cells.n_sampled:
+    def _weigh_share(self, look: ColumnLook, identifier_class: str, n_distinct: int) -> Iterator[_Said]:
+        scanning, n_sampled = self.identifiers.scanning, look.cells.n_sampled
+        if n_distinct < scanning.fewest_shaped or not n_sampled:
             return
-        share = hit.n_distinct / look.cells.n_sampled
-        by_chance = hit.chance**hit.n_distinct if hit.chance < 1 else 0.0
-        is_sure = by_chance <= scanning.most_chance and hit.n_distinct >= scanning.fewest_shaped
-        if share >= scanning.many_share and is_sure:
-            yield _Said(hit.identifier_class, "found", "statistics", look.n_given)
-        elif share >= scanning.doubtful_share and hit.n_distinct >= scanning.fewest_shaped and is_sure:
-            yield _Said(hit.identifier_class, "unjudged", "statistics", look.n_given)
-
-    @property
-    def _headers_only(self) -> frozenset[str]:
-        return frozenset(s.id for c in self.identifiers.classes for s in c.shapes if s.enough == "header")
+        if n_distinct >= scanning.many_share * n_sampled:
+            yield _Said(identifier_class, "found", "statistics", look.n_given)
+        elif n_distinct >= scanning.doubtful_share * n_sampled:
+            yield _Said(identifier_class, "unjudged", "statistics", look.n_given)
 
     def _say_dates(self, look: ColumnLook, named: Named | None) -> Iterator[_Said]:
         births = self.identifiers.scanning.births
@@ -224,30 +216,36 @@ class Judge:
         rules, names = self.identifiers.scanning.names, look.cells.names
         if self._reader.is_taken_back(look.header, NAME) or (named is not None and named.identifier_class != NAME):
             return
-        if names.full_share >= rules.full_share:
+        is_few = names.n_full + names.n_single < rules.least_distinct
+        if not is_few and names.full_share >= rules.full_share:
             yield from self._say_many_names(look, rules.fewest_full)
-        elif names.share >= rules.single_share:
+        elif not is_few and names.share >= rules.single_share:
             yield from self._say_many_names(look, rules.fewest_distinct)
-        elif names.share >= rules.doubtful_share:
+        elif not is_few and names.share >= rules.doubtful_share:
             yield _Said(NAME, "unjudged", "statistics", look.n_given)
         elif names.n_in_text > 0 and look.cells.words >= self.identifiers.scanning.prose_words:
-            is_sure = names.n_in_text > 1
+            is_sure = names.n_in_text > 1 and names.n_in_text >= rules.text_share * names.n_cells
             yield _Said(NAME, "found" if is_sure else "unjudged", "free_text", names.n_in_text)
 
     def _say_many_names(self, look: ColumnLook, fewest: int) -> Iterator[_Said]:
         rules = self.identifiers.scanning.names
         is_rich = look.n_distinct >= min(fewest, max(rules.least_distinct, rules.distinct_share * look.n_given))
-        if not is_rich and look.n_people and look.n_pairs and look.n_distinct >= rules.least_distinct:
-            is_own = look.n_people >= rules.constant_share * look.n_pairs
-            is_rich = is_own and look.n_distinct >= rules.people_share * look.n_people
+        shared = look.shared
+        if not is_rich and shared is not None and shared.n_cells >= rules.least_distinct:
+            is_own = shared.n_people >= rules.constant_share * shared.n_pairs
+            is_rich = is_own and shared.n_cells >= rules.people_share * shared.n_people
         yield _Said(NAME, "found" if is_rich else "unjudged", "statistics", look.n_given)
 
     def _say_unknown(self, look: ColumnLook) -> Iterator[_Said]:
         scanning = self.identifiers.scanning
         if look.kind in {"time", "binary"} or look.date_share >= scanning.births.date_share:
             return
-        if look.cells.words >= scanning.prose_words and look.n_distinct >= scanning.prose_distinct:
+        is_thing = self._reader.is_taken_back(look.header, NAME)
+        is_prose = look.cells.words >= scanning.prose_words and look.n_distinct >= scanning.prose_distinct
+        if is_prose and not is_thing and look.cells.code_share < scanning.doubtful_share:
             yield _Said(NAME, "unjudged", "free_text", look.n_given)
         is_rich = look.n_distinct >= max(scanning.code_distinct, scanning.code_share * look.n_given)
+        if self._reader.has_word(look.header, scanning.code_words) or is_thing:
+            return
         if look.cells.code_share >= scanning.many_share and is_rich:
             yield _Said(CODE, "unjudged", "statistics", look.n_given)

@@ -1,6 +1,6 @@
 """What is measured of a column before it is judged: counts, shares and forms, never a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +17,7 @@ ColumnKind = Literal["text", "number", "time", "binary", "other"]
 class DateLook:
     """Dates of a column over people, in years: how far apart the earliest of each lie, and how far before events.
 
-    `n_constant` of the `n_people` have one date only. `day_share` is the share of dates that are not the first of a year.
+    `n_constant` of the `n_people` have one date only. `day_share` is that of dates on any day but the first of a year.
     """
 
     n_people: int
@@ -57,11 +57,20 @@ class CellLook:
 
 
 @dataclass(frozen=True)
+class SharedNames:
+    """People with a cell, different cells, and pairs of both: of all people or the same share each time."""
+
+    n_people: int
+    n_cells: int
+    n_pairs: int
+
+
+@dataclass(frozen=True)
 class ColumnLook:
     """One column: what it is called and mapped to, and what its cells look like.
 
-    `n_people` is of the table; `n_pairs`, of people and cells together, is counted only where few names are shared by
-    many rows.
+    `shared` is counted only where many rows share few names. `n_per_candidate` is above 1 where only some of the cells
+    that may have a form were looked at.
     """
 
     file: str
@@ -76,17 +85,25 @@ class ColumnLook:
     date: DateLook | None = None
     age: AgeLook | None = None
     hits: tuple[ShapeHit, ...] = ()
-    n_people: int | None = None
-    n_pairs: int | None = None
+    n_per_candidate: float = 1.0
+    shared: SharedNames | None = None
 
 
-def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str]) -> Mapping[int, CellLook]:
-    """The look of the cells of each column of `sample`; `named` has the class that its header names, by place."""
+def look_at_cells(
+    sample: pl.DataFrame, identifiers: Identifiers, named: Mapping[int, str], places: Collection[int]
+) -> Mapping[int, CellLook]:
+    """The look of the cells of each column of `sample`.
+
+    `named` has the class that its header names, by place; names of people are sought in columns at `places`.
+    """
     if sample.is_empty():
         return {}
     scanning, cell = identifiers.scanning, pl.col("cell")
     told = sample.with_columns(is_mask=cell.str.contains(f"^(?:{scanning.mask_pattern})$"))
-    is_code = cell.str.contains(f"^(?:{scanning.code_pattern})$") & (cell.str.len_chars() >= scanning.code_length)
+    is_code = cell.str.contains(f"^(?:{scanning.code_pattern})$") & (
+        cell.str.count_matches("[0-9A-Za-z]") >= scanning.code_length
+    )
+    is_code = is_code & ~cell.str.contains(f"^(?:{scanning.decimal_pattern})$")
     shares = told.group_by("place").agg(
         pl.len().alias("n_sampled"),
         pl.col("is_mask").mean().alias("mask_share"),
@@ -96,7 +113,7 @@ def look_at_cells(sample: pl.DataFrame, identifiers: Identifiers, named: Mapping
         cell.str.count_matches(r"\p{L}{2,}").mean().alias("words"),
     )
     given = told.filter(~pl.col("is_mask"))
-    names = look_at_names(given, identifiers)
+    names = look_at_names(given.filter(pl.col("place").is_in(list(places))), identifiers)
     classes = {entry.id: entry for entry in identifiers.classes}
     looks = {}
     for row in shares.sort("place").to_dicts():

@@ -3,8 +3,8 @@
 Candidates and samples have a row a distinct cell of a column: `place` of the column, `cell`, and its `n` rows.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -17,7 +17,10 @@ _BY_NAME = "person_name"
 
 @dataclass(frozen=True)
 class ShapeHit:
-    """Cells of one column that have a form: rows and distinct cells, and whether most of them are nothing else."""
+    """Cells of one column that have a form: rows and distinct cells, and whether most of them are nothing else.
+
+    `shape` is empty where one cell is enough; then all forms of the class are counted together, each cell once.
+    """
 
     place: int
     identifier_class: str
@@ -36,41 +39,55 @@ def screening_pattern(identifiers: Identifiers) -> str:
 
 
 def find_shapes(candidates: pl.DataFrame, identifiers: Identifiers) -> list[ShapeHit]:
-    """Forms of which one cell is enough."""
-    return _find(candidates, identifiers, ("one",))
+    """Classes with a form of which one cell is enough."""
+    matches: dict[str, list[pl.DataFrame]] = {}
+    for entry, _, matched in _find(candidates, identifiers, ("one",)):
+        matches.setdefault(entry.id, []).append(matched)
+    hits: list[ShapeHit] = []
+    for identifier_class, frames in matches.items():
+        cells = pl.concat(frames).group_by("place", "cell").agg(pl.col("n").first(), pl.col("is_whole").any())
+        hits += _weigh(cells, ShapeHit(0, identifier_class, "", 0, 0, is_whole=False))
+    return hits
 
 
-def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers) -> list[ShapeHit]:
-    """Forms that many cells must have, or of which a header must say so."""
-    return _find(sample, identifiers, ("many", "header"))
+def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers, places: Collection[int]) -> list[ShapeHit]:
+    """Forms that many cells must have, of columns at `places`; every such form has a digit."""
+    cells = sample.filter(pl.col("place").is_in(list(places)) & pl.col("cell").str.contains("[0-9]"))
+    hits: list[ShapeHit] = []
+    for entry, shape, matched in _find(cells, identifiers, ("many",)):
+        chance = chance_of(identifiers.checks[shape.check]) if shape.check in identifiers.checks else 1.0
+        hits += _weigh(matched, ShapeHit(0, entry.id, shape.id, 0, 0, is_whole=True, chance=chance))
+    return hits
 
 
 def _shapes(identifiers: Identifiers, enough: Iterable[str]) -> Iterator[tuple[IdentifierClass, Shape]]:
     return ((entry, shape) for entry in identifiers.classes for shape in entry.shapes if shape.enough in enough)
 
 
-def _find(cells: pl.DataFrame, identifiers: Identifiers, enough: Iterable[str]) -> list[ShapeHit]:
+def _find(
+    cells: pl.DataFrame, identifiers: Identifiers, enough: Iterable[str]
+) -> Iterator[tuple[IdentifierClass, Shape, pl.DataFrame]]:
+    """Each form that some cells have, with those cells."""
     if cells.is_empty():
-        return []
+        return
     shapes = list(_shapes(identifiers, enough))
     patterns = [_whole_pattern(shape, identifiers) for _, shape in shapes]
     # One look at all forms; most of them fit no cell, and only the others are looked at more closely.
     told = cells.select(pl.col("cell").str.contains(pattern).alias(str(k)) for k, pattern in enumerate(patterns))
-    hits: list[ShapeHit] = []
-    for place_of, (entry, shape) in enumerate(shapes):
-        is_told = told[str(place_of)]
+    for order, (entry, shape) in enumerate(shapes):
+        is_told = told[str(order)]
         if is_told.any():
-            hits += _weigh(_match(cells.filter(is_told), shape, identifiers), entry, shape, identifiers)
-    return hits
+            yield entry, shape, _match(cells.filter(is_told), shape, identifiers)
 
 
-def _weigh(matched: pl.DataFrame, entry: IdentifierClass, shape: Shape, identifiers: Identifiers) -> list[ShapeHit]:
-    counted = matched.group_by("place").agg(
-        pl.col("n").sum(), pl.len().alias("n_distinct"), (pl.col("is_whole").mean() > 0.5).alias("is_whole")
-    )
-    chance = chance_of(identifiers.checks[shape.check]) if shape.check in identifiers.checks else 1.0
-    rows = counted.sort("place").iter_rows()
-    return [ShapeHit(place, entry.id, shape.id, n, n_distinct, whole, chance) for place, n, n_distinct, whole in rows]
+def _weigh(matched: pl.DataFrame, hit: ShapeHit) -> list[ShapeHit]:
+    """A hit a column."""
+    is_whole = pl.col("is_whole").sum() * 2 > pl.len()
+    counted = matched.group_by("place").agg(pl.col("n").sum(), pl.len().alias("n_distinct"), is_whole.alias("is_whole"))
+    return [
+        replace(hit, place=place, n_rows=n, n_distinct=n_distinct, is_whole=whole)
+        for place, n, n_distinct, whole in counted.sort("place").iter_rows()
+    ]
 
 
 def _whole_pattern(shape: Shape, identifiers: Identifiers) -> str:

@@ -8,8 +8,8 @@ import polars as pl
 from transforms.model.identifiers import Identifiers
 
 # Letters that lose nothing but a mark when accents are taken off are not listed.
-_LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i"}
-_LIKE_A_NAME = r"^[\p{L}][\p{L}\p{M} .,'’`´()-]*$"
+_LETTERS = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "\u0131": "i"}
+_LIKE_A_NAME = r"^\p{L}[\p{L}\p{M} .,:'\x{2019}\x{60}\x{B4}()-]*$"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ def fold_names(text: pl.Expr) -> pl.Expr:
 
 def look_at_names(sample: pl.DataFrame, identifiers: Identifiers) -> Mapping[int, NameLook]:
     """The look of each column of `sample` (place, cell): a row a distinct cell."""
+    if sample.is_empty():
+        return {}
     cells = sample.select("place", "cell").with_row_index("row")
     judged = cells.join(_judge_cells(cells, identifiers), on="row", how="left")
     looks = judged.group_by("place").agg(
@@ -53,18 +55,19 @@ def look_at_names(sample: pl.DataFrame, identifiers: Identifiers) -> Mapping[int
 
 
 def holds_name(texts: pl.Series, identifiers: Identifiers) -> pl.Series:
-    """True of each short text that is a known name but for titles, and has no other word."""
+    """True of each short text after a title or label that is a known name and has no other word."""
     cells = pl.DataFrame({"cell": texts}).with_row_index("row")
-    judged = _judge_cells(cells, identifiers)
+    judged = _judge_cells(cells, identifiers, has_title=True)
     return cells.join(judged, on="row", how="left").sort("row")["is_name"].fill_null(value=False)
 
 
-def _tokens(cells: pl.DataFrame, identifiers: Identifiers) -> pl.DataFrame:
+def _tokens(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bool = False) -> pl.DataFrame:
     """A row a word of each cell: whether it is known, and as what."""
     rules = identifiers.scanning.names
     words = cells.select("row", fold_names(pl.col("cell")).str.extract_all("[a-z]+").alias("word")).explode("word")
     known = words.join(identifiers.names, left_on="word", right_on="name", how="left")
-    is_other = pl.col("word").is_in(list(rules.other_words))
+    others = rules.other_words if has_title else (*rules.other_words, *rules.eponyms)
+    is_other = pl.col("word").is_in(list(others))
     return known.with_columns(
         (pl.col("kind").is_not_null() & ~is_other).alias("is_known"),
         is_other.alias("is_other"),
@@ -73,10 +76,10 @@ def _tokens(cells: pl.DataFrame, identifiers: Identifiers) -> pl.DataFrame:
     )
 
 
-def _judge_cells(cells: pl.DataFrame, identifiers: Identifiers) -> pl.DataFrame:
+def _judge_cells(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bool = False) -> pl.DataFrame:
     rules = identifiers.scanning.names
     like = cells.filter(pl.col("cell").str.contains(_LIKE_A_NAME))
-    tokens = _tokens(like, identifiers)
+    tokens = _tokens(like, identifiers, has_title=has_title)
     is_word = ~pl.col("is_initial") & ~pl.col("is_idle")
     counted = tokens.group_by("row").agg(
         is_word.sum().alias("n_words"),

@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field, field_validator
 
 from transforms.model.base import Definition, Part
 
-# `one` cell is enough; `many` cells of a column must have the shape; `header` needs a header that says so too.
-Enough = Literal["one", "many", "header"]
+# `one` cell is enough, or `many` cells of a column must have the shape.
+Enough = Literal["one", "many"]
 
 
 def _pattern(pattern: str) -> str:
@@ -120,7 +120,7 @@ class NameRules(Part):
 
     A column of single words needs `single_share` of known names, of full names `full_share`. Few names that many rows
     share may be wards: a column needs `fewest_distinct` (or `fewest_full`) of them, or `distinct_share` of its cells,
-    or as a share of its people.
+    or as a share of its people. `other_words` are no names; `eponyms` are names that things are called by.
     """
 
     single_share: float = Field(gt=0, le=1)
@@ -132,12 +132,14 @@ class NameRules(Part):
     least_distinct: int = Field(ge=1)
     distinct_share: float = Field(gt=0, le=1)
     known_share: float = Field(gt=0, le=1)
+    text_share: float = Field(gt=0, le=1)
     most_words: int = Field(ge=2)
     people_share: float = Field(gt=0, le=1)
     constant_share: float = Field(gt=0, le=1)
     pair_pattern: str
     titles: tuple[str, ...]
     particles: tuple[str, ...]
+    eponyms: tuple[str, ...]
     other_words: tuple[str, ...]
 
 
@@ -152,6 +154,9 @@ class BirthRules(Part):
     date_share: float = Field(gt=0, le=1)
     last_year: int
     first_year: int
+    last_shifted_year: int
+    tried_cells: int = Field(ge=10)
+    two_digits_until: int
     most_people: int = Field(ge=100)
     like_times: str
 
@@ -192,6 +197,7 @@ class Scanning(Definition):
     code_share: float = Field(gt=0, le=1)
     code_pattern: str
     code_length: int = Field(ge=1)
+    decimal_pattern: str
     left_of_text: str
     right_of_text: str
     names: NameRules
