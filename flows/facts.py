@@ -11,6 +11,7 @@ import polars as pl
 from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
+from flows.refusal import condense
 from flows.sources.shown import is_plain
 from reports.facts import AnswerFact, CheckFact, IdentifierFact, InputFact, LedgerFact, NightFacts, RefusedFact
 from transforms.load import Definitions
@@ -54,7 +55,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
             for c in validated.checks
         ),
         answers=_answers(derived),
-        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in received.identifiers),
+        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in condense(received.identifiers)),
         identifier_classes=name_sought(context.definitions),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
