@@ -10,6 +10,7 @@ from flows.code_version import code_version
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
 from flows.night_verdict import judge_night
+from flows.refusal import condense
 from flows.refusals import EARLIER
 from reports.facts import AnswerFact, IdentifierFact, InputFact, LedgerFact, NightFacts
 from transforms.load import Definitions
@@ -52,7 +53,7 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
         verdict_why=judged.why,
         trend=judged.trend,
         answers=_answers(derived),
-        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in received.identifiers),
+        identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in condense(received.identifiers)),
         identifier_classes=name_sought(context.definitions),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",

@@ -123,19 +123,26 @@ class _Door:
     def _scan_whole(self, look: "_Look") -> None:
         """All columns of a table as they were sent; of a text that is damaged, as much as can be read."""
         connection, file, work = self.night.connection, look.file, self.night.context.work
-        if file not in look.contents.suspects:
-            with keep(self.problems), refuse_unreadable(file.name):
-                with as_sent(connection, file, file.headers, look.source_map, work) as relation:
-                    found = scan_table(connection, look.table(connection, relation), self.classes)
-                    lost = count_lost(connection, decide(file, look.source_map, self.oldest_age_years), relation)
-                self._add(look, found, is_local_export=True)
-                refuse_lost(file.name, lost)
-                return
-        if file.kind == "delimited":
+        is_readable = file not in look.contents.suspects
+        if is_readable:
+            n_before = len(self.problems)
+            with (
+                keep(self.problems),
+                refuse_unreadable(file.name),
+                as_sent(connection, file, file.headers, look.source_map, work) as relation,
+            ):
+                self._scan(look, relation)
+                lost = count_lost(connection, decide(file, look.source_map, self.oldest_age_years), relation)
+                with keep(self.problems):
+                    refuse_lost(file.name, lost)
+            is_readable = len(self.problems) == n_before
+        if not is_readable and file.kind == "delimited" and not any(one.file == look.shown for one in self.findings):
             with as_far_as_readable(connection, file) as relation:
-                self._add(
-                    look, scan_table(connection, look.table(connection, relation), self.classes), is_local_export=True
-                )
+                self._scan(look, relation)
+
+    def _scan(self, look: "_Look", relation: str) -> None:
+        table = look.table(self.night.connection, relation)
+        self._add(look, scan_table(self.night.connection, table, self.classes), is_local_export=True)
 
     def _look_into_read(self, contents: Contents, reader: Reader, role: str, known: Known) -> None:
         """The columns that are read of a file that holds rows of people, as they are read."""
@@ -189,6 +196,12 @@ class _Look:
     meanings: Mapping[str, str]
     input_id: str = ""
 
+    @property
+    def shown(self) -> str:
+        """What the file may be called."""
+        files = (*self.contents.files, *self.contents.suspects)
+        return show_file(self.file.name, files.index(self.file) + 1)
+
     def table(self, connection: duckdb.DuckDBPyConnection, relation: str) -> ScannedTable:
         """For the detector."""
         types = types_of(connection, relation, self.file.headers)
@@ -197,15 +210,13 @@ class _Look:
 
     def show(self, entry: ColumnFinding, others: Sequence[ColumnFinding]) -> ColumnFinding:
         """The finding by names that may be shown."""
-        files = (*self.contents.files, *self.contents.suspects)
-        name = show_file(self.file.name, files.index(self.file) + 1)
         if entry.evidence == "known_place":
-            return replace(entry, file=name, column=entry.column.removesuffix("[]"), input_id=self.input_id)
+            return replace(entry, file=self.shown, column=entry.column.removesuffix("[]"), input_id=self.input_id)
         has_header_row = bool(self.meanings or self.source_map.keys) or any(
             other.evidence == "name" for other in others
         )
         column = show_header(self.file, entry.column, has_header_row=has_header_row)
-        return replace(entry, file=name, column=column, input_id=self.input_id)
+        return replace(entry, file=self.shown, column=column, input_id=self.input_id)
 
 
 def _beside(contents: Contents, reader: Reader) -> list[SourceFile]:

@@ -3,11 +3,11 @@
 Columns and counts only, by names that may be shown; never a value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.errors import IdentifiersFound, SourceError
-from transforms.identifiers import ColumnFinding
+from transforms.identifiers import ColumnFinding, Disposition
 
 SHOWN = 30
 EVIDENCE = {
@@ -18,7 +18,7 @@ EVIDENCE = {
     "known_place": "where the format keeps it",
 }
 
-DISPOSITIONS = {
+DISPOSITIONS: Mapping[Disposition, str] = {
     "found": "found",
     "not_read": "not read",
     "generalised": "generalised",
@@ -62,11 +62,16 @@ def list_identifiers(findings: Sequence[ColumnFinding]) -> list[str]:
     if not findings:
         return []
     lines = ["Identifiers (looked for by name, shape, statistics and in free text; what is not listed was not found)"]
-    for disposition, words in DISPOSITIONS.items():
+    return lines + [f"  {DISPOSITIONS[entry.disposition]}: {describe(entry)}" for entry in condense(findings)]
+
+
+def condense(findings: Sequence[ColumnFinding]) -> list[ColumnFinding]:
+    """The findings by what was done, gravest first; those of many files are added up by column and class."""
+    condensed = []
+    for disposition in DISPOSITIONS:
         own = [entry for entry in findings if entry.disposition == disposition]
-        own = _add_up(own) if len(own) > SHOWN else own
-        lines += [f"  {words}: {describe(entry)}" for entry in own]
-    return lines
+        condensed += _add_up(own) if len(own) > SHOWN else own
+    return condensed
 
 
 def _add_up(findings: Sequence[ColumnFinding]) -> list[ColumnFinding]:

@@ -9,17 +9,10 @@ from typing import Any
 from reports.facts import IdentifierFact, NightFacts
 from reports.wording import Wording
 
-ORDER = ("found", "not_read", "generalised", "dropped", "allowed", "unjudged")
-SHOWN_FILES = 12
-
 
 def identifier_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
-    """Rows by what was done about a column, gravest first; of many files, those of one kind are added up."""
-    found = facts.identifiers
-    if len({fact.file for fact in found}) > SHOWN_FILES:
-        found = _added_up(found)
-    ordered = sorted(found, key=lambda fact: (ORDER.index(fact.disposition), fact.file, fact.column))
-    rows = [(fact.disposition, _row(fact, words)) for fact in ordered]
+    """Rows of what was found in their order, and apart from them what could not be judged."""
+    rows = [(fact.disposition, _row(fact, words)) for fact in facts.identifiers]
     return {
         "identifiers": [row for disposition, row in rows if disposition != "unjudged"],
         "unjudged": [row for disposition, row in rows if disposition == "unjudged"],
@@ -36,16 +29,4 @@ def _row(fact: IdentifierFact, words: Wording) -> tuple[Any, ...]:
         words.name("identifier_evidence", fact.evidence),
         fact.n_rows,
         fact.n_given,
-    )
-
-
-def _added_up(found: tuple[IdentifierFact, ...]) -> tuple[IdentifierFact, ...]:
-    groups: dict[tuple[str, str, str, str], list[IdentifierFact]] = {}
-    for fact in found:
-        groups.setdefault((fact.column, fact.identifier_class, fact.disposition, fact.evidence), []).append(fact)
-    return tuple(
-        IdentifierFact(
-            f"{len({one.file for one in own})} files", *key, sum(f.n_rows for f in own), sum(f.n_given for f in own)
-        )
-        for key, own in sorted(groups.items())
     )

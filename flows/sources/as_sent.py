@@ -24,7 +24,7 @@ UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 SHARE_OF_MEMORY = 3  # a text takes about as much room in a table as in its file
 PACKED = 10  # how many times its size a packed text may be
 SALVAGED_BYTES = 1 << 26
-SKIPPED = "ignore_errors=true, null_padding=true, strict_mode=false"
+SKIPPED = "ignore_errors=true"
 
 
 @contextmanager

@@ -15,6 +15,8 @@ import xlsxwriter
 
 from flows.cli import main
 from flows.errors import IdentifiersFound, SourceError
+from flows.mapping import propose_map
+from flows.sources.shown import show_file
 from tests.sources.conftest import Hospital
 
 SURNAMES = ("Mueller", "Schneider", "Hoffmann", "Schaefer", "Lehmann", "Krause", "Zimmermann", "Hartmann", "Brandt")
@@ -263,3 +265,42 @@ def test_a_decision_that_cannot_be_followed_is_an_error_of_the_map(
         hospital.receive(folder)
     assert caught.value.repair
     assert caught.value.exit_code == 11
+
+
+def test_a_name_of_a_file_and_a_row_in_the_place_of_headers_are_not_shown(hospital: Hospital) -> None:
+    rows = "\n".join(f"P{n:03},{SURNAMES[n % 9].lower()}{n}@example.org" for n in range(N_PEOPLE))
+    folder = hospital.write("Anna Mueller 1961.csv", people().write_csv()).parent
+    hospital.write("headless.csv", rows)
+    with pytest.raises(IdentifiersFound) as caught:
+        hospital.receive(folder)
+    said = f"{caught.value}{caught.value.findings}"
+    assert "file 1: nachname" in said
+    assert "headless.csv: column 2: email" in said
+    assert not any(name.lower() in said.lower() for name in ("Anna", *SURNAMES))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("labs_2024-03.csv", "labs_2024-03.csv"),
+        ("labs_20240301.csv", "labs_20240301.csv"),
+        ("book.xlsx#Tabelle1", "book.xlsx#Tabelle1"),
+        ("export.zip/labs.csv", "export.zip/labs.csv"),
+        ("export.zip/Anna Mueller.csv", "export.zip/file 7"),
+        ("book.xlsx#Müller, Anna", "book.xlsx#file 7"),
+        ("patient_004711223.csv", "file 7"),
+    ],
+)
+def test_a_part_of_a_name_that_may_be_a_persons_is_called_by_its_place(name: str, shown: str) -> None:
+    assert show_file(name, 7) == shown
+
+
+def test_a_proposed_map_decides_about_what_was_found_and_a_night_on_it_is_not_refused(hospital: Hospital) -> None:
+    folder = write_extract(hospital)
+    (folder / "source.yaml").unlink()
+    proposal = propose_map(sorted(folder.iterdir()), hospital.definitions, memory_limit="1GB")
+    assert proposal.content["identifiers"] == {"nachname": "drop", "geburtsdatum": "generalise", "alter": "generalise"}
+    assert any("nachname: name in 36 of 36 cells" in said for said in proposal.identifying)
+    assert not any(name in proposal.text for name in SURNAMES)
+    (folder / "source.yaml").write_text(proposal.text)
+    assert not any(entry.disposition == "found" for entry in hospital.receive(folder).identifiers)

@@ -44,8 +44,8 @@ class IdentifierClass(Definition):
 
     `safe_harbor` is its letter in 45 CFR 164.514(b)(2)(i). A header is of the class if it has one of `words` as whole
     words or one of `stems` anywhere, and none of `unless`; `weak_words` say so only together with what the cells look
-    like. Of a class that `can_generalise` a source map may keep years or topped ages. `cells` is a pattern that many cells under such a header fit; those that fit `kept_cells` as a whole are too
-    coarse to identify, and may stay.
+    like. `cells` is a pattern that many cells under such a header fit; those that fit `kept_cells` as a whole are too
+    coarse to identify, and may stay. Of a class that `can_generalise` a source map may keep years or topped ages.
     """
 
     safe_harbor: str = Field("", pattern=r"^[A-R]?$")
