@@ -129,9 +129,9 @@ def nightly(parameters: NightParameters) -> Published:
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
     declared = (parameters.extract_date, parameters.is_snapshot, frozenset(parameters.accepted))
     request = Request(tuple(parameters.extracts), parameters.source, *declared)
+    refuse_unknown_checks(request.accepted, settings)
     with guard_values(), open_night(settings, Progress()) as night:
         context = night.context
-        refuse_unknown_checks(request.accepted, context.definitions)
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:
             return end_unchanged(night)
