@@ -7,7 +7,7 @@ or send known ones again alike, and they cover about as many days, as far as the
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from expectations.change_limits import find_move
+from expectations.change_limits import Move, Still, find_move
 from expectations.change_words import Words
 from expectations.profile import ACCEPTED, POLICY, Profile
 from expectations.readings import TOTAL, Meaning, Reader, Reading, read_known_days
@@ -41,30 +41,45 @@ class Nights:
 
 def judge_source(check: ChangeCheck, nights: Nights, changes: Changes, meaning: Meaning) -> Outcome:
     """Compare tonight's profile of one source with its good nights under one check."""
-    if check.dates is not None and nights.tonight.dates not in check.dates:
-        return Outcome("its dates do not allow it")
-    if check.deliveries == "new" and nights.tells(is_repetition, changes):
-        return Outcome("it sends known rows again")
-    is_of_same_days = check.deliveries == "repeated"
-    if is_of_same_days and not nights.tells(sends_known_rows, changes):
-        return Outcome("it sends new rows, or its files were read before")
     comparable = find_comparable(check, nights, changes)
-    needed = check.least_nights if check.limits.is_new is None else 1
-    if len(comparable) < needed:
-        return Outcome(f"it has {len(comparable)} comparable good nights of the {needed} that are needed")
-    kinds = [True] if is_of_same_days else find_same_kind(nights.tonight, comparable, changes)
-    if check.limits.falls_by is not None and check.limits.is_new is None and not any(kinds):
-        return Outcome("it has no good night of such a day of the week yet")
+    kinds = find_same_kind(check, nights.tonight, comparable, changes)
+    why_not = _why_not(check, nights, changes) or _why_not_these(check, kinds)
+    if why_not:
+        return Outcome(why_not)
     reader = Reader(check, changes, meaning)
     words = Words(reader, [nights.tonight, *comparable])
-    found = []
+    found, is_told = [], False
     for part in reader.parts(nights.tonight, comparable):
         now, before = _read(reader, part, nights.tonight, comparable)
         before = [replace(night, is_same_kind=kind) for night, kind in zip(before, kinds, strict=True)]
         moved = find_move(check, now, before, changes)
-        if moved is not None:
+        is_told = is_told or moved is not Still.TOO_FEW
+        if isinstance(moved, Move):
             found.append((-moved.weight, words.line(part, moved)))
+    if not is_told:
+        return Outcome("it has too few results to tell")
     return Outcome("", len(comparable), tuple(line for _, line in sorted(found)))
+
+
+def _why_not(check: ChangeCheck, nights: Nights, changes: Changes) -> str:
+    """Why tonight is no night for this check; empty when it is."""
+    if check.dates is not None and nights.tonight.dates not in check.dates:
+        return "its dates do not allow it"
+    if check.deliveries == "new" and nights.tells(is_repetition, changes):
+        return "it sends known rows again"
+    if check.deliveries == "repeated" and not nights.tells(sends_known_rows, changes):
+        return "it sends new rows, or its files were read before"
+    return ""
+
+
+def _why_not_these(check: ChangeCheck, kinds: Sequence[bool]) -> str:
+    """Why the comparable nights do not suffice; empty when they do. `kinds`: which are of tonight's kind of day."""
+    limits = check.limits
+    needed = check.least_nights if limits.is_new is None else 1
+    if len(kinds) < needed:
+        return f"comparable good nights: {len(kinds)} of the {needed} that are needed"
+    is_only_fall = limits.falls_by is not None and limits.is_about_falls_only
+    return "it has no good night of such a day of the week yet" if is_only_fall and not any(kinds) else ""
 
 
 def is_repetition(profile: Profile, changes: Changes) -> bool:
@@ -90,8 +105,13 @@ def find_comparable(check: ChangeCheck, nights: Nights, changes: Changes) -> Seq
     return found[:1] if check.deliveries == "repeated" else found
 
 
-def find_same_kind(tonight: Profile, nights: Sequence[Profile], changes: Changes) -> Sequence[bool]:
-    """Which of the nights are of the same kind of day: working day or day of rest, else the same day of the week."""
+def find_same_kind(check: ChangeCheck, tonight: Profile, nights: Sequence[Profile], changes: Changes) -> Sequence[bool]:
+    """Which of the nights are of the same kind of day: working day or day of rest, else the same day of the week.
+
+    All are where the same days are compared.
+    """
+    if check.deliveries == "repeated":
+        return [True] * len(nights)
     if tonight.get("weekday"):
         is_rest = tonight.weekday in changes.rest_days
         return [(night.weekday in changes.rest_days) == is_rest for night in nights]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from math import sqrt
 from statistics import median
-from typing import Literal
 
 from expectations.readings import Reading
 from transforms.model.changes import ChangeCheck, Changes
@@ -16,7 +16,7 @@ SCALED = 1.4826  # a median absolute deviation times this is a standard deviatio
 class Move:
     """A number that went too far: how, and what it was on the nights that it is held against."""
 
-    how: Literal["fallen", "risen", "times", "above", "below", "new"]
+    how: str  # fallen, new, risen, times, above or below
     tonight: float
     nights: tuple[float, ...]
 
@@ -31,43 +31,56 @@ class Move:
         return abs(self.tonight - self.middle) / self.middle if self.middle else abs(self.tonight)
 
 
-def find_move(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes) -> Move | None:
-    """The first limit of the check that tonight's number exceeds; None when all hold or too little is known."""
-    limits = check.limits
-    if limits.falls_by is not None and len(nights) >= check.least_nights and tonight.is_of(check.least):
-        fallen = _find_fall(limits.falls_by, check, tonight, nights, changes)
-        if fallen is not None:
-            return fallen
+class Still(Enum):
+    """No move: all limits hold, or there is too little to tell."""
+
+    HOLDS = auto()
+    TOO_FEW = auto()
+
+
+def find_move(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes) -> Move | Still:
+    """The first limit of the check that tonight's number exceeds."""
+    if not tonight.is_of(check.least):
+        return Still.TOO_FEW
+    fallen = _find_fall(check, tonight, nights, changes)
+    found = (fallen, _find_new(check, tonight, nights), _find_far(check, tonight, nights))
+    moved = next((entry for entry in found if isinstance(entry, Move)), None)
+    return moved or (Still.HOLDS if Still.HOLDS in found else Still.TOO_FEW)
+
+
+def _find_new(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading]) -> Move | Still:
+    """A share of what none of the nights had."""
     known = tuple(night.value for night in nights if night.is_of(check.least))
-    if not known or not tonight.is_of(check.least):
-        return None
-    if max(known) == 0 and limits.is_new is not None:
-        is_new = tonight.value > limits.is_new and tonight.counted(tonight.value) >= check.least
-        return Move("new", tonight.value, known) if is_new else None
-    return _find_far(check, tonight.value, known) if len(known) >= check.least_nights else None
+    if check.limits.is_new is None or not known:
+        return Still.TOO_FEW
+    is_much = tonight.value > check.limits.is_new and tonight.counted(tonight.value) >= check.least
+    return Move("new", tonight.value, known) if is_much and max(known) == 0 else Still.HOLDS
 
 
-def _find_far(check: ChangeCheck, now: float, nights: tuple[float, ...]) -> Move | None:
+def _find_far(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading]) -> Move | Still:
     """Outside the band of the nights by more than may be."""
-    limits, highest, lowest = check.limits, max(nights), min(nights)
-    if limits.rises_to is not None and highest >= check.least and now > limits.rises_to * highest:
-        return Move("risen", now, nights)
-    if limits.times is not None and min(now, lowest) > 0 and _is_far(now, lowest, highest, limits.times):
-        return Move("times", now, nights)
-    if limits.above_highest is not None and now > highest + limits.above_highest:
-        return Move("above", now, nights)
-    if limits.below_lowest is not None and now < lowest - limits.below_lowest:
-        return Move("below", now, nights)
-    return None
+    limits, now = check.limits, tonight.value
+    known = tuple(night.value for night in nights if night.is_of(check.least))
+    if limits.is_about_falls_only or len(known) < check.least_nights:
+        return Still.TOO_FEW
+    highest, lowest = max(known), min(known)
+    exceeded = {
+        "risen": limits.rises_to is not None and highest >= check.least and now > limits.rises_to * highest,
+        "times": limits.times is not None and min(now, lowest) > 0 and _is_far(now, lowest, highest, limits.times),
+        "above": limits.above_highest is not None and now > highest + limits.above_highest,
+        "below": limits.below_lowest is not None and now < lowest - limits.below_lowest,
+    }
+    how = next((name for name, is_exceeded in exceeded.items() if is_exceeded), None)
+    return Move(how, now, known) if how else Still.HOLDS
 
 
-def _find_fall(
-    falls_by: float, check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes
-) -> Move | None:
+def _find_fall(check: ChangeCheck, tonight: Reading, nights: Sequence[Reading], changes: Changes) -> Move | Still:
     """Below the median of the nights of the same kind of day, and where those are few, of all nights too.
 
     By more than its limit, and by more than the nights differ among themselves or chance alone would explain.
     """
+    if check.limits.falls_by is None or len(nights) < check.least_nights:
+        return Still.TOO_FEW
     same = [night for night in nights if night.is_same_kind]
     groups = [same] if len(same) >= check.least_nights else [same, nights]
     for group in groups:
@@ -76,12 +89,12 @@ def _find_fall(
         if tonight.is_share and group:
             expected = tonight.counted(median(values))
         if expected < check.least:
-            return None
+            return Still.TOO_FEW
         middle = median(values)
         usual = changes.spreads * SCALED * median(abs(value - middle) for value in values)
         by_chance = changes.chances * middle / sqrt(expected)
-        if tonight.value >= middle - max(falls_by * middle, usual, by_chance):
-            return None
+        if tonight.value >= middle - max(check.limits.falls_by * middle, usual, by_chance):
+            return Still.HOLDS
     return Move("fallen", tonight.value, tuple(night.value for night in groups[0]))
 
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from expectations.change_limits import find_move
+from expectations.change_limits import Move, find_move
 from expectations.readings import Reading
 from transforms.example_results import ExampleResult, read_examples, tell, wrong_example
 from transforms.load import Definitions
@@ -24,6 +24,6 @@ def check_changes(definitions: Definitions) -> list[ExampleResult]:
         nights = [read(value, is_same_kind=example.same_kind is None) for value in example.nights]
         nights += [read(value) for value in example.same_kind or ()]
         moved = find_move(check, read(example.tonight), nights, changes)
-        expected, got = tell({"fails": example.fails}), tell({"fails": moved is not None})
+        expected, got = tell({"fails": example.fails}), tell({"fails": isinstance(moved, Move)})
         results.append(ExampleResult(KIND, changes.id, example.case, expected, got))
     return results

@@ -15,9 +15,10 @@ from expectations.readings import TOTAL, Meaning, estimate_known
 from flows.errors import WrongUse
 from flows.handover import CheckResult, LedgerLine, Received, RunContext
 from flows.profiling import find_sources, profile_files
+from flows.settings import Settings
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
-from transforms.load import Definitions
+from transforms.load import Definitions, load_definitions
 from transforms.model.changes import CHANGE, ChangeCheck
 from transforms.units import quantity_of, read_units
 
@@ -122,9 +123,11 @@ def name_acceptable(checks: Sequence[CheckResult]) -> str:
     return " ".join(f"--accept {check_id}" for check_id in failed if check_id.startswith(CHANGE))
 
 
-def refuse_unknown_checks(accepted: frozenset[str], definitions: Definitions) -> None:
+def refuse_unknown_checks(accepted: frozenset[str], settings: Settings) -> None:
     """WrongUse when a change is accepted that no check is about."""
-    known = [check.id for check in definitions.changes.checks]
+    if not accepted:
+        return
+    known = [check.id for check in load_definitions(settings.definitions).changes.checks]
     unknown = sorted(accepted - set(known))
     if unknown:
         raise WrongUse(

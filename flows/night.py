@@ -40,9 +40,9 @@ class Night:
 
 def run_night(request: Request, settings: Settings, progress: Progress, worker: Worker | None = None) -> Published:
     """The six stages without Prefect; the same functions that the flow wraps. A `worker` given is used and closed."""
+    refuse_unknown_checks(request.accepted, settings)
     with guard_values(), open_night(settings, progress, worker) as night:
         context = night.context
-        refuse_unknown_checks(request.accepted, context.definitions)
         with progress.stage("receive"):
             received = night.seen = receive(request, context)
         if received.is_unchanged:

@@ -155,9 +155,9 @@ def run_tasks(parameters: NightParameters) -> Published:
     quieten_exit()
     settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
     request = parameters.as_request()
+    refuse_unknown_checks(request.accepted, settings)
     with open_night(settings, Progress()) as night:
         context = night.context
-        refuse_unknown_checks(request.accepted, context.definitions)
         received = night.seen = receive_task(request, context)
         if received.is_unchanged:
             return end_unchanged(night)

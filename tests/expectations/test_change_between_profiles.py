@@ -352,3 +352,9 @@ def test_every_analyte_that_a_neutrophil_count_is_made_of_is_watched(definitions
     needed = {entry["analyte"] for entry in definitions.anc.inputs.model_dump().values()}
     known = set(definitions.codes("labs")["analyte"])
     assert needed & known <= set(definitions.changes.groups["anc"])
+
+
+def test_a_source_too_small_to_tell_passes_nothing_by_volume(definitions: Definitions) -> None:
+    checks, _ = judge_changes([sent(60, TUESDAY)], Before({WARD: workdays(10, rows=(60, 65))}), definitions)
+    (volume,) = (check for check in checks if check.check_id == "change_volume")
+    assert (volume.status, volume.detail) == ("not_applicable", "source ward_a: it has too few results to tell")

@@ -39,7 +39,8 @@ def in_cells(lines: Iterator[Line]) -> Iterator[Line]:
         yield who, when, code, round(1000 * value), "/uL"
 
 
-BACK_LOAD = [line for back in range(40, 0, -1) for line in a_day(MONDAY - timedelta(days=back), 60)]
+BEFORE = [MONDAY - timedelta(days=back) for back in range(40, 0, -1)]
+BACK_LOAD = [line for day in BEFORE for line in a_day(day, 60 if day.isoweekday() <= 5 else 36)]
 
 
 class Hospital:

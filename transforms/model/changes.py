@@ -43,6 +43,11 @@ class Limits(Part):
     below_lowest: float | None = Field(None, gt=0)
     is_new: float | None = Field(None, gt=0, lt=1)
 
+    @property
+    def is_about_falls_only(self) -> bool:
+        """Nothing else is limited."""
+        return all(getattr(self, name) is None for name in LIMITS if name != "falls_by")
+
     @model_validator(mode="after")
     def _limits_something(self) -> "Limits":
         if all(getattr(self, name) is None for name in LIMITS):
