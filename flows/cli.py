@@ -4,10 +4,8 @@ A user's mistake ends with one clear message and its own exit code; a mistake of
 never with a text that could hold a patient's value.
 """
 
-import json
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,10 +15,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from flows.errors import IdentifiersFound, UserError, guard_values
+from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
+from flows.spending import print_result as _print
+from flows.spending import result_of, spend_night, summarise
 
 if TYPE_CHECKING:
-    from flows.handover import Published, Request
+    from flows.handover import Request
     from flows.settings import Settings
 
 app = typer.Typer(
@@ -33,9 +34,6 @@ app = typer.Typer(
 )
 definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
 app.add_typer(definitions_app, name="definitions")
-quarantine_app = typer.Typer(
-    help="Rows that were set aside: list them, let them go through again.", no_args_is_help=True
-)
 app.add_typer(quarantine_app, name="quarantine")
 
 Extracts = Annotated[list[Path], typer.Argument(metavar="EXTRACT...", help="Files or folders of the extract.")]
@@ -270,58 +268,6 @@ def definitions_show(
     _print(shown, as_json, str(shown["text"]))
 
 
-@quarantine_app.command("list")
-def quarantine_list(
-    rule: Annotated[str | None, typer.Option(help="Only rows that this rule has set aside.")] = None,
-    run_id: Annotated[
-        str | None, typer.Option("--run", help="What this run set aside, instead of what is now.")
-    ] = None,
-    workspace: Workspace = None,
-    as_json: AsJson = False,
-) -> None:
-    """What is set aside as of the last published night, since when, and what to do about it."""
-    from flows.quarantine import list_quarantine
-    from flows.workspace import Workspace as Folder
-
-    settings = _settings(workspace)
-    found = list_quarantine(Folder(settings.workspace.resolve()), settings, rule, run_id)
-    _print(found.as_dict(), as_json, found.as_text())
-
-
-@quarantine_app.command("release")
-def quarantine_release(
-    rules: Annotated[list[str] | None, typer.Option("--rule", help="Only rows of this rule; can be repeated.")] = None,
-    source: Annotated[
-        str, typer.Option(help="The repaired source map (YAML). [default: the one each file was read with]")
-    ] = "auto",
-    definitions: Overlay = None,
-    workspace: Workspace = None,
-    direct: Direct = False,
-    as_json: AsJson = False,
-) -> None:
-    """Judge refused rows again, by a repaired source map or grown definitions, without their files.
-
-    Rows that a check set aside are checked again when definitions have changed. No command lets a row past a check.
-    Rows of no interest, such as those of an unknown code, are not kept: a code that the map gains needs the file.
-    """
-    from flows.quarantine import count_candidates, list_quarantine
-    from flows.workspace import Workspace as Folder
-
-    request, settings = _request([], source, release=tuple(rules or ())), _settings(workspace, definitions)
-    folder = Folder(settings.workspace.resolve())
-    before = list_quarantine(folder, settings).n_rows
-    if not count_candidates(request, settings):
-        text = f"Nothing to release: {before:,} rows are set aside, and no map or definition has changed for them."
-        _print({"is_new": False, "n_set_aside_before": before, "n_set_aside": before}, as_json, text)
-        return
-    published = _spend_night(request, settings, direct=direct)
-    after = list_quarantine(folder, settings).n_rows
-    result = {**_result(published), "n_set_aside_before": before, "n_set_aside": after}
-    text = f"{before:,} rows were set aside, {after:,} are now; see nadir quarantine list."
-    more = [_summary(result, published.key_numbers)] if published.is_new else []
-    _print(result, as_json, "\n".join([text, *more]))
-
-
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
     quieten_exit()
@@ -342,57 +288,17 @@ def _end(number: int, _frame: object) -> NoReturn:
 
 
 def _request(
-    extracts: list[Path],
-    source: str,
-    extract_date: datetime | None = None,
-    *,
-    is_snapshot: bool = False,
-    release: tuple[str, ...] | None = None,
+    extracts: list[Path], source: str, extract_date: datetime | None = None, *, is_snapshot: bool = False
 ) -> "Request":
     from flows.handover import Request
 
     paths = tuple(path.resolve() for path in extracts)
-    day = extract_date.date() if extract_date else None
-    return Request(paths, _resolve_source(source), day, is_snapshot, release)
+    return Request(paths, _resolve_source(source), extract_date.date() if extract_date else None, is_snapshot)
 
 
 def _run(request: "Request", settings: "Settings", *, direct: bool, as_json: bool) -> None:
-    published = _spend_night(request, settings, direct=direct)
-    result = _result(published)
-    _print(result, as_json, _summary(result, published.key_numbers))
-
-
-def _spend_night(request: "Request", settings: "Settings", *, direct: bool) -> "Published":
-    from flows.progress import Progress
-
-    if direct:
-        from flows.checker import Worker
-
-        worker = Worker()  # it imports while this process does
-        from flows.night import run_night
-
-        return run_night(request, settings, Progress(), worker)
-    from flows.prefect_run import run_with_prefect
-
-    return run_with_prefect(request, settings)
-
-
-def _result(published: "Published") -> Mapping[str, object]:
-    return {
-        "run_id": published.run_id,
-        "verdict": published.verdict,
-        "is_new": published.is_new,
-        "report": str(published.report),
-        "catalogue": str(published.catalogue),
-        "key_numbers": dict(published.key_numbers),
-    }
-
-
-def _summary(result: Mapping[str, object], key_numbers: Mapping[str, str]) -> str:
-    lines = [f"{label}: {value}" for label, value in key_numbers.items()]
-    if not result["is_new"]:
-        lines.insert(0, "Nothing new: the same inputs, definitions and code as the last published run.")
-    return "\n".join([*lines, f"verdict: {result['verdict']}", f"report: {result['report']}"])
+    published = spend_night(request, settings, direct=direct)
+    _print(result_of(published), as_json, summarise(published))
 
 
 def _settings(workspace: Path | None, definitions: Path | None = None) -> "Settings":
@@ -404,10 +310,6 @@ def _settings(workspace: Path | None, definitions: Path | None = None) -> "Setti
 def _resolve_source(source: str) -> str:
     path = Path(source)
     return str(path.resolve()) if path.suffix in {".yaml", ".yml"} else source
-
-
-def _print(result: Mapping[str, object], as_json: bool, text: str) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False, default=str) if as_json else text)
 
 
 if __name__ == "__main__":

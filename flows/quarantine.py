@@ -72,10 +72,9 @@ class Quarantine:
                 yield f"  {entry.n_rows - entry.n_releasable:,} {NOT_KEPT}"
 
 
-def list_quarantine(
-    workspace: Workspace, settings: Settings, rule: str | None = None, run: str | None = None
-) -> Quarantine:
+def list_quarantine(settings: Settings, rule: str | None = None, run: str | None = None) -> Quarantine:
     """The rows set aside now, most first; of one rule, or those that one run has recorded, whatever came of them."""
+    workspace = Workspace(settings.workspace.resolve())
     if not workspace.warehouse.exists():
         return Quarantine(())
     definitions = load_definitions(settings.definitions)

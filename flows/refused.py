@@ -1,9 +1,9 @@
 """Rows that a rule refused keep what they said, so that they can be judged again without their file.
 
 They lie beside the staged rows of their file, in `refused_TABLE.parquet`: row_number, column_number, rule, source_id,
-person_id, input_id, and `sent`, which is null where nothing could be kept. `reading.json` beside them says how the file was read.
-`sent` holds allowed columns only: those that the source map names, as they were sent, or the raw row of a layout that
-joins several files. Of a time, the text is kept where it is no time.
+person_id, input_id, and `sent`, which is null where nothing could be kept. `reading.json` beside them says how the file
+was read. `sent` holds allowed columns only: those that the source map names, as they were sent, or the raw row of a
+layout that joins several files. Of a time, the text is kept where it is no time.
 """
 
 import hashlib

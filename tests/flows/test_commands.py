@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = ["demo", "run", "check", "simulate", "schedule", "runs", "sources", "definitions"]
+COMMANDS = ["demo", "run", "check", "simulate", "schedule", "runs", "sources", "definitions", "quarantine"]
 
 
 def test_help_names_every_command(nadir: Call) -> None:

@@ -1,5 +1,6 @@
 """A context to receive in, extracts written as text, and a stand-in for the commit of a night."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -74,6 +75,13 @@ class Hospital:
         self.definitions = shipped()
         self.settings = Settings()
         self.n_nights = 0
+
+    def copy(self, folder: Path) -> "Hospital":
+        """Another one that has gone through the same nights."""
+        other = Hospital(folder)
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        other.n_nights = self.n_nights
+        return other
 
     def write(self, name: str, content: str | bytes, night: str = "extract") -> Path:
         path = self.folder / night / name

@@ -1,6 +1,7 @@
 """What is set aside now is listed by rule and file, in counts; who is erased is erased from refused rows too."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,9 @@ from flows.errors import WrongUse
 from flows.quarantine import list_quarantine
 from flows.settings import Settings
 
-MAP: dict[str, Any] = {
-    "id": "clinic",
-    "source_id": "clinic",
-    "codes": {"NEUT": "751-8"},
-    "tables": [
-        {
-            "table": "lab",
-            "needs": ["person_id", "collected_at", "code", "value"],
-            "columns": {"person_id": "pid", "collected_at": "at", "code": "test", "value": "value", "unit": "unit"},
-        }
-    ],
-}
+COLUMNS = {"person_id": "pid", "collected_at": "at", "code": "test", "value": "value", "unit": "unit"}
+TABLE = {"table": "lab", "needs": ["person_id", "code", "value"], "columns": COLUMNS}
+MAP: dict[str, Any] = {"id": "clinic", "source_id": "clinic", "codes": {"NEUT": "751-8"}, "tables": [TABLE]}
 LABS = """pid,at,test,value,unit
 P1,2024-03-01 08:00,NEUT,0.9,10*9/L
 CANARY7,2024-03-02 08:00,NEUT,7.7725,Mega
@@ -43,7 +35,7 @@ def night(hospital: Any, *paths: Path, release: tuple[str, ...] | None = None, *
 
 
 def listed(hospital: Any, **which: Any) -> dict[str, tuple[int, int]]:
-    found = list_quarantine(hospital.workspace, Settings(workspace=hospital.workspace.root), **which)
+    found = list_quarantine(Settings(workspace=hospital.workspace.root), **which)
     by_rule: dict[str, tuple[int, int]] = {}
     for entry in found.entries:
         n_rows, n_releasable = by_rule.get(entry.rule, (0, 0))
@@ -63,10 +55,17 @@ ALL = {
 }
 
 
-@pytest.fixture
-def waiting(hospital: Any) -> Any:
+@pytest.fixture(scope="module")
+def first_night(make_hospital: Callable[[], Any]) -> Any:
+    """A hospital after one night that set rows aside; tests that change it take a copy."""
+    hospital = make_hospital()
     night(hospital, hospital.write("labs of Mrs Miller.csv", LABS))
     return hospital
+
+
+@pytest.fixture
+def waiting(first_night: Any, tmp_path: Path) -> Any:
+    return first_night.copy(tmp_path)
 
 
 def test_each_rule_says_how_many_rows_it_holds_and_how_many_can_be_judged_again(waiting: Any) -> None:

@@ -1,7 +1,6 @@
 """Set-aside rows go through again without their file, and the tables end as if the repair had been there at once."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -103,12 +102,8 @@ def first_night(make_hospital: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def waiting(first_night: Any, make_hospital: Callable[[], Any]) -> Any:
-    """A copy of the hospital after its first night."""
-    copy = make_hospital()
-    shutil.copytree(first_night.folder, copy.folder, dirs_exist_ok=True)
-    copy.n_nights = first_night.n_nights
-    return copy
+def waiting(first_night: Any, tmp_path: Path) -> Any:
+    return first_night.copy(tmp_path)
 
 
 @pytest.mark.parametrize("rule", REPAIRS)
@@ -228,27 +223,11 @@ def test_the_ledger_counts_what_stood_before_where_it_stands(hospital: Any) -> N
     assert [*vars(after).values()][2:] == [6, 2, 1, 1, 2, 0]
 
 
-WIDE: dict[str, Any] = {
-    "id": "clinic",
-    "source_id": "clinic",
-    "tables": [
-        {
-            "table": "lab",
-            "columns": {"person_id": "pid", "collected_at": "visit"},
-            "wide": {
-                "WBC": {"code": "6690-2", "unit": "10*9/L"},
-                "ANC": {"code": "751-8", "unit": "Mega"},
-                "NEUT_PCT": {"code": "770-8", "unit": "%"},
-            },
-        },
-        {
-            "table": "person",
-            "needs": ["person_id", "sex"],
-            "columns": {"person_id": "pid", "sex": "sex"},
-            "is_shared": True,
-        },
-    ],
-}
+CELLS = {"WBC": ("6690-2", "10*9/L"), "ANC": ("751-8", "Mega"), "NEUT_PCT": ("770-8", "%")}
+VISITS = {"table": "lab", "columns": {"person_id": "pid", "collected_at": "visit"}}
+VISITS |= {"wide": {name: {"code": code, "unit": unit} for name, (code, unit) in CELLS.items()}}
+VISITORS = {"table": "person", "needs": ["person_id", "sex"], "columns": {"person_id": "pid", "sex": "sex"}}
+WIDE: dict[str, Any] = {"id": "clinic", "source_id": "clinic", "tables": [VISITS, {**VISITORS, "is_shared": True}]}
 SHEET = """pid,visit,sex,WBC,ANC,NEUT_PCT
 P1,2024-03-01 08:00,f,3.5,1.2,34
 P1,2024-03-08 08:00,f,<0.1,,ND
