@@ -54,7 +54,8 @@ def open_database(
     try:
         with refuse_unreadable(file.name):
             place = _find_table(connection, file)
-            numbered = f"(SELECT *, row_number() OVER (ORDER BY rowid) AS row_number FROM {place})"
+            own = ", ".join(map(quote, needed))
+            numbered = f"(SELECT {own}, row_number() OVER (ORDER BY rowid) AS row_number FROM {place})"
             copied = connection.execute(
                 f"COPY ({read_times(numbered, columns, types, source_map)}) TO {literal(str(target))} "
                 "(FORMAT parquet, COMPRESSION snappy)"

@@ -25,6 +25,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    computed_moment,
     literal,
     moment_of,
     raw_select,
@@ -96,14 +97,14 @@ def _labs(roles: Roles, _source_map: SourceMap) -> Feed:
 
 
 def _people(roles: Roles, source_map: SourceMap) -> Feed:
-    age, year = text_of("f", "anchor_age"), f"try_cast({text_of('f', 'anchor_year')} AS INTEGER)"
+    age, year = (f"try_cast({text_of('f', name)} AS INTEGER)" for name in ("anchor_age", "anchor_year"))
     month, day = source_map.numbers["anchor_month"], source_map.numbers["anchor_day"]
     given: dict[str, str | Moment] = {
         "person_id": text_of("f", "subject_id"),
         "sex": text_of("f", "gender"),
         "age_years": age,
-        "birth_year": f"CASE WHEN {age}::INTEGER < {source_map.numbers['top_age']} THEN {year} - {age}::INTEGER END",
-        "age_at": Moment(f"make_timestamp({year}, {month}, {day}, 0, 0, 0)"),
+        "birth_year": f"try(CASE WHEN {age} < {source_map.numbers['top_age']} THEN {year} - {age} END)",
+        "age_at": computed_moment(f"make_timestamp({year}, {month}, {day}, 0, 0, 0)", "false"),
         "died_on": moment_of("f", "dod"),
     }
     if "admissions" not in roles:
