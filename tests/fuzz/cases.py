@@ -91,7 +91,7 @@ FAMILIES: Mapping[tuple[str, ...], Mapping[str, Damage]] = {
     (".csv", ".tsv", ".psv"): TEXT,
     (".json", ".ndjson"): JSON,
     (".zip",): ZIP,
-    (".xlsx",): WORKBOOK,
+    (".xlsx", ".ods"): WORKBOOK,
     (".parquet",): PARQUET,
     (".xpt",): TRANSPORT,
     (".duckdb",): DATABASE,
