@@ -37,7 +37,7 @@ def _parse(header: str, kind: str, source_map: SourceMap) -> str:
     if source_map.dates == "relative":
         return _relative(column, source_map)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return f"{column}::TIMESTAMP"
+        return f"try_cast({column} AS TIMESTAMP)"
     return _timed(f"nullif(trim({column}::VARCHAR), '')", source_map)
 
 
@@ -67,14 +67,14 @@ def _timed(text: str, source_map: SourceMap) -> str:
     ways += [f"try_strptime({text}, [{', '.join(patterns)}])"] if patterns else []
     for form, micros in SINCE_1970.items():
         if form in source_map.datetime_formats:
-            ways.append(f"make_timestamp(try((try_cast({text} AS DECIMAL(30,3)) * {micros})::BIGINT))")
+            ways.append(f"try(make_timestamp((try_cast({text} AS DECIMAL(30,3)) * {micros})::BIGINT))")
     return f"coalesce({', '.join(ways)})"
 
 
 def _relative(column: str, source_map: SourceMap) -> str:
-    micros = f"try(({SHORT_TEXT.format(column)} * 1000000)::BIGINT)"
+    micros = f"({SHORT_TEXT.format(column)} * 1000000)::BIGINT"
     steps = {"minutes": "60", "hours": "3600", "days": "86400", "weeks": "604800"}[source_map.relative_unit]
-    return f"{RELATIVE_ANCHOR} + to_microseconds({micros} * {steps})"
+    return f"try({RELATIVE_ANCHOR} + to_microseconds({micros} * {steps}))"
 
 
 SHORT_TEXT = "try_cast({} AS DECIMAL(30,6))"

@@ -15,10 +15,10 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, details: Sequence[str] = (), repair: str = "") -> None:
         """`what` is one sentence, `details` are indented lines, `repair` is the last line."""
-        super().__init__(what)
-        self.what = what
-        self.details = tuple(details)
-        self.repair = repair
+        super().__init__(_shown(what))
+        self.what = _shown(what)
+        self.details = tuple(map(_shown, details))
+        self.repair = _shown(repair)
 
     def __str__(self) -> str:
         lines = [self.what, *(f"  - {line}" for line in self.details)]
@@ -41,6 +41,13 @@ class DisclosureStop(UserError):
     """A release would show what must stay hidden."""
 
     exit_code: ClassVar[int] = 14
+
+
+def _shown(text: str) -> str:
+    """Text that a terminal shows and does not obey: what cannot be printed, as in the name of a file, is spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rebuild(kind: type[UserError], what: str, details: tuple[str, ...], repair: str) -> UserError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from flows.sources.files import list_files, look_at, refuse_unreadable
-from flows.sources.opening import Opened, open_file
+from flows.sources.opening import FILE_ROW_NUMBER, ROW_NUMBER, Opened, open_file
 from flows.sources.protocol import Kind, SourceFile, literal, quote
 from transforms.column_roles import ColumnLook
 from transforms.model.mapping import Proposing
@@ -79,7 +79,8 @@ def look_into(
     work: Path,
 ) -> Looked:
     """Open files with the same columns and look at a sample of their columns."""
-    needed: dict[str, Kind] = dict.fromkeys(files[0].headers, "text")
+    headers = [header for header in files[0].headers if header.casefold() not in {ROW_NUMBER, FILE_ROW_NUMBER}]
+    needed: dict[str, Kind] = dict.fromkeys(headers, "text")
     parts = [
         open_file(connection, file, needed, source_map, work.with_name(f"{work.name}_{place}.parquet"))
         for place, file in enumerate(files)
@@ -89,7 +90,7 @@ def look_into(
     rows = f"row_number <= {proposing.format_rows} OR hash(row_number) % {step} = 0"
     with refuse_unreadable(files[0].name):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {opened.relation} WHERE {rows}").fetchall()
-    looks = tuple(_look_at_column(connection, files[0], header, proposing) for header in files[0].headers)
+    looks = tuple(_look_at_column(connection, files[0], header, proposing) for header in headers)
     connection.execute("DROP TABLE sample").fetchall()
     return Looked(files, opened, looks)
 

@@ -17,6 +17,7 @@ from flows.sources.protocol import (
     Recognised,
     SourceFile,
     assemble,
+    computed_moment,
     files_of,
     literal,
     moment_of,
@@ -145,7 +146,7 @@ def _people(source_map: SourceMap) -> tuple[Feed, ...]:
         "person_id": person,
         "sex": text_of("f", "SEX"),
         "birth_year": f"try_cast(left({text_of('f', 'BRTHDTC')}, 4) AS INTEGER)",
-        "age_years": f"(CASE lower({unit}) {whens} END)::INTEGER",
+        "age_years": f"try_cast(CASE lower({unit}) {whens} END AS INTEGER)",
         "age_at": _start("RFSTDTC", source_map),
         "died_on": _date("DTHDTC", source_map),
         "race_ethnicity": f"nullif(concat_ws(', ', {text_of('f', 'RACE')}, {text_of('f', 'ETHNIC')}), '')",
@@ -246,7 +247,8 @@ def _date(header: str, source_map: SourceMap) -> Moment:
     iso = f"CASE WHEN length({text}) >= 10 AND {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"
     at = f"coalesce({iso}, try_strptime({text}, [{formats}]))"
     is_partial = f"(length({text}) < 10 OR contains({text}, '--'))"
-    return Moment(at, f"coalesce({at} IS NULL AND NOT {is_partial}, false)", f"coalesce(length({text}) <= 10, false)")
+    is_bad, is_day = f"coalesce({at} IS NULL AND NOT {is_partial}, false)", f"coalesce(length({text}) <= 10, false)"
+    return computed_moment(at, f"{at} IS NOT NULL", is_bad, is_day)
 
 
 def _first_of(headers: Sequence[str], source_map: SourceMap) -> Moment:
@@ -259,7 +261,7 @@ def _study_day(header: str) -> Moment:
     text = text_of("f", header)
     day = f"try_cast(try_cast({text} AS DOUBLE) AS INTEGER)"
     at = f"({RELATIVE_ANCHOR} + to_days(CASE WHEN {day} > 0 THEN {day} - 1 WHEN {day} < 0 THEN {day} END))"
-    return Moment(at, f"coalesce({text} IS NOT NULL AND ({day} IS NULL OR {day} = 0), false)", "true")
+    return computed_moment(at, f"{text} IS NOT NULL", is_day="true")
 
 
 FEEDS: Mapping[str, Callable[[SourceMap], tuple[Feed, ...]]] = {

@@ -53,7 +53,8 @@ def open_database(
     columns: dict[str, Kind] = {**needed, "row_number": "text"}
     types = {**file.types, "row_number": "BIGINT"}
     with reading_database(connection, file) as table, refuse_unreadable(file.name):
-        numbered = f"(SELECT *, row_number() OVER (ORDER BY rowid) AS row_number FROM {table})"
+        own = ", ".join(map(quote, needed))
+        numbered = f"(SELECT {own}, row_number() OVER (ORDER BY rowid) AS row_number FROM {table})"
         rows = read_times(generalised(numbered, file, needed), columns, types, source_map)
         copied = connection.execute(
             f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"

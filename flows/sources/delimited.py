@@ -151,12 +151,15 @@ def _has_empty_lines(plain: Path) -> bool:
 def _leave_out_empty(lines: Sequence[int], plain: Path, delimiter: str) -> Sequence[int]:
     """The numbers of the lines among those that are not empty, from 1."""
     wanted, numbers, n_full = frozenset(lines), dict[int, int](), 0
-    csv.field_size_limit(LONGEST_FIELD)
-    with open_bytes(plain) as source, io.TextIOWrapper(source, "utf-8-sig", "replace", newline="") as text:
-        for line, cells in enumerate(csv.reader(text, delimiter=delimiter), start=1):
-            n_full += bool(cells)
-            if line in wanted:
-                numbers[line] = n_full
+    usual = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        with open_bytes(plain) as source, io.TextIOWrapper(source, "utf-8-sig", "replace", newline="") as text:
+            for line, cells in enumerate(csv.reader(text, delimiter=delimiter), start=1):
+                n_full += bool(cells)
+                if line in wanted:
+                    numbers[line] = n_full
+    finally:
+        csv.field_size_limit(usual)
     return [numbers.get(line, line) for line in lines]
 
 

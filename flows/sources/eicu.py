@@ -20,6 +20,7 @@ from flows.sources.protocol import (
     Recognised,
     SourceFile,
     assemble,
+    computed_moment,
     files_of,
     literal,
     quote,
@@ -227,7 +228,11 @@ def _since_admission(header: str, stay: str = "p") -> Moment:
     """The moment on the clock of the hospital admission, of a time since admission to the unit."""
     began = f"{stay}.hospitaladmitoffset"
     is_bad = f"coalesce(f.{quote(header + '__bad')} OR {stay}.hospitaladmitoffset__bad, false)"
-    return Moment(f"(f.{quote(header)} - ({began} - {RELATIVE_ANCHOR}))", is_bad)
+    at, given = (
+        f"(f.{quote(header)} - ({began} - {RELATIVE_ANCHOR}))",
+        f"f.{quote(header)} IS NOT NULL AND {began} IS NOT NULL",
+    )
+    return computed_moment(at, given, is_bad)
 
 
 FEEDS: Mapping[str, tuple[Callable[[SourceMap], Feed], ...]] = {

@@ -66,7 +66,7 @@ def _local(text: str, zone: str, first: str = "") -> str:
     differs = f"length({first}) > 19 AND right({first}, 6) <> right({text}, 6) AND {has_offset}"
     instant = f"date_trunc('second', try_cast({first} AS TIMESTAMPTZ))"
     wall = f"epoch_us(try_cast(left({first}, 19) AS TIMESTAMP)) - epoch_us({instant})"
-    moved = f"make_timestamp(epoch_us(try_cast({text} AS TIMESTAMPTZ)) + {wall})"
+    moved = f"try(make_timestamp(epoch_us(try_cast({text} AS TIMESTAMPTZ)) + {wall}))"
     return f"CASE WHEN {differs} THEN coalesce({_iso(moved)}, {text}) ELSE {as_written} END"
 
 

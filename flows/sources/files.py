@@ -211,7 +211,6 @@ def open_bytes(path: Path) -> IO[bytes]:
 OURS = (
     duckdb.BinderException,
     duckdb.CatalogException,
-    duckdb.InternalException,
     duckdb.InterruptException,
     duckdb.ParserException,
 )

@@ -24,6 +24,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    computed_moment,
     literal,
     moment_of,
     raw_select,
@@ -81,7 +82,9 @@ def _people(roles: Roles, source_map: SourceMap) -> Feed:
         "sex": text_of("f", "gender"),
         "birth_year": f"CASE WHEN NOT {is_above} THEN year(f.dob) END",
         "age_years": f"CASE WHEN {is_above} THEN {numbers['top_age']} END",
-        "age_at": Moment(f"CASE WHEN {is_above} THEN f.dob + to_years({numbers['top_code_years']}) END"),
+        "age_at": computed_moment(
+            f"f.dob + to_years(CASE WHEN {is_above} THEN {numbers['top_code_years']} END)", "false"
+        ),
         "died_on": moment_of("f", "dod"),
     }
     if "admissions" not in roles:

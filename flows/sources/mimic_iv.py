@@ -25,6 +25,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    computed_moment,
     literal,
     moment_of,
     raw_select,
@@ -102,8 +103,8 @@ def _people(roles: Roles, source_map: SourceMap) -> Feed:
         "person_id": text_of("f", "subject_id"),
         "sex": text_of("f", "gender"),
         "age_years": age,
-        "birth_year": f"CASE WHEN {age} < {source_map.numbers['top_age']} THEN {year} - {age} END",
-        "age_at": Moment(f"try(make_timestamp({year}, {month}, {day}, 0, 0, 0))"),
+        "birth_year": f"try(CASE WHEN {age} < {source_map.numbers['top_age']} THEN {year} - {age} END)",
+        "age_at": computed_moment(f"make_timestamp({year}, {month}, {day}, 0, 0, 0)", "false"),
         "died_on": moment_of("f", "dod"),
     }
     if "admissions" not in roles:

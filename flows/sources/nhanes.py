@@ -205,7 +205,8 @@ def _whole(alias: str, header: str) -> str:
 def _as_whole(text: str) -> str:
     """A whole number as its digits, however it is written; other text as it is."""
     number = f"try_cast({text} AS DOUBLE)"
-    return f"CASE WHEN {number} = trunc({number}) THEN {number}::BIGINT::VARCHAR ELSE {text} END"
+    whole = f"coalesce(try_cast({number} AS BIGINT)::VARCHAR, {text})"
+    return f"CASE WHEN {number} = trunc({number}) THEN {whole} ELSE {text} END"
 
 
 def _person(alias: str) -> str:

@@ -16,6 +16,7 @@ from flows.sources.protocol import (
     Moment,
     Recognised,
     SourceFile,
+    computed_moment,
     files_of,
     literal,
     moment_of,
@@ -102,7 +103,9 @@ def _doses(table: TableMap, source_map: SourceMap) -> Feed:
         "person_id": text_of("f", "id"),
         "dose": _number("amt"),
         "started_at": start,
-        "ended_at": Moment(f"({start.value} + {_span(source_map)})", start.is_bad),
+        "ended_at": computed_moment(
+            f"({start.value} + {_span(source_map)})", f"{start.value} IS NOT NULL", start.is_bad
+        ),
     }
     belongs = f"{_is_row()} AND {_is_dose(source_map)}"
     select = raw_select("exposure", given, f"{{{EVENTS}}} f", where=belongs)

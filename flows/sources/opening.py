@@ -9,9 +9,13 @@ from pathlib import Path
 
 import duckdb
 
+from flows.errors import SourceError
 from flows.sources.files import need_file
 from flows.sources.protocol import FileKind, Kind, SourceFile, quote
 from transforms.model.sources import KnownPlace, SourceMap
+
+ROW_NUMBER, FILE_ROW_NUMBER = "row_number", "file_row_number"
+TIME_SUFFIXES = ("__at", "__bad", "__day")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def open_file(
     need_file(file.path, file.name)
     own = {header.casefold(): header for header in file.headers}
     found = {header: kind for header, kind in needed.items() if header.casefold() in own}
+    _refuse_taken(file, found)
     renamed = replace(
         file,
         types={_spelling(header, found): kind for header, kind in file.types.items()},
@@ -50,6 +55,19 @@ def open_file(
     opened = openers()[file.kind](connection, renamed, found, source_map, target)
     lacking = {header: kind for header, kind in needed.items() if header not in found}
     return replace(opened, relation=_with_nulls(opened.relation, lacking)) if lacking else opened
+
+
+def _refuse_taken(file: SourceFile, found: Mapping[str, Kind]) -> None:
+    """SourceError when a column is called as one that reading the file adds."""
+    added = {header + suffix for header, kind in found.items() if kind == "time" for suffix in TIME_SUFFIXES}
+    names = {header.casefold(): header for header in found}
+    taken = [names[name] for name in names if name == ROW_NUMBER or name in {each.casefold() for each in added}]
+    if file.kind == "parquet":
+        taken += [header for header in file.headers if header.casefold() == FILE_ROW_NUMBER]
+    if taken:
+        raise SourceError(
+            f"{file.name}: nadir needs the name of a column for itself.", details=sorted(taken), repair="Rename it."
+        )
 
 
 def openers() -> Mapping[FileKind, Opener]:

@@ -26,8 +26,8 @@ def open_parquet(
         n_rows = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
     source = generalised(source, file, needed)
     floats = [name for name in needed if file.types[name] in {"DOUBLE", "FLOAT"}]
-    exact = f"* REPLACE ({', '.join(_exact(name) for name in floats)})" if floats else "*"
-    numbered = f"(SELECT {exact}, file_row_number + 1 AS row_number FROM {source})"
+    exact = [_exact(name) if name in floats else quote(name) for name in needed]
+    numbered = f"(SELECT {', '.join([*exact, 'file_row_number + 1 AS row_number'])} FROM {source})"
     columns: dict[str, Kind] = {**needed, "row_number": "text"}
     return Opened(f"({read_times(numbered, columns, file.types, source_map)})", n_rows)
 

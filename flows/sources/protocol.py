@@ -193,6 +193,16 @@ def time_columns(name: str) -> list[str]:
     return [name + suffix for suffix in PARTS_OF_TIME]
 
 
+def computed_moment(value: str, given: str, is_bad: str = "false", is_day: str = "false") -> Moment:
+    """A time that is computed where `given` holds; outside of the years 1000 to 9999 there is none, and that is bad.
+
+    `value` stands in `try` wherever it is named: DuckDB takes out what stands elsewhere too, and then it fails.
+    """
+    at = f"try({value})"
+    is_time = f"coalesce(isfinite({at}) AND year({at}) BETWEEN 1000 AND 9999, false)"
+    return Moment(f"CASE WHEN {is_time} THEN {at} END", f"({is_bad} OR ({given}) AND NOT {is_time})", is_day)
+
+
 def raw_select(
     table: str,
     given: Mapping[str, str | Moment],

@@ -6,6 +6,7 @@ holds several tables, are refused, because a reader would make rows of what is n
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -241,9 +242,11 @@ def _empty(header: Header, names: Mapping[str, str]) -> pl.DataFrame:
 def _parse(content: bytes, encoding: str, **options: Any) -> tuple[pl.DataFrame, Any]:
     from pyreadstat import read_xport  # noqa: PLC0415 - slow to import and rarely needed
 
-    frame, meta = read_xport(
-        io.BytesIO(content), encoding=encoding, output_format="polars", disable_datetime_conversion=True, **options
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*duplicated")  # it would show the name, and read on under another
+        frame, meta = read_xport(
+            io.BytesIO(content), encoding=encoding, output_format="polars", disable_datetime_conversion=True, **options
+        )
     return frame, meta
 
 
@@ -253,5 +256,12 @@ def _refuse_damage(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (PyreadstatError, ReadstatError, TypeError, ValueError, OverflowError):  # of names and numbers that are none
+    except (
+        PyreadstatError,
+        ReadstatError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        UserWarning,
+    ):  # of names and numbers that are none
         raise SourceError(f"{name}: cannot be read as a SAS transport file.", repair=SHUT) from None

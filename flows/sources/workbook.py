@@ -6,6 +6,7 @@ and the others keep their place below the header as row number.
 """
 
 import logging
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flows.sources.decisions import generalise_rows
 from flows.sources.files import SHUT, open_bytes, unique_names
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal
+from flows.sources.sheet_spans import refuse_far_cells
 from transforms.model.sources import SourceMap
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def is_workbook(head: bytes, _path: Path) -> bool:
 
 def look_at_workbook(path: Path, shown: str) -> tuple[SourceFile, ...]:
     """One table for each sheet that is not empty; SourceError when the workbook cannot be read or is locked."""
-    reader = _open(path, shown)
+    reader = _open(path, shown, is_first=True)
     tables = []
     for name in reader.sheet_names:
         sheet = _load(reader, name, shown)
@@ -135,7 +137,7 @@ def _notes(name: str, sheet: "ExcelSheet", layout: Layout) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _open(path: Path, name: str) -> "ExcelReader":
+def _open(path: Path, name: str, *, is_first: bool = False) -> "ExcelReader":
     from fastexcel import read_excel  # noqa: PLC0415 - rarely needed
 
     with open_bytes(path) as stream:
@@ -144,6 +146,8 @@ def _open(path: Path, name: str) -> "ExcelReader":
         raise _locked(name)
     logging.getLogger("calamine").setLevel(logging.CRITICAL)  # it warns of every sheet that holds a chart
     with _refuse_damage(name):
+        if is_first and content.startswith(ZIP):
+            refuse_far_cells(content, name)
         return read_excel(content)
 
 
@@ -159,6 +163,8 @@ def _refuse_damage(name: str) -> Iterator[None]:
 
     try:
         yield
+    except (zipfile.BadZipFile, RuntimeError, ValueError):
+        raise SourceError(f"{name}: cannot be read as a workbook.", repair=SHUT) from None
     except FastExcelError as error:
         if "password" in str(error).casefold():
             raise _locked(name) from None

@@ -38,7 +38,7 @@ class Case:
     @property
     def key(self) -> str:
         """What was done, for the table of outcomes."""
-        return self.around or (f"{self.change} when {self.moment}" if self.change else self.damage)
+        return self.around or (f"{self.change} when {self.moment}" if self.change else self.damage.split(" + ", 1)[0])
 
 
 def make_case(run_seed: int, number: int) -> Case:
@@ -73,7 +73,7 @@ def _damaged(name: str, content: bytes, rng: Random, way: Way) -> tuple[str, byt
             chosen = rng.choice(list(damages))
             content = damages[chosen](content, rng)
             done.append(chosen)
-    return done[0], content
+    return " + ".join(done), content
 
 
 def _families(name: str) -> Sequence[Mapping[str, Damage]]:
@@ -91,7 +91,7 @@ FAMILIES: Mapping[tuple[str, ...], Mapping[str, Damage]] = {
     (".csv", ".tsv", ".psv"): TEXT,
     (".json", ".ndjson"): JSON,
     (".zip",): ZIP,
-    (".xlsx",): WORKBOOK,
+    (".xlsx", ".ods"): WORKBOOK,
     (".parquet",): PARQUET,
     (".xpt",): TRANSPORT,
     (".duckdb",): DATABASE,

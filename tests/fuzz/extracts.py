@@ -95,6 +95,7 @@ def _local() -> list[Seed]:
         Seed("long.psv", {"labs.psv": seeds.text(seeds.labs(), "|", "\r\n").encode("utf-8-sig")}),
         Seed("long.quoted.csv", {"labs.csv": quoted.encode()}),
         Seed("long.xlsx", {"labs.xlsx": seeds.workbook({"Labs": seeds.labs(), "Drugs": seeds.drugs()})}),
+        Seed("long.ods", {"labs.ods": seeds.open_document(seeds.labs())}),
         *packings,
     ]
 

@@ -31,6 +31,10 @@ from transforms.load import Definitions, load_definitions
 
 WHEN = datetime(2026, 1, 1)  # noqa: DTZ001
 MEMORY = "1GB"
+# Damage to values alone: rows may be set aside for it, or stop the night by a rule, but the file can be read.
+VALUES = frozenset(
+    {"hard_cells", "hard_column", "json_wrong_type", "strange_parquet", "strange_database", "damage_numbers"}
+)
 CODES = frozenset({2, 11, 12, 20})
 
 
@@ -62,6 +66,8 @@ def judge(case: Case, folder: Path) -> Verdict:
         received = _read(case, paths, workspace, changed)
     except UserError as error:
         verdict = _judge_error(error)
+        if case.damage in VALUES and not case.around and not verdict.failure and "read to its end" in verdict.said:
+            verdict = Verdict(verdict.outcome, "one value makes a whole file unreadable", verdict.said)
         left = [] if case.way != "receive" else [str(path) for path in _rows_left(workspace)]
         if not verdict.failure and left:
             verdict = Verdict(verdict.outcome, f"left behind: {left[:3]}", verdict.said)
@@ -188,6 +194,8 @@ def _find_misplaced(received: Received) -> str:
             for input_id, lowest, highest in found:
                 if lowest < 1 or highest > rows.get(input_id, 0):
                     return f"{Path(path).name}: rows {lowest} to {highest} of {rows.get(input_id)}"
+            if found := _find_far_times(connection, path):
+                return f"{Path(path).name}: times outside of the years 1000 to 9999 in {found}"
         if files:
             both = connection.execute(
                 "SELECT count(*) FROM read_parquet(?) d WHERE rule = 'row_malformed' AND EXISTS "
@@ -197,6 +205,15 @@ def _find_misplaced(received: Received) -> str:
             ).fetchall()[0][0]
             if both:
                 return f"{both} rows are both malformed and read"
+    return ""
+
+
+def _find_far_times(connection: duckdb.DuckDBPyConnection, path: str) -> str:
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+    for column in (name for name, kind, *_ in described if kind in {"TIMESTAMP", "DATE"}):
+        far = f"SELECT count(*) FROM read_parquet(?) WHERE year({column}) NOT BETWEEN 1000 AND 9999 OR isinf({column})"
+        if connection.execute(far, [path]).fetchall()[0][0]:
+            return str(column)
     return ""
 
 

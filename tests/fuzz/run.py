@@ -22,7 +22,7 @@ from tests.fuzz.cases import make_case
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".fuzz"
-WALL_SECONDS, CPU_SECONDS, MEMORY_BYTES = 30.0, 10.0, 6 << 30
+WALL_SECONDS, CPU_SECONDS, MEMORY_BYTES = 120.0, 10.0, 6 << 30
 SHOWN_FAILURES = 30
 
 

@@ -128,6 +128,23 @@ def workbook(sheets: Mapping[str, Rows]) -> bytes:
     return buffer.getvalue()
 
 
+def open_document(rows: Rows) -> bytes:
+    """An OpenDocument sheet."""
+    names = ("office", "table", "text")
+    spaces = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in names)
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    lines = (f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows)
+    body = f'<table:table table:name="Labs">{"".join(lines).replace("<0", "&lt;0")}</table:table>'
+    content = f"<office:body><office:spreadsheet>{body}</office:spreadsheet></office:body>"
+    manifest = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    members = {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "META-INF/manifest.xml": manifest,
+        "content.xml": f"<office:document-content {spaces}>{content}</office:document-content>",
+    }
+    return zipped({name: text.encode() for name, text in members.items()})
+
+
 def database(tables: Mapping[str, str]) -> bytes:
     """A DuckDB file with a table for each SELECT."""
 

@@ -42,7 +42,7 @@ def test_what_is_no_error_of_the_user_is_a_failure(monkeypatch: pytest.MonkeyPat
     errors: list[BaseException] = [
         *(ValueError("a mistake"), Fault("nadir failed", repair="Report it.")),
         *(SourceError("labs.csv: refused."), SourceError(f"labs.csv: {PERSON}1 is no date.", repair="Mend it.")),
-        SourceError("labs.csv: \x1b[31mrefused.", repair="Mend it."),
+        SourceError("labs.csv: " + "refused" * 5_000, repair="Mend it."),
     ]
     for place, error in enumerate(errors):
         (tmp_path / str(place)).mkdir()

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+import xlsxwriter
 from pyreadstat import write_xport
 
 from flows import reading
@@ -177,6 +178,30 @@ def test_a_transport_file_with_a_column_without_a_name_is_refused(hospital: Any,
     write_xport(pl.DataFrame({"USUBJID": ["P1"], "LBTESTCD": ["NEUT"]}), path, file_format_version=5)
     path.write_bytes(path.read_bytes().replace(b"LBTESTCD", bytes(8)))
     assert "lb.xpt" in refused(hospital, path)
+
+
+@pytest.mark.parametrize("place", [(1_048_575, 16_383), (1_048_575, 100)], ids=["last_corner", "far_below"])
+def test_a_stray_cell_far_from_the_table_is_refused_before_room_is_made_for_all_between(
+    hospital: Any, tmp_path: Path, place: tuple[int, int]
+) -> None:
+    with xlsxwriter.Workbook(tmp_path / "labs.xlsx") as book:
+        sheet = book.add_worksheet("Labs")
+        for number, line in enumerate(LABS.splitlines()):
+            sheet.write_row(number, 0, line.split(","))
+        sheet.write(*place, "x")
+    assert "1,048,576 rows" in refused(hospital, tmp_path / "labs.xlsx")
+
+
+@pytest.mark.parametrize("reference", ["ZZZZ1", "A9999999999999999999"])
+def test_a_cell_beyond_the_last_of_a_sheet_is_refused(hospital: Any, reference: str) -> None:
+    book = io.BytesIO()
+    with xlsxwriter.Workbook(book) as written:
+        written.add_worksheet("Labs").write_row(0, 0, HEADER.strip().split(","))
+    with zipfile.ZipFile(book) as archive:
+        members = [
+            (name, archive.read(name).replace(b'r="A1"', f'r="{reference}"'.encode())) for name in archive.namelist()
+        ]
+    assert "span" in refused(hospital, hospital.write("labs.xlsx", zipped(*members)))
 
 
 def test_what_was_staged_of_a_night_that_cannot_be_received_is_removed(hospital: Any) -> None:
