@@ -29,7 +29,11 @@ def test_every_canonical_table_has_a_suite() -> None:
 
 def test_every_check_says_who_repairs_it_and_how_and_why_in_sentences() -> None:
     checks = [check for suite in load_suites() for check in suite.checks]
-    assert [c.id for c in checks if not (c.owner and c.title and c.reason.strip().endswith(".") and c.repair.strip().endswith("."))] == []
+    assert [
+        c.id
+        for c in checks
+        if not (c.owner and c.title and c.reason.strip().endswith(".") and c.repair.strip().endswith("."))
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ class PlainChecker(Worker):
 
     def _count(self, connection: duckdb.DuckDBPyConnection, view: str, asked: Sequence[Question]) -> list[Count]:
         sums = [f'coalesce(sum("{q.concerned}"), 0)::BIGINT' for q in asked]
-        bad = [f"(SELECT count(*) FROM ({q.sql}))" if q.sql else f'coalesce(sum("{q.column}"), 0)::BIGINT' for q in asked]
+        bad = [
+            f"(SELECT count(*) FROM ({q.sql}))" if q.sql else f'coalesce(sum("{q.column}"), 0)::BIGINT' for q in asked
+        ]
         found = connection.execute(f"SELECT {', '.join([*sums, *bad])} FROM {view}").fetchall()[0]
         return [Count(q.check_id, found[n], found[len(asked) + n]) for n, q in enumerate(asked)]
 
