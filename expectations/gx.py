@@ -7,13 +7,15 @@ the name of what was raised; its message could quote a value and is dropped.
 
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx  # the switch above is read at import
 import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation_configuration import parse_result_format
 from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
 
 from expectations.job import Count, Job, Question
 
@@ -22,38 +24,48 @@ STREAMING = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True, 
 
 
 class Concerned:
-    """Asks for the sum of `concerned` too: how many rows the check is about. One scan answers all sums of a view."""
+    """Asks for one number of what is bad and for the sum of `concerned`: how many rows the check is about.
+
+    One scan answers all sums of a view. What is asked for is named here and not derived from the expectation's
+    description, which takes as long as the scan does and would ask for values.
+    """
 
     concerned: str
 
-    def get_validation_dependencies(self, *given: Any, **more: Any) -> Any:
-        """The metrics of the expectation itself, and that sum."""
-        stock: Any = super()
-        found = stock.get_validation_dependencies(*given, **more)
-        own = next(iter(found.metric_configurations.values()))
-        beside = {"table": None, **own.metric_domain_kwargs, "column": self.concerned}  # else it is a scan of its own
-        found.set_metric_configuration("concerned", MetricConfiguration("column.sum", beside))
-        return found
+    def get_validation_dependencies(self, *_: Any, **__: Any) -> Any:
+        """The metrics that are needed, in the format that asks for no values."""
+        stock: Any = self
+        table = {"batch_id": stock.batch_id, "table": None, "row_condition": None, "condition_parser": None}
+        needed = {
+            "bad": stock.bad(table),
+            "concerned": MetricConfiguration("column.sum", {**table, "column": self.concerned}),
+        }
+        return ValidationDependencies(needed, parse_result_format("BASIC"))
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        n_rows, n_failed = int(metrics["concerned"] or 0), int(metrics["bad"] or 0)
+        return {"success": n_failed == 0, "result": {"n_rows": n_rows, "n_failed": n_failed}}
 
 
 class NoFlags(Concerned, gxe.ExpectColumnSumToBeBetween):  # type: ignore[name-defined, misc]  # it hides its types
     """The stock expectation that the sum of a column is 0, where each bad row has a flag that is not."""
 
     concerned: str
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("column.sum",)
 
-    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        return _counts(metrics["concerned"] or 0, metrics["column.sum"] or 0)
+    def bad(self, table: dict[str, Any]) -> MetricConfiguration:
+        """The sum of the flags."""
+        return MetricConfiguration("column.sum", {**table, "column": self.column})
 
 
 class NoRows(Concerned, gxe.UnexpectedRowsExpectation):  # type: ignore[name-defined, misc]
-    """The stock expectation without its query for the first two hundred rows."""
+    """The stock expectation that a query gives no rows, without its query for the first two hundred of them."""
 
     concerned: str
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count",)
 
-    def _validate(self, metrics: dict[Any, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        return _counts(metrics["concerned"] or 0, metrics["unexpected_rows_query.row_count"])
+    def bad(self, table: dict[str, Any]) -> MetricConfiguration:
+        """The number of rows."""
+        query = {"unexpected_rows_query": self.unexpected_rows_query}
+        return MetricConfiguration("unexpected_rows_query.row_count", table, query)
 
 
 def count_failures(job: Job) -> tuple[Count, ...]:
@@ -69,18 +81,17 @@ def count_failures(job: Job) -> tuple[Count, ...]:
         kwargs={**STREAMING, "connect_args": {"read_only": True, "config": config}},
     )
     try:
-        return tuple(count for view, asked in job.views.items() for count in _count_view(context, source, view, asked))
+        return tuple(count for view, asked in job.views.items() for count in _count_view(source, view, asked))
     finally:
         source.get_engine().dispose()
         context.delete_datasource("night")
 
 
-def _count_view(context: Any, source: Any, view: str, questions: Sequence[Question]) -> list[Count]:
+def _count_view(source: Any, view: str, questions: Sequence[Question]) -> list[Count]:
     try:
         batch = source.add_table_asset(view, table_name=view).add_batch_definition_whole_table("all")
-        suite = context.suites.add(gx.ExpectationSuite(name=view, expectations=[_expectation(q) for q in questions]))
-        definition = gx.ValidationDefinition(name=view, data=batch, suite=suite)
-        results = context.validation_definitions.add(definition).run(result_format="BASIC").results
+        suite = gx.ExpectationSuite(name=view, expectations=[_expectation(question) for question in questions])
+        results = batch.get_batch().validate(suite, result_format="BASIC").results  # and keep no copy of them
         found = {result.expectation_config.meta["check_id"]: result for result in results}
     except Exception as error:  # noqa: BLE001  # whatever it is, it is an error of these checks, never a pass
         return [Count(question.check_id, error=type(error).__name__) for question in questions]
@@ -112,7 +123,3 @@ def _kind_of_error(info: Any) -> str:
         if names and names[-1].isidentifier():
             return names[-1]
     return "UnknownError"
-
-
-def _counts(n_rows: int, n_failed: int) -> dict[str, Any]:
-    return {"success": n_failed == 0, "result": {"n_rows": int(n_rows), "n_failed": int(n_failed)}}

@@ -1,6 +1,6 @@
 """Each rule once as SQL: the flag that an expectation counts and the rows that are set aside come from here.
 
-A check about rows becomes a column of its target's view of rules: 1 for a bad row, else 0; and a second column if it is
+A check about rows becomes a column beside the rows of its target: 1 for a bad row, else 0; and a second column if it is
 about some rows only. Where a row of a view stands for many, both hold how many. A condition that is unknown, because a
 value is missing, is no failure. All flags of a target are computed in one scan, however many checks there are, and the
 small targets of a night are counted together as one sheet, for each question of its own has a price.
@@ -12,12 +12,7 @@ from expectations.job import Question
 from expectations.suite import Check, Suite
 from transforms.schemas import schema_of
 
-SMALL = "small_tables"
-
-
-def rules_view(target: str) -> str:
-    """Name of the view that holds the flags of the checks on `target`, a suite's rows or a view of it."""
-    return f"{target}__rules"
+SMALL = "small_tables__sheet"
 
 
 def targets(suite: Suite) -> tuple[str, ...]:
@@ -25,24 +20,26 @@ def targets(suite: Suite) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_target(suite, check) for check in suite.checks))
 
 
-def rules_sql(suite: Suite, target: str) -> str:
-    """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
-    relation = suite.own_rows if target == suite.name else f"SELECT * FROM {target}"
-    weight = suite.weight_of(target)
-    flags = [column for check in _flagged(suite, target) for column in _flags(check, weight)]
-    rows = f'{weight or "1::SMALLINT"} AS "{_rows(target)}"'
-    return f"SELECT {', '.join(['*', rows, *flags])} FROM ({relation})"
-
-
 def sheets_sql(suites: Iterable[Suite]) -> dict[str, str]:
-    """By name of a sheet, `SELECT` of its flags: one sheet for each large table, one for all other targets."""
-    parts: dict[str, list[str]] = {}
+    """By name of a sheet, `SELECT` of its flags: one sheet for each large table, one for all other targets.
+
+    The sheet of a large table has the flags of each row. The other has one row with the sums of all flags, because two
+    hundred columns that are empty for most rows cost more than the rows do.
+    """
+    rows: dict[str, list[str]] = {}
+    sums: list[str] = []
     for suite in suites:
         for target in targets(suite):
-            flags = [name for check in _flagged(suite, target) for name in _flag_names(check)]
-            columns = ", ".join(f'"{name}"' for name in (_rows(target), *flags))
-            parts.setdefault(_sheet(suite, target), []).append(f"SELECT {columns} FROM {rules_view(target)}")
-    return {sheet: " UNION ALL BY NAME ".join(selects) for sheet, selects in parts.items()}
+            flags = [_rows(target), *(name for check in _flagged(suite, target) for name in _flag_names(check))]
+            sheet, relation = _sheet(suite, target), f"({_rules_sql(suite, target)})"
+            if sheet == SMALL:
+                summed = ", ".join(f'sum("{name}") AS "{name}"' for name in flags)
+                sums.append(f"(SELECT {summed} FROM {relation})")
+            else:
+                columns = ", ".join(f'"{name}"' for name in flags)
+                rows.setdefault(sheet, []).append(f"SELECT {columns} FROM {relation}")
+    small = {SMALL: f"SELECT * FROM {' CROSS JOIN '.join(sums)}"} if sums else {}
+    return {**{sheet: " UNION ALL BY NAME ".join(selects) for sheet, selects in rows.items()}, **small}
 
 
 def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:
@@ -67,8 +64,17 @@ def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str
     places = f"list_filter([{broken}]::INTEGER[], lambda place: place IS NOT NULL)"
     return (
         f"SELECT '{suite.table}' AS table_name, input_id, row_number, {_place(suite.table)}, {places} AS rules "
-        f"FROM {rules_view(target)} WHERE {any_broken}"
+        f"FROM ({_rules_sql(suite, target)}) WHERE {any_broken}"
     )
+
+
+def _rules_sql(suite: Suite, target: str) -> str:
+    """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
+    relation = suite.own_rows if target == suite.name else f"SELECT * FROM {target}"
+    weight = suite.weight_of(target)
+    flags = [column for check in _flagged(suite, target) for column in _flags(check, weight)]
+    rows = f'{weight or "1::SMALLINT"} AS "{_rows(target)}"'
+    return f"SELECT {', '.join(['*', rows, *flags])} FROM ({relation})"
 
 
 def _place(table: str) -> str:
@@ -87,7 +93,7 @@ def _flagged(suite: Suite, target: str) -> list[Check]:
 def _sheet(suite: Suite, target: str) -> str:
     """A large table and selections of its rows are not laid beside the rest, whose columns are empty for its rows."""
     is_of_table = target == suite.name or suite.is_selection(target)
-    return f"{suite.table_name}__sheet" if suite.is_large and is_of_table else f"{SMALL}__sheet"
+    return f"{suite.table_name}__sheet" if suite.is_large and is_of_table else SMALL
 
 
 def _rows(target: str) -> str:

@@ -229,11 +229,8 @@ def _read(path: Path, name: str) -> Suite:
 
 def _not_valid(path: Path, error: ValidationError) -> DefinitionError:
     details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
-    valid = {"a suite": Suite, "a view": View, "a check": Check}
-    keys = "; ".join(
-        f"of {what}: {', '.join(k for k in kind.model_fields if k != 'name' or what == 'a view')}"
-        for what, kind in valid.items()
-    )
+    kinds: dict[str, type[Part]] = {"a suite": Suite, "a view": View, "a check": Check}
+    keys = "; ".join(f"of {what}: {', '.join(kind.model_fields)}" for what, kind in kinds.items())
     return DefinitionError(f"{path.name}: not a valid suite.", details=details, repair=f"Keys {keys}.")
 
 

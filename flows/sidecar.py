@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.rows import failing_rows_sql, rules_sql, rules_view, sheets_sql, targets
+from expectations.rows import failing_rows_sql, sheets_sql, targets
 from expectations.suite import Suite
 from flows.handover import Received, RunContext
 from flows.tonight import tonight_rows
@@ -35,6 +35,10 @@ class Sidecar:
     def folder(self) -> Path:
         """Where its stored facts lie."""
         return self.path.parent
+
+    def whole(self, suites: Sequence[Suite]) -> list[Suite]:
+        """Those that are not broken."""
+        return [suite for suite in suites if suite.name not in self.broken]
 
 
 @contextmanager
@@ -98,8 +102,10 @@ def _build(sidecar: Sidecar, received: Received, suites: Sequence[Suite], contex
             kind = broken_tables.get(suite.table) or _lay_suite(connection, suite, sidecar.folder)
             if kind:
                 sidecar.broken[suite.name] = kind
-        for sheet, sql in sheets_sql(suite for suite in suites if suite.name not in sidecar.broken).items():
-            connection.execute(f"CREATE VIEW {sheet} AS {sql}").fetchall()
+        if _lay_sheets(connection, sidecar.whole(suites)):
+            broken = {s.name: kind for s in sidecar.whole(suites) if (kind := _lay_sheets(connection, [s]))}
+            sidecar.broken.update(broken)
+            _lay_sheets(connection, sidecar.whole(suites))
     return sidecar
 
 
@@ -166,8 +172,16 @@ def _lay_suite(connection: duckdb.DuckDBPyConnection, suite: Suite, folder: Path
                 _store(connection, sql, path)
                 sql = f"SELECT * FROM read_parquet({quoted(path)})"
             connection.execute(f"CREATE VIEW {view.name} AS {sql}").fetchall()
-        for target in targets(suite):
-            connection.execute(f"CREATE VIEW {rules_view(target)} AS {rules_sql(suite, target)}").fetchall()
+    except duckdb.Error as error:
+        return type(error).__name__
+    return None
+
+
+def _lay_sheets(connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> str | None:
+    """The kind of error when a check of these suites names what is not there."""
+    try:
+        for sheet, sql in sheets_sql(suites).items():
+            connection.execute(f"CREATE OR REPLACE VIEW {sheet} AS {sql}").fetchall()
     except duckdb.Error as error:
         return type(error).__name__
     return None

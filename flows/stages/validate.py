@@ -45,16 +45,16 @@ def validate(
     """
     suites = load_suites(context.definitions.own_suites)
     rules = _row_rules(suites)
-    with worker or warm_up() as checking, build_sidecar(received, suites, context) as sidecar:
-        present = [s for s in suites if received.staged.get(s.table) and s.name not in sidecar.broken]
-        checking.ask(_job(sidecar, present, received.dates))
+    present = [suite for suite in suites if received.staged.get(suite.table)]
+    with worker or warm_up() as checking, build_sidecar(received, present, context) as sidecar:
+        checking.ask(_job(sidecar, sidecar.whole(present), received.dates))
         profiled = profile_rows(received, context)
         context.progress.waited(checking.await_ready(), "the checking process to start")
         counts = {count.check_id: count for count in checking.answer()}
-        failing = _find_failing(sidecar, suites, counts, context)
+        failing = _find_failing(sidecar, present, rules, counts, context)
         set_aside, n_set_aside = _set_aside(received, failing, rules, context)
         n_failing = n_set_aside
-        promoted = promote_versions(received, failing, suites, context)
+        promoted = promote_versions(received, failing, present, context)
         if promoted:
             received, failing = promoted
             set_aside, n_failing = _set_aside(received, failing, rules, context)
@@ -147,10 +147,13 @@ def _judge(check: Check, count: Count, dates: str) -> CheckResult:
 
 
 def _find_failing(
-    sidecar: Sidecar, suites: Sequence[Suite], counts: Mapping[str, Count], context: RunContext
+    sidecar: Sidecar,
+    suites: Sequence[Suite],
+    rules: Sequence[Check],
+    counts: Mapping[str, Count],
+    context: RunContext,
 ) -> Failing:
     """Rows that break a row rule which Great Expectations found broken, in one scan of each view."""
-    rules = _row_rules(suites)
     broken = {rule.id: n for n, rule in enumerate(rules) if rule.id in counts and counts[rule.id].n_failed}
     files: list[Path] = []
     with open_sidecar(sidecar, context.settings.memory_limit) as connection:
