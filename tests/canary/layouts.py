@@ -20,9 +20,9 @@ Table = list[list[str]]
 WRITTEN: Mapping[str, Mapping[str, str]] = {
     "wide": {
         "visits.csv": (
-            "pid,visit,sex,WBC,ANC,NEUT_UNIT,ward,doctor\n"
-            "w{p},2024-05-02 09:00,f,2.1,0.9,10*9/L,A1,Dr Smith\n"
-            "w{p},2024-05-16 09:00,f,4.0,2.2,10*9/L,A1,Dr Smith\n"
+            "pid,visit,sex,WBC,ANC,NEUT_UNIT,ward,analyser\n"
+            "w{p},2024-05-02 09:00,f,2.1,0.9,10*9/L,A1,XN-10\n"
+            "w{p},2024-05-16 09:00,f,4.0,2.2,10*9/L,A1,XN-10\n"
         ),
     },
     "mimic_iii": {
