@@ -44,7 +44,7 @@ class DisclosureStop(UserError):
 
 
 def _shown(text: str) -> str:
-    """Text that a terminal shows and does not obey: what cannot be printed, as in the name of a file, is spelled out."""
+    """Text that a terminal shows and does not obey: what cannot be printed, as in a file's name, is spelled out."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
