@@ -115,6 +115,7 @@ class Night:
     root: Path
     worker: Worker | None
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+    own_suites: tuple[Path, ...] = ()
 
     input_id = INPUT
     lab = staticmethod(lab)
@@ -123,7 +124,7 @@ class Night:
     @property
     def context(self) -> RunContext:
         """The context of the run."""
-        definitions: Any = SimpleNamespace(hash="x", own_suites=())
+        definitions: Any = SimpleNamespace(hash="x", own_suites=self.own_suites)
         workspace = Workspace(self.root / "workspace")
         started = datetime(2024, 6, 1, tzinfo=UTC)
         context = RunContext("run-1", started, workspace, Settings(), definitions, Progress(is_quiet=True))
