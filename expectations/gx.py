@@ -89,9 +89,9 @@ def count_failures(job: Job) -> tuple[Count, ...]:
 
 def _count_view(source: Any, view: str, questions: Sequence[Question]) -> list[Count]:
     try:
-        batch = source.add_table_asset(view, table_name=view).add_batch_definition_whole_table("all")
+        batch = source.add_table_asset(view, table_name=view).add_batch_definition_whole_table("all").get_batch()
         suite = gx.ExpectationSuite(name=view, expectations=[_expectation(question) for question in questions])
-        results = batch.get_batch().validate(suite, result_format="BASIC").results  # and keep no copy of them
+        results = batch.validate(suite, result_format="BASIC").results  # no copy of them is kept
         found = {result.expectation_config.meta["check_id"]: result for result in results}
     except Exception as error:  # noqa: BLE001  # whatever it is, it is an error of these checks, never a pass
         return [Count(question.check_id, error=type(error).__name__) for question in questions]

@@ -3,7 +3,7 @@
 A check about rows becomes a column beside the rows of its target: 1 for a bad row, else 0; and a second column if it is
 about some rows only. Where a row of a view stands for many, both hold how many. A condition that is unknown, because a
 value is missing, is no failure. All flags of a target are computed in one scan, however many checks there are, and the
-small targets of a night are counted together as one sheet, for each question of its own has a price.
+small targets of a night are counted together as one sheet, for each view that is asked has a price.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,25 +21,25 @@ def targets(suite: Suite) -> tuple[str, ...]:
 
 
 def sheets_sql(suites: Iterable[Suite]) -> dict[str, str]:
-    """By name of a sheet, `SELECT` of its flags: one sheet for each large table, one for all other targets.
+    """By name of a sheet, `SELECT` of its flags: one for each large table, one for each own suite, one for the rest.
 
-    The sheet of a large table has the flags of each row. The other has one row with the sums of all flags, because two
-    hundred columns that are empty for most rows cost more than the rows do.
+    The sheet of a large table has the flags of each row. The others have one row with the sums of all flags, because
+    two hundred columns that are empty for most rows cost more than the rows do.
     """
     rows: dict[str, list[str]] = {}
-    sums: list[str] = []
+    sums: dict[str, list[str]] = {}
     for suite in suites:
         for target in targets(suite):
             flags = [_rows(target), *(name for check in _flagged(suite, target) for name in _flag_names(check))]
             sheet, relation = _sheet(suite, target), f"({_rules_sql(suite, target)})"
-            if sheet == SMALL:
-                summed = ", ".join(f'sum("{name}") AS "{name}"' for name in flags)
-                sums.append(f"(SELECT {summed} FROM {relation})")
-            else:
+            if _has_rows(suite, target):
                 columns = ", ".join(f'"{name}"' for name in flags)
                 rows.setdefault(sheet, []).append(f"SELECT {columns} FROM {relation}")
-    small = {SMALL: f"SELECT * FROM {' CROSS JOIN '.join(sums)}"} if sums else {}
-    return {**{sheet: " UNION ALL BY NAME ".join(selects) for sheet, selects in rows.items()}, **small}
+            else:
+                summed = ", ".join(f'sum("{name}") AS "{name}"' for name in flags)
+                sums.setdefault(sheet, []).append(f"(SELECT {summed} FROM {relation})")
+    wide = {sheet: f"SELECT * FROM {' CROSS JOIN '.join(selects)}" for sheet, selects in sums.items()}
+    return {**{sheet: " UNION ALL BY NAME ".join(selects) for sheet, selects in rows.items()}, **wide}
 
 
 def questions(suite: Suite, checks: Iterable[Check]) -> dict[str, list[Question]]:
@@ -70,7 +70,7 @@ def failing_rows_sql(suite: Suite, target: str, rules: Mapping[str, int]) -> str
 
 def _rules_sql(suite: Suite, target: str) -> str:
     """`SELECT` of the rows of `target` with one flag column for each check that judges rows, named by its id."""
-    relation = suite.own_rows if target == suite.name else f"SELECT * FROM {target}"
+    relation = suite.seen_rows if target == suite.name else f"SELECT * FROM {target}"
     weight = suite.weight_of(target)
     flags = [column for check in _flagged(suite, target) for column in _flags(check, weight)]
     rows = f'{weight or "1::SMALLINT"} AS "{_rows(target)}"'
@@ -91,9 +91,14 @@ def _flagged(suite: Suite, target: str) -> list[Check]:
 
 
 def _sheet(suite: Suite, target: str) -> str:
-    """A large table and selections of its rows are not laid beside the rest, whose columns are empty for its rows."""
-    is_of_table = target == suite.name or suite.is_selection(target)
-    return f"{suite.table_name}__sheet" if suite.is_large and is_of_table else SMALL
+    """An own suite is counted apart: if one of its checks can't be computed, the shipped ones still are."""
+    if suite.is_own:
+        return f"{suite.name}__sheet"
+    return f"{suite.table_name}__sheet" if _has_rows(suite, target) else SMALL
+
+
+def _has_rows(suite: Suite, target: str) -> bool:
+    return suite.is_large and not suite.is_own and (target == suite.name or suite.is_selection(target))
 
 
 def _rows(target: str) -> str:
@@ -108,7 +113,7 @@ def _concerns(check: Check) -> str:
 
 def _question(suite: Suite, check: Check) -> Question:
     target = _target(suite, check)
-    every_row = _rows(suite.table_name if suite.is_selection(target) else target)
+    every_row = _rows(suite.table_name if suite.is_selection(target) and not suite.is_own else target)
     if check.unique is not None:
         return Question(
             check.id, "query", every_row, sql=_repeated_keys_sql(check.view or suite.table_name, check.unique)

@@ -18,6 +18,7 @@ from transforms.schemas import load_tables, parse_yaml
 
 SUITES = Path(__file__).parent / "suites"
 NAME = r"^[a-z][a-z0-9_]*$"
+OWN = "own_"
 KINDS = ("rows", "not_null", "in_set", "between", "any_of", "unique", "types", "at_least")
 
 
@@ -136,7 +137,12 @@ class Suite(Part):
         return self.table.removeprefix("canonical.")
 
     @property
-    def own_rows(self) -> str:
+    def is_own(self) -> bool:
+        """It was laid over the shipped ones."""
+        return self.name.startswith(OWN)
+
+    @property
+    def seen_rows(self) -> str:
         """`SELECT` of what the checks see that name no view."""
         return self.relation or f"SELECT * FROM {self.table_name}"
 
@@ -190,7 +196,7 @@ def load_suites(own: Sequence[Path] = (), folder: Path = SUITES) -> tuple[Suite,
 
 def _lay_over(suites: Sequence[Suite], path: Path) -> list[Suite]:
     """An own file sees the shipped suite's views where its check replaces one, and its own rows elsewhere."""
-    given = _read(path, f"own_{path.stem}")
+    given = _read(path, f"{OWN}{path.stem}")
     replaced = {check.id: check for check in given.checks}
     laid = [
         _checked(path, suite, [_same_table(path, suite, replaced.pop(c.id, c)) for c in suite.checks])

@@ -1,7 +1,7 @@
 """A small good night as canonical Parquet, checked by the warm checking process that all tests share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -117,6 +117,7 @@ class Night:
     root: Path
     worker: Worker | None
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+    own_suites: tuple[Path, ...] = ()
 
     input_id = INPUT
     lab = staticmethod(lab)
@@ -125,7 +126,8 @@ class Night:
     @property
     def context(self) -> RunContext:
         """The context of the run."""
-        definitions = shipped_definitions()
+        shipped, own = shipped_definitions(), {f"suites/{path.name}": path for path in self.own_suites}
+        definitions = replace(shipped, files={**shipped.files, **own}) if own else shipped
         workspace = Workspace(self.root / "workspace")
         started = datetime(2024, 6, 1, tzinfo=UTC)
         context = RunContext("run-1", started, workspace, Settings(), definitions, Progress(is_quiet=True))

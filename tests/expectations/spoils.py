@@ -55,7 +55,6 @@ SPOILS = (
     ),
     Spoil("white cells of 1.5 million", "lab_wbc_impossible", 1, put("labs", first(1, of(WBC)), value="1500")),
     Spoil("a share of 160 %", "lab_share_impossible", 1, put("labs", first(1, of(NEUT)), value="160")),
-    Spoil("platelets of 4 million", "lab_platelets_impossible", 2, put("labs", first(2, of(PLATELETS)), value="4000")),
     Spoil("haemoglobin in g/L", "lab_hemoglobin_impossible", 9, put("labs", first(9, of(HGB)), value=times(10))),
     Spoil(
         *("counts in cells with the unit of thousands", "lab_mostly_impossible", 3 * N_SPECIMENS),
@@ -198,7 +197,6 @@ SPOILS = (
     ),
     Spoil("a birth for all", "person_birth_same", 30, put("persons", people(30), birth_year="1950")),
     Spoil("a death for all", "person_all_died", N_PEOPLE, put("persons", lit(value=True), died_on="2024-06-25")),
-    Spoil("deaths to come", "person_died_in_future", 1, put("persons", person(2), died_on="2025-01-01")),
     Spoil(
         *("a negative weight", "person_weight", 1),
         both(
@@ -221,8 +219,6 @@ SPOILS = (
         5,
         put("diagnoses", first(5, col("code") == "E11.9"), code="288.0"),
     ),
-    Spoil("doses below zero", "exposure_dose", 3, put("exposures", first(3), dose="-100")),
-    Spoil("codes of another system as ATC", "exposure_atc_shape", 3, put("exposures", first(3), atc="253337")),
     Spoil("temperatures in Fahrenheit", "vital_celsius", 4, put("vitals", first(4), celsius="98.6")),
     Spoil("one temperature for all", "vital_constant", 80, put("vitals", lit(value=True), celsius="37")),
     # what reading refuses in bulk

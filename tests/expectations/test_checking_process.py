@@ -17,6 +17,7 @@ from flows.checker import Worker
 from flows.night_verdict import judge_night
 from transforms.model.changes import CHANGE
 
+BESIDE = (CHANGE, "identifiers_")  # checks that Great Expectations is not asked
 CANARIES = ("CANARY", "Kanarienvogel", "73511.912345", "73511912345")
 
 
@@ -97,10 +98,29 @@ def test_a_rule_that_raises_is_an_error_and_never_passes(night: Any, own_suites:
     assert "lab_raises" in str(stage.stop_message(validated))
 
 
+def test_an_own_check_is_counted_and_sets_rows_aside_beside_the_shipped_ones(night: Any, tmp_path: Path) -> None:
+    write_suite(tmp_path, one_check("lab_own", "quarantine", "rows: analyte = 'hgb' AND value < 14"))
+    night.own_suites = (tmp_path / "lab.yaml",)
+    validated = night.check(night.good())
+    found = {check.check_id: (check.n_failed, check.status) for check in validated.checks}
+    assert found["lab_own"] == (1, "failed")
+    assert found["lab_negative"] == (0, "passed")
+    assert (validated.verdict, sum(line.n_quarantined for line in validated.ledger)) == ("warn", 1)
+
+
+@pytest.mark.parametrize("rule", ["valeu < 0", "\"CASE WHEN value > 0 THEN error('it') END\""])
+def test_an_own_check_that_cannot_be_computed_takes_no_other_with_it(night: Any, tmp_path: Path, rule: str) -> None:
+    write_suite(tmp_path, one_check("lab_wrong", "warn", f"rows: {rule}"))
+    night.own_suites = (tmp_path / "lab.yaml",)
+    validated = night.check(night.good())
+    assert [check.check_id for check in validated.checks if check.status == "error"] == ["lab_wrong"]
+    assert validated.verdict == "stop"
+
+
 def test_a_rule_about_a_column_that_is_not_there_is_an_error(night: Any, own_suites: Path) -> None:
     write_suite(own_suites, one_check("lab_typo", "quarantine", "rows: valeu < 0"))
     validated = night.check(night.good())
-    assert [check.status for check in validated.checks if not check.check_id.startswith(CHANGE)] == ["error"]
+    assert [check.status for check in validated.checks if not check.check_id.startswith(BESIDE)] == ["error"]
     assert validated.verdict == "stop"
 
 
@@ -125,7 +145,7 @@ def test_a_process_that_died_is_an_error_of_every_check_and_says_so(night: Any) 
     night.worker.close()
     validated = night.check(night.good())
     assert validated.verdict == "stop"
-    asked = [check for check in validated.checks if not check.check_id.startswith(CHANGE)]
+    asked = [check for check in validated.checks if not check.check_id.startswith(BESIDE)]
     assert {check.status for check in asked} == {"error"}
     assert all("the checking process ended" in check.reason for check in asked)
     assert [line.n_quarantined for line in validated.ledger] == [0] * len(validated.ledger)

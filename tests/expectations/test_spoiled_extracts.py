@@ -60,7 +60,10 @@ class Hospital:
     worker: Worker
 
     def send(self, change: Change, form: str = "delimited") -> Validated:
-        extract = write_extract(change(good()), self.root / "extract", form)
+        """The tables that results are read with, and what was changed; all, if nothing was."""
+        changed = {name: frame for name, frame in change(good()).items() if frame is not good()[name]}
+        sent = {name: good()[name] for name in ("labs", "persons", "observations")} | (changed or good())
+        extract = write_extract(sent, self.root / "extract", form)
         settings = Settings(steady_seconds=0)
         workspace = Workspace(self.root / "workspace").create()
         context = RunContext("run", TONIGHT, workspace, settings, shipped(), Progress(is_quiet=True))
