@@ -69,6 +69,8 @@ def _why_not(check: ChangeCheck, nights: Nights, changes: Changes) -> str:
         return "it sends known rows again"
     if check.deliveries == "repeated" and not nights.tells(sends_known_rows, changes):
         return "it sends new rows, or its files were read before"
+    if check.deliveries == "repeated" and nights.tonight.get("files_beside"):
+        return "files of earlier nights were given again beside the new ones"
     return ""
 
 

@@ -18,10 +18,11 @@ from flows.reading import Known, Night, Reader
 from flows.refusal import identifiers_found
 from flows.sources.as_sent import as_far_as_readable, as_sent, types_of
 from flows.sources.decisions import count_lost, decide, decide_finding, refuse_lost
-from flows.sources.files import is_tabular, keep, refuse_unreadable
+from flows.sources.files import keep, refuse_unreadable
 from flows.sources.mapped import fold, meanings_of
 from flows.sources.protocol import SourceFile, quote
 from flows.sources.recognise import Contents, is_local, recognise_contents
+from flows.sources.salvage import is_tabular
 from flows.sources.shown import show_file, show_header
 from transforms.identifiers import ColumnFinding
 from transforms.model.sources import SourceMap

@@ -42,6 +42,8 @@ def profile_rows(received: Received, context: RunContext) -> tuple[Fact, ...] | 
 def profile_files(received: Received, ledger: Sequence[LedgerLine], published: frozenset[str]) -> tuple[Fact, ...]:
     """The facts of tonight's files, by source: what their dates mean, what became of their rows, what was known.
 
+    Files that earlier nights have loaded and that were given again are only counted, as beside.
+
     `ledger` is that of the night once it is checked, `published` names the files of earlier good nights.
     """
     found: dict[tuple[str, str, str], float] = defaultdict(float)
@@ -58,6 +60,9 @@ def profile_files(received: Received, ledger: Sequence[LedgerLine], published: f
         found[entry.source_id, "files_again", ""] += entry.input_id in published
         if entry.is_snapshot:
             found[entry.source_id, "is_snapshot", ""] = 1
+    for entry in received.inputs:
+        if entry.input_id not in received.fresh and (entry.source_id, "received", "") in found:
+            found[entry.source_id, "files_beside", ""] += 1
     return tuple(Fact(*key, value) for key, value in sorted(found.items()))
 
 

@@ -12,9 +12,9 @@ import duckdb
 import polars as pl
 
 from flows.sources.database import reading_database
-from flows.sources.delimited import as_utf8, read_text
-from flows.sources.files import salvage
+from flows.sources.delimited import as_utf8, read_text, refuse_line_ends
 from flows.sources.protocol import SourceFile, literal, quote
+from flows.sources.salvage import salvage
 from flows.sources.transport import read_transport
 from flows.sources.workbook import read_sheet
 from transforms.model.sources import SourceMap
@@ -41,7 +41,8 @@ def as_sent(
         case "delimited":
             plain = as_utf8(file, work / "as_sent.txt")
             try:
-                with _in_memory(connection, f"(SELECT {columns} FROM {read_text(file, plain, SKIPPED)})", file) as rows:
+                text = f"(SELECT {columns} FROM {read_text(file, plain, SKIPPED)})"
+                with refuse_line_ends(file.name), _in_memory(connection, text, file) as rows:
                     yield rows
             finally:
                 if plain != file.path:

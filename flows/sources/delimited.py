@@ -40,7 +40,7 @@ def open_delimited(
     plain = as_utf8(file, target.with_suffix(".txt"))
     connection.execute("SET preserve_insertion_order=true").fetchall()
     try:
-        with refuse_unreadable(file.name), _refuse_line_ends(file.name):
+        with refuse_unreadable(file.name), refuse_line_ends(file.name):
             connection.execute(_copy(file, plain, needed, source_map, target)).fetchall()
         return _count(connection, file, plain, target)
     finally:
@@ -67,7 +67,8 @@ def read_text(file: SourceFile, plain: Path, on_fault: str) -> str:
 
 
 @contextmanager
-def _refuse_line_ends(name: str) -> Iterator[None]:
+def refuse_line_ends(name: str) -> Iterator[None]:
+    """Say it in words when the lines of a text do not all end alike."""
     try:
         yield
     except duckdb.InvalidInputException as error:

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, cast
 
@@ -146,53 +145,6 @@ def _name_member(file: SourceFile, place: int, showing: Showing) -> SourceFile:
     return replace(file, label=label, notes=tuple(note.replace(file.name, label) for note in file.notes))
 
 
-def look_leniently(found: Found) -> tuple[SourceFile, ...]:
-    """Text that cannot be read as it should be, as far as it unpacks, in an encoding that can be read; else none."""
-    head = salvage(found.path, HEAD_BYTES)
-    if not head or b"\0" in head or any(is_kind(head, found.path) for is_kind, _ in lookers()):
-        return ()
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-        encoding = "utf-8"
-    except UnicodeDecodeError:
-        encoding = LENIENT
-    lines = head.decode(encoding, errors="ignore")
-    types = dict.fromkeys(unique_names(_first_row(lines, _delimiter(lines))), "VARCHAR")
-    looked = SourceFile(found.path, "delimited", types, _delimiter(lines), encoding=encoding, shown=found.shown)
-    return (looked,) if types else ()
-
-
-def salvage(path: Path, n_bytes: int) -> bytes:
-    """The first bytes of a file, as far as it unpacks."""
-    try:
-        if compression_of(path) == "gzip":
-            with path.open("rb") as stream:
-                return zlib.decompressobj(wbits=31).decompress(stream.read(n_bytes), n_bytes)
-        with open_bytes(path) as stream:
-            return stream.read(n_bytes)
-    except UNREADABLE:
-        return b""
-
-
-def is_tabular(file: SourceFile, named: Sequence[Path]) -> bool:
-    """Whether a file is meant as a table: somebody named it, it is called like one, or its first lines are alike."""
-    if file.kind != "delimited" or file.path in named:
-        return True
-    if TABLE_SUFFIXES & {suffix.casefold() for suffix in file.path.suffixes}:
-        return True
-    text = salvage(file.path, HEAD_BYTES).decode(file.encoding, errors="ignore")
-    widths = {len(row) for row in islice(_rows(text, file.delimiter), LINES_ALIKE)}
-    return widths == {len(file.headers)} and len(file.headers) > 1
-
-
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    """The rows of a text that are whole; it may be cut off in the last one."""
-    try:
-        yield from (row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1]), delimiter=delimiter) if row)
-    except csv.Error:
-        return
-
-
 def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, unpacked."""
     compression = compression_of(path)
@@ -252,8 +204,8 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
                 return look_at_kind(path, name)
     encoding = _encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
-    delimiter = (source_map.delimiter if source_map else "") or _delimiter(lines)
-    headers = _first_row(lines, delimiter)
+    delimiter = (source_map.delimiter if source_map else "") or find_delimiter(lines)
+    headers = first_row(lines, delimiter)
     if not headers or (len(head) == HEAD_BYTES and len(lines.lstrip().splitlines()) == 1):
         raise SourceError(
             f"{name}: there is no header line that can be read.",
@@ -341,11 +293,13 @@ def not_in_encoding(name: str, encoding: str) -> SourceError:
     )
 
 
-def _delimiter(text: str) -> str:
-    return max(DELIMITERS, key=lambda mark: len(_first_row(text, mark)))
+def find_delimiter(text: str) -> str:
+    """The mark that gives the first row the most cells."""
+    return max(DELIMITERS, key=lambda mark: len(first_row(text, mark)))
 
 
-def _first_row(text: str, delimiter: str) -> list[str]:
+def first_row(text: str, delimiter: str) -> list[str]:
+    """The cells of the first row."""
     try:
         rows = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
         return [name.strip() for name in next((row for row in rows if row), [])]

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from flows.errors import SourceError, WrongUse
 from flows.sources import cdisc, clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
 from flows.sources.decisions import refuse_wrong_decisions
-from flows.sources.files import keep, list_files, look_at, look_leniently
+from flows.sources.files import keep, list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
+from flows.sources.salvage import look_leniently
 from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap

@@ -178,7 +178,7 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
             "n_tests",
         ),
         *(
-            (duration.filter(~is_all), duration.filter(is_all), rule, name)
+            (duration.filter(~is_all), duration.filter(is_all), [*rule, "estimator"], name)
             for name in ("n_episodes", "n_censored", "n_died")
         ),
     ]

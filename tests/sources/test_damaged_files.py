@@ -22,6 +22,7 @@ from flows.mapping import propose_map
 from flows.sources import recognise
 from flows.sources.files import refuse_unreadable, unique_names
 from flows.sources.recognise import read_map
+from transforms.load import load_definitions
 
 HEADER = "person_id,specimen_id,collected_at,test_code,value,unit\n"
 ROW = "P{0},S{0},2024-03-01 08:00,751-8,{0},10*9/L\n"
@@ -245,7 +246,7 @@ def test_a_source_map_that_is_no_map_is_refused(tmp_path: Path, content: str) ->
     path = tmp_path / "source.yaml"
     path.write_text(content)
     with pytest.raises(SourceError, match=r"source\.yaml"):
-        read_map(path)
+        read_map(path, load_definitions().showing)
 
 
 def test_a_file_that_asks_for_more_memory_than_there_is_is_refused_with_the_setting() -> None:

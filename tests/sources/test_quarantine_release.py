@@ -391,7 +391,7 @@ def test_a_row_that_a_check_set_aside_goes_through_only_when_the_check_has_chang
         suite.model_copy(update={"checks": tuple(c for c in suite.checks if c.id != "lab_neutrophils_impossible")})
         for suite in load_suites()
     ]
-    monkeypatch.setattr("flows.stages.validate.load_suites", lambda: without)
+    monkeypatch.setattr("flows.stages.validate.load_suites", lambda *_: without)
     hospital.definitions = replace(hospital.definitions, hash="with other suites")
     (line,) = hospital.spend(release=("lab_neutrophils_impossible",)).ledger
     assert (line.n_received, line.n_accepted, line.n_quarantined) == (1, 1, 0)

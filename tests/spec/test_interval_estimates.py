@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.bench.calibration import Cell, draw_hospitals
+from tests.bench.calibration import SCHEDULES, Cell, draw_hospitals
 from transforms.counting import add_counts
 from transforms.durations import estimate_durations, incident_of, recovery_curve
 from transforms.frames import stack
@@ -36,7 +36,7 @@ def counts_of(
     rows = hours.with_columns(
         gap_after_hours=pl.when(~dead).then("gap_after_hours"),
         ended_as=pl.when(dead).then(pl.lit("died")).otherwise(pl.lit("recovered")),
-        test_gap_hours=24,
+        test_gap_hours=round(SCHEDULES[schedule].low_gap_days * 24),
         cohort=pl.lit("everyone"),
         cause_group=pl.lit(cause),
         rule=pl.lit("clinical"),
