@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import yaml
 
-from expectations.suite import load_suites
+from expectations.suite import Between, load_suites
 from flows.errors import SourceError, WrongUse
 from transforms.load import Definitions, load_definitions
 from transforms.schemas import load_tables, schema_of
@@ -387,11 +387,18 @@ def test_a_row_that_a_check_set_aside_goes_through_only_when_the_check_has_chang
     hospital.spend(hospital.write("labs.csv", impossible), source=write_map(hospital, "old.yaml"))
     assert hospital.canonical("lab", "person_id") == []
     assert hospital.receive(release=()).is_unchanged
-    without = [
-        suite.model_copy(update={"checks": tuple(c for c in suite.checks if c.id != "lab_neutrophils_impossible")})
+    wider = {"between": Between(column="reported", max=1_000_000)}
+    other = [
+        suite.model_copy(
+            update={
+                "checks": tuple(
+                    c.model_copy(update=wider) if c.id == "lab_neutrophils_impossible" else c for c in suite.checks
+                )
+            }
+        )
         for suite in load_suites()
     ]
-    monkeypatch.setattr("flows.stages.validate.load_suites", lambda *_: without)
+    monkeypatch.setattr("flows.stages.validate.load_suites", lambda *_: other)
     hospital.definitions = replace(hospital.definitions, hash="with other suites")
     (line,) = hospital.spend(release=("lab_neutrophils_impossible",)).ledger
     assert (line.n_received, line.n_accepted, line.n_quarantined) == (1, 1, 0)
