@@ -98,7 +98,7 @@ def write_extract(case: Case, extract: Path) -> tuple[Path, ...]:
 
 def _read(case: Case, paths: tuple[Path, ...], workspace: Workspace, changed: list[str]) -> Received | None:
     if case.way == "read_map":
-        recognise.read_map(paths[0] / "source.yaml")
+        recognise.read_map(paths[0] / "source.yaml", definitions().showing)
         return None
     if case.way == "map":
         proposal = propose_map(paths, definitions(), memory_limit=MEMORY)
