@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.errors import WrongUse
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -11,7 +13,12 @@ class Workspace:
     root: Path
 
     def create(self) -> "Workspace":
-        """Make the folder, readable by its owner only."""
+        """Make the folder, readable by its owner only; WrongUse when DuckDB would take its path for a pattern."""
+        if any(mark in str(self.root) for mark in "*?["):
+            raise WrongUse(
+                f"{self.root}: a workspace cannot lie in a folder with *, ? or [ in its name.",
+                repair="Name another folder after --workspace.",
+            )
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
