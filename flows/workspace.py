@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.errors import WrongUse
+
 PRIVATE_FOLDER, PRIVATE_FILE, OTHERS = 0o700, 0o600, 0o077
 SPILL = ".tmp"
 
@@ -17,7 +19,15 @@ class Workspace:
     root: Path
 
     def create(self) -> "Workspace":
-        """Make the folder, readable by its owner only. One that is there keeps its mode; staged rows stay private."""
+        """Make the folder, readable by its owner only. One that is there keeps its mode; staged rows stay private.
+
+        WrongUse when DuckDB would take its path for a pattern.
+        """
+        if any(mark in str(self.root) for mark in "*?["):
+            raise WrongUse(
+                f"{self.root}: a workspace cannot lie in a folder with *, ? or [ in its name.",
+                repair="Name another folder after --workspace.",
+            )
         self.root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(self.root / "staged")
         return self

@@ -17,11 +17,12 @@ import xlsxwriter
 from pyreadstat import write_xport
 
 from flows import reading
-from flows.errors import SourceError, TryAgainLater, UserError
+from flows.errors import SourceError, TryAgainLater, UserError, WrongUse
 from flows.mapping import propose_map
 from flows.sources import recognise
 from flows.sources.files import refuse_unreadable, unique_names
 from flows.sources.recognise import read_map
+from flows.workspace import Workspace
 from transforms.load import load_definitions
 
 HEADER = "person_id,specimen_id,collected_at,test_code,value,unit\n"
@@ -88,6 +89,11 @@ def test_a_name_that_a_reader_takes_for_a_pattern_stands_for_its_own_file(
     hospital.write("labs1.csv", HEADER + ROW.format(8) + ROW.format(9))
     night = hospital.receive(hospital.write(name, LABS))
     assert accepted(night, "person_id") == [("P1",), ("P2",)]
+
+
+def test_a_workspace_whose_path_is_a_pattern_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="--workspace"):
+        Workspace(tmp_path / "ward[1]").create()
 
 
 @pytest.mark.parametrize("kind", ["parquet", "json"])

@@ -1,13 +1,12 @@
 """One value beyond what a number or a time can be sets its row aside or is none; the file around it is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
-import yaml
 from pyreadstat import write_xport
 
 from flows.errors import SourceError
@@ -58,23 +57,6 @@ def test_an_offset_beyond_the_calendar_is_set_aside(hospital: Any, set_aside: Ca
     rows = "".join(f"{n},1,{offset},3,WBC x 1000,0.4,0.4,K/mcL\n" for n, offset in enumerate(offsets))
     night = hospital.receive(hospital.write("lab.csv", lab + rows).parent)
     assert set_aside(night) == {"date_invalid": 3}
-
-
-def test_a_rate_next_to_nothing_ends_no_infusion(hospital: Any, set_aside: Callable[..., Any]) -> None:
-    source_map: Mapping[str, Any] = {
-        "id": "trial",
-        "source_id": "trial",
-        "layout": "nonmem",
-        "codes": {"2": "26499-4"},
-        "units": {"2": "10*9/L"},
-        "tables": [
-            {"table": "lab", "columns": {"code": "DVID"}},
-            {"table": "exposure", "columns": {}, "constants": {"agent": "docetaxel", "dose_unit": "mg"}},
-        ],
-    }
-    hospital.write("source.yaml", yaml.safe_dump(dict(source_map)))
-    table = "ID,TIME,DV,AMT,EVID,MDV,DVID,RATE\n1,0,.,100,1,1,.,50\n1,1,.,100,1,1,.,1e-300\n1,2,0.4,0,0,0,2,.\n"
-    assert set_aside(hospital.receive(hospital.write("trial.csv", table).parent)) == {"date_invalid": 1}
 
 
 @pytest.mark.parametrize("year", ["2147483647", "-2147483648", "12000"])

@@ -95,3 +95,8 @@ def test_without_event_numbers_an_amount_is_a_dose(hospital: Any, accepted: Call
 def test_a_map_that_names_a_column_that_is_not_there_is_refused(hospital: Any) -> None:
     with pytest.raises(SourceError, match="names a column that the file does not have"):
         receive(hospital, "ID,TIME,DV,AMT,EVID\n1,0,1,0,0\n")
+
+
+def test_a_rate_next_to_nothing_ends_no_infusion(hospital: Any, set_aside: Callable[..., Any]) -> None:
+    table = "ID,TIME,DV,AMT,EVID,MDV,DVID,RATE\n1,0,.,100,1,1,.,50\n1,1,.,100,1,1,.,1e-300\n1,2,0.4,0,0,0,2,.\n"
+    assert set_aside(receive(hospital, table)) == {"date_invalid": 1}
