@@ -5,6 +5,7 @@ A test for each trap that their SOURCE.md names. Receiving 64 bundles takes most
 
 import gzip
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
