@@ -25,13 +25,14 @@ _MOST_DRAWN = 20  # at a mean of one, nobody is drawn more often
 
 
 def estimate_by_intervals(incident: Incident, naive: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """Rows of `estimate.duration` without their run: one for each of `naive`, with its counts and bounds.
+    """Rows of `estimate.duration` without their run: one for each of `naive` under the default rule, with its bounds.
 
-    `naive` is what `estimate_durations` gave, with the number of its group.
+    `naive` is what `estimate_durations` gave, with the number of its group. Rules for comparison have no headline.
     """
     wanted = plan.estimation.duration.intervals
-    counted = _count_episodes(incident)
-    rows = naive.drop(_REPLACED).join(_fit_groups(counted, plan), on="group", how="left")
+    own = naive.filter(pl.col("rule") == plan.estimation.default_rule)
+    counted = _count_episodes(incident).join(own.select("group"), on="group", how="semi", maintain_order="left")
+    rows = own.drop(_REPLACED).join(_fit_groups(counted, plan), on="group", how="left")
     is_dense = (pl.col("detection") >= wanted.detection_at_least) & (
         pl.col("median_gap_days") <= wanted.gap_at_most_of_median * pl.col("typical")
     )
