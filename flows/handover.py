@@ -134,8 +134,8 @@ class Received:
     that they came from; `again` is Parquet of where those are, and whether they were accepted (table_name, input_id,
     row_number, column_number, was_accepted). `contested` is Parquet of the rows that share a key, by table, with what
     decides between them. `words` are unknown ones, if the request asked for them. `fresh` names the inputs that were
-    read tonight, `wide` those of them whose rows hold several results. Of files that a release weighs again, `standing`
-    has the rows of people who are not touched, as they stand. `identifiers` is what was found that identifies people,
+    read tonight, `wide` those of them whose rows hold several results. On a night that `is_release`, `standing` counts
+    the rows of people who are not touched, where they stand. `identifiers` is what was found that identifies people,
     in these inputs and in files beside them that are not read, by names that may be shown.
     """
 
@@ -152,6 +152,7 @@ class Received:
     again: tuple[Path, ...] = ()
     contested: Mapping[str, Path] = field(default_factory=dict)
     standing: tuple[LedgerLine, ...] = ()
+    is_release: bool = False
     words: tuple[UnknownWord, ...] = ()
     identifiers: tuple[ColumnFinding, ...] = ()
 

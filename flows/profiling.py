@@ -67,7 +67,12 @@ def profile_files(received: Received, ledger: Sequence[LedgerLine], published: f
 
 
 def find_sources(received: Received) -> frozenset[str]:
-    """The sources of which files with results were read tonight, even if not one result is in them."""
+    """The sources of which files with results were read tonight, even if not one result is in them.
+
+    None on a night that judges set-aside rows again: it holds the touched people only, which is no delivery.
+    """
+    if received.is_release:
+        return frozenset()
     source_of = {entry.input_id: entry.source_id for entry in received.inputs}
     lines = [line for line in received.ledger if line.table_name == LAB and line.input_id in received.fresh]
     return frozenset(source_of[line.input_id] for line in lines if line.input_id in source_of)

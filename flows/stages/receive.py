@@ -115,6 +115,7 @@ def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -
         again=weighed.places,
         contested=weighed.contested,
         standing=weighed.standing,
+        is_release=night.request.release is not None,
         words=tuple(word for entry in night.staged for word in entry.words),
         identifiers=tuple(night.identifiers),
     )
