@@ -1,5 +1,7 @@
 """Median duration of each cohort, honest beside naive, and the bounds that the test dates leave open."""
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
@@ -32,7 +34,7 @@ def chart() -> Chart:
             "size": (("n_episodes", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"),),
         },
-        traces=(_bounds(), _naive(), _medians(), _labels(), _not_shown()),
+        traces=(_bounds(), _naive(), _medians(), _labels(), _not_shown(), _not_estimable()),
         columns=(
             COHORT,
             TableColumn("Estimator", "name:estimator", ("estimator",)),
@@ -132,10 +134,16 @@ def _labels() -> Trace:
 
 
 def _not_shown() -> Trace:
+    """Words where nothing can be drawn at all, at the start of the line."""
+    return Trace(_words(), {"x": {"const": 0}, "y": NAME, "text": {"mark": "median_days"}}, "", "median_days", NAIVE)
+
+
+def _not_estimable() -> Trace:
+    """Words behind the bounds, where these are all that is known."""
+    bind: dict[str, Bind] = {"x": {"col": "median_upper_days"}, "y": NAME, "text": {"mark": "median_days"}}
+    return Trace(_words(), bind, "", "median_days", HONEST)
+
+
+def _words() -> dict[str, Any]:
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    return Trace(
-        figure.to_plotly_json(),
-        {"x": {"const": 0}, "y": NAME, "text": {"mark": "median_days"}},
-        lacks="median_days",
-        where=HONEST,
-    )
+    return dict(figure.to_plotly_json())
