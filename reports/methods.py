@@ -20,6 +20,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("Severity", definitions.scales),
         ("Episodes", definitions.rules),
         ("Cohorts", definitions.cohorts),
+        ("Drugs and regimens", (definitions.exposures, definitions.regimens)),
         ("Suspected causes", definitions.causes),
         ("Denominators", definitions.denominators),
         ("Estimates", (definitions.estimation, definitions.survey)),

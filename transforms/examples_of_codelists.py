@@ -1,6 +1,7 @@
-"""Runs the examples of exposure rules and of the lists of drugs, conditions and units.
+"""Runs the examples of exposure rules, of regimens and of the lists of drugs, conditions and units.
 
-A name with the drugs it is, a code with its group, a spelling with its factor or the rule that refuses it.
+A name with the drugs it is, a code with its group, a spelling with its factor or the rule that refuses it, and the
+drugs of a cycle with its regimen.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +14,10 @@ from transforms.example_results import ExampleResult, read_examples, tell, tell_
 from transforms.exposures import KEY, match_exposures
 from transforms.load import Definitions
 from transforms.model.base import Definition
-from transforms.model.examples import CodeExample, NameExample
+from transforms.model.examples import CodeExample, CycleExample, NameExample
 from transforms.model.source_examples import UnitExample
 from transforms.model.sources import Codelist
+from transforms.regimens import label_cycles
 from transforms.units import read_units
 
 KIND = "codelists"
@@ -25,6 +27,7 @@ def check_codelists(definitions: Definitions) -> list[ExampleResult]:
     """Every example of exposure rules, drugs, conditions and units, in a fixed order."""
     return [
         *_check_names(definitions, "exposures", [definitions.exposures]),
+        *_check_cycles(definitions),
         *_check_names(definitions, KIND, _lists_of(definitions, "drugs")),
         *_check_codes(definitions, _lists_of(definitions, "conditions")),
         *_check_units(definitions),
@@ -47,6 +50,18 @@ def _check_names(definitions: Definitions, kind: str, entries: Sequence[Definiti
             got = found.filter([pl.col(name) == value for name, value in key.items()])["drug"].to_list()
             words = " ".join(value for value in key.values() if value)
             yield ExampleResult(kind, entry.id, words, tell_list(sorted(example.expect)), tell_list(got))
+
+
+def _check_cycles(definitions: Definitions) -> Iterable[ExampleResult]:
+    regimens = definitions.regimens
+    examples = read_examples(CycleExample, "regimens", regimens)
+    rows = [(place, drug, days) for place, one in enumerate(examples) for drug, days in one.given.items()]
+    given = pl.LazyFrame(rows, schema={"cycle": pl.Int64, "drug": pl.String, "n_days": pl.Int64}, orient="row")
+    listed = read_drugs(definitions).lazy().select("drug", "is_cytotoxic")
+    found = dict(label_cycles(given.join(listed, on="drug"), regimens, ["cycle"]).drop("agents").collect().iter_rows())
+    for place, one in enumerate(examples):
+        words = tell_list(f"{drug} on {days}" for drug, days in one.given.items())
+        yield ExampleResult("regimens", regimens.id, words, one.expect, found.get(place, tell_list([])))
 
 
 def _check_codes(definitions: Definitions, entries: Sequence[Definition]) -> Iterable[ExampleResult]:

@@ -28,6 +28,7 @@ from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
 from transforms.model.identifiers import CheckDigits, IdentifierClass, Identifiers, Scanning
 from transforms.model.mapping import Proposing
+from transforms.model.regimens import RegimenList
 from transforms.model.scales import Scale
 from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
@@ -72,6 +73,11 @@ class Definitions:
     def exposures(self) -> ExposureRules:
         """How a drug exposure is recognised."""
         return self._one("exposures", ExposureRules)
+
+    @cached_property
+    def regimens(self) -> RegimenList:
+        """Chemotherapy regimens by their agents."""
+        return self._one("regimens", RegimenList)
 
     @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
@@ -179,7 +185,7 @@ class Definitions:
     def all(self) -> tuple[Definition, ...]:
         """Every definition, in a fixed order."""
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
-        listed += self.cohorts
+        listed += [self.regimens, *self.cohorts]
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         listed += [*self.identifier_classes, self.check_digits, self.scanning]

@@ -43,6 +43,7 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "labs": _other("analyte", "wbc"),
     "mapping": _other("family", "monocytes"),
     "receiving": _other("upper", "3.6"),
+    "regimens": _other("expect", "tea"),
     "scales": _other("severity", "undecided"),
     "showing": lambda example: {**example, "is_shown": not example["is_shown"]},
     "source_maps": _other("table", "vital"),

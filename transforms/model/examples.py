@@ -143,6 +143,13 @@ class NameExample(Part):
     expect: tuple[str, ...]
 
 
+class CycleExample(Part):
+    """Drugs of the drug list by the days of a cycle on which they were given, and its regimen; none: no cycle."""
+
+    given: Mapping[str, int]
+    expect: str
+
+
 class CodeExample(Part):
     """A code and the group it belongs to; null: none."""
 
