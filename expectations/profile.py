@@ -1,16 +1,20 @@
 """The profile of a night: small facts of what arrived from one source, which nights are compared by.
 
-Facts are numbers, by measure and part (an analyte, a unit, a day); no fact is of fewer people than a file.
+Facts are numbers, by measure and part (an analyte, a unit, a day). A unit or a code that may not be shown is kept by
+its mark, which tells it from others and says nothing of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
+from hashlib import sha256
 
 POLICY = "dates"  # its part is what the dates of the source mean
 ACCEPTED = "accepted"  # its part is the check whose failure was accepted
 SEPARATOR = "|"  # between the parts of a part, such as analyte and unit
+MARK = "#"  # what begins with it stands for a text that may not be shown
+WORDED = ("unit_rows", "unit_people", "code_rows", "code_people")  # whose part is, or ends in, a text of the extract
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,32 @@ def profiles_of(facts: Iterable[Fact], night: date) -> Sequence[Profile]:
     for fact in facts:
         found.setdefault(fact.source_id, {}).setdefault(fact.measure, {})[fact.part] = fact.value
     return [Profile(source_id, night, measures) for source_id, measures in sorted(found.items())]
+
+
+def mark_part(part: str) -> str:
+    """The part with its text (all of it, or what follows the analyte) replaced by the mark of that text."""
+    head, separator, text = part.rpartition(SEPARATOR)
+    if not text or text.startswith(MARK):
+        return part
+    return f"{head}{separator}{MARK}{sha256(text.encode()).hexdigest()[:16]}"
+
+
+def spell_alike(profiles: Sequence[Profile]) -> Sequence[Profile]:
+    """The same profiles, each text by itself where any of them has it so, and by its mark only where none has.
+
+    A code that few people had on one night and many on the next is then one code.
+    """
+    texts = {
+        mark_part(part): part
+        for profile in profiles
+        for measure in WORDED
+        for part in profile.parts(measure)
+        if not part.rpartition(SEPARATOR)[2].startswith(MARK)
+    }
+    return [replace(profile, facts={**profile.facts, **_spelled(profile, texts)}) for profile in profiles]
+
+
+def _spelled(profile: Profile, texts: Mapping[str, str]) -> Mapping[str, Mapping[str, float]]:
+    return {
+        measure: {texts.get(part, part): value for part, value in profile.parts(measure).items()} for measure in WORDED
+    }

@@ -10,7 +10,7 @@ from datetime import date
 import duckdb
 
 from expectations.change import Nights, Outcome, judge_source
-from expectations.profile import ACCEPTED, Fact, Profile, profiles_of
+from expectations.profile import ACCEPTED, Fact, Profile, profiles_of, spell_alike
 from expectations.readings import TOTAL, Meaning, estimate_known
 from flows.errors import WrongUse
 from flows.handover import CheckResult, LedgerLine, Received, RunContext
@@ -101,15 +101,11 @@ def judge_changes(
 ) -> tuple[tuple[CheckResult, ...], tuple[Fact, ...]]:
     """A result for each check over all sources of tonight, and a fact for each failure that was accepted."""
     meaning = meaning_of_units(definitions)
+    nights = {profile.source_id: _spell_nights(profile, before) for profile in tonight}
     results: list[CheckResult] = []
     facts: list[Fact] = []
     for check in definitions.changes.checks:
-        outcomes = {
-            profile.source_id: judge_source(
-                check, Nights(profile, before.profiles.get(profile.source_id, ())), definitions.changes, meaning
-            )
-            for profile in tonight
-        }
+        outcomes = {source: judge_source(check, own, definitions.changes, meaning) for source, own in nights.items()}
         n_rows = sum(int(profile.get("rows")) for profile in tonight)
         results.append(_result(check, outcomes, n_rows, is_accepted=check.id in accepted))
         if check.id in accepted:
@@ -148,6 +144,11 @@ def meaning_of_units(definitions: Definitions) -> Meaning:
         return unit if decision.factor is None else f"{decision.factor.normalize()}"
 
     return meaning
+
+
+def _spell_nights(tonight: Profile, before: Before) -> Nights:
+    now, *earlier = spell_alike([tonight, *before.profiles.get(tonight.source_id, ())])
+    return Nights(now, earlier)
 
 
 def _with_known(profile: Profile, before: Before) -> Profile:

@@ -1,8 +1,10 @@
 """Tonight's profile: small facts of the rows of the files that were read tonight, counted where they were staged.
 
-A few passes over single columns; nothing of a person is in it. What earlier nights sent is not looked at.
+A few passes over single columns; nothing of a person is in it. What earlier nights sent is not looked at. A median or
+a quantile is somebody's value: it is kept of enough values only, and with two digits.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -10,11 +12,12 @@ from typing import Any
 
 import duckdb
 
-from expectations.profile import POLICY, SEPARATOR, Fact
+from expectations.profile import POLICY, SEPARATOR, Fact, mark_part
 from flows.handover import LedgerLine, Received, RunContext
 from flows.sources.protocol import literal
 from flows.touched import parquet
 from flows.warehouse import open_memory
+from transforms.load import Definitions
 
 LAB = "canonical.lab"
 # People are told apart by 64 marks of a hash: at least as many people share a text as marks are set.
@@ -84,6 +87,7 @@ class _Counting:
     def __init__(self, connection: duckdb.DuckDBPyConnection, received: Received, context: RunContext) -> None:
         self.connection = connection
         self.received = received
+        self.definitions = context.definitions
         self.changes = context.definitions.changes
         self.thresholds = sorted(
             {low.low_cells_per_ul for rule in context.definitions.rules for low in rule.thresholds}
@@ -92,9 +96,13 @@ class _Counting:
         self.lab = self._fresh(LAB)
 
     def rows(self) -> Iterator[Fact]:
-        """Results by analyte, by unit and by code, with the people that share a unit or a code."""
+        """Results by analyte, by unit and by code, with the people that share a unit or a code.
+
+        A unit or code is kept as it stands if it is in the code lists, or enough people share it; else its mark is.
+        """
         if self.lab is None:
             return
+        known = known_words(self.definitions)
         counts: dict[tuple[str, str, str], int] = defaultdict(int)
         marks: dict[tuple[str, str, str], int] = defaultdict(int)
         for source, analyte, unit, code, n, mark in self._ask(
@@ -106,8 +114,13 @@ class _Counting:
             for name, part in (("unit", f"{analyte}{SEPARATOR}{unit}"), ("code", code)):
                 counts[source, f"{name}_rows", part] += n
                 marks[source, f"{name}_people", part] |= mark
+        for (source, measure, part), mark in sorted(marks.items()):
+            text, people, rows = part.rpartition(SEPARATOR)[2], mark.bit_count(), measure.replace("people", "rows")
+            is_shared = people >= self.changes.shown_people and re.fullmatch(self.changes.shown_text, text)
+            shown = part if text in known or is_shared else mark_part(part)
+            yield Fact(source, measure, shown, people)
+            yield Fact(source, rows, shown, counts.pop((source, rows, part)))
         yield from (Fact(*key, n) for key, n in sorted(counts.items()))
-        yield from (Fact(*key, mark.bit_count()) for key, mark in sorted(marks.items()))
 
     def people(self) -> Iterator[Fact]:
         """People and specimens."""
@@ -130,9 +143,10 @@ class _Counting:
             FROM {self.lab} WHERE analyte IN ({analytes}) AND value IS NOT NULL GROUP BY ALL ORDER BY ALL"""
         ):
             yield Fact(source, "values", analyte, n)
-            yield Fact(source, "median", analyte, quantiles[0])
-            for share, value in zip(self.changes.tails, quantiles[1:], strict=True):
-                yield Fact(source, "tail", f"{analyte}{SEPARATOR}{share}", value)
+            if n >= self.changes.shown_people:
+                yield Fact(source, "median", analyte, _two_digits(quantiles[0]))
+                for share, value in zip(self.changes.tails, quantiles[1:], strict=True):
+                    yield Fact(source, "tail", f"{analyte}{SEPARATOR}{share}", _two_digits(value))
             if analyte in self.changes.counted_low:
                 low[source, "counted_values", ""] += n
                 for threshold, count in zip(self.thresholds, counts, strict=True):
@@ -218,3 +232,13 @@ class _Counting:
 
     def _ask(self, sql: str) -> Sequence[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()
+
+
+def known_words(definitions: Definitions) -> frozenset[str]:
+    """Units and codes that the code lists hold, which are nobody's."""
+    units, codes = definitions.codes("units")["source_unit"], definitions.codes("labs")["loinc"]
+    return frozenset({*units.drop_nulls(), *codes.drop_nulls()})
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")

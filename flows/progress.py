@@ -59,7 +59,7 @@ class Progress:
             yield
         seconds = time.perf_counter() - started
         peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-        self.stages.append(StageTime(name, seconds, self._rows, peak))
+        self.stages.append(StageTime(name, round(seconds, 3), self._rows, round(peak, 1)))
         if not self.is_quiet:
             self._say(name, seconds)
 

@@ -30,7 +30,7 @@ MONTH, DAY = "03", "29"
 YEARS = r"(?:1[89]\d\d|20[01]\d|202[0-3]|2[1-9]\d\d)"
 TEXT = re.compile(rf"{STEM}([a-z]{{3}})?({END})?".encode(), re.IGNORECASE)
 NUMBER = re.compile(rb"(?<![0-9.])" + b"[.,]?".join(bytes([digit]) for digit in DIGITS.encode()))
-FORMS = ("{y}-?{m}-?{d}", r"{d}\.{m}\.{y}", "{m}/{d}/{y}", "{d} Mar {y}", "Mar {d}, {y}")
+FORMS = ("{y}-{m}-{d}", r"(?<![0-9.]){y}{m}{d}", r"{d}\.{m}\.{y}", "{m}/{d}/{y}", "{d} Mar {y}", "Mar {d}, {y}")
 DATE = re.compile("|".join(FORMS).format(y=YEARS, m=MONTH, d=DAY).encode())
 ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
 MIXED = re.compile(rb"(?=.*[0-9+/_-])(?=.*[A-Z])(?=.*[a-z])")

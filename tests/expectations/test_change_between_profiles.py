@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from expectations.profile import Fact, Profile, profiles_of
+from expectations.profile import Fact, Profile, mark_part, profiles_of
 from flows.changes import Before, judge_changes, meaning_of_units, name_acceptable
 from flows.handover import CheckResult
 from transforms.load import Definitions, load_definitions
@@ -261,6 +261,14 @@ def test_a_unit_of_an_odd_form_is_not_shown_however_many_share_it(definitions: D
     odd = "anc_direct|call +49 30 1234567; Meier"
     tonight = sent(1000, TUESDAY, units={odd: 1.0, "wbc|10*3/uL": 1.0, "neut_pct|%": 1.0}, unit_people={odd: 99.0})
     assert "Meier" not in judge(tonight, workdays(5), definitions)["change_unit"].detail
+
+
+def test_a_unit_that_more_people_share_than_before_is_no_new_one(definitions: Definitions) -> None:
+    spelled = {"anc_direct|Gpt": 1.0, "wbc|10*3/uL": 1.0, "neut_pct|%": 1.0}
+    marked = {mark_part("anc_direct|Gpt"): 1.0, "wbc|10*3/uL": 1.0, "neut_pct|%": 1.0}
+    earlier = [sent(1000, night.night, units=marked) for night in workdays(5)]
+    assert judge(sent(1000, TUESDAY, units=spelled), earlier, definitions) == {}
+    assert judge(sent(1000, TUESDAY, units=marked), earlier, definitions) == {}
 
 
 @pytest.mark.parametrize("factor", [10.0, 0.1, 1000.0, 0.001])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expectations.profile import Fact, Profile, profiles_of
+from expectations.profile import Fact, Profile, mark_part, profiles_of
 from flows.changes import Against, Before, compare_night, judge_changes
 from flows.handover import LedgerLine, Received, ReceivedInput
 from flows.profiling import profile_files, profile_rows
@@ -62,7 +62,7 @@ def counted(new_night: Any) -> Profile:
         ("people", "", 21),
         ("unit_rows", "anc_direct|10*3/uL", 20),
         ("unit_rows", "wbc|", 11),
-        ("code_rows", "wbc", 11),
+        ("code_rows", mark_part("wbc"), 11),
         ("values", "anc_direct", 20),
         ("median", "anc_direct", 1000),
         ("tail", "anc_direct|0.05", 100),
@@ -90,6 +90,22 @@ def test_a_night_is_counted(counted: Profile, measure: str, part: str, value: fl
 def test_a_few_people_are_never_taken_for_many(counted: Profile) -> None:
     assert 11 <= counted.get("unit_people", "anc_direct|10*3/uL") <= 20
     assert 1 <= counted.get("unit_people", "wbc|") <= 5
+
+
+def test_a_unit_that_few_people_share_is_kept_by_its_mark_alone(night: Any) -> None:
+    rows = [night.lab(n, "wbc", "5000", specimen_id=f"s{n}", source_unit="Frau Meier") for n in range(20)]
+    known = [night.lab(20 + n, "anc_direct", "5000", specimen_id=f"k{n}", source_unit="K/uL") for n in range(3)]
+    found = profile(night, arrive(night, [*rows, *known]))
+    assert found.parts("unit_rows") == {mark_part("wbc|Frau Meier"): 20, "anc_direct|K/uL": 3}
+    assert "Meier" not in str(found)
+
+
+def test_a_median_of_few_values_is_not_kept_and_one_of_many_with_two_digits(night: Any) -> None:
+    few = [night.lab(n, "anc_direct", "4321", specimen_id=f"a{n}") for n in range(10)]
+    many = [night.lab(10 + n, "wbc", "7391", specimen_id=f"w{n}") for n in range(11)]
+    found = profile(night, arrive(night, [*few, *many]))
+    assert (found.get("values", "anc_direct"), found.parts("median")) == (10, {"wbc": 7400})
+    assert set(found.parts("tail").values()) == {7400}
 
 
 def test_long_past_days_are_kept_by_month(night: Any) -> None:
