@@ -159,11 +159,13 @@ class Reader:
         """Adds the input to tonight's; False when another role has it listed."""
         if known.input_id in self.night.inputs:
             return False
+        with refuse_unreadable(known.file.name):
+            n_bytes = known.file.path.stat().st_size
         self.night.inputs[known.input_id] = ReceivedInput(
             known.input_id,
             self.extract.source_id,
             known.file.name,
-            known.file.path.stat().st_size,
+            n_bytes,
             known.sha256,
             rows,
             self.extract.adapter,

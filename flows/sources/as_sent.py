@@ -23,7 +23,7 @@ SENT = "rows_of_a_file"
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 SHARE_OF_MEMORY = 3  # a text takes about as much room in a table as in its file
 PACKED = 10  # how many times its size a packed text may be
-SALVAGED_BYTES = 1 << 26
+SALVAGED_BYTES = 1 << 23
 SKIPPED = "ignore_errors=true"
 
 
@@ -53,11 +53,11 @@ def as_sent(
             with reading_database(connection, file) as table:
                 yield f"(SELECT {columns} FROM {table})"
         case "workbook":
-            with _registered(connection, read_sheet(file, headers).drop("row_number")):
-                yield SENT
+            with _registered(connection, read_sheet(file, headers).drop("row_number")) as relation:
+                yield relation
         case "transport":
-            with _registered(connection, pl.concat(read_transport(file, headers, source_map))):
-                yield SENT
+            with _registered(connection, pl.concat(read_transport(file, headers, source_map))) as relation:
+                yield relation
         case "fhir":
             raise ValueError("FHIR resources have no columns of their own")
 
@@ -99,15 +99,20 @@ def as_far_as_readable(connection: duckdb.DuckDBPyConnection, file: SourceFile) 
         cells.list.get(place, null_on_oob=True).str.strip_chars('" ').alias(header)
         for place, header in enumerate(file.headers)
     ]
-    lines = pl.DataFrame({"line": text.splitlines()[1:]}, schema={"line": pl.String})
-    with _registered(connection, lines.select(columns)):
-        yield SENT
+    # Split as columns: a text that unpacks to line ends alone would be gigabytes of Python objects.
+    lines = pl.DataFrame({"line": [text]}).select(pl.col("line").str.split("\n").explode().str.strip_chars_end("\r"))
+    lines = lines.slice(1).filter(pl.col("line") != "")
+    with _registered(connection, lines.select(columns)) as relation:
+        yield relation
 
 
 @contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> Iterator[None]:
-    connection.register(SENT, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+def _registered(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> Iterator[str]:
+    """Columns are handed over by their places, because Arrow takes no header that holds a NUL."""
+    places = {header: f"c{place}" for place, header in enumerate(rows.columns)}
+    named = ", ".join(f"{name} AS {quote(header)}" for header, name in places.items())
+    connection.register(SENT, rows.rename(places).to_arrow(compat_level=pl.CompatLevel.oldest()))
     try:
-        yield
+        yield f"(SELECT {named} FROM {SENT})"
     finally:
         connection.unregister(SENT)

@@ -25,8 +25,7 @@ from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_name, name_or
 
-HEAD_BYTES = 1 << 18
-LINES_ALIKE = 20
+HEAD_BYTES, MOST_COLUMNS = 1 << 18, 1 << 14
 DELIMITERS = (",", "\t", ";", "|")
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"}
@@ -209,7 +208,7 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
     if not headers or (len(head) == HEAD_BYTES and len(lines.lstrip().splitlines()) == 1):
         raise SourceError(
             f"{name}: there is no header line that can be read.",
-            repair="The first line must name the columns, in quotes that close, and be shorter than 256 kB.",
+            repair="The first line must name at most 16,384 columns, in quotes that close, and be shorter than 256 kB.",
         )
     types = dict.fromkeys(unique_names(headers), "VARCHAR")
     return (SourceFile(path, "delimited", types, delimiter, compression_of(path), encoding, shown=name),)
@@ -299,10 +298,11 @@ def find_delimiter(text: str) -> str:
 
 
 def first_row(text: str, delimiter: str) -> list[str]:
-    """The cells of the first row."""
+    """The cells of the first row; none of one that names more columns than a table has."""
     try:
         rows = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
-        return [name.strip() for name in next((row for row in rows if row), [])]
+        names = [name.strip() for name in next((row for row in rows if row), [])]
+        return names if len(names) <= MOST_COLUMNS else []
     except csv.Error:
         return []
 

@@ -54,7 +54,7 @@ def salvage(path: Path, n_bytes: int) -> bytes:
                 return zlib.decompressobj(wbits=31).decompress(stream.read(n_bytes), n_bytes)
         with open_bytes(path) as stream:
             return stream.read(n_bytes)
-    except UNREADABLE:
+    except (*UNREADABLE, MemoryError):  # a damaged frame may ask for any amount of room
         return b""
 
 

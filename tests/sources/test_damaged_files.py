@@ -268,3 +268,36 @@ def test_no_map_is_proposed_for_a_damaged_file(hospital: Any, tmp_path: Path) ->
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"labs\.parquet"):
         propose_map([path], hospital.definitions, memory_limit="1GB")
+
+
+def test_a_header_that_holds_a_nul_is_read_past(hospital: Any, accepted: Accepted) -> None:
+    labs = hospital.write("labs.csv", LABS)
+    with xlsxwriter.Workbook(labs.with_name("notes.xlsx")) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["ward_x0000_", "note"])
+        sheet.write_row(1, 0, ["a", "b"])
+    assert len(accepted(hospital.receive(labs.parent))) == 2
+
+
+def test_a_damaged_text_whose_header_holds_a_nul_is_refused(hospital: Any) -> None:
+    content = LABS.replace("unit", "un\0it", 1).replace("751-8", "\ud800").encode("utf-16", errors="surrogatepass")
+    assert "labs.csv" in refused(hospital, hospital.write("labs.csv", content))
+
+
+def test_a_first_line_of_more_columns_than_a_table_has_is_no_header(hospital: Any) -> None:
+    labs = hospital.write("labs.csv", HEADER.strip() + "," * 20_000 + "\n" + ROW.format(1))
+    assert "columns of a table" in refused(hospital, labs)
+
+
+def test_a_file_that_vanishes_before_its_size_is_asked_is_read_another_time(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labs = hospital.write("labs.csv", LABS)
+    as_it_was = reading.Reader._list
+
+    def vanish(self: Any, known: Any, rows: int) -> bool:
+        known.file.path.unlink(missing_ok=True)
+        return as_it_was(self, known, rows)
+
+    monkeypatch.setattr(reading.Reader, "_list", vanish)
+    assert "labs.csv" in refused(hospital, labs, kind=TryAgainLater)
