@@ -57,6 +57,7 @@ def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Ans
         "duration": _find_duration(after, anc, dates),
         "cause_by_drug": _find_cause(anc, dates, has_rows=after.holds("canonical.exposure")),
         "cause_by_diagnosis": _find_cause(anc, dates, has_rows=after.holds("canonical.diagnosis")),
+        "complications": _find_complications(after, anc, dates),
         "calendar_trend": dates,
     }
     sentences = definitions.answers
@@ -102,6 +103,17 @@ def _find_cause(found: str, dates: str, *, has_rows: bool) -> str:
     if has_rows:
         return "answerable" if found == "answerable" else "anc_missing"
     return "no_dates" if dates == "none" else "missing"
+
+
+def _find_complications(after: AfterTonight, found: str, dates: str) -> str:
+    has_temperatures, has_codes = after.holds("canonical.vital"), after.holds("canonical.diagnosis")
+    if not (has_temperatures or has_codes):
+        return "no_dates" if dates == "none" else "missing"
+    if found != "answerable":
+        return "anc_missing"
+    return {(True, True): "answerable", (False, True): "codes_only"}.get(
+        (has_temperatures, has_codes), "temperatures_only"
+    )
 
 
 def _find_duration(after: AfterTonight, found: str, dates: str) -> str:

@@ -17,6 +17,9 @@ from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from transforms.schemas import load_tables, schema_of
 
+OF_PEOPLE = ("anc_candidate", "anc", "episode", "cohort_member")
+OF_EPISODES = ("episode_cause", "complication", "complication_look")  # their people are known by the episode alone
+
 
 def commit_night(night: ReleasedNight, context: RunContext) -> None:
     """Write everything of the night to the warehouse, state `released`; on any error nothing has changed."""
@@ -77,9 +80,9 @@ def _replace_inferred_observation(connection: duckdb.DuckDBPyConnection, derived
 
 
 def _replace_derived(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
-    for name in ("episode_cause", "anc_candidate", "anc", "episode", "cohort_member"):
+    for name in (*OF_EPISODES, *OF_PEOPLE):
         _delete_touched(connection, derived, f"derived.{name}")
-    for name in ("anc_candidate", "anc", "episode", "episode_cause", "cohort_member"):
+    for name in (*OF_PEOPLE, *OF_EPISODES):
         columns = ", ".join(f'"{column}"' for column in schema_of(f"derived.{name}").column_names)
         connection.execute(
             f"""INSERT INTO derived.{name} BY NAME SELECT {columns}
@@ -97,7 +100,7 @@ def _delete_touched(
         return
     people = f"read_parquet('{quoted(derived.people)}')"
     gone = f"{people} p WHERE t.source_id = p.source_id AND t.person_id = p.person_id"
-    if table == "derived.episode_cause":
+    if table.removeprefix("derived.") in OF_EPISODES:
         gone = (
             f"(SELECT e.episode_id FROM derived.episode e JOIN {people} USING (source_id, person_id)) g "
             "WHERE t.episode_id = g.episode_id"

@@ -37,8 +37,9 @@ def _frames() -> dict[str, tuple[str, str]]:
     found = {name: (read_sql(name), f"canonical.{name} r") for name in ("person", "observation")}
     for name in ("anc", "episode", "cohort_member"):
         found[name] = (_derived_columns(name), f"derived.{name} r")
-    causes = "derived.episode_cause r JOIN derived.episode e USING (episode_id)"
-    return found | {"episode_cause": (_derived_columns("episode_cause"), causes)}
+    for name in ("episode_cause", "complication", "complication_look"):
+        found[name] = (_derived_columns(name), f"derived.{name} r JOIN derived.episode e USING (episode_id)")
+    return found
 
 
 def _derived_columns(name: str) -> str:

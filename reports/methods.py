@@ -22,6 +22,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("Cohorts", definitions.cohorts),
         ("Drugs and regimens", (definitions.exposures, definitions.regimens)),
         ("Suspected causes", definitions.causes),
+        ("Complications", definitions.complications),
         ("Denominators", definitions.denominators),
         ("Estimates", (definitions.estimation, definitions.survey)),
         ("What is hidden", release),

@@ -36,6 +36,11 @@ SECTIONS = (
     ("severity", "Severity", "How badly?"),
     ("duration", "Duration", "For how long?"),
     ("causes", "Suspected causes", "What is the suspected cause?"),
+    (
+        "complications",
+        "Complications",
+        "What went with it? Suspected to belong to the episode, because it came in its time.",
+    ),
     ("testing", "Testing", "How closely were people looked at? Every number above depends on it."),
     ("attrition", "Who is counted", "From everyone in the extract to those who can answer."),
     ("quality", "Data quality", "What was checked, what was set aside and why, how that moved, and what to do."),

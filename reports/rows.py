@@ -25,6 +25,7 @@ TABLES = (
     "duration",
     "duration_curve",
     "cause",
+    "complication",
     "anc_distribution",
     "attrition",
 )

@@ -31,6 +31,8 @@ LABELLED = (
     "ended_as",
     "cause_group",
     "agent",
+    "kind",
+    "band",
     "table_name",
     "estimator",
     "estimand",
@@ -62,6 +64,9 @@ class Wording:
         words = {kind: {str(k): _first(v) for k, v in self.glossary.get(kind, {}).items()} for kind in LABELLED}
         words["cohort"] = {item.id: item.title for item in self.definitions.cohorts}
         words["identifier_class"] = {item.id: item.title for item in self.definitions.identifiers.classes}
+        words["complication"] = {item.id: item.title for item in self.definitions.complications}
+        words["band"] = words["severity"] | words["band"]
+        words["band"] |= {item.id: item.title for item in self.definitions.estimation.duration_bands.all}
         words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
         return words
 

@@ -43,6 +43,7 @@ def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple
         "released.testing": _look_at_testing,
         "released.episode": _look_at_endings,
         "released.cause": _look_at_causes,
+        "released.complication": _look_at_complications,
         "released.duration": _look_at_durations,
         "released.duration_curve": _look_at_curves,
     }
@@ -141,6 +142,30 @@ def _look_at_causes(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterat
     is_rest = (pl.col("n_hidden") == 0) & is_small(left, min_cell)
     groups = causes.join(named, on=key, how="inner").filter(is_near | is_rest).select(key)
     yield Finding("released.cause: a drug from the rest", ("released.cause",), groups)
+
+
+def _look_at_complications(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    """Bands are parts of all, episodes with it are parts of those assessed, and one of a kind may lie in another."""
+    name = "released.complication"
+    rows, is_all = tables[name], pl.col("band_kind") == "all"
+    key = [*_RULE, "complication"]
+    for value in ("n_episodes", "n_assessed"):
+        for kind in ("severity", "duration"):
+            groups = _solvable(rows.filter(pl.col("band_kind") == kind), rows.filter(is_all), key, value, min_cell)
+            yield Finding(f"{name}: a band of {kind} from the rest of {value}", (name,), groups)
+    without = rows.filter(is_small(pl.col("n_assessed") - pl.col("n_episodes"), min_cell)).select(key).unique()
+    yield Finding(f"{name}: those without it from those with it", (name,), without)
+    cell = [*_RULE, "band_kind", "band"]
+    of_kind = [*cell, "kind"]
+    for value, by in (("n_episodes", of_kind), ("n_people", of_kind), ("n_assessed", cell)):
+        ordered = rows.filter(pl.col(value).is_not_null()).sort(*by, value)
+        near = ordered.filter(is_small(pl.col(value) - pl.col(value).shift(1).over(by), min_cell))
+        yield Finding(f"{name}: one from another by {value}", (name,), near.select(key).unique())
+    if "released.episode" in tables:
+        confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
+        beside = rows.filter(is_all).join(confirmed.select(*_RULE, whole="n_episodes"), on=_RULE, how="inner")
+        few = beside.filter(is_small(pl.col("whole") - pl.col("n_assessed"), min_cell))
+        yield Finding(f"{name}: those not assessed from all episodes", (name,), few.select(key).unique())
 
 
 def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
 from transforms.model.estimation import Plan
@@ -24,17 +25,19 @@ UNKNOWN_CAUSE = "insufficient_data"
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
     """Every `counts.*` table by name.
 
-    `frames`: person (with person_hash), observation, anc, episode, episode_cause and cohort_member by person_index.
+    `frames`: person (with person_hash), observation, anc, episode, episode_cause, complication, complication_look and
+    cohort_member by person_index.
     """
     test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
     members = read_members(frames["cohort_member"])
     episodes = _read_episodes(frames, plan)
+    seen = read_seen(frames, plan)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
     for cohort in members["cohort"].unique().sort():
         stays = stays_of(cohort, members, test_days)
         parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
-        for name, rows in _count_cohort(stays, episodes, plan).items():
+        for name, rows in _count_cohort(stays, episodes, seen, plan).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
@@ -51,7 +54,7 @@ def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return stack([pl.concat(parts).group_by(facts).agg(pl.col(numbers).sum())], name)
 
 
-def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
+def _count_cohort(stays: Stays, episodes: pl.DataFrame, seen: Seen, plan: Plan) -> dict[str, pl.DataFrame]:
     confirmed = episodes.filter(pl.col("is_confirmed"))
     population = count_population(stays, has_calendar=plan.has_calendar)
     begun = (
@@ -67,6 +70,7 @@ def _count_cohort(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> dict[str,
         "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),
         "counts.episode": lambda: count_episodes(stays.cohort, begun),
         "counts.cause": lambda: count_causes(stays.cohort, begun),
+        "counts.complication": lambda: count_complications(stays.cohort, stays.spans, seen, plan),
         "counts.duration": lambda: count_durations(stays.cohort, begun),
     }
     return {name: count() for name, count in counted.items()}

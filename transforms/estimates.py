@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from transforms.complication_counts import estimate_complications
 from transforms.durations import estimate_duration_curves, estimate_durations, incident_of, recovery_curve
 from transforms.frames import fit
 from transforms.interval_estimates import estimate_by_intervals
@@ -32,6 +33,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         ),
         "estimate.duration_curve": estimate_duration_curves(incident, curve, plan),
         "estimate.cause": estimate_causes(counts["counts.cause"], plan),
+        "estimate.complication": estimate_complications(counts["counts.complication"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],
     }

@@ -5,6 +5,7 @@ All but those of receiving, source maps and laboratory codes, which need DuckDB:
 
 from transforms.example_results import ExampleResult
 from transforms.examples_of_codelists import check_codelists
+from transforms.examples_of_complications import check_complications
 from transforms.examples_of_counts import check_counts
 from transforms.examples_of_episodes import check_episodes
 from transforms.examples_of_estimates import check_estimates
@@ -23,6 +24,7 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
         *check_episodes(definitions),
         *check_codelists(definitions),
         *check_patients(definitions),
+        *check_complications(definitions),
         *check_estimates(definitions),
         *check_mapping(definitions),
         *check_showing(definitions),

@@ -22,6 +22,7 @@ from transforms.model.base import Definition
 from transforms.model.causes import Cause
 from transforms.model.changes import Changes
 from transforms.model.cohorts import Cohort
+from transforms.model.complications import Complication
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
@@ -78,6 +79,12 @@ class Definitions:
     def regimens(self) -> RegimenList:
         """Chemotherapy regimens by their agents."""
         return self._one("regimens", RegimenList)
+
+    @cached_property
+    def complications(self) -> tuple[Complication, ...]:
+        """Complications, by kind and place in it."""
+        found = self._all("complications", Complication)
+        return tuple(sorted(found, key=lambda one: (one.kind, one.place, one.id)))
 
     @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
@@ -185,7 +192,7 @@ class Definitions:
     def all(self) -> tuple[Definition, ...]:
         """Every definition, in a fixed order."""
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
-        listed += [self.regimens, *self.cohorts]
+        listed += [self.regimens, *self.complications, *self.cohorts]
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         listed += [*self.identifier_classes, self.check_digits, self.scanning]

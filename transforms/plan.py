@@ -33,6 +33,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         has_calendar=has_calendar,
         has_dates=has_dates,
         survey=definitions.survey,
+        complications=definitions.complications,
     )
 
 

@@ -1,8 +1,8 @@
 """The one door out: only this module can make a `Released`, and reports accept nothing else.
 
-Small counts are hidden with whatever would give them away (`nested.py`, `hiding.py`, `hiding_episodes.py`,
-`curves.py`, under `definitions/disclosure`), then all that is shown is looked at once more as a reader would see it;
-what could be read after all is hidden too. A value is shown, or null with a mark that says why.
+Small counts are hidden with whatever would give them away (`nested.py`, `hiding*.py`, `curves.py`, under
+`definitions/disclosure`), then all that is shown is looked at once more as a reader would see it; what could be read
+after all is hidden too. A value is shown, or null with a mark that says why.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from transforms.hiding import (
     hide_severity,
     hide_testing,
 )
+from transforms.hiding_complications import hide_complications
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
 from transforms.model.disclosure import DisclosureRule
 from transforms.nested import shown_people
@@ -105,6 +106,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
         "estimate.cause": cause if rule.shows_agents else cause.filter(pl.col("agent") == "all"),
+        "estimate.complication": hide_complications(estimates["estimate.complication"], episode, least),
         "estimate.duration": duration,
         "estimate.duration_curve": coarsen_curves(
             estimates["estimate.duration_curve"], duration, rule.curve_days, least

@@ -25,7 +25,9 @@ def count_severity(stays: Stays, plan: Plan) -> pl.DataFrame:
     parts = []
     for cells in [stays.people, stays.cells] if plan.has_calendar else [stays.people]:
         tested = cells.filter(pl.col("n_tests") > 0, pl.col("month").is_not_null())
-        found = tested.group_by("month", severity_order=_order_of(plan.grades)).agg(n_people=pl.len())
+        found = tested.group_by(
+            "month", severity_order=order_of_grades(plan.grades, pl.col("lowest_cells_per_ul"))
+        ).agg(n_people=pl.len())
         every = tested.select("month").unique().join(grades, how="cross")
         parts.append(every.join(found, on=["month", "severity_order"], how="left"))
     rows = name_intervals(pl.concat(parts)).with_columns(
@@ -91,10 +93,11 @@ def estimate_causes(cause: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     )
 
 
-def _order_of(grades: Sequence[Grade]) -> pl.Expr:
+def order_of_grades(grades: Sequence[Grade], lowest: pl.Expr) -> pl.Expr:
+    """The severity_order of the worst grade that a lowest count proves; 0 without one."""
     order = pl.lit(0, pl.Int32)
     for grade in sorted(grades, key=lambda each: each.severity_order):
         if grade.at_most_cells_per_ul is not None:
-            is_worse = pl.col("lowest_cells_per_ul") <= grade.at_most_cells_per_ul
+            is_worse = lowest <= grade.at_most_cells_per_ul
             order = pl.when(is_worse).then(pl.lit(grade.severity_order, pl.Int32)).otherwise(order)
     return order

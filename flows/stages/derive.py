@@ -31,6 +31,7 @@ from transforms.anc import choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members, find_members_without_dates
+from transforms.complications import Signs, find_complications, find_looks
 from transforms.episodes import find_episodes
 from transforms.exposures import chemotherapy_doses, gcsf_doses, recognise_drugs
 from transforms.load import Definitions
@@ -44,8 +45,11 @@ FRAMES = (
     "anc",
     "episode",
     "episode_cause",
+    "complication",
+    "complication_look",
     "cohort_member",
 )
+OF_EPISODES = ("episode_cause", "complication", "complication_look")
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 
 
@@ -95,8 +99,9 @@ def derive_people(
     NAME is each table of `derived`; all are keyed by person_index, causes and episodes by the episode's natural key.
     """
     _derive_counts(folder, definitions)
-    names = ("person", "observation", "exposure", "diagnosis", "anc")
-    person, observation, exposure, diagnosis, anc = (pl.scan_parquet(folder / f"{name}.parquet") for name in names)
+    names = ("person", "observation", "exposure", "diagnosis", "anc", "vital", "encounter")
+    frames = [pl.scan_parquet(folder / f"{name}.parquet") for name in names]
+    person, observation, exposure, diagnosis, anc, vital, encounter = frames
     conditions = read_conditions(definitions)
     drugs = recognise_drugs(exposure, diagnosis, read_drugs(definitions), conditions, definitions.exposures)
     recognised = _keep(drugs, folder / "recognised.parquet")
@@ -106,6 +111,10 @@ def derive_people(
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
     _keep(causes, folder / "episode_cause.parquet")
+    signs = Signs(vital, diagnosis, encounter, anc, conditions, has_diagnoses=has_diagnoses)
+    complications = definitions.complications
+    _keep(find_complications(episodes, signs, complications), folder / "complication.parquet")
+    _keep(find_looks(episodes, signs, complications), folder / "complication_look.parquet")
     cohorts = definitions.cohorts
     members = (
         find_members(person, observation, recognised, diagnosis, conditions, cohorts)
@@ -129,11 +138,11 @@ def _derive_counts(folder: Path, definitions: Definitions) -> None:
 
 
 def _name_episodes(connection: duckdb.DuckDBPyConnection, population: Population, folder: Path) -> None:
-    """Give each touched episode and its causes an episode_id made of what identifies it in the extract."""
+    """Give each touched episode and all of it an episode_id made of what identifies it in the extract."""
     identity = "concat_ws('|', source_id, person_id, rule, threshold_cells_per_ul, first_low_at)"
-    for name in ("episode", "episode_cause"):
+    for name in ("episode", *OF_EPISODES):
         path, named = folder / f"{name}.parquet", folder / f"named_{name}.parquet"
-        left_out = ("source_id", "person_id", *(EPISODE_KEY[1:] if name == "episode_cause" else ()))
+        left_out = ("source_id", "person_id", *(EPISODE_KEY[1:] if name in OF_EPISODES else ()))
         connection.execute(
             f"""COPY (
                 SELECT substr(md5({identity}), 1, 24) AS episode_id, * EXCLUDE ({", ".join(left_out)}) FROM (

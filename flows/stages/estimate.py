@@ -15,7 +15,16 @@ from transforms.model.estimation import Plan
 from transforms.plan import plan_of
 from transforms.zeros import replace_counted, with_zeros, without_zeros
 
-FRAMES = ("person", "observation", "anc", "episode", "episode_cause", "cohort_member")
+FRAMES = (
+    "person",
+    "observation",
+    "anc",
+    "episode",
+    "episode_cause",
+    "complication",
+    "complication_look",
+    "cohort_member",
+)
 
 
 def estimate(derived: Derived, context: RunContext) -> Estimated:

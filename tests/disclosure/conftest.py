@@ -75,6 +75,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
         has_calendar=has_calendar and has_dates,
         has_dates=has_dates,
+        complications=definitions.complications,
     )
 
 
@@ -162,7 +163,25 @@ def _neutropenia(rng: np.random.Generator, people: int, days: int, odds: Odds) -
         recovery_by=pl.when(pl.col("ended_as").str.starts_with("recovered")).then("recovery_by"),
     )
     cause = episode.select("episode_id", "cause_group", "agent", is_primary=pl.lit(value=True))
-    return {"episode": episode.drop("cause_group", "agent").lazy(), "episode_cause": cause.lazy()}
+    frames = {"episode": episode.drop("cause_group", "agent").lazy(), "episode_cause": cause.lazy()}
+    return frames | _complications(rng, episode)
+
+
+def _complications(rng: np.random.Generator, episode: pl.DataFrame) -> dict[str, pl.LazyFrame]:
+    """Fevers of which each lies in the one before, and infections; often temperatures of only some episodes."""
+    ids = episode.select("episode_id")
+    measured = ids.filter(pl.Series(rng.random(ids.height) < rng.choice([0, 0.3, 0.97, 1]), dtype=pl.Boolean))
+    looks = [measured.with_columns(look=pl.lit("temperatures"))]
+    looks += [ids.with_columns(look=pl.lit("codes"))] if rng.random() < 0.8 else []
+    feverish, found = measured, []
+    for name in ("fn_ohdsi_208", "fn_ctcae_v5", "fn_idsa_asco", "fn_esmo_2016", "fn_vogel"):
+        keep = rng.random(feverish.height) < rng.choice([0.3, 0.8, 0.97, 1])
+        feverish = feverish.filter(pl.Series(keep, dtype=pl.Boolean))
+        found.append(feverish.with_columns(complication=pl.lit(name)))
+    for name in ("infection_any", "pneumonia", "mouth_sores") if len(looks) > 1 else ():
+        keep = rng.random(ids.height) < rng.choice([0.02, 0.3, 0.95])
+        found.append(ids.filter(pl.Series(keep, dtype=pl.Boolean)).with_columns(complication=pl.lit(name)))
+    return {"complication": pl.concat(found).lazy(), "complication_look": pl.concat(looks).lazy()}
 
 
 def _draw_lows(rng: np.random.Generator, people: int, days: int, odds: Odds) -> pl.DataFrame:
@@ -180,6 +199,7 @@ def _draw_lows(rng: np.random.Generator, people: int, days: int, odds: Odds) -> 
             "is_incident": rng.random(size) < odds.incident,
             "is_confirmed": rng.random(size) < odds.confirmed,
             "n_values": rng.integers(1, 6, size),
+            "nadir_cells_per_ul": rng.integers(0, 1500, size),
             "cause_group": rng.choice(CAUSES, size, p=odds.cause),
             "agent": rng.choice(AGENTS, size, p=odds.agent),
         }

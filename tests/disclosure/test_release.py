@@ -1,7 +1,7 @@
 """What a reader of a release can and cannot find out, for hospitals of every size."""
 
 from collections.abc import Callable, Mapping
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from typing import Any
 
 import polars as pl
@@ -377,3 +377,33 @@ def test_the_message_of_a_stop_names_tables_and_rows_but_no_count(draw_estimates
     found = find_small_cells({"released.attrition": rows}, 11)
     assert [str(each) for each in found] == [f"released.attrition: n_people is shown though small ({rows.height} rows)"]
     assert "7" not in repr(found)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_complication_tells_of_1_to_10_episodes(seed: int, draw_released: Callable[[int], Released]) -> None:
+    """With it, without it, in a band of it, not looked at, or under one definition of fever and not the other."""
+    rows = draw_released(seed).tables["released.complication"]
+    key = ["cohort", "threshold_cells_per_ul", "band_kind", "band"]
+    small = pl.col("small").is_between(1, 10)
+    for value in ("n_episodes", "n_assessed", "n_people"):
+        assert rows.with_columns(small=value).filter(small).is_empty(), value
+    assert rows.with_columns(small=pl.col("n_assessed") - pl.col("n_episodes")).filter(small).is_empty()
+    for value, by in (("n_episodes", [*key, "kind"]), ("n_people", [*key, "kind"]), ("n_assessed", key)):
+        pairs = rows.select(*by, value).join(rows.select(*by, other=value), on=by)
+        assert pairs.with_columns(small=pl.col("other") - pl.col(value)).filter(small).is_empty(), value
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hidden_bands_of_a_complication_keep_ten_possible_values(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    rows = draw_released(seed).tables["released.complication"]
+    key = ["cohort", "threshold_cells_per_ul", "complication"]
+    for value, kind in product(("n_episodes", "n_assessed"), ("severity", "duration")):
+        bands = rows.filter(pl.col("band_kind") == kind).group_by(key)
+        held = bands.agg(shown=pl.col(value).sum(), n_hidden=pl.col(value).is_null().sum().cast(pl.Int64))
+        both = rows.filter(pl.col("band_kind") == "all").select(*key, whole=value).join(held, on=key)
+        left = pl.col("whole") - pl.col("shown")
+        narrow = both.filter(pl.col("whole") > 0, pl.col("n_hidden") > 0, left - (pl.col("n_hidden") - 1) < 10)
+        assert narrow.is_empty(), (value, kind)
+        assert both.filter(pl.col("whole").is_null(), pl.col("n_hidden") == 0, pl.col("shown") > 0).is_empty()

@@ -57,11 +57,14 @@ def survey(seed: int) -> dict[str, pl.LazyFrame]:
 def _nothing_over_time() -> dict[str, pl.LazyFrame]:
     times = dict.fromkeys(("onset_after", "first_low_at", "last_low_at", "recovery_by"), pl.Datetime("us"))
     facts = {"is_incident": pl.Boolean, "is_confirmed": pl.Boolean, "ended_as": pl.String, "n_values": pl.Int64}
+    facts["nadir_cells_per_ul"] = pl.Int64
     rule = {"rule": pl.String, "threshold_cells_per_ul": pl.Int64}
     episode = {"person_index": pl.UInt32, "episode_id": pl.String, **rule, **facts, **times}
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
     span = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
     schemas: dict[str, dict[str, Any]] = {"episode": episode, "episode_cause": cause, "observation": span}
+    schemas["complication"] = {"episode_id": pl.String, "complication": pl.String}
+    schemas["complication_look"] = {"episode_id": pl.String, "look": pl.String}
     return {name: pl.LazyFrame(schema=schema) for name, schema in schemas.items()}
 
 

@@ -53,7 +53,10 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "recovery_by": pl.Datetime("us"),
         "ended_as": pl.String,
         "n_values": pl.Int64,
+        "nadir_cells_per_ul": pl.Int64,
     },
+    "complication": {"episode_id": pl.String, "complication": pl.String},
+    "complication_look": {"episode_id": pl.String, "look": pl.String},
     "episode_cause": {
         "episode_id": pl.String,
         "cause_group": pl.String,
@@ -73,8 +76,8 @@ HOURS = st.integers(0, 24 * 150)
 
 
 @st.composite
-def episodes(draw: st.DrawFn) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """One episode without its person and id, and its primary cause."""
+def episodes(draw: st.DrawFn) -> tuple[tuple[Any, ...], tuple[Any, ...], set[str], set[str]]:
+    """One episode without its person and id, its primary cause, its complications, and what was looked at."""
     rule, _, threshold = draw(st.sampled_from(RULES))
     first = START + timedelta(hours=draw(HOURS))
     last = first + timedelta(hours=draw(st.integers(0, 200)))
@@ -92,8 +95,11 @@ def episodes(draw: st.DrawFn) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
             None if after is None else last + timedelta(hours=after),
             "recovered" if after is not None else draw(st.sampled_from(["censored_end", "died"])),
             draw(st.integers(1, 5)),
+            draw(st.integers(0, threshold - 1)),
         ),
         (draw(st.sampled_from(["chemotherapy", "infection", "unexplained"])), draw(st.sampled_from(["", "one"])), True),
+        draw(st.sets(st.sampled_from(["fn_vogel", "pneumonia"]))),
+        draw(st.sets(st.sampled_from(["temperatures", "codes"]))),
     )
 
 
@@ -129,9 +135,11 @@ def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
         for name in ("person", "observation", "anc", "cohort_member"):
             key = (person, 1000 + person) if name == "person" else (person,)
             rows[name] += [(*key, *row) for row in of[name]]
-        for place, (episode, cause) in enumerate(of["episode"]):
+        for place, (episode, cause, complications, looks) in enumerate(of["episode"]):
             rows["episode"].append((person, f"{person}-{place}", *episode))
             rows["episode_cause"].append((f"{person}-{place}", *cause))
+            rows["complication"] += [(f"{person}-{place}", name) for name in sorted(complications)]
+            rows["complication_look"] += [(f"{person}-{place}", name) for name in sorted(looks)]
     return {name: pl.LazyFrame(rows[name], schema=dict(schema), orient="row") for name, schema in SCHEMAS.items()}
 
 

@@ -206,6 +206,8 @@ def _draw_episodes(out: dict[str, list[dict[str, Any]]], rng: np.random.Generato
                 row = {"ended_as": ended_as, "n_episodes": n_episodes, "n_people": round(n_episodes * 0.8)}
                 out["estimate.episode"].append({**key, "is_confirmed": True, **row})
             _draw_causes(out, rng, key, n)
+            if rule == "clinical":
+                _draw_complications(out, rng, key, n)
             for cause, part in (("all", 1.0), ("chemotherapy", 0.5), ("infection", 0.2), ("unexplained", 0.15)):
                 _draw_duration(out, rng, {**key, "cause_group": cause}, round(n * part * 0.8))
 
@@ -222,6 +224,29 @@ def _draw_causes(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator,
             row = {"cause_group": cause, "agent": agent, "window": "default"}
             counts = {"n_episodes": round(n_cause * part), "n_people": round(n_cause * part * 0.9)}
             out["estimate.cause"].append({**key, **row, **counts, "share": round(n_cause * part) / max(n, 1)})
+
+
+COMPLICATIONS = {"fn_idsa_asco": "febrile_neutropenia", "pneumonia": "infection", "mouth_sores": "mouth"}
+COMPLICATION_BANDS = {
+    "all": {"all": 1.0},
+    "severity": {"moderate": 0.5, "severe": 0.4, "profound": 0.1},
+    "duration": {"up_to_7_days": 0.6, "over_30_days": 0.4},
+}
+
+
+def _draw_complications(
+    out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int
+) -> None:
+    for complication, kind in COMPLICATIONS.items():
+        share = float(rng.uniform(0.05, 0.4))
+        for band_kind, bands in COMPLICATION_BANDS.items():
+            for order, (band, part) in enumerate(bands.items()):
+                n_assessed = round(n * part)
+                row = {"complication": complication, "kind": kind, "band_kind": band_kind, "band": band}
+                counts = {"n_assessed": n_assessed, "n_episodes": round(n_assessed * share)}
+                counts["n_people"] = round(counts["n_episodes"] * 0.9)
+                shown = counts["n_episodes"] / n_assessed if n_assessed else None
+                out["estimate.complication"].append({**key, **row, **counts, "band_order": order, "share": shown})
 
 
 def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:

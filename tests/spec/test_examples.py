@@ -33,6 +33,7 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "changes": _other("fails", False),
     "causes": lambda example: {**example, "expect": {**example["expect"], "primary": "boredom"}},
     "cohorts": _other("expect", [["1999-01-01", "1999-12-31"]]),
+    "complications": lambda example: {**example, "expect": not example["expect"]},
     "conditions": _other("expect", "boredom"),
     "denominators": lambda e: {**e, **{k: not e[k] for k in ("is_test", "is_counted") if k in e}},
     "disclosure": _other("mark", "held"),

@@ -47,6 +47,7 @@ EPISODE = {
     "last_low_at": pl.Datetime("us"),
     "recovery_by": pl.Datetime("us"),
     "n_values": pl.Int64,
+    "nadir_cells_per_ul": pl.Int64,
 }
 CAUSE = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
 Value = tuple[int, str, int | str]
@@ -70,6 +71,8 @@ def _frames(values: Sequence[Value], stays: Sequence[Stay], lows: Sequence[Low] 
             [_episode(number, *row) for number, row in enumerate(lows)], schema=EPISODE, orient="row"
         ),
         "episode_cause": pl.LazyFrame(schema=CAUSE),
+        "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
+        "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
     }
 
 

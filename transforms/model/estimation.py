@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
+from transforms.model.complications import Complication
 from transforms.model.survey import SurveyRule
 
 Operator = Literal["lt", "le"]
@@ -67,6 +68,34 @@ class DurationPlan(Part):
     intervals: IntervalCensoring
 
 
+class DurationBand(Part):
+    """Episodes that lasted up to `most_days` days from the first low to the first recovered value; null: any longer."""
+
+    id: str
+    title: str
+    most_days: int | None = Field(None, ge=0)
+
+
+class DurationBands(Part):
+    """Bands from the shortest to an open one, and the band of episodes whose end was not seen."""
+
+    days: tuple[DurationBand, ...] = Field(min_length=1)
+    not_seen: DurationBand
+
+    @model_validator(mode="after")
+    def _bands_rise(self) -> "DurationBands":
+        closed = [band.most_days for band in self.days if band.most_days is not None]
+        is_open = self.days[-1].most_days is None and len(closed) == len(self.days) - 1
+        if not is_open or any(one >= other for one, other in pairwise(closed)):
+            raise ValueError("days must rise by most_days and end with a band that has none")
+        return self
+
+    @property
+    def all(self) -> tuple[DurationBand, ...]:
+        """Every band in order."""
+        return (*self.days, self.not_seen)
+
+
 class Step(Part):
     """One step of the attrition: what its people have."""
 
@@ -83,6 +112,7 @@ class Estimation(Definition):
     severity_scale: str
     attribution_window: str
     duration: DurationPlan
+    duration_bands: DurationBands
     gap_days_at_most: int = Field(gt=0)
     anc_bins_cells_per_ul: tuple[int, ...]
     attrition: tuple[Step, ...]
@@ -132,6 +162,7 @@ class Plan:
     has_calendar: bool
     has_dates: bool = True
     survey: SurveyRule | None = None
+    complications: tuple[Complication, ...] = ()
 
     @property
     def any_low(self) -> tuple[Cut, ...]:

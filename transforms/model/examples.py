@@ -143,6 +143,34 @@ class NameExample(Part):
     expect: tuple[str, ...]
 
 
+class Reading(Part):
+    """A temperature, in hours and minutes from the first low value at midnight of day 0."""
+
+    hour: int
+    minute: int = Field(0, ge=0, lt=60)
+    celsius: float
+
+
+class Stay(Part):
+    """A stay or visit, in days from the first low value."""
+
+    day: int
+    until: int | None = None
+    setting: Literal["inpatient", "emergency", "outpatient", "other"]
+
+
+class ComplicationExample(Part):
+    """An episode with its first low value on day 0, and whether it has the complication."""
+
+    title: str
+    temperatures: tuple[Reading, ...] = ()
+    diagnoses: tuple[CodeOnDay, ...] = ()
+    counts: tuple[CountOnDay, ...] = ()
+    stays: tuple[Stay, ...] = ()
+    recovery_day: int = 7
+    expect: bool
+
+
 class CycleExample(Part):
     """Drugs of the drug list by the days of a cycle on which they were given, and its regimen; none: no cycle."""
 
