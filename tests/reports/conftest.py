@@ -86,7 +86,7 @@ def draw_estimates(
 
 def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
     """People are observed, and nobody has a neutrophil count."""
-    for name in ("severity", "episode", "duration", "duration_curve", "cause", "anc_distribution"):
+    for name in ("severity", "episode", "duration", "duration_curve", "cause", "complication", "anc_distribution"):
         out[f"estimate.{name}"].clear()
     for row in out["estimate.testing"]:
         row.update(
@@ -107,6 +107,7 @@ TABLES = (
     "duration",
     "duration_curve",
     "cause",
+    "complication",
     "anc_distribution",
     "attrition",
 )
