@@ -5,48 +5,44 @@ first recovered value. Where only days are known, both durations are widened by 
 competes with it, if it follows the last value before the rule would call it a gap.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
 
+from transforms.episode_flags import flag_treatments
 from transforms.episode_states import LOW, ROW_BITS
 from transforms.model.episodes import Confirmation, EpisodeRule, Threshold
+from transforms.treatments import Treatments
 
 _MICROSECONDS_A_DAY = 24 * 60 * 60 * 10**6
 
 
-@dataclass(frozen=True)
-class Treatment:
-    """Deaths by person (person_index, died_on); days of doses and growth factors (person_index, day), in order."""
-
-    deaths: pl.DataFrame
-    doses: pl.DataFrame
-    gcsf: pl.DataFrame
-
-
 def gather_facts(
-    numbered: pl.DataFrame, proven: pl.DataFrame, rule: EpisodeRule, threshold: Threshold, treatment: Treatment
+    numbered: pl.DataFrame, proven: pl.DataFrame, rule: EpisodeRule, threshold: Threshold, treatments: Treatments
 ) -> pl.DataFrame:
-    """One row per episode with the columns of derived.episode, less its id, rule and threshold."""
-    spans = _span_episodes(numbered).join(
-        _confirm(numbered, rule.confirmed_by, treatment.doses), on="episode", maintain_order="left"
+    """One row per episode with the columns of derived.episode, less its id, rule, threshold and grade."""
+    spans = _span_episodes(numbered, rule).join(
+        _confirm(numbered, rule.confirmed_by, treatments.doses), on="episode", maintain_order="left"
     )
     timed = _point_at_values(spans, proven)
-    ended = _name_ending(timed, rule, treatment.deaths)
+    ended = _name_ending(timed, rule, treatments.deaths)
     measured = ended.with_columns(
         is_confirmed=_is_confirmed(rule.confirmed_by),
         is_incident=(_days("onset_after", "first_low_at") <= rule.look_back_days).fill_null(False),
         certainty=pl.when(pl.col("n_undecided") > 0).then(pl.lit("partly_bounded")).otherwise(pl.lit("certain")),
         **_durations(threshold),
+        duration_ruled_days=_ruled_duration(rule),
     )
     is_enough = (pl.col("n_lows") >= rule.minimum.low_values) & (pl.col("duration_lower_days") >= rule.minimum.days)
-    return _flag_gcsf(measured.filter(is_enough), rule, treatment.gcsf)
+    return flag_treatments(measured.filter(is_enough), rule, treatments)
 
 
-def _span_episodes(numbered: pl.DataFrame) -> pl.DataFrame:
+def _span_episodes(numbered: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:
     """First and last rows, lowest value, and whether the next episode of the person begins after a gap."""
     is_low = pl.col("kind") == LOW
+    ends = pl.col("ends")
+    if rule.exit_days is not None:
+        ends &= pl.col("at") - pl.col("past_low_at") <= timedelta(days=rule.exit_days)
     is_after_gap = pl.col("starts_after_gap").first()
     grouped = numbered.lazy().group_by("episode", maintain_order=True)
     spans = grouped.agg(
@@ -57,7 +53,7 @@ def _span_episodes(numbered: pl.DataFrame) -> pl.DataFrame:
         last_low_row=pl.when(is_low).then("row").max(),
         last_row=pl.col("row").max(),
         # The first recovery; the last bit keeps whether it is sure.
-        recovery=pl.when("ends").then(pl.col("row").cast(pl.Int64) * 2 + pl.col("is_sure")).min(),
+        recovery=pl.when(ends).then(pl.col("row").cast(pl.Int64) * 2 + pl.col("is_sure")).min(),
         lowest=pl.when("in_span").then("lowest").min(),
         n_values=pl.col("in_span").sum().cast(pl.Int64),
         n_lows=is_low.sum().cast(pl.Int64),
@@ -126,15 +122,18 @@ def _point_at_values(spans: pl.DataFrame, proven: pl.DataFrame) -> pl.DataFrame:
 def _name_ending(timed: pl.DataFrame, rule: EpisodeRule, deaths: pl.DataFrame) -> pl.DataFrame:
     found = timed.join(deaths, on="person_index", how="left", maintain_order="left")
     died = pl.col("died_on").is_not_null()
-    if rule.gap_days is not None:
-        died &= pl.col("died_on") - pl.col("end_at").dt.date() <= timedelta(days=rule.gap_days)
-    is_seen = pl.col("recovery_by").is_not_null()
+    limit = rule.gap_days or rule.exit_days
+    if limit is not None:
+        died &= pl.col("died_on") - pl.col("end_at").dt.date() <= timedelta(days=limit)
+    is_seen, is_unseen = pl.col("recovery_by").is_not_null(), pl.col("ends_in_gap")
+    if rule.exit_days is not None:
+        is_unseen |= pl.col("end_at") - pl.col("last_low_at") > timedelta(days=rule.exit_days)
     ending = (
         pl.when(is_seen & pl.col("is_sure"))
         .then(pl.lit("recovered"))
         .when(is_seen)
         .then(pl.lit("recovered_unconfirmed"))
-        .when("ends_in_gap")
+        .when(is_unseen)
         .then(pl.lit("censored_gap"))
         .when(died.fill_null(False))
         .then(pl.lit("died"))
@@ -158,6 +157,17 @@ def _durations(threshold: Threshold) -> dict[str, pl.Expr]:
     }
 
 
+def _ruled_duration(rule: EpisodeRule) -> pl.Expr:
+    """From the first low to the end as the rule dates it, days; null where it has not ended."""
+    elapsed = _days("first_low_at", "recovery_by")
+    if rule.exit_days is not None:
+        by_clock = pl.when(pl.col("ended_as") == "censored_gap").then(_days("first_low_at", "last_low_at"))
+        elapsed = pl.coalesce(elapsed, by_clock + rule.exit_days)
+    if rule.length_unit_days is None:
+        return elapsed
+    return (elapsed / rule.length_unit_days + 0.5).floor() * rule.length_unit_days
+
+
 _PAIRS = (("first_low_at", "last_low_at"), ("onset_after", "first_low_at"), ("onset_after", "recovery_by"))
 
 
@@ -165,12 +175,3 @@ def _days(earlier: str, later: str) -> pl.Expr:
     """Elapsed days; whole days come out exactly, whatever way the division is done."""
     elapsed = (pl.col(later) - pl.col(earlier)).dt.total_microseconds()
     return elapsed // _MICROSECONDS_A_DAY + (elapsed % _MICROSECONDS_A_DAY) / _MICROSECONDS_A_DAY
-
-
-def _flag_gcsf(episodes: pl.DataFrame, rule: EpisodeRule, gcsf: pl.DataFrame) -> pl.DataFrame:
-    """Add has_gcsf: a growth factor from so many days before the first low to the end."""
-    ends = episodes.with_columns(day=pl.coalesce("recovery_by", "last_low_at").dt.date())
-    given = gcsf.with_columns(given_on="day")
-    last = ends.join_asof(given, on="day", by="person_index", strategy="backward", check_sortedness=False)
-    earliest = pl.col("first_low_at").dt.date() - timedelta(days=rule.gcsf_days)
-    return last.with_columns(has_gcsf=(pl.col("given_on") >= earliest).fill_null(False))

@@ -2,8 +2,8 @@
 
 A recovery is a run of recovered values that is long enough, or the last one known, or one that a new cycle follows;
 a run that another low follows too soon is none. An episode starts at a low that no open episode precedes, or that
-comes after too long a gap in an open one. Everything looks at neighbours only, so no step depends on the answer of a
-step before it and one pass settles all.
+comes after too long a gap in an open one, or after the clock has ended that one. Everything looks at neighbours only,
+so no step depends on the answer of a step before it and one pass settles all.
 """
 
 from datetime import timedelta
@@ -66,7 +66,10 @@ def _ends(rule: EpisodeRule) -> pl.Expr:
     is_last = pl.col("run") == pl.col("last_run")
     is_joined = pl.lit(False)
     if rule.join_days is not None:
-        is_joined = has_low_after & (pl.col("next_low_at") - pl.col("at") < timedelta(days=rule.join_days))
+        ended = pl.col("at")
+        if rule.exit_days is not None:
+            ended = pl.min_horizontal(ended, pl.col("past_low_at") + timedelta(days=rule.exit_days))
+        is_joined = has_low_after & (pl.col("next_low_at") - ended < timedelta(days=rule.join_days))
     # Nothing recovers and falls again within one minute: contrary specimens of a minute stay one episode.
     is_contrary = has_low_after & has_low_before & (pl.col("next_low_at") == pl.col("past_low_at"))
     counts = (pl.col("is_sure") & ~is_joined) | is_last | has_cycle_after
@@ -81,6 +84,9 @@ def _starts(rule: EpisodeRule) -> tuple[pl.Expr, pl.Expr]:
     is_gap = pl.lit(False)
     if rule.gap_days is not None:
         is_gap = ~is_first & (pl.col("first_low_at") - pl.col("at").shift(1) > timedelta(days=rule.gap_days))
+    if rule.exit_days is not None:
+        since = timedelta(days=rule.exit_days + (rule.join_days or 0))
+        is_gap = ~is_first & (pl.col("first_low_at") - pl.col("past_low_at").shift(1) >= since)
     starts = is_low & (~was_open | is_gap).fill_null(True)
     return starts.alias("is_start"), (starts & was_open).fill_null(False).alias("starts_after_gap")
 

@@ -18,16 +18,19 @@ def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFram
     """Values of people with at least one value that is low for any rule, in order: row, person_index, at, day, ...
 
     Columns: row (UInt32, the place in the frame), person_index, at, day (date), is_day (only the day is known),
-    number, lower, upper (cells/uL). `row` is how later steps point at a value.
+    number, lower, upper (cells/uL), least (the lowest upper bound of the person). `row` is how later steps point at a
+    value.
     """
     highest = max((threshold.highest_low for rule in rules for threshold in rule.thresholds), default=0)
     dated = anc.filter(pl.col("collected_at").is_not_null())
-    people = dated.filter(pl.col("upper_cells_per_ul") <= highest).select("person_index").unique()
+    upper = pl.col("upper_cells_per_ul")
+    people = dated.filter(upper <= highest).group_by("person_index").agg(least=upper.min())
     return (
-        dated.join(people, on="person_index", how="semi")
+        dated.join(people, on="person_index")
         .select(
             "person_index",
             "specimen_id",
+            "least",
             at="collected_at",
             day=pl.col("collected_at").dt.date(),
             is_day=pl.col("time_precision") == "day",
@@ -45,9 +48,13 @@ def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFram
 def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.DataFrame:
     """`values` with kind (LOW, RECOVERED, BETWEEN, null: undecided) and n_undecided, a running count of those."""
     is_used = pl.lit(True) if rule.uses_bounds else pl.col("number").is_not_null()
+    if rule.ignores_below_cells_per_ul is not None:
+        is_used &= pl.col("lower") >= rule.ignores_below_cells_per_ul
     is_low = (pl.col("upper") <= threshold.highest_low).fill_null(False)
     is_above = pl.col("lower") > threshold.highest_low
     is_recovered = is_above & (pl.col("lower") >= threshold.recovered_cells_per_ul)
+    if threshold.recovered_at_most_cells_per_ul is not None:
+        is_recovered &= (pl.col("upper") <= threshold.recovered_at_most_cells_per_ul).fill_null(False)
     kind = (
         pl.when(is_used & is_low)
         .then(LOW)
@@ -57,7 +64,7 @@ def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.D
         .then(BETWEEN)
         .cast(pl.Int8)
     )
-    proven = values.with_columns(kind=kind).filter((pl.col("kind") == LOW).any().over("person_index"))
+    proven = values.filter(pl.col("least") <= threshold.highest_low).drop("least").with_columns(kind=kind)
     return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64))
 
 

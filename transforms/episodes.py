@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.episode_facts import Treatment, gather_facts
+from transforms.episode_anchors import find_anchors, grade_episodes, take_treatments, take_values
+from transforms.episode_facts import gather_facts
 from transforms.episode_runs import number_episodes
 from transforms.episode_states import collapse, order_values, prove
 from transforms.model.episodes import EpisodeRule, Threshold
+from transforms.treatments import Treatments
 
 EPISODE_COLUMNS: dict[str, pl.DataType] = {
     "person_index": pl.UInt32(),
@@ -24,6 +26,8 @@ EPISODE_COLUMNS: dict[str, pl.DataType] = {
     "certainty": pl.String(),
     "cycle_number": pl.Int32(),
     "has_gcsf": pl.Boolean(),
+    "has_steroid": pl.Boolean(),
+    "has_lithium": pl.Boolean(),
     "onset_after": pl.Datetime("us"),
     "first_low_at": pl.Datetime("us"),
     "last_low_at": pl.Datetime("us"),
@@ -35,49 +39,49 @@ EPISODE_COLUMNS: dict[str, pl.DataType] = {
     "duration_lower_days": pl.Float64(),
     "duration_upper_days": pl.Float64(),
     "duration_interpolated_days": pl.Float64(),
+    "duration_ruled_days": pl.Float64(),
+    "anchored_on": pl.Date(),
+    "grade": pl.Int32(),
+    "grade_possible": pl.Int32(),
 }
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 
 
-def find_episodes(
-    anc: pl.LazyFrame,
-    rules: Sequence[EpisodeRule],
-    deaths: pl.LazyFrame,
-    doses: pl.LazyFrame,
-    gcsf: pl.LazyFrame,
-) -> pl.LazyFrame:
+def find_episodes(anc: pl.LazyFrame, rules: Sequence[EpisodeRule], treatments: Treatments) -> pl.LazyFrame:
     """Every episode of every rule and threshold: the columns of derived.episode by person_index, without an id.
 
-    `deaths`: person_index, died_on; `doses` and `gcsf`: person_index, given_at (cytotoxic doses; growth factors).
     EPISODE_KEY is unique and is the order of the rows. cycle_number is null: cycles are not counted here.
     """
     values = order_values(anc, rules)
-    treatment = _read_treatment(values, deaths, doses, gcsf)
-    parts = [
-        _find(values, rule, threshold, treatment) for rule in rules for threshold in rule.thresholds if values.height
-    ]
+    people = values.select("person_index").unique()
+    known = treatments.of_people(people)
+    parts = [part for rule in rules if values.height for part in _find_rule(values, rule, known)]
     found = pl.concat(parts) if parts else pl.DataFrame(schema=EPISODE_COLUMNS)
     return found.sort(EPISODE_KEY).lazy()
 
 
-def _read_treatment(values: pl.DataFrame, deaths: pl.LazyFrame, doses: pl.LazyFrame, gcsf: pl.LazyFrame) -> Treatment:
-    people = values.lazy().select("person_index").unique()
-    died = deaths.group_by("person_index").agg(pl.col("died_on").min()).collect()
-    days = [
-        given.join(people, on="person_index", how="semi")
-        .select("person_index", day=pl.col("given_at").dt.date())
-        .unique()
-        .sort("person_index", "day")
-        .collect(engine="in-memory")
-        for given in (doses, gcsf)
-    ]
-    return Treatment(died, *days)
+def _find_rule(values: pl.DataFrame, rule: EpisodeRule, treatments: Treatments) -> list[pl.DataFrame]:
+    if rule.anchor is None:
+        return [_find(values, rule, threshold, treatments) for threshold in rule.thresholds]
+    anchors = find_anchors(treatments.anchors, rule.anchor)
+    own, given = take_values(values, anchors), take_treatments(treatments, anchors)
+    return [_find(own, rule, threshold, given, anchors) for threshold in rule.thresholds if own.height]
 
 
-def _find(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold, treatment: Treatment) -> pl.DataFrame:
+def _find(
+    values: pl.DataFrame,
+    rule: EpisodeRule,
+    threshold: Threshold,
+    treatments: Treatments,
+    anchors: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     proven = prove(values, rule, threshold)
-    numbered = number_episodes(collapse(proven, rule), rule, treatment.doses)
-    facts = gather_facts(numbered, proven, rule, threshold, treatment)
+    numbered = number_episodes(collapse(proven, rule), rule, treatments.doses)
+    facts = gather_facts(numbered, proven, rule, threshold, treatments)
+    if anchors is None:
+        facts = facts.with_columns(anchored_on=None, grade=None, grade_possible=None)
+    else:
+        facts = grade_episodes(facts, proven, anchors, rule, threshold.low_cells_per_ul)
     named = facts.with_columns(
         rule=pl.lit(rule.id),
         rule_version=pl.lit(rule.version),

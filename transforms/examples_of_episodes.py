@@ -25,6 +25,7 @@ from transforms.examples_of_counts import DRAWN_AT
 from transforms.load import Definitions
 from transforms.model.episodes import EpisodeRule
 from transforms.model.examples import EpisodeExample, EpisodeExpected
+from transforms.treatments import order_treatments
 
 COUNTS: Schema = {
     "person_index": pl.UInt32,
@@ -47,19 +48,26 @@ NUMBERS = {
     "upper": "duration_upper_days",
     "interpolated": "duration_interpolated_days",
     "nadir": "nadir_cells_per_ul",
+    "ruled": "duration_ruled_days",
 }
 _DIGITS_OF_A_DAY = 4
+PERSON: dict[str, Any] = {"person_index": pl.UInt32}
 Days = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What is charted of some people: `counts` as rows of COUNTS; days of death, doses, growth factor by person."""
+    """What is charted of some people: `counts` as rows of COUNTS; what was given, and death, in days by person.
+
+    `anchors` are doses of the first anchor drug of the rule; `raising` are the kind, first and last day of a drug.
+    """
 
     counts: Sequence[Mapping[str, Any]]
     died: Days = ()
     doses: Days = ()
     gcsf: Days = ()
+    anchors: Days = ()
+    raising: Sequence[tuple[int, str, float, float]] = ()
 
 
 def check_episodes(definitions: Definitions) -> list[ExampleResult]:
@@ -69,16 +77,24 @@ def check_episodes(definitions: Definitions) -> list[ExampleResult]:
 
 def find_charted(chart: Chart, rule: EpisodeRule) -> pl.DataFrame:
     """Episodes at every threshold of the rule, as `find_episodes` gives them."""
-    deaths = frame_of(
-        {"person_index": pl.UInt32, "died_on": pl.Date}, [(person, day_at(day)) for person, day in chart.died]
-    )
-    given = [
+    drug = rule.anchor.drugs[0] if rule.anchor else ""
+    treatments = order_treatments(
+        frame_of(PERSON | {"died_on": pl.Date}, _dated(chart.died)),
+        frame_of(PERSON | {"day": pl.Date}, _dated(chart.doses)),
+        frame_of(PERSON | {"day": pl.Date}, _dated(chart.gcsf)),
         frame_of(
-            {"person_index": pl.UInt32, "given_at": pl.Datetime("us")}, [(person, day_at(day)) for person, day in days]
-        )
-        for days in (chart.doses, chart.gcsf)
-    ]
-    return find_episodes(pl.LazyFrame(chart.counts, schema=COUNTS), [rule], deaths, *given).collect()
+            PERSON | {"kind": pl.String, "first_day": pl.Date, "last_day": pl.Date},
+            [(person, kind, day_at(first), day_at(last)) for person, kind, first, last in chart.raising],
+        ),
+        frame_of(
+            PERSON | {"drug": pl.String, "day": pl.Date}, [(person, drug, day_at(day)) for person, day in chart.anchors]
+        ),
+    )
+    return find_episodes(pl.LazyFrame(chart.counts, schema=COUNTS), [rule], treatments).collect()
+
+
+def _dated(days: Days) -> list[tuple[Any, ...]]:
+    return [(person, day_at(day)) for person, day in days]
 
 
 def count_row(day: float, count: object) -> dict[str, Any]:
@@ -120,6 +136,13 @@ def _chart(patients: Sequence[EpisodeExample]) -> Chart:
         died=[(i, p.died) for i, p in places if p.died is not None],
         doses=[(i, day) for i, p in places for day in p.doses],
         gcsf=[(i, day) for i, p in places for day in p.gcsf],
+        anchors=[(i, day) for i, p in places for day in p.anchors],
+        raising=[
+            (i, kind, *span)
+            for i, p in places
+            for kind, spans in (("steroid", p.steroids), ("lithium", p.lithium))
+            for span in spans
+        ],
     )
 
 

@@ -33,8 +33,9 @@ from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members, find_members_without_dates
 from transforms.complications import Signs, find_complications, find_looks
 from transforms.episodes import find_episodes
-from transforms.exposures import chemotherapy_doses, gcsf_doses, recognise_drugs
+from transforms.exposures import recognise_drugs
 from transforms.load import Definitions
+from transforms.treatments import read_treatments
 
 CAUSES_FROM = ("canonical.exposure", "canonical.diagnosis")
 FRAMES = (
@@ -106,8 +107,8 @@ def derive_people(
     drugs = recognise_drugs(exposure, diagnosis, read_drugs(definitions), conditions, definitions.exposures)
     recognised = _keep(drugs, folder / "recognised.parquet")
     deaths = person.filter(pl.col("died_on").is_not_null()).select("person_index", "died_on")
-    found = find_episodes(anc, definitions.rules, deaths, chemotherapy_doses(recognised), gcsf_doses(recognised))
-    episodes = _keep(found, folder / "episode.parquet")
+    treatments = read_treatments(recognised, deaths, definitions.exposures, definitions.rules)
+    episodes = _keep(find_episodes(anc, definitions.rules, treatments), folder / "episode.parquet")
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
     _keep(causes, folder / "episode_cause.parquet")

@@ -12,6 +12,12 @@ import pytest
 
 from transforms.episodes import EPISODE_COLUMNS, find_episodes
 from transforms.model.episodes import EpisodeRule
+from transforms.treatments import Treatments, order_treatments
+
+PERSON: dict[str, Any] = {"person_index": pl.UInt32}
+TEXTS: dict[str, Any] = {"specimen_id": pl.String, "collected_at": pl.Datetime("us"), "time_precision": pl.String}
+COUNTS: dict[str, Any] = dict.fromkeys(("anc_cells_per_ul", "lower_cells_per_ul", "upper_cells_per_ul"), pl.Int64)
+DURATIONS = ("duration_lower_days", "duration_upper_days", "duration_interpolated_days", "duration_ruled_days")
 
 
 def _load(name: str) -> ModuleType:
@@ -42,25 +48,30 @@ def fast_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list
         for index, patient in enumerate(patients)
         for value in patient.values
     ]
-    person, when = {"person_index": pl.UInt32}, pl.Datetime("us")
-    counts = {"anc_cells_per_ul": pl.Int64, "lower_cells_per_ul": pl.Int64, "upper_cells_per_ul": pl.Int64}
-    texts = {"specimen_id": pl.String, "collected_at": when, "time_precision": pl.String}
-    deaths = [{"person_index": i, "died_on": p.died_on} for i, p in enumerate(patients) if p.died_on]
-    given = [
-        pl.DataFrame(
-            [{"person_index": i, "given_at": day} for i, p in enumerate(patients) for day in getattr(p, name)],
-            schema=person | {"given_at": pl.Date},
-        ).with_columns(pl.col("given_at").cast(when))
-        for name in ("doses", "gcsf")
-    ]
-    found = find_episodes(
-        pl.DataFrame(anc, schema=person | texts | counts).lazy(),
-        rules,
-        pl.DataFrame(deaths, schema=person | {"died_on": pl.Date}).lazy(),
-        *(frame.lazy() for frame in given),
-    ).collect()
-    assert found.schema == pl.Schema(EPISODE_COLUMNS)
-    return found.to_dicts()
+    found = find_episodes(pl.DataFrame(anc, schema=PERSON | TEXTS | COUNTS).lazy(), rules, treatments(patients))
+    frame = found.collect()
+    assert frame.schema == pl.Schema(EPISODE_COLUMNS)
+    return frame.to_dicts()
+
+
+def treatments(patients: Sequence[Any]) -> Treatments:
+    """What the patients were given, and when they died."""
+
+    def frame(columns: dict[str, Any], rows: list[tuple[Any, ...]]) -> pl.LazyFrame:
+        return pl.LazyFrame(rows, schema=PERSON | columns, orient="row")
+
+    places = list(enumerate(patients))
+    return order_treatments(
+        frame({"died_on": pl.Date}, [(i, p.died_on) for i, p in places if p.died_on]),
+        frame({"day": pl.Date}, [(i, day) for i, p in places for day in p.doses]),
+        frame({"day": pl.Date}, [(i, day) for i, p in places for day in p.gcsf]),
+        frame(
+            {"kind": pl.String, "first_day": pl.Date, "last_day": pl.Date},
+            [(i, "steroid", *span) for i, p in places for span in p.steroids]
+            + [(i, "lithium", *span) for i, p in places for span in p.lithium],
+        ),
+        frame({"drug": pl.String, "day": pl.Date}, [(i, *dose) for i, p in places for dose in p.infusions]),
+    )
 
 
 def slow_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
@@ -81,7 +92,7 @@ def assert_same(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> int:
     fast, slow = fast_episodes(patients, rules), slow_episodes(patients, rules)
     for ours, theirs in zip(fast, slow, strict=False):
         expected = {name: theirs[name] for name in ours if name != "cycle_number"}
-        for name in ("duration_lower_days", "duration_upper_days", "duration_interpolated_days"):
+        for name in DURATIONS:
             expected[name] = None if expected[name] is None else pytest.approx(expected[name], abs=1e-9)
         got = {name: value for name, value in ours.items() if name != "cycle_number"}
         assert got == expected, (patients[ours["person_index"]], rules)

@@ -4,7 +4,8 @@ Slow and obvious on purpose: it walks from value to value as a person with a cha
 `transforms/episodes.py`; the two must agree on everything.
 """
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -54,10 +55,76 @@ class Patient:
     doses: tuple[date, ...] = ()
     gcsf: tuple[date, ...] = ()
     died_on: date | None = None
+    steroids: tuple[tuple[date, date], ...] = ()
+    lithium: tuple[tuple[date, date], ...] = ()
+    infusions: tuple[tuple[str, date], ...] = ()
 
 
 def plain_episodes(patient: Patient, rule: EpisodeRule, threshold: Threshold) -> list[dict[str, Any]]:
     """All episodes of one patient at one threshold, in order."""
+    if rule.anchor is None:
+        ungraded = {"anchored_on": None, "grade": None, "grade_possible": None}
+        return [{**episode, **ungraded} for episode in episodes_of(patient, rule, threshold)]
+    found = []
+    for infused_on, first, last in infusion_days(patient, rule):
+        seen = replace(
+            patient,
+            values=tuple(v for v in patient.values if first <= v.at.date() <= last),
+            died_on=patient.died_on if patient.died_on and infused_on <= patient.died_on <= last else None,
+        )
+        never_above = {kind_of(value, rule, threshold) for value in seen.values} <= {"low", None}
+        for episode in episodes_of(seen, rule, threshold):
+            grades = grade(episode, never_above, (first, min(last, seen.died_on or last)), rule, threshold)
+            found.append({**episode, "anchored_on": infused_on, **grades})
+    return found
+
+
+def infusion_days(patient: Patient, rule: EpisodeRule) -> list[tuple[date, date, date]]:
+    """Each infusion that stands for itself, with the first and the last day on which counts are looked at."""
+    assert rule.anchor is not None
+    starts: list[date] = []
+    latest = None
+    for day in sorted({day for drug, day in patient.infusions if drug in rule.anchor.drugs}):
+        if latest is None or (day - latest).days > rule.anchor.new_after_days:
+            starts.append(day)
+        latest = day
+    spans = []
+    for place, day in enumerate(starts):
+        last = date.max if rule.anchor.to_days is None else day + timedelta(days=rule.anchor.to_days)
+        if place + 1 < len(starts):
+            last = min(last, starts[place + 1] - timedelta(days=1))
+        spans.append((day, day + timedelta(days=rule.anchor.from_days), last))
+    return spans
+
+
+def grade(
+    episode: dict[str, Any], never_above: bool, window: tuple[date, date], rule: EpisodeRule, threshold: Threshold
+) -> dict[str, int | None]:
+    """The worst grade that the low days prove, and the worst that they could be if every day between were low."""
+    low_days = {episode["first_low_at"].date(), episode["last_low_at"].date()}
+    first, last = window
+    if episode["onset_after"]:
+        first = max(first, episode["onset_after"].date() + timedelta(days=1))
+    if episode["recovery_by"]:
+        last = min(last, episode["recovery_by"].date() - timedelta(days=1))
+    proven = (max(low_days) - min(low_days)).days + 1
+    possible = (max(low_days | {last}) - min(low_days | {first})).days + 1
+
+    def worst(days_low: int) -> int | None:
+        reached = [
+            each.grade
+            for each in rule.grades
+            if each.threshold_cells_per_ul == threshold.low_cells_per_ul
+            and days_low >= each.at_least_days
+            and (never_above or not each.never_above)
+        ]
+        return max(reached, default=None)
+
+    return {"grade": worst(proven), "grade_possible": worst(possible)}
+
+
+def episodes_of(patient: Patient, rule: EpisodeRule, threshold: Threshold) -> list[dict[str, Any]]:
+    """Episodes in the values of the patient as they are."""
     values = sorted(patient.values, key=lambda v: (v.at, v.specimen_id))
     kinds = [kind_of(value, rule, threshold) for value in values]
     reading = Reading(patient, rule, threshold, kinds)
@@ -78,7 +145,7 @@ def plain_episodes(patient: Patient, rule: EpisodeRule, threshold: Threshold) ->
         if recovery is not None:
             finished.append(report(current, recovery, None, reading))
             current = Open(before, [state])
-        elif rule.gap_days is not None and state.lows[0][1].at - before.value.at > timedelta(days=rule.gap_days):
+        elif is_too_late(current, before, state, rule):
             finished.append(report(current, None, "censored_gap", reading))
             current = Open(None, [state], after_gap=True)
         else:
@@ -90,9 +157,22 @@ def plain_episodes(patient: Patient, rule: EpisodeRule, threshold: Threshold) ->
     return [episode for episode in finished if is_long_enough(episode, rule)]
 
 
+def is_too_late(current: Open, before: State, low: State, rule: EpisodeRule) -> bool:
+    """Nothing was known for too long before this low, or the clock ended the episode long enough ago."""
+    low_at = low.lows[0][1].at
+    if rule.gap_days is not None:
+        return low_at - before.value.at > timedelta(days=rule.gap_days)
+    if rule.exit_days is None:
+        return False
+    exit_at = current.lows[-1].value.at + timedelta(days=rule.exit_days)
+    return low_at - exit_at >= timedelta(days=rule.join_days or 0)
+
+
 def kind_of(value: Value, rule: EpisodeRule, threshold: Threshold) -> str | None:
     """low, recovered, between, or None when the value proves nothing."""
     if value.number is None and not rule.uses_bounds:
+        return None
+    if rule.ignores_below_cells_per_ul is not None and value.lower < rule.ignores_below_cells_per_ul:
         return None
     limit = threshold.low_cells_per_ul
 
@@ -103,6 +183,9 @@ def kind_of(value: Value, rule: EpisodeRule, threshold: Threshold) -> str | None
         return "low"
     if is_low(value.lower):
         return None
+    most = threshold.recovered_at_most_cells_per_ul
+    if most is not None and (value.upper is None or value.upper > most):
+        return "between"
     return "recovered" if value.lower >= threshold.recovered_cells_per_ul else "between"
 
 
@@ -163,10 +246,15 @@ def recovery_before(current: Open, low: State, rule: EpisodeRule, cycles: list[d
     for run in recovered_runs(current):
         start = run[0].value.at
         has_cycle = any(start.date() <= cycle < low.value.at.date() for cycle in cycles)
-        is_joined = rule.join_days is not None and low_at - start < timedelta(days=rule.join_days)
+        ended = start if rule.exit_days is None else min(start, exit_of(current, rule))
+        is_joined = rule.join_days is not None and low_at - ended < timedelta(days=rule.join_days)
         if has_cycle or (is_sure(run, rule) and not is_joined):
             return run[0], is_sure(run, rule)
     return None
+
+
+def exit_of(current: Open, rule: EpisodeRule) -> datetime:
+    return current.lows[-1].value.at + timedelta(days=rule.exit_days or 0)
 
 
 def recovery_at_end(current: Open, rule: EpisodeRule) -> tuple[State, bool] | None:
@@ -177,10 +265,13 @@ def recovery_at_end(current: Open, rule: EpisodeRule) -> tuple[State, bool] | No
 
 
 def ending_without_recovery(current: Open, patient: Patient, rule: EpisodeRule) -> str:
+    if rule.exit_days is not None and current.states[-1].value.at > exit_of(current, rule):
+        return "censored_gap"
     if patient.died_on is None:
         return "censored_end"
     since = (patient.died_on - current.states[-1].value.at.date()).days
-    return "died" if rule.gap_days is None or since <= rule.gap_days else "censored_end"
+    longest = rule.gap_days or rule.exit_days
+    return "died" if longest is None or since <= longest else "censored_end"
 
 
 @dataclass(frozen=True)
@@ -196,6 +287,8 @@ class Reading:
 def report(current: Open, recovery: tuple[State, bool] | None, ending: str | None, reading: Reading) -> dict[str, Any]:
     patient, rule, threshold, kinds = reading.patient, reading.rule, reading.threshold, reading.kinds
     lows = current.lows
+    if recovery and rule.exit_days is not None and recovery[0].value.at > exit_of(current, rule):
+        recovery, ending = None, "censored_gap"
     span = current.states[: current.states.index(lows[-1]) + 1]
     first_place, first = lows[0].lows[0]
     last_place, last = lows[-1].place, lows[-1].value
@@ -212,6 +305,8 @@ def report(current: Open, recovery: tuple[State, bool] | None, ending: str | Non
         "is_confirmed": is_confirmed(lows, deepest, patient, rule),
         "certainty": "partly_bounded" if None in kinds[from_place + 1 : to_place] else "certain",
         "has_gcsf": any(first.at.date() - timedelta(days=rule.gcsf_days) <= g <= end.date() for g in patient.gcsf),
+        "has_steroid": is_in_use(patient.steroids, first.at.date() - timedelta(days=rule.raising_days), end.date()),
+        "has_lithium": is_in_use(patient.lithium, first.at.date() - timedelta(days=rule.raising_days), end.date()),
         "onset_after": before.at if before else None,
         "first_low_at": first.at,
         "last_low_at": last.at,
@@ -226,7 +321,25 @@ def report(current: Open, recovery: tuple[State, bool] | None, ending: str | Non
         if before and after
         else None,
         "duration_interpolated_days": interpolate(before, first, last, after, threshold),
+        "duration_ruled_days": ruled_length(first, last, after, ending, rule),
     }
+
+
+def is_in_use(spans: tuple[tuple[date, date], ...], first: date, last: date) -> bool:
+    """Whether a drug was taken on any day from first to last."""
+    return any(begun <= last and stopped >= first for begun, stopped in spans)
+
+
+def ruled_length(first: Value, last: Value, after: Value | None, ending: str, rule: EpisodeRule) -> float | None:
+    """From the first low to the recovery, or to the clock's end, in the rule's own unit."""
+    if after is not None:
+        length = days(first.at, after.at)
+    elif ending == "censored_gap" and rule.exit_days is not None:
+        length = days(first.at, last.at + timedelta(days=rule.exit_days))
+    else:
+        return None
+    unit = rule.length_unit_days
+    return length if unit is None else math.floor(length / unit + 0.5) * unit
 
 
 def is_confirmed(lows: list[State], deepest: Value, patient: Patient, rule: EpisodeRule) -> bool:

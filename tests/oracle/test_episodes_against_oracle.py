@@ -1,6 +1,8 @@
 """The vectorised episodes equal those of the plain oracle, whatever the patient and whatever the rule."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from transforms.load import load_definitions
 from transforms.model.episodes import EpisodeRule
 
 START = datetime.fromisoformat("2021-03-01T00:00")
-COUNTS = (0, 99, 100, 400, 499, 500, 501, 750, 999, 1000, 1400, 1499, 1500, 1501, 2000, 4000)
+COUNTS = (0, 9, 10, 99, 100, 400, 499, 500, 501, 750, 999, 1000, 1400, 1499, 1500, 1501, 2000, 3000, 4000)
 BOUNDS = (
     (0, 99),
     (0, 100),
@@ -73,10 +75,18 @@ class Drawn:
 def make_rule(pick: Any) -> EpisodeRule:
     """A rule with every parameter drawn by `pick`."""
     gap = pick((None, 5, 30, 30, 90))
+    most = {"recovered_at_most_cells_per_ul": pick((None, None, None, 3000))}
     thresholds = [
         {"low_cells_per_ul": 1500, "low_operator": pick(("lt", "le")), "recovered_cells_per_ul": pick((1500, 2000))},
         {"low_cells_per_ul": 500, "low_operator": pick(("lt", "le")), "recovered_cells_per_ul": pick((500, 750, 1000))},
     ]
+    anchor = {
+        "drugs": pick((("a",), ("a", "b"))),
+        "from_days": pick((0, 0, 5, 31)),
+        "to_days": pick((None, 31, 60)),
+        "new_after_days": pick((0, 10, 30)),
+    }
+    is_anchored = pick((False, False, True))
     confirmed_by = {
         "values": pick((1, 2, 2, 3)),
         "within_days": pick((None, 3, 30)),
@@ -87,7 +97,7 @@ def make_rule(pick: Any) -> EpisodeRule:
     return EpisodeRule.model_validate(
         {
             **words,
-            "thresholds": thresholds,
+            "thresholds": [threshold | most for threshold in thresholds],
             "takes": pick(("day", "specimen")),
             "uses_bounds": pick((True, True, False)),
             "recovered_values": pick((1, 2, 2, 3)),
@@ -98,12 +108,31 @@ def make_rule(pick: Any) -> EpisodeRule:
             "cycle_split": pick((None, {"new_cycle_after_days": 0}, {"new_cycle_after_days": 10})),
             "look_back_days": pick((20, 90)),
             "gcsf_days": pick((0, 14)),
+            "raising_days": pick((0, 7)),
+            "ignores_below_cells_per_ul": pick((None, None, 10, 100)),
+            "exit_days": None if gap else pick((None, 1, 21)),
+            "length_unit_days": pick((None, None, 7)),
+            "anchor": anchor if is_anchored else None,
+            "grades": make_grades(pick) if is_anchored else (),
         }
     )
 
 
-def make_patient(oracle: Any, pick: Any, n_values: int) -> Any:
-    """Values with ties, same-minute draws, zeros, bounds and gaps; doses, growth factors, sometimes death."""
+def make_grades(pick: Any) -> list[dict[str, Any]]:
+    """Grades by days low at both thresholds."""
+    return [
+        {
+            "grade": grade,
+            "threshold_cells_per_ul": pick((1500, 500)),
+            "at_least_days": pick((1, 3, 7, 14)),
+            "never_above": pick((False, False, True)),
+        }
+        for grade in range(1, pick((1, 3, 6)))
+    ]
+
+
+def make_patient(oracle: Any, pick: Any, n_values: int, drugs: Sequence[str] | None = None) -> Any:
+    """Values with ties, same-minute draws, zeros, bounds and gaps; doses, other drugs, infusions, sometimes death."""
     is_day = pick((False, False, False, True))
     at, values = START, []
     for _ in range(n_values):
@@ -115,7 +144,16 @@ def make_patient(oracle: Any, pick: Any, n_values: int) -> Any:
     days = (at - START).days + 40
     some = lambda most: tuple(day_of(pick(range(days))) for _ in range(pick(range(most))))  # noqa: E731
     died = day_of(pick(range(days))) if pick((True, False, False)) else None
-    return oracle.Patient(tuple(values), some(6), some(3), died)
+    doses, gcsf, steroids, lithium, infusions = some(6), some(3), some(3), some(2), some(4)
+    return oracle.Patient(
+        tuple(values),
+        doses,
+        gcsf,
+        died,
+        tuple((day, day + timedelta(days=pick((0, 5, 60)))) for day in steroids),
+        tuple((day, day + timedelta(days=pick((30, 300)))) for day in lithium),
+        tuple((pick("abc" if drugs is None else drugs), day) for day in infusions),
+    )
 
 
 def day_of(number: int) -> date:
@@ -145,7 +183,8 @@ def test_thousands_of_patients_have_the_episodes_of_the_oracle(oracle: Any, agre
 
 def test_the_shipped_rules_have_the_episodes_of_the_oracle(oracle: Any, agree: Any, shipped_rules: Any) -> None:
     drawn = Drawn(7)
-    patients = [make_patient(oracle, drawn.choice, drawn.choice(range(1, 40))) for _ in range(400)]
+    drugs = sorted({drug for rule in shipped_rules if rule.anchor for drug in rule.anchor.drugs})
+    patients = [make_patient(oracle, drawn.choice, drawn.choice(range(1, 40)), drugs) for _ in range(400)]
     assert agree(patients, shipped_rules) > 400
 
 
@@ -153,7 +192,7 @@ def test_the_order_of_rows_and_other_patients_change_nothing(oracle: Any, find_f
     drawn = Drawn(11)
     patients = [make_patient(oracle, drawn.choice, 20) for _ in range(60)]
     once = find_fast(patients, shipped_rules)
-    shuffled = [oracle.Patient(drawn.shuffled(p.values), p.doses[::-1], p.gcsf, p.died_on) for p in patients]
+    shuffled = [replace(p, values=drawn.shuffled(p.values), doses=p.doses[::-1]) for p in patients]
     assert find_fast(shuffled, shipped_rules[::-1]) == once
     alone = find_fast([patients[7]], shipped_rules)
     assert alone == [row | {"person_index": 0} for row in once if row["person_index"] == 7]

@@ -56,6 +56,7 @@ def test_the_exposure_rules_name_drugs_and_groups_of_the_lists() -> None:
     rules = DEFINITIONS.exposures
     assert {drug for rule in rules.not_absorbed for drug in rule.drugs} <= set(DRUGS["drug"])
     assert set(rules.growth_factor_subgroups) <= set(DRUGS["subgroup"])
+    assert {drug for drugs in rules.raising_drugs.values() for drug in drugs} <= set(DRUGS["drug"])
     assert set(rules.never_causes) <= set(DRUGS["cause_group"])
     assert set(rules.malignancy.cause_groups) <= set(CONDITIONS["cause_group"])
     assert set(rules.malignancy.subgroups) <= set(CONDITIONS["subgroup"])
@@ -77,3 +78,9 @@ def test_every_condition_that_is_a_cause_belongs_to_a_cause() -> None:
             }
     roles = {"cause", "outcome_and_cause", "cause_or_consequence", "exposure"}
     assert {row["subgroup"] for row in CONDITIONS.to_dicts() if row["role"] in roles} - named == set()
+
+
+def test_the_anchors_of_episode_rules_are_drugs_of_the_lists() -> None:
+    anchored = {drug for rule in DEFINITIONS.rules if rule.anchor for drug in rule.anchor.drugs}
+    assert anchored
+    assert anchored <= set(DRUGS["drug"])

@@ -231,12 +231,18 @@ class EpisodeExpected(Part):
     is_incident: bool | None = None
     certainty: str | None = None
     has_gcsf: bool | None = None
+    has_steroid: bool | None = None
+    has_lithium: bool | None = None
+    ruled: float | None = None
+    grade: int | None = None
+    grade_possible: int | None = None
 
 
 class EpisodeExample(Part):
     """Counts of one person by day (`0-100` between bounds, `2000-` without an upper one) and the episodes in them.
 
-    `doses` and `gcsf` are days of cytotoxic doses and of growth factor, `died` the day of death.
+    `doses` and `gcsf` are days of cytotoxic doses and of growth factor, `anchors` those of the rule's first anchor
+    drug; `steroids` and `lithium` spans of days; `died` the day of death.
     """
 
     case: str
@@ -244,6 +250,9 @@ class EpisodeExample(Part):
     counts: Mapping[float, Count]
     doses: tuple[float, ...] = ()
     gcsf: tuple[float, ...] = ()
+    anchors: tuple[float, ...] = ()
+    steroids: tuple[tuple[float, float], ...] = ()
+    lithium: tuple[tuple[float, float], ...] = ()
     died: float | None = None
     episodes: tuple[EpisodeExpected, ...]
 

@@ -1,5 +1,8 @@
 """How a drug exposure is recognised: what is no exposure, what is not systemic, what joins into a course."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 from pydantic import Field
 
 from transforms.model.base import Definition, Part
@@ -42,7 +45,10 @@ class Malignancy(Part):
 
 
 class ExposureRules(Definition):
-    """One set of rules for all exposures; `evidence_order` has the best evidence first."""
+    """One set of rules for all exposures; `evidence_order` has the best evidence first.
+
+    `raising_drugs` raise the count as long as they are taken, and so can hide an episode or seem to end it.
+    """
 
     rule: str
     evidence_order: tuple[str, ...]
@@ -50,6 +56,7 @@ class ExposureRules(Definition):
     strength_units: tuple[str, ...]
     never_causes: tuple[str, ...]
     growth_factor_subgroups: tuple[str, ...]
+    raising_drugs: Mapping[Literal["steroid", "lithium"], tuple[str, ...]]
     not_given: NotGiven
     not_systemic: NotSystemic
     not_absorbed: tuple[NotAbsorbed, ...] = ()
