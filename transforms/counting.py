@@ -82,6 +82,7 @@ def _read_episodes(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFra
     people = frames["person"].select("person_index", person_group=(pl.col("person_hash") % n_groups).cast(pl.Int32))
     return (
         frames["episode"]
+        .filter(pl.col("rule").is_in(plan.reported_rules))
         .join(primary, on="episode_id", how="left")
         .join(people, on="person_index")
         .select(

@@ -17,9 +17,8 @@ ROW_BITS = 32
 def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFrame:
     """Values of people with at least one value that is low for any rule, in order: row, person_index, at, day, ...
 
-    Columns: row (UInt32, the place in the frame), person_index, at, day (date), is_day (only the day is known),
-    number, lower, upper (cells/uL), least (the lowest upper bound of the person). `row` is how later steps point at a
-    value.
+    Columns: person_index, at, day (date), is_day (only the day is known), number, lower, upper (cells/uL), least (the
+    lowest upper bound of the person).
     """
     highest = max((threshold.highest_low for rule in rules for threshold in rule.thresholds), default=0)
     dated = anc.filter(pl.col("collected_at").is_not_null())
@@ -40,13 +39,16 @@ def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFram
         )
         .sort("person_index", "at", "specimen_id", "lower", "upper", nulls_last=True)
         .drop("specimen_id")
-        .with_row_index("row")
         .collect(engine="in-memory")
     )
 
 
 def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.DataFrame:
-    """`values` with kind (LOW, RECOVERED, BETWEEN, null: undecided) and n_undecided, a running count of those."""
+    """The values of people who may be low, with row, kind and n_undecided.
+
+    row (UInt32) is the place in this frame, by which later steps point at a value; kind is LOW, RECOVERED, BETWEEN or
+    null (undecided); n_undecided is a running count of those.
+    """
     is_used = pl.lit(True) if rule.uses_bounds else pl.col("number").is_not_null()
     if rule.ignores_below_cells_per_ul is not None:
         is_used &= pl.col("lower") >= rule.ignores_below_cells_per_ul
@@ -65,7 +67,7 @@ def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.D
         .cast(pl.Int8)
     )
     proven = values.filter(pl.col("least") <= threshold.highest_low).drop("least").with_columns(kind=kind)
-    return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64))
+    return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64)).with_row_index("row")
 
 
 def collapse(proven: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:
@@ -89,7 +91,16 @@ def collapse(proven: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:
             lowest=pl.when(is_low).then(pl.col("upper") * 2**ROW_BITS + pl.col("row")),
         )
     )
-    if rule.takes == "day":
-        last, least = pl.col("at", "row", "kind").last(), pl.col("first_low_row", "first_low_at", "lowest").min()
-        decided = decided.group_by("person_index", "day", maintain_order=True).agg(last, least)
-    return decided.collect(engine="in-memory")
+    states = decided.collect(engine="in-memory")
+    return states if rule.takes == "specimen" else _one_a_day(states)
+
+
+def _one_a_day(states: pl.DataFrame) -> pl.DataFrame:
+    """The days of several values made one each; most days have one and are left as they are."""
+    day = ("person_index", "day")
+    is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in day).fill_null(False)
+    is_shared = is_same | is_same.shift(-1).fill_null(False)
+    shared = states.select(is_shared).to_series()
+    last, least = pl.col("at", "row", "kind").last(), pl.col("first_low_row", "first_low_at", "lowest").min()
+    made = states.filter(shared).group_by(day, maintain_order=True).agg(last, least)
+    return pl.concat([states.filter(~shared), made.select(states.columns)]).sort("row")

@@ -1,7 +1,8 @@
 """What one night counts, made of all definitions and of what the dates of the extract allow.
 
 Single values are cut at the thresholds and with the operator of the default episode rule; confirmed episodes by every
-rule at its own thresholds. Calendar months are counted only where dates are real.
+rule at its own thresholds, but not by rules that are only compared. Calendar months are counted only where dates are
+real.
 """
 
 from transforms.errors import DefinitionError
@@ -23,7 +24,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         )
     default = rules[estimation.default_rule]
     cuts = [Cut("any_low", ANY_VALUE, each.low_cells_per_ul, each.low_operator) for each in default.thresholds]
-    for rule in rules.values():
+    for rule in (rule for rule in rules.values() if not rule.is_compared_only):
         cuts += [Cut("confirmed", rule.id, each.low_cells_per_ul, each.low_operator) for each in rule.thresholds]
     return Plan(
         estimation=estimation,

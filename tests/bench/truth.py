@@ -1,8 +1,9 @@
 """How often nadir's bounds hold the simulated truth: without noise always, with measurement noise as printed.
 
 Run with `make truth`. A true episode counts when it was seen by at least one visit and stands alone, so that its onset
-and its end are unambiguous. An onset is inside when it lies after the last value before that is not low and not after
-the first low one; an end when it lies after the last low value and not after the first recovered one.
+and its end are unambiguous; of rules that are only compared nothing of the kind is promised. An onset is inside when it
+lies after the last value before that is not low and not after the first low one; an end when it lies after the last low
+value and not after the first recovered one.
 """
 
 import sys
@@ -23,7 +24,7 @@ SELECT t.person_id, t.threshold_cells_per_ul, t.onset_at, t.end_at, e.rule,
 FROM read_csv('{truth}', types={{'person_id': 'VARCHAR'}}) t JOIN w.derived.episode e
   ON e.person_id = t.person_id AND e.threshold_cells_per_ul = t.threshold_cells_per_ul
  AND e.first_low_at <= coalesce(t.end_at, '2999-01-01') AND e.last_low_at >= coalesce(t.onset_at, '1900-01-01')
-WHERE t.is_detectable AND t.is_isolated
+WHERE t.is_detectable AND t.is_isolated AND e.rule IN ('clinical', 'simple_run')
 """
 INSIDE = """
 SELECT rule, threshold_cells_per_ul, count(*) AS n,

@@ -171,7 +171,7 @@ def test_any_patient_under_any_rule_has_the_episodes_of_the_oracle(data: Any, or
 
 
 def test_thousands_of_patients_have_the_episodes_of_the_oracle(oracle: Any, agree: Any) -> None:
-    """5,000 patients; NADIR_ORACLE_PATIENTS=100000 for the nightly run."""
+    """5,000 patients; `make oracle` takes 100,000."""
     drawn = Drawn(20261122)
     found = 0
     for _ in range(max(1, N_PATIENTS // PATIENTS_PER_RULE)):

@@ -171,6 +171,11 @@ class Plan:
         return tuple(sorted(found, key=lambda cut: -cut.threshold_cells_per_ul))
 
     @property
+    def reported_rules(self) -> frozenset[str]:
+        """Episode rules of which everything is counted; of all others, number and length alone."""
+        return frozenset(cut.rule for cut in self.cuts if cut.measure == "confirmed")
+
+    @property
     def tested(self) -> Denominator:
         """The denominator that says what a test is."""
         return next(each for each in self.denominators if each.counts == "tested")
