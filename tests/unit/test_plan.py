@@ -21,7 +21,8 @@ def test_every_threshold_of_every_rule_is_counted_and_single_values_at_those_of_
     plan = plan_of(DEFINITIONS, has_calendar=True, has_dates=True)
     for rule in DEFINITIONS.rules:
         counted = {cut.threshold_cells_per_ul for cut in plan.cuts if cut.rule == rule.id}
-        assert counted == {each.low_cells_per_ul for each in rule.thresholds}
+        assert counted == (set() if rule.is_compared_only else {each.low_cells_per_ul for each in rule.thresholds})
+    assert plan.reported_rules == {"clinical", "simple_run"}
     assert [cut.threshold_cells_per_ul for cut in plan.any_low] == [1500, 1000, 500]
 
 
