@@ -23,8 +23,8 @@ from transforms.example_results import (
 )
 from transforms.examples_of_counts import DRAWN_AT
 from transforms.load import Definitions
+from transforms.model.episode_examples import EpisodeExample, EpisodeExpected
 from transforms.model.episodes import EpisodeRule
-from transforms.model.examples import EpisodeExample, EpisodeExpected
 from transforms.treatments import order_treatments
 
 COUNTS: Schema = {
