@@ -5,6 +5,8 @@ first recovered value. Where only days are known, both durations are widened by 
 competes with it, if it follows the last value before the rule would call it a gap.
 """
 
+import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 import polars as pl
@@ -145,18 +147,29 @@ def _name_ending(timed: pl.DataFrame, rule: EpisodeRule, deaths: pl.DataFrame) -
 
 
 def _durations(threshold: Threshold) -> dict[str, pl.Expr]:
-    """Bounds and the time between linear crossings, in days; dates without times widen the bounds by a day."""
+    """Bounds and the times between crossings of straight and of logarithmic lines, in days.
+
+    Dates without times widen the bounds by a day.
+    """
     low, least, most = (_days(*pair) for pair in _PAIRS)
     widens_low = (pl.col("d1_is_day") | pl.col("dn_is_day")).cast(pl.Int8)
     widens_most = (pl.col("p_is_day") | pl.col("r_is_day")).cast(pl.Int8)
-    limit = float(threshold.low_cells_per_ul)
-    fall = (pl.col("p_number") - limit) / (pl.col("p_number") - pl.col("d1_number"))
-    rise = (limit - pl.col("dn_number")) / (pl.col("r_number") - pl.col("dn_number"))
+    limit, known = float(threshold.low_cells_per_ul), ("p_number", "d1_number", "dn_number", "r_number")
+    by_count = {name: pl.col(name).cast(pl.Float64) for name in known}
+    # A logarithm of zero is no height to draw a line from.
+    by_log = {name: pl.when(count > 0).then(count.log()) for name, count in by_count.items()}
     return {
         "duration_lower_days": pl.max_horizontal(low - widens_low, pl.lit(0.0)),
         "duration_upper_days": most + widens_most,
-        "duration_interpolated_days": low + (1 - fall) * least + rise * _days("last_low_at", "recovery_by"),
+        "duration_interpolated_days": _between_crossings(by_count, limit, low, least),
+        "duration_log_interpolated_days": _between_crossings(by_log, math.log(limit), low, least),
     }
+
+
+def _between_crossings(heights: Mapping[str, pl.Expr], limit: float, low: pl.Expr, least: pl.Expr) -> pl.Expr:
+    """Days between the lines' crossings of a height, from the last value before to the first low, and at the end."""
+    p, d1, dn, r = heights.values()
+    return low + (1 - (p - limit) / (p - d1)) * least + (limit - dn) / (r - dn) * _days("last_low_at", "recovery_by")
 
 
 def _ruled_duration(rule: EpisodeRule) -> pl.Expr:

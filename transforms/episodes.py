@@ -39,6 +39,7 @@ EPISODE_COLUMNS: dict[str, pl.DataType] = {
     "duration_lower_days": pl.Float64(),
     "duration_upper_days": pl.Float64(),
     "duration_interpolated_days": pl.Float64(),
+    "duration_log_interpolated_days": pl.Float64(),
     "duration_ruled_days": pl.Float64(),
     "anchored_on": pl.Date(),
     "grade": pl.Int32(),

@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from tests.bench.later_nights import LaterNight, measure_later, print_later
+from tests.bench.rules import RuleCosts, measure_rules, print_rules
 
 ROOT = Path(__file__).parents[2]
 FLOOR = """
@@ -63,6 +64,7 @@ class Measured:
     stages: tuple[Cost, ...]
     waited: float
     later: tuple[LaterNight, ...]
+    rules: RuleCosts
 
     @property
     def work_seconds(self) -> float:
@@ -79,6 +81,7 @@ def main() -> None:
     print_machine()
     results = [measure(SIZES[size], arguments.folder / size) for size in arguments.sizes]
     print_table(results)
+    print_rules([result.rules for result in results])
     print_later([(result.rows, result.night.seconds, result.later) for result in results])
 
 
@@ -110,8 +113,9 @@ def measure(rows: int, folder: Path) -> Measured:
     _, log, night = _run("night", [sys.executable, *command])
     waited = sum(float(seconds) for seconds in WAITED.findall(log))
     stages = _stages(workspace)
+    rules = measure_rules(workspace)
     later = measure_later(extract, folder, workspace, _run_command)
-    measured = Measured(_lab_rows(extract), floor, night, stages, waited, later)
+    measured = Measured(_lab_rows(extract), floor, night, stages, waited, later, rules)
     shutil.rmtree(workspace)
     return measured
 

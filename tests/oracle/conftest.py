@@ -17,7 +17,7 @@ from transforms.treatments import Treatments, order_treatments
 PERSON: dict[str, Any] = {"person_index": pl.UInt32}
 TEXTS: dict[str, Any] = {"specimen_id": pl.String, "collected_at": pl.Datetime("us"), "time_precision": pl.String}
 COUNTS: dict[str, Any] = dict.fromkeys(("anc_cells_per_ul", "lower_cells_per_ul", "upper_cells_per_ul"), pl.Int64)
-DURATIONS = ("duration_lower_days", "duration_upper_days", "duration_interpolated_days", "duration_ruled_days")
+DURATIONS = tuple(name for name in EPISODE_COLUMNS if name.startswith("duration_"))
 
 
 def _load(name: str) -> ModuleType:

@@ -5,6 +5,7 @@ Slow and obvious on purpose: it walks from value to value as a person with a cha
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -320,7 +321,8 @@ def report(current: Open, recovery: tuple[State, bool] | None, ending: str | Non
         "duration_upper_days": days(before.at, after.at) + (before.is_day or after.is_day)
         if before and after
         else None,
-        "duration_interpolated_days": interpolate(before, first, last, after, threshold),
+        "duration_interpolated_days": interpolate(before, first, last, after, threshold, lambda count: count),
+        "duration_log_interpolated_days": interpolate(before, first, last, after, threshold, logarithm),
         "duration_ruled_days": ruled_length(first, last, after, ending, rule),
     }
 
@@ -359,15 +361,27 @@ def is_confirmed(lows: list[State], deepest: Value, patient: Patient, rule: Epis
     return False
 
 
+def logarithm(count: float) -> float | None:
+    return math.log(count) if count > 0 else None
+
+
 def interpolate(
-    before: Value | None, first: Value, last: Value, after: Value | None, threshold: Threshold
+    before: Value | None,
+    first: Value,
+    last: Value,
+    after: Value | None,
+    threshold: Threshold,
+    height: Callable[[float], float | None],
 ) -> float | None:
-    """Time between the straight lines' crossings of the threshold."""
+    """Time between the crossings of the threshold by straight lines between the heights of the counts."""
     if before is None or after is None or None in {before.number, first.number, last.number, after.number}:
         return None
-    limit = threshold.low_cells_per_ul
-    down = days(before.at, first.at) * (before.number - limit) / (before.number - first.number)
-    up = days(last.at, after.at) * (limit - last.number) / (after.number - last.number)
+    p, d1, dn, r = (height(value.number or 0) for value in (before, first, last, after))
+    limit = height(threshold.low_cells_per_ul)
+    if p is None or d1 is None or dn is None or r is None or limit is None:
+        return None
+    down = days(before.at, first.at) * (p - limit) / (p - d1)
+    up = days(last.at, after.at) * (limit - dn) / (r - dn)
     return days(before.at, last.at) + up - down
 
 

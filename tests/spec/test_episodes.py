@@ -51,6 +51,56 @@ def test_first_low_to_first_recovered_is_definition_b(episodes_of: Any) -> None:
     assert row["recovery_by"] - row["first_low_at"] == timedelta(days=12)
 
 
+def test_between_logarithmic_crossings_example_1_lasts_10_4741_days(episodes_of: Any) -> None:
+    (row,) = at(episodes_of(counts_of(WORKED_1), RULES["simple_run"]), 1500)
+    assert round(row["duration_log_interpolated_days"], 4) == 10.4741
+
+
+def test_a_count_of_zero_has_no_logarithm_and_so_no_such_crossing(episodes_of: Any) -> None:
+    (row,) = at(episodes_of({0: 3000, 5: 0, 9: 2000}, RULES["simple_run"]), 1500)
+    assert row["duration_interpolated_days"] == pytest.approx(5.5)
+    assert row["duration_log_interpolated_days"] is None
+
+
+def test_the_linear_crossings_of_example_1_are_days_6_875_and_16_6667(episodes_of: Any) -> None:
+    (row,) = at(episodes_of(counts_of(WORKED_1), RULES["simple_run"]), 1500)
+    begins, ends = 5 + 3 * (2500 - 1500) / (2500 - 900), 16 + 4 * (1500 - 1200) / (3000 - 1200)
+    assert (begins, round(ends, 4)) == (6.875, 16.6667)
+    assert row["duration_interpolated_days"] == pytest.approx(ends - begins)
+
+
+@pytest.mark.parametrize(("threshold", "exclusive", "inclusive"), [(1500, 8, 9), (500, 0, 1)])
+def test_last_low_minus_first_low_is_counted_without_the_first_day(
+    threshold: int, exclusive: int, inclusive: int, episodes_of: Any
+) -> None:
+    (row,) = at(episodes_of(counts_of(WORKED_1), RULES["simple_run"]), threshold)
+    days_low = (row["last_low_at"].date() - row["first_low_at"].date()).days
+    assert (row["duration_lower_days"], days_low + 1) == (exclusive, inclusive)
+
+
+@pytest.mark.parametrize(
+    ("true_days", "detected", "expected"),
+    [
+        pytest.param(10, 1.0, {"lower": 3.0, "ruled": 10.0, "upper": 17.0}, id="ten days"),
+        pytest.param(4, 4 / 7, {"lower": 0.0, "ruled": 7.0, "upper": 14.0}, id="four days"),
+    ],
+)
+def test_weekly_tests_bias_each_duration_by_the_gap_between_them(
+    true_days: int, detected: float, expected: dict[str, float], episodes_of: Any, anc: Any
+) -> None:
+    """Low for so many days, tested every 7 days from each of 280 moments of the week: the mean over all of them."""
+    phases, onset = [phase / 40 + 1 / 80 for phase in range(280)], 21
+    rows = [
+        anc(day, 900 if onset <= day < onset + true_days else 3000, person_index=person)
+        for person, phase in enumerate(phases)
+        for day in [phase + 7 * week for week in range(8)]
+    ]
+    found = at(episodes_of(rows, RULES["simple_run"]), 1500)
+    means = {name: sum(row[f"duration_{name}_days"] for row in found) / len(found) for name in expected}
+    assert len(found) / len(phases) == pytest.approx(detected, abs=0.005)
+    assert means == pytest.approx(expected)
+
+
 def test_under_the_two_value_rule_example_1_is_unconfirmed_and_example_2_is_not(episodes_of: Any, day_0: Any) -> None:
     (first,) = at(episodes_of(counts_of(WORKED_1), RULES["clinical"]), 1500)
     (second,) = at(episodes_of(counts_of(WORKED_2), RULES["clinical"]), 1500)
