@@ -14,6 +14,9 @@ from scipy import special
 
 Numbers = NDArray[np.float64]
 Curve = Callable[[Numbers, Numbers, Numbers], Numbers]
+Slopes = Callable[[Numbers, Numbers, Numbers, NDArray[np.bool_]], Numbers]
+_STEP = 1e-3  # of a central difference in the parameters, which are logarithms
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,15 @@ class Family:
 
     `beyond`: the chance of a longer duration. `below`: the area under the chance of a shorter one from 0 to the time.
     `above`: the area under `beyond` from the time to no end. `quantile`: the duration that a share does not exceed.
+    `slopes`: by (times, place, spread, is_late) `above` where late, else `below`, and how it moves with the parameters:
+    rows are the area, its first differentials (place, spread) and its second ones (place twice, both, spread twice).
     """
 
     beyond: Curve
     below: Curve
     above: Curve
     quantile: Curve
+    slopes: Slopes
 
 
 def _log_normal() -> Family:
@@ -44,12 +50,40 @@ def _log_normal() -> Family:
         z, sigma, mean = scores(times, place, spread)
         return mean * special.ndtr(sigma - z) - times * special.ndtr(-z)
 
+    def slopes(times: Numbers, place: Numbers, spread: Numbers, is_late: NDArray[np.bool_]) -> Numbers:
+        z, sigma, mean = scores(np.maximum(times, _LEAST), place, spread)
+        side = np.where(is_late, 1.0, -1.0)
+        part = side * mean * special.ndtr(side * (sigma - z))  # the mean of longer durations, or less that of shorter
+        dense = times * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+        both = sigma**2 * part + dense * (sigma + z)
+        twice = sigma**2 * (2 * part + both) + sigma * dense * (1 + z**2)
+        area = part - side * times * special.ndtr(-side * z)
+        return np.stack([area, part, sigma**2 * part + sigma * dense, part + dense / sigma, both, twice])
+
     return Family(
         beyond=lambda times, place, spread: special.ndtr(-scores(times, place, spread)[0]),
         below=below,
         above=above,
         quantile=lambda share, place, spread: np.exp(place + np.exp(spread) * special.ndtri(share)),
+        slopes=slopes,
     )
+
+
+def _differ(below: Curve, above: Curve) -> Slopes:
+    """`slopes` by differences, for a family whose differentials have no simple form."""
+
+    def slopes(times: Numbers, place: Numbers, spread: Numbers, is_late: NDArray[np.bool_]) -> Numbers:
+        def area(right: int, wide: int) -> Numbers:
+            at = times, place + right * _STEP, spread + wide * _STEP
+            return np.where(is_late, above(*at), below(*at))
+
+        here, left, right, narrow, wide = area(0, 0), area(-1, 0), area(1, 0), area(0, -1), area(0, 1)
+        first = [(right - left) / (2 * _STEP), (wide - narrow) / (2 * _STEP)]
+        across = (area(1, 1) - area(1, -1) - area(-1, 1) + area(-1, -1)) / 4
+        second = [each / _STEP**2 for each in (right - 2 * here + left, across, wide - 2 * here + narrow)]
+        return np.stack([here, *first, *second])
+
+    return slopes
 
 
 def _weibull() -> Family:
@@ -70,6 +104,7 @@ def _weibull() -> Family:
         below=below,
         above=above,
         quantile=lambda share, place, spread: np.exp(place) * (-np.log1p(-share)) ** np.exp(-spread),
+        slopes=_differ(below, above),
     )
 
 
@@ -95,6 +130,7 @@ def _gamma() -> Family:
         below=below,
         above=above,
         quantile=quantile,
+        slopes=_differ(below, above),
     )
 
 

@@ -19,7 +19,6 @@ from transforms.duration_families import Family, Numbers
 
 Places = NDArray[np.int64]
 _TINY = 1e-300
-_STEP = 1e-3  # of a central difference in the parameters, which are logarithms
 _EVEN = 1e-9  # heights this close are one height
 _ENOUGH = 1e-4  # a step this small moves a median by a ten-thousandth of it
 _TRIES = 40
@@ -76,9 +75,9 @@ class Fits:
 
 def log_likelihood(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
     """Of each triple, given that a test met the episode at all."""
-    seen = _area_between(triples, family, place, spread)
-    met = _met(triples.before, family, place, spread)
-    return np.log(np.maximum(seen, _TINY)) - np.log(np.maximum(met, _TINY))
+    place, spread = (np.broadcast_to(each, len(triples)) for each in (place, spread))
+    seen, met = _seen(triples, family, place, spread), _met(triples.before, family, place, spread)
+    return np.log(np.maximum(seen[0], _TINY)) - np.log(np.maximum(met[0], _TINY))
 
 
 def fit_durations(groups: Groups, family: Family) -> Fits:
@@ -87,26 +86,26 @@ def fit_durations(groups: Groups, family: Family) -> Fits:
     Newton's steps, shortened where they overshoot (Levenberg and Marquardt), in all groups at once.
     """
     at = _start(groups)
-    height = _height(groups, family, at)
+    height, pull, bend = _look(groups, family, at)
     is_done: NDArray[np.bool_] = ~np.isfinite(height)
     damping = np.full(groups.n_groups, 1e-3)
     for _ in range(_TRIES):
         left = np.flatnonzero(~is_done)
         if not len(left):
             break
-        part = groups.only(left)  # few groups take long, and the others need not wait for them
-        step = _step(*_differences(part, family, at[left]), damping[left])
-        reached = _height(part, family, at[left] + step)
-        is_better = reached >= height[left] - _EVEN
-        at[left] += np.where(is_better[:, None], step, 0.0)
-        height[left] = np.where(is_better, reached, height[left])
+        part = groups.only(left) if len(left) < groups.n_groups else groups  # the others need not wait for a few
+        step = _step(pull[left], bend[left], damping[left])
+        found = _look(part, family, at[left] + step)
+        is_better = found[0] >= height[left] - _EVEN
+        better = left[is_better]
+        at[better] += step[is_better]
+        height[better], pull[better], bend[better] = (each[is_better] for each in found)
         damping[left] = np.clip(damping[left] * np.where(is_better, 0.1, 10.0), 1e-9, 1e9)
         is_done[left] = is_better & (np.abs(step).max(axis=1) < _ENOUGH)
-    _, bend = _differences(groups, family, at)
     is_peak = (np.linalg.det(bend) > 0) & (bend[:, 0, 0] > 0)
     is_found = is_done & is_peak & (at[:, 1] > _NARROWEST) & np.isfinite(height)
     place, spread = (np.where(is_found, at[:, parameter], np.nan) for parameter in (0, 1))
-    return Fits(place, spread, _scores(groups, family, at), bend)
+    return Fits(place, spread, _each(groups, family, at)[1:3].T, bend)
 
 
 def resample(groups: Groups, fits: Fits, cluster: Places, weights: Numbers) -> tuple[Numbers, Numbers]:
@@ -132,30 +131,37 @@ def chances_of_detection(groups: Groups, days: Numbers) -> Numbers:
     return groups.add_up(chance) / groups.add_up(np.ones(len(chance)))
 
 
-def _area_between(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
+def _seen(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
     """The mean, over every possible onset, of the chance that the duration ends between the last low and recovery.
 
-    A second difference of areas; from the median on the areas above are used, because those below then differ too
-    little to be told apart.
+    A second difference of areas, and its slopes; from the median on the areas above are used, because those below then
+    differ too little to be told apart.
     """
     least, most = triples.inside, triples.inside + triples.before
     is_late = triples.inside > family.quantile(np.asarray(0.5), place, spread)
-    has_end = np.isfinite(triples.after)
-    after = np.where(has_end, triples.after, 0.0)
-
-    def ramp(start: Numbers, end: Numbers) -> Numbers:
-        late = family.above(start, place, spread) - family.above(end, place, spread)
-        early = (end - start) - (family.below(end, place, spread) - family.below(start, place, spread))
-        return np.where(is_late, late, early)
-
-    beyond_least = ramp(least, most)
-    beyond_end = np.where(has_end, ramp(least + after, most + after), 0.0)
-    return (beyond_least - beyond_end) / triples.before
+    area = family.slopes(least, place, spread, is_late) - family.slopes(most, place, spread, is_late)
+    ends = np.flatnonzero(np.isfinite(triples.after))
+    after, side = triples.after[ends], (place[ends], spread[ends], is_late[ends])
+    area[:, ends] -= family.slopes(least[ends] + after, *side) - family.slopes(most[ends] + after, *side)
+    area[0] += np.where(~is_late & np.isinf(triples.after), triples.before, 0.0)
+    return area / triples.before
 
 
 def _met(before: Numbers, family: Family, place: Numbers, spread: Numbers) -> Numbers:
     """The chance that an episode whose onset lies in a gap of this length lasts until the test that ends the gap."""
-    return 1 - family.below(before, place, spread) / before
+    chance = -family.slopes(before, place, spread, np.zeros(len(before), np.bool_)) / before
+    chance[0] += 1
+    return chance
+
+
+def _log(chance: Numbers) -> Numbers:
+    """The logarithm of a chance, with its slopes; flat where nothing is left of the chance."""
+    height = chance[0]
+    is_left = height > _TINY
+    moves = np.where(is_left, chance[1:] / np.where(is_left, height, 1.0), 0.0)
+    right, wide = moves[0], moves[1]
+    bends = moves[2:] - np.stack([right * right, right * wide, wide * wide])
+    return np.concatenate([np.log(np.maximum(height, _TINY))[None], moves[:2], bends])
 
 
 def _start(groups: Groups) -> Numbers:
@@ -170,35 +176,19 @@ def _start(groups: Groups) -> Numbers:
     return np.stack([place, np.log(np.maximum(spread, 0.1))], axis=1)
 
 
-def _height(groups: Groups, family: Family, at: Numbers) -> Numbers:
-    """The log likelihood of each group."""
-    total: Numbers = groups.add_up(_each(groups, family, at, (0, 0)))
-    return np.where(np.isnan(total), -np.inf, total)
-
-
-def _each(groups: Groups, family: Family, at: Numbers, steps: tuple[int, int]) -> Numbers:
-    place, spread = (at[groups.group, parameter] + steps[parameter] * _STEP for parameter in (0, 1))
+def _each(groups: Groups, family: Family, at: Numbers) -> Numbers:
+    """The log likelihood of each triple and its slopes, in rows as `Family.slopes` has them."""
+    place, spread = (at[groups.group, parameter] for parameter in (0, 1))
     with np.errstate(all="ignore"):
-        return log_likelihood(groups.triples, family, place, spread)
+        seen = _log(_seen(groups.triples, family, place, spread))
+        return seen - _log(_met(groups.triples.before, family, place, spread))
 
 
-def _scores(groups: Groups, family: Family, at: Numbers) -> Numbers:
-    """First differences of each triple."""
-    sides = [[_each(groups, family, at, step) for step in pair] for pair in (((1, 0), (-1, 0)), ((0, 1), (0, -1)))]
-    return np.stack([(up - down) / (2 * _STEP) for up, down in sides], axis=1)
-
-
-def _differences(groups: Groups, family: Family, at: Numbers) -> tuple[Numbers, Numbers]:
-    """Of the log likelihood of each group: first differences, and the matrix of second ones with the sign turned."""
-
-    def height(*steps: int) -> Numbers:
-        return groups.add_up(_each(groups, family, at, (steps[0], steps[1])))
-
-    here, up, down, wide, narrow = height(0, 0), height(1, 0), height(-1, 0), height(0, 1), height(0, -1)
-    across = (height(1, 1) - height(1, -1) - height(-1, 1) + height(-1, -1)) / 4
-    pull = np.stack([up - down, wide - narrow], axis=1) / (2 * _STEP)
-    bend = np.stack([up - 2 * here + down, across, across, wide - 2 * here + narrow], axis=1) / -(_STEP**2)
-    return np.nan_to_num(pull), np.nan_to_num(bend).reshape(-1, 2, 2)
+def _look(groups: Groups, family: Family, at: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Of each group: log likelihood, its first differentials, and the matrix of second ones with the sign turned."""
+    height, right, wide, *bends = (groups.add_up(row) for row in _each(groups, family, at))
+    bend = -np.nan_to_num(np.stack([bends[0], bends[1], bends[1], bends[2]], axis=1)).reshape(-1, 2, 2)
+    return np.where(np.isnan(height), -np.inf, height), np.nan_to_num(np.stack([right, wide], axis=1)), bend
 
 
 def _step(pull: Numbers, bend: Numbers, damping: Numbers) -> Numbers:
