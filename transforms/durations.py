@@ -1,9 +1,9 @@
-"""How long neutropenia lasts: bounds, and a naive Kaplan-Meier curve, from additive triples of bounds.
+"""How long neutropenia lasts: additive triples of bounds, and a naive Kaplan-Meier curve made of them.
 
 An episode is kept as (last value that is not low to first low, first low to last low, last low to first recovered) in
 hours, each time cut to its hour. The naive curve takes first low to first recovered value of confirmed incident
 episodes; without a recovery seen, and at death, it is censored at the last low value. It is called naive because both
-ends lie between two tests. Horizon and names are `definitions/estimation`.
+ends lie between two tests. Horizons and names are `definitions/estimation`.
 """
 
 from collections.abc import Sequence
@@ -26,20 +26,27 @@ _DAYS_OF = {
     "median_lo": "median_lo",
     "median_hi": "median_hi",
     "rmst_days": "rmst",
+    "rmst_lo": "rmst_lo_hours",
+    "rmst_hi": "rmst_hi_hours",
     "median_lower_days": "lower_hours",
     "median_upper_days": "upper_hours",
     "median_gap_days": "gap_hours",
 }
+_PERSON = ["person_group", "episodes_of_person", "episodes_of_person_and_cause"]
 _TRIPLE = ["gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hours"]
 
 
 def count_durations(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     """`counts.duration` of the confirmed episodes of one cohort.
 
-    `episodes` has the columns of derived.episode, cause_group and person_group.
+    `episodes` has the columns of derived.episode, person_index, cause_group and person_group.
     """
-    key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE, "person_group"]
-    triples = episodes.filter(pl.col("is_confirmed"))
+    of = ["person_index", "rule", "threshold_cells_per_ul"]
+    n_incident = pl.col("is_incident").sum().cast(pl.Int64)
+    key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE, *_PERSON]
+    triples = episodes.filter(pl.col("is_confirmed")).with_columns(
+        episodes_of_person=n_incident.over(of), episodes_of_person_and_cause=n_incident.over([*of, "cause_group"])
+    )
     counted = triples.group_by(key).agg(n_episodes=pl.len()).with_columns(cohort=pl.lit(cohort))
     return shape(counted, "counts.duration")
 
@@ -64,7 +71,7 @@ class Incident:
 
     `groups`: cohort, cause_group (each and all), rule, threshold_cells_per_ul, numbered as `group`. `wholes`: the
     group of each cause and that of all causes, `whole`. `rows`: group, is_event, ended_as, the four hours,
-    person_group, n_episodes.
+    person_group, how many such episodes the person has (of all causes, of this one), n_episodes.
     """
 
     groups: pl.DataFrame
@@ -81,7 +88,7 @@ class Incident:
 def incident_of(duration: pl.DataFrame) -> Incident:
     """The incident episodes of `counts.duration`; everything that is estimated of durations is made of them."""
     incident = duration.filter(pl.col("is_incident"))
-    facts = ["ended_as", *_TRIPLE, "person_group", "n_episodes"]
+    facts = ["ended_as", *_TRIPLE, *_PERSON, "n_episodes"]
     rows = incident.select(_place(incident).alias("place"), *facts, is_event=_is_event())
     first = rows.select(pl.col("place").arg_unique()).to_series()
     causes = incident[first].select(_GROUP).with_columns(rows["place"][first])
@@ -106,12 +113,12 @@ def recovery_curve(incident: Incident, plan: Plan) -> pl.DataFrame:
     return kaplan_meier(times, by=_BY, level=plan.estimation.confidence_level)
 
 
-def estimate_durations(incident: Incident, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`estimate.duration` without its run: one row per group with at least one confirmed incident episode.
+def summarise_groups(incident: Incident) -> pl.DataFrame:
+    """What every estimate of a group stands beside: its keys, numbers of episodes, and medians of its bounds in hours.
 
-    `curve` is the `recovery_curve` of `incident`.
+    n_retested is the number of episodes that a second test was done in or after.
     """
-    wanted, n_episodes = plan.estimation.duration, pl.col("n_episodes")
+    n_episodes = pl.col("n_episodes")
     rows = incident.add_up(
         [],
         n_episodes=n_episodes,
@@ -119,10 +126,35 @@ def estimate_durations(incident: Incident, curve: pl.DataFrame, plan: Plan) -> p
         n_died=n_episodes.filter(pl.col("ended_as") == "died"),
         n_retested=n_episodes.filter(pl.max_horizontal("inside_hours", "gap_after_hours") > 0),
     )
-    means = restricted_means(curve, by=_BY, horizon=wanted.horizon_days * HOURS_A_DAY)
-    for more in (median_times(curve, by=_BY), means, *_medians_of_bounds(incident), incident.groups):
+    for more in (*_medians_of_bounds(incident), incident.groups):
         rows = rows.join(more, on=_BY, how="left")
+    return rows
+
+
+def estimate_durations(groups: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`estimate.duration` without its run: a row per horizon of each group with a confirmed incident episode.
+
+    `groups` is what `summarise_groups` gave, `curve` the `recovery_curve` of the same.
+    """
+    rows = groups.join(median_times(curve, by=_BY), on=_BY, how="left")
+    return in_days(at_horizons(rows, curve, plan), plan, estimator=plan.estimation.duration.estimator)
+
+
+def at_horizons(rows: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`rows` once for each horizon, tau_days, with the restricted mean to it, rmst in hours: the area under `still`."""
+    horizons = plan.estimation.duration.horizons_days
+    means = [restricted_means(curve, by=_BY, horizon=days * HOURS_A_DAY) for days in horizons]
+    return pl.concat(
+        rows.join(mean, on=_BY, how="left").with_columns(tau_days=pl.lit(float(days)))
+        for days, mean in zip(horizons, means, strict=True)
+    )
+
+
+def in_days(rows: pl.DataFrame, plan: Plan, *, estimator: str, is_death_competing: bool = False) -> pl.DataFrame:
+    """`estimate.duration` of `rows` with hours: median, its limits, rmst; nothing where nobody was tested again."""
     is_retested = pl.col("n_retested") > 0
+    missing = [name for name in _DAYS_OF.values() if name not in rows.columns]
+    rows = rows.with_columns(pl.lit(None, pl.Float64).alias(name) for name in missing)
     return rows.with_columns(
         **{name: pl.when(is_retested).then(pl.col(hours) / HOURS_A_DAY) for name, hours in _DAYS_OF.items()},
         status=pl.when(~is_retested)
@@ -130,9 +162,9 @@ def estimate_durations(incident: Incident, curve: pl.DataFrame, plan: Plan) -> p
         .when(pl.col("median").is_null())
         .then(pl.lit("not_reached"))
         .otherwise(pl.lit("estimated")),
-        estimator=pl.lit(wanted.estimator),
-        estimand=pl.lit(wanted.estimand),
-        tau_days=pl.lit(float(wanted.horizon_days)),
+        estimator=pl.lit(estimator),
+        estimand=pl.lit(plan.estimation.duration.estimand),
+        is_death_competing=pl.lit(is_death_competing),
     )
 
 

@@ -1,16 +1,24 @@
 """Every estimate of a night is a function of its counts alone, so added counts of hospitals give a network's report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from transforms.complication_counts import estimate_complications
-from transforms.durations import estimate_duration_curves, estimate_durations, incident_of, recovery_curve
-from transforms.frames import fit
+from transforms.durations import (
+    estimate_duration_curves,
+    estimate_durations,
+    incident_of,
+    recovery_curve,
+    summarise_groups,
+)
+from transforms.frames import fit, polars_schema
 from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
 from transforms.prevalence import estimate_prevalence
+from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
+from transforms.schemas import schema_of
 from transforms.shares import estimate_causes, estimate_severity
 from transforms.survey import with_weighted
 from transforms.testing import estimate_testing
@@ -18,9 +26,6 @@ from transforms.testing import estimate_testing
 
 def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
     """Every `estimate.*` table by name, from every `counts.*` table."""
-    incident = incident_of(counts["counts.duration"])
-    curve = recovery_curve(incident, plan)
-    naive = estimate_durations(incident, curve, plan)
     made = {
         "estimate.prevalence": with_weighted(
             estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
@@ -28,10 +33,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
-        "estimate.duration": pl.concat(
-            [naive, estimate_by_intervals(incident, naive, plan).select(naive.columns)], how="vertical_relaxed"
-        ),
-        "estimate.duration_curve": estimate_duration_curves(incident, curve, plan),
+        **estimate_all_durations(counts["counts.duration"], plan),
         "estimate.cause": estimate_causes(counts["counts.cause"], plan),
         "estimate.complication": estimate_complications(counts["counts.complication"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
@@ -39,3 +41,30 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
     }
     seen = leave_out_unseen(made, counts, plan)
     return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in seen.items()}
+
+
+def estimate_all_durations(duration: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
+    """`estimate.duration` and its curves without their run, from `counts.duration`: the headline and its references."""
+    incident = incident_of(duration)
+    groups, curve = summarise_groups(incident), recovery_curve(incident, plan)
+    naive = estimate_durations(groups, curve, plan)
+    shortest = naive.filter(pl.col("tau_days") == float(plan.estimation.duration.horizons_days[0]))
+    headline = estimate_by_intervals(incident, shortest, plan)
+    references = [estimate_with_deaths(incident, groups, plan), estimate_by_bounds(incident, groups, plan)]
+    curves = [estimate_duration_curves(incident, curve, plan), headline.curve]
+    return {
+        "estimate.duration": _together([naive, *references, headline.rows], "estimate.duration"),
+        "estimate.duration_curve": _together(curves, "estimate.duration_curve"),
+    }
+
+
+def _together(parts: Sequence[pl.DataFrame], table: str) -> pl.DataFrame:
+    """Parts of a table without its run; a column that a part lacks is null there."""
+    types = {name: kind for name, kind in polars_schema(schema_of(table)).items() if name != "run_id"}
+    return pl.concat(
+        part.select(
+            (pl.col(name) if name in part.columns else pl.lit(None)).cast(kind).alias(name)
+            for name, kind in types.items()
+        )
+        for part in parts
+    )

@@ -77,7 +77,8 @@ def log_likelihood(triples: Triples, family: Family, place: Numbers, spread: Num
     """Of each triple, given that a test met the episode at all."""
     place, spread = (np.broadcast_to(each, len(triples)) for each in (place, spread))
     seen, met = _seen(triples, family, place, spread), _met(triples.before, family, place, spread)
-    return np.log(np.maximum(seen[0], _TINY)) - np.log(np.maximum(met[0], _TINY))
+    chance: Numbers = np.log(np.maximum(seen[0], _TINY)) - np.log(np.maximum(met[0], _TINY))
+    return chance
 
 
 def fit_durations(groups: Groups, family: Family) -> Fits:

@@ -1,52 +1,74 @@
 """The headline of how long neutropenia lasts: medians and means that allow for what happened between two tests.
 
-From the same counts as the naive curve, by `interval_durations`. Death competes: the median is the time until half
-have recovered alive, the restricted mean the days that are spent neutropenic and alive. Where tests are too sparse to
-see an episode of median length, nothing is given and the bounds stand beside it. Which family, and how sparse is too
-sparse, is `definitions/estimation`.
+From the same counts as the naive curve, by `interval_durations`. Death competes (`interval_summaries`). The typical
+episode counts every episode once; the typical patient counts every person once, however many episodes they have.
+Where tests are too sparse to see an episode of median length, nothing is given and the bounds stand beside it. Which
+family, and how sparse is too sparse, is `definitions/estimation`.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from transforms.duration_families import FAMILIES, Family, Numbers
+from transforms.duration_families import FAMILIES, Numbers
 from transforms.durations import HOURS_A_DAY, Incident
 from transforms.interval_durations import Groups, Triples, chances_of_detection, fit_durations, resample
-from transforms.model.estimation import IntervalCensoring, Plan
+from transforms.interval_summaries import Fitted, summarise
+from transforms.model.estimation import Plan
+from transforms.shares import ALL
 
 _HOURS = ["gap_before_hours", "inside_hours", "gap_after_hours"]
-_MADE = ["typical", "half", "half_lo", "half_hi", "low_days", "detection"]
-_REPLACED = ["estimator", "median_days", "median_lo", "median_hi", "rmst_days", "status"]
-_GRID = (np.arange(400) + 0.5) / 400  # shares of all durations, at which curves are added up
+_MADE = ["median_days", "median_lo", "median_hi", "rmst_days", "rmst_lo", "rmst_hi"]
+_CURVE = ["still_low", "still_low_lo", "still_low_hi"]
+_ABOUT = ["estimator", "estimand", "tau_days", "is_death_competing"]
+_REPLACED = [*_ABOUT, *_MADE, "status"]
 _HALF = np.asarray(0.5)
 _MOST_DRAWN = 20  # at a mean of one, nobody is drawn more often
 
 
-def estimate_by_intervals(incident: Incident, naive: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """Rows of `estimate.duration` without their run: one for each of `naive` under the default rule, with its bounds.
+@dataclass(frozen=True)
+class Headline:
+    """Rows of `estimate.duration`, and the curve of a typical episode as rows of `estimate.duration_curve`."""
 
-    `naive` is what `estimate_durations` gave, with the number of its group. Rules for comparison have no headline.
+    rows: pl.DataFrame
+    curve: pl.DataFrame
+
+
+def estimate_by_intervals(incident: Incident, groups: pl.DataFrame, plan: Plan) -> Headline:
+    """Of every group under the default rule, both estimands at every horizon, without their run.
+
+    `groups` is `estimate_durations` at one horizon: the numbers and bounds that stand beside. Rules for comparison have
+    no headline.
     """
-    wanted = plan.estimation.duration.intervals
-    own = naive.filter(pl.col("rule") == plan.estimation.default_rule)
+    wanted = plan.estimation.duration
+    own = groups.filter(pl.col("rule") == plan.estimation.default_rule).drop(_REPLACED, strict=False)
     counted = _count_episodes(incident).join(own.select("group"), on="group", how="semi", maintain_order="left")
-    rows = own.drop(_REPLACED).join(_fit_groups(counted, plan), on="group", how="left")
-    is_dense = (pl.col("detection") >= wanted.detection_at_least) & (
-        pl.col("median_gap_days") <= wanted.gap_at_most_of_median * pl.col("typical")
+    made, curve = _fit_groups(counted, plan)
+    estimands = pl.DataFrame({"estimand": [wanted.estimand, wanted.intervals.patient_estimand]})
+    horizons = pl.DataFrame({"tau_days": [float(days) for days in wanted.horizons_days]})
+    rows = own.join(estimands, how="cross").join(horizons, how="cross")
+    rows = rows.join(made, on=["group", "estimand", "tau_days"], how="left")
+    is_dense = (pl.col("detection") >= wanted.intervals.detection_at_least) & (
+        pl.col("median_gap_days") <= wanted.intervals.gap_at_most_of_median * pl.col("typical")
     )
     is_given = is_dense.fill_null(value=False)
-    given = {"median_days": "half", "median_lo": "half_lo", "median_hi": "half_hi", "rmst_days": "low_days"}
-    return rows.with_columns(
-        **{name: pl.when(is_given).then(found) for name, found in given.items()},
+    rows = rows.with_columns(
+        pl.when(is_given).then(pl.col(_MADE)),
         status=pl.when(~is_given)
         .then(pl.lit("not_estimable"))
-        .when(pl.col("half").is_null())
+        .when(pl.col("median_days").is_null())
         .then(pl.lit("not_reached"))
         .otherwise(pl.lit("estimated")),
-        estimator=pl.lit(wanted.estimator),
-    ).drop(_MADE)
+        estimator=pl.lit(wanted.intervals.estimator),
+        is_death_competing=pl.lit(value=True),
+    ).drop("typical", "detection")
+    given = rows.filter(pl.col("status") != "not_estimable", pl.col("estimand") == wanted.estimand)
+    keys = ["cohort", "cause_group", "rule", "threshold_cells_per_ul", "estimator"]
+    curve = curve.join(given.select("group", *keys).unique(), on="group")
+    return Headline(rows, curve)
 
 
 def draw_weights(n_clusters: int, n_replicates: int) -> Numbers:
@@ -70,53 +92,102 @@ def _mix(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _count_episodes(incident: Incident) -> pl.DataFrame:
-    """Incident episodes of each group by their three times and group of people, in one order."""
+    """Incident episodes of each group by their three times, ending and person, in one order.
+
+    `of_person` is how many of the episodes of the group the person of each has.
+    """
     facts = [*_HOURS, "person_group", "is_event", "is_death"]
+    persons = ["episodes_of_person", "episodes_of_person_and_cause"]
     is_event = pl.col("is_event")
     timed = incident.rows.with_columns(
         is_death=pl.col("ended_as") == "died", gap_after_hours=pl.when(is_event).then("gap_after_hours")
     )
-    summed = Incident(incident.groups, incident.wholes, timed).add_up(facts, n_episodes=pl.col("n_episodes"))
-    return summed.group_by("group", *facts).agg(pl.col("n_episodes").sum()).sort("group", *facts, nulls_last=True)
+    summed = Incident(incident.groups, incident.wholes, timed).add_up([*facts, *persons], n_episodes=_number())
+    whole = incident.groups.filter(pl.col("cause_group") == ALL)["group"].implode()
+    of_person = pl.when(pl.col("group").is_in(whole)).then(persons[0]).otherwise(persons[1])
+    rows = summed.with_columns(of_person=pl.max_horizontal(of_person, 1))
+    by = ["group", *facts, "of_person"]
+    return rows.group_by(by).agg(_number().sum()).sort(by, nulls_last=True)
 
 
-def _fit_groups(counted: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """group and _MADE, in days, of the groups with enough recoveries."""
-    wanted = plan.estimation.duration.intervals
-    n_recovered = pl.col("n_episodes").filter("is_event").sum().over("group")
-    rows = counted.filter(n_recovered >= wanted.recoveries_at_least)
-    schema = {"group": counted.schema["group"], **dict.fromkeys(_MADE, pl.Float64())}
-    if rows.is_empty():
-        return pl.DataFrame(schema=schema)
+def _number() -> pl.Expr:
+    return pl.col("n_episodes")
+
+
+def _fit_groups(counted: pl.DataFrame, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Estimates in days of the groups with enough recoveries, by estimand and horizon; and their curves by day.
+
+    Both estimands are fitted side by side: the same episodes with other weights are groups of their own.
+    """
+    wanted = plan.estimation.duration
+    n_recovered = _number().filter("is_event").sum().over("group")
+    rows = counted.filter(n_recovered >= wanted.intervals.recoveries_at_least)
     numbers = rows["group"].unique().sort()
     place = rows.join(numbers.to_frame().with_row_index("place"), on="group", how="left", maintain_order="left")
-    groups = Groups(
-        _triples(rows), _floats(rows["n_episodes"]), place["place"].to_numpy().astype(np.int64), len(numbers)
+    at, n = place["place"].to_numpy().astype(np.int64), len(numbers)
+    weights = _floats(rows["n_episodes"])
+    triples, cluster = _triples(rows), rows["person_group"].to_numpy().astype(np.int64)
+    twice = Triples(*(np.concatenate([side, side]) for side in (triples.before, triples.inside, triples.after)))
+    both = Groups(
+        twice, np.concatenate([weights, weights / _floats(rows["of_person"])]), np.concatenate([at, at + n]), 2 * n
     )
-    made = _summarise(groups, rows, wanted, plan)
-    return pl.DataFrame({"group": numbers, **made}, schema=schema).with_columns(pl.col(_MADE).fill_nan(None))
+    is_death = np.tile(_floats(rows["is_death"]), 2)
+    fitted = fit_clusters(both, np.tile(cluster, 2), is_death, plan)
+    found = summarise(fitted, plan)
+    estimands = [wanted.estimand] * n + [wanted.intervals.patient_estimand] * n
+    named = pl.DataFrame({"group": pl.concat([numbers, numbers]), "estimand": pl.Series(estimands, dtype=pl.String)})
+    medians = named.with_columns(
+        typical=_series(fitted.family.quantile(_HALF, fitted.place, fitted.spread)),
+        detection=_series(fitted.detection),
+        **{name: _series(limit) for name, limit in zip(_MADE[:3], found.median, strict=True)},
+    )
+    made = [
+        medians.with_columns(
+            tau_days=pl.lit(float(days)),
+            **{name: _series(limit[:, place]) for name, limit in zip(_MADE[3:], found.means, strict=True)},
+        )
+        for place, days in enumerate(wanted.horizons_days)
+    ]
+    days = np.arange(wanted.curve_days + 1)
+    curve = pl.DataFrame(
+        {
+            "group": numbers.gather(np.repeat(np.arange(n), len(days))),
+            "day": np.tile(days, n),
+            **{name: _series(limit[:n].ravel()) for name, limit in zip(_CURVE, found.curve, strict=True)},
+        }
+    )
+    return pl.concat(made), curve
 
 
-def _summarise(groups: Groups, rows: pl.DataFrame, wanted: IntervalCensoring, plan: Plan) -> dict[str, Numbers]:
-    family, level = FAMILIES[wanted.family], plan.estimation.confidence_level
+def fit_clusters(groups: Groups, cluster: NDArray[np.int64], is_death: Numbers, plan: Plan) -> Fitted:
+    """Each group fitted, and again in each replicate of people. `cluster` and `is_death` (0 or 1) go with triples."""
+    wanted = plan.estimation.duration.intervals
+    family = FAMILIES[wanted.family]
     fits = fit_durations(groups, family)
-    cluster = rows["person_group"].to_numpy().astype(np.int64)
     weights = draw_weights(wanted.person_groups, wanted.replicates)
-    places, spreads = resample(groups, fits, cluster, weights)
-    deaths = _death_rates(groups, rows)
-    half, low_days = _curves(family, fits.place, fits.spread, deaths, float(plan.estimation.duration.horizon_days))
-    again, _ = _curves(family, places, spreads, np.broadcast_to(deaths[:, None], places.shape), 0.0)
+    deaths, again = _death_rates(groups, is_death, cluster, weights)
+    steps = np.stack([*resample(groups, fits, cluster, weights), again], axis=1)
     typical = family.quantile(_HALF, fits.place, fits.spread)
-    error = np.std(np.log(again), axis=1, ddof=1)
-    reach = stats.norm.ppf(0.5 + level / 2) * error
-    return {
-        "typical": typical,
-        "half": half,
-        "half_lo": half * np.exp(-reach),
-        "half_hi": half * np.exp(reach),
-        "low_days": low_days,
-        "detection": chances_of_detection(groups, np.nan_to_num(typical)),
-    }
+    return Fitted(family, fits.place, fits.spread, deaths, steps, chances_of_detection(groups, np.nan_to_num(typical)))
+
+
+def _death_rates(
+    groups: Groups, is_death: Numbers, cluster: NDArray[np.int64], weights: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Deaths for a day in an episode, of each group; and of each group in each replicate.
+
+    Days run from the middle of onset's bounds to the middle of the end's.
+    """
+    triples = groups.triples
+    days = triples.inside + (triples.before + np.where(np.isfinite(triples.after), triples.after, 0.0)) / 2
+    cell, n_cells = groups.group * len(weights) + cluster, groups.n_groups * len(weights)
+    deaths, lived = (
+        np.bincount(cell, groups.weights * each, n_cells).reshape(groups.n_groups, len(weights))
+        for each in (is_death, days)
+    )
+    with np.errstate(invalid="ignore"):
+        again = np.nan_to_num((deaths @ weights) / (lived @ weights))
+    return deaths.sum(axis=1) / lived.sum(axis=1), again
 
 
 def _triples(rows: pl.DataFrame) -> Triples:
@@ -130,29 +201,5 @@ def _floats(numbers: pl.Series) -> Numbers:
     return numbers.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _death_rates(groups: Groups, rows: pl.DataFrame) -> Numbers:
-    """Deaths for a day in an episode, over the days from the middle of onset's bounds to the middle of the end's."""
-    triples = groups.triples
-    days = triples.inside + (triples.before + np.where(np.isfinite(triples.after), triples.after, 0.0)) / 2
-    return groups.add_up(_floats(rows["is_death"])) / groups.add_up(days)
-
-
-def _curves(
-    family: Family, place: Numbers, spread: Numbers, deaths: Numbers, horizon: float
-) -> tuple[Numbers, Numbers]:
-    """The time until half have recovered alive (NaN: never), and the mean days neutropenic and alive to the horizon.
-
-    Recovery and death go their ways independently; death comes at one rate.
-    """
-    if not deaths.any() and not horizon:
-        return family.quantile(_HALF, place, spread), place
-    times = family.quantile(_GRID, place[..., None], spread[..., None])
-    alive = np.exp(-deaths[..., None] * times)
-    recovered = np.cumsum(alive, axis=-1) / len(_GRID)
-    is_half = recovered >= _HALF
-    first = np.take_along_axis(times, np.argmax(is_half, axis=-1)[..., None], axis=-1)[..., 0]
-    exact = family.quantile(_HALF, place, spread)
-    median = np.where(deaths == 0, exact, np.where(is_half.any(axis=-1), first, np.nan))
-    days = horizon * _GRID
-    low = family.beyond(days, place[..., None], spread[..., None]) * np.exp(-deaths[..., None] * days)
-    return median, horizon * low.mean(axis=-1)
+def _series(numbers: Numbers) -> pl.Series:
+    return pl.Series(numbers, dtype=pl.Float64).fill_nan(None)

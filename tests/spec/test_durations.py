@@ -15,6 +15,7 @@ from transforms.durations import (
     hour_columns,
     incident_of,
     recovery_curve,
+    summarise_groups,
 )
 from transforms.frames import stack
 from transforms.load import load_definitions
@@ -30,7 +31,8 @@ def _counts(rows: str, *, cause: str = "chemotherapy") -> pl.DataFrame:
     frame = pl.DataFrame(episodes, infer_schema_length=None).with_columns(
         pl.col("onset_after", "recovery_by").cast(pl.Datetime("us"))
     )
-    return count_durations("everyone", frame.with_columns(person_group=pl.lit(0), **hour_columns()))
+    frame = frame.with_row_index("person_index").with_columns(person_group=pl.lit(0), **hour_columns())
+    return count_durations("everyone", frame)
 
 
 def _episode(before: str, first: str, last: str, after: str, values: str, ending: str) -> dict[str, object]:
@@ -50,11 +52,10 @@ def _curve(counts: pl.DataFrame) -> pl.DataFrame:
     return curve.filter(pl.col("cause_group") == "all")
 
 
-def _one(counts: pl.DataFrame, cause: str = "all") -> dict[str, object]:
+def _one(counts: pl.DataFrame, cause: str = "all", *, to_day: int = 30) -> dict[str, object]:
     incident = incident_of(counts)
-    return estimate_durations(incident, recovery_curve(incident, PLAN), PLAN).row(
-        by_predicate=pl.col("cause_group") == cause, named=True
-    )
+    rows = estimate_durations(summarise_groups(incident), recovery_curve(incident, PLAN), PLAN)
+    return rows.row(by_predicate=(pl.col("cause_group") == cause) & (pl.col("tau_days") == to_day), named=True)
 
 
 def test_worked_example_one_has_bounds_of_8_and_15_days_and_a_naive_duration_of_12() -> None:
@@ -71,6 +72,8 @@ def test_worked_example_two_tested_weekly_has_bounds_of_0_and_14_days_and_a_naiv
 def test_an_episode_that_recovers_after_the_horizon_counts_in_full_up_to_the_horizon() -> None:
     row = _one(_counts("0 1 2 101 2 recovered\n0 1 2 11 2 recovered"))
     assert row["rmst_days"] == pytest.approx((30 + 10) / 2)
+    later = _one(_counts("0 1 2 101 2 recovered\n0 1 2 11 2 recovered"), to_day=90)
+    assert later["rmst_days"] == pytest.approx((90 + 10) / 2)
 
 
 def test_a_median_that_is_not_reached_is_not_replaced_by_the_longest_time() -> None:
@@ -151,6 +154,8 @@ def test_a_second_library_draws_the_same_curve_with_the_same_limits_median_and_r
         threshold_cells_per_ul=500,
         is_incident=True,
         person_group=0,
+        episodes_of_person=1,
+        episodes_of_person_and_cause=1,
         n_episodes=1,
     )
     ours = _one(counts)

@@ -47,13 +47,17 @@ def test_the_curves_and_areas_of_a_family_are_those_of_scipy(name: str, place: f
 @FAMILY_NAMES
 @pytest.mark.parametrize("gap", [1.0, 3.5, 14.0])
 def test_the_chances_of_everything_that_can_be_seen_of_a_detected_episode_add_up_to_one(name: str, gap: float) -> None:
-    chances = [chance(FAMILIES[name], gap, gap * step, gap, 1.8, -0.3) for step in range(int(3000 / gap))]
-    assert sum(chances) == pytest.approx(1, abs=1e-6)
+    inside = gap * np.arange(int(3000 / gap))
+    gaps = np.full(len(inside), gap)
+    likelihoods = log_likelihood(Triples(gaps, inside, gaps), FAMILIES[name], np.asarray(1.8), np.asarray(-0.3))
+    assert np.exp(likelihoods).sum() == pytest.approx(1, abs=1e-6)
 
 
 @FAMILY_NAMES
 def test_the_chance_that_no_end_was_seen_is_that_of_all_later_ends(name: str) -> None:
-    later = sum(chance(FAMILIES[name], 3, step, 1, 1.8, -0.3) for step in range(5, 3000))
+    inside = np.arange(5.0, 3000.0)
+    triples = Triples(np.full(len(inside), 3.0), inside, np.ones(len(inside)))
+    later = np.exp(log_likelihood(triples, FAMILIES[name], np.asarray(1.8), np.asarray(-0.3))).sum()
     assert chance(FAMILIES[name], 3, 5, math.inf, 1.8, -0.3) == pytest.approx(later, abs=1e-6)
 
 
@@ -108,7 +112,7 @@ def test_durations_that_tests_cannot_tell_apart_have_no_estimate() -> None:
 
 
 def test_a_replicate_that_weighs_everybody_once_is_the_estimate_itself() -> None:
-    hospitals = draw_hospitals(Cell("twice weekly", "log_normal", 8, 0.6, 150), 2, np.random.default_rng(3))
+    hospitals = draw_hospitals(Cell("twice weekly", "log_normal", 8, 0.6, 150), 2, np.random.default_rng(3)).groups
     fits = fit_durations(hospitals, FAMILIES["log_normal"])
     place, spread = resample(hospitals, fits, np.arange(300) % 150, np.ones((150, 1)))
     assert place[:, 0] == pytest.approx(fits.place)
@@ -116,7 +120,7 @@ def test_a_replicate_that_weighs_everybody_once_is_the_estimate_itself() -> None
 
 
 def test_a_person_with_many_episodes_counts_as_one_and_widens_the_interval() -> None:
-    hospital = draw_hospitals(Cell("daily", "log_normal", 8, 0.6, 200), 1, np.random.default_rng(5))
+    hospital = draw_hospitals(Cell("daily", "log_normal", 8, 0.6, 200), 1, np.random.default_rng(5)).groups
     fits = fit_durations(hospital, FAMILIES["log_normal"])
     order = np.argsort(hospital.triples.inside)  # people whose ten episodes are alike
     cluster = np.empty(200, dtype=np.int64)
@@ -134,8 +138,43 @@ def test_the_chance_of_detection_is_the_share_of_a_gap_that_an_episode_fills(day
     assert chances_of_detection(groups, np.array([days])) == pytest.approx([expected])
 
 
+@pytest.mark.parametrize("of_person", [1, 4])
 @pytest.mark.parametrize("schedule", ["daily", "twice weekly"])
-def test_intervals_hold_the_true_median_as_often_as_they_promise(schedule: str) -> None:
-    measured = measure(Cell(schedule, "log_normal", 8, 0.6, 150), replicates=300, references=0)
-    assert 0.92 <= measured.coverage <= 0.98  # 95 % give or take two and a half standard errors of 300 hospitals
+def test_intervals_hold_the_true_median_and_mean_as_often_as_they_promise(schedule: str, of_person: int) -> None:
+    measured = measure(Cell(schedule, "log_normal", 8, 0.6, 200, of_person), replicates=300)
+    assert 0.915 <= measured.coverage <= 0.98  # 95 % give or take nearly three standard errors of 300 hospitals
+    assert 0.905 <= measured.mean_coverage <= 0.98
     assert abs(measured.bias_days) < 0.15
+    assert measured.given > 0.9
+
+
+@pytest.mark.parametrize("schedule", ["weekly", "fortnightly", "weekly, and when fever says so"])
+def test_no_median_is_given_where_tests_are_too_sparse_to_see_it(schedule: str) -> None:
+    assert measure(Cell(schedule, "log_normal", 8, 0.6, 200), replicates=50).given == 0
+
+
+def test_the_naive_references_are_off_where_the_headline_is_not() -> None:
+    measured = measure(Cell("twice weekly", "log_normal", 8, 0.6, 200), replicates=200)
+    assert abs(measured.kaplan_meier_bias_days) > 5 * abs(measured.bias_days)
+    assert measured.kaplan_meier_coverage < 0.85
+    sparse = measure(Cell("fortnightly", "log_normal", 8, 0.6, 200), replicates=100)
+    assert sparse.turnbull_bias_days > 8
+    assert sparse.turnbull_coverage < 0.1
+
+
+@FAMILY_NAMES
+def test_the_slopes_of_a_family_are_those_of_its_areas(name: str) -> None:
+    family, place, spread = FAMILIES[name], np.asarray(1.7), np.asarray(-0.4)
+    times = np.array([0.5, 4.0, 9.0, 30.0])
+    for is_late in (False, True):
+        area = family.above if is_late else family.below
+        step = 1e-4
+        slopes = family.slopes(times, place, spread, np.full(4, is_late))
+        np.testing.assert_allclose(slopes[0], area(times, place, spread), rtol=1e-9)
+        sides = [(area(times, place + x * step, spread + y * step), x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+        at = {(x, y): value for value, x, y in sides}
+        first = [(at[1, 0] - at[-1, 0]) / (2 * step), (at[0, 1] - at[0, -1]) / (2 * step)]
+        np.testing.assert_allclose(slopes[1:3], first, rtol=1e-4, atol=1e-5)
+        second = [at[1, 0] - 2 * at[0, 0] + at[-1, 0], (at[1, 1] - at[1, -1] - at[-1, 1] + at[-1, -1]) / 4]
+        second.append(at[0, 1] - 2 * at[0, 0] + at[0, -1])
+        np.testing.assert_allclose(slopes[3:], np.array(second) / step**2, rtol=1e-3, atol=1e-4)

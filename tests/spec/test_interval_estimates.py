@@ -6,9 +6,9 @@ import pytest
 
 from tests.bench.calibration import SCHEDULES, Cell, draw_hospitals
 from transforms.counting import add_counts
-from transforms.durations import estimate_durations, incident_of, recovery_curve
+from transforms.estimates import estimate_all_durations
 from transforms.frames import stack
-from transforms.interval_estimates import draw_weights, estimate_by_intervals
+from transforms.interval_estimates import draw_weights
 from transforms.load import load_definitions
 from transforms.model.estimation import Plan
 
@@ -21,7 +21,7 @@ def counts_of(
 ) -> pl.DataFrame:
     """counts.duration of one hospital: log-normal durations, median 8 days; a share of them ends in death instead."""
     random = np.random.default_rng(seed)
-    triples = draw_hospitals(Cell(schedule, "log_normal", 8, 0.6, n), 1, random).triples
+    triples = draw_hospitals(Cell(schedule, "log_normal", 8, 0.6, n), 1, random).groups.triples
     is_death = random.uniform(size=n) < died
     hours = pl.DataFrame(
         {
@@ -42,16 +42,24 @@ def counts_of(
         rule=pl.lit("clinical"),
         threshold_cells_per_ul=500,
         is_incident=True,
+        episodes_of_person=1,
+        episodes_of_person_and_cause=1,
         n_episodes=1,
     )
     return add_counts("counts.duration", [stack([rows], "counts.duration")])
 
 
-def headline(counts: pl.DataFrame, cause: str = "all") -> dict[str, object]:
-    incident = incident_of(counts)
-    naive = estimate_durations(incident, recovery_curve(incident, PLAN), PLAN)
-    rows = estimate_by_intervals(incident, naive, PLAN)
-    return rows.row(by_predicate=pl.col("cause_group") == cause, named=True)
+def headline(
+    counts: pl.DataFrame,
+    cause: str = "all",
+    *,
+    estimator: str = "interval_censored",
+    estimand: str = "typical incident episode",
+    to_day: int = 30,
+) -> dict[str, object]:
+    rows = estimate_all_durations(counts, PLAN)["estimate.duration"]
+    which = {"cause_group": cause, "estimator": estimator, "estimand": estimand, "tau_days": float(to_day)}
+    return rows.row(by_predicate=pl.all_horizontal(pl.col(name) == value for name, value in which.items()), named=True)
 
 
 @pytest.mark.parametrize("schedule", ["daily", "twice weekly"])
@@ -78,6 +86,73 @@ def test_a_handful_of_recoveries_gives_nothing() -> None:
     few = PLAN.estimation.duration.intervals.recoveries_at_least - 1
     assert headline(counts_of("daily", few))["status"] == "not_estimable"
     assert headline(counts_of("daily", few + 1))["status"] == "estimated"
+
+
+def patients(n: int, repeated: float) -> pl.DataFrame:
+    """Counts of people with one short episode each, and of a third as many with five long ones each."""
+    alone = counts_of("daily", n)
+    many = counts_of("daily", round(n * repeated) * 5, seed=9).with_columns(
+        pl.col("inside_hours") * 3,
+        pl.lit(5, pl.Int64).alias("episodes_of_person"),
+        pl.lit(5, pl.Int64).alias("episodes_of_person_and_cause"),
+    )
+    return add_counts("counts.duration", [alone, many.select(alone.columns)])
+
+
+def test_a_typical_patient_counts_once_however_many_episodes_they_have() -> None:
+    counts = patients(300, 0.3)
+    episode, patient = headline(counts), headline(counts, estimand="typical patient with an incident episode")
+    one_each = headline(counts_of("daily", 300))
+    assert one_each["median_days"] < patient["median_days"] < episode["median_days"]
+    assert patient["median_hi"] - patient["median_lo"] > 0
+    assert patient["n_episodes"] == episode["n_episodes"] == 750
+
+
+def test_where_everybody_has_one_episode_episode_and_patient_have_the_same_duration() -> None:
+    counts = counts_of("daily")
+    episode, patient = headline(counts), headline(counts, estimand="typical patient with an incident episode")
+    assert {**episode, "estimand": ""} == {**patient, "estimand": ""}
+
+
+def test_the_restricted_mean_grows_with_its_horizon_and_lies_in_its_interval() -> None:
+    counts = counts_of("twice weekly")
+    short, long = headline(counts), headline(counts, to_day=90)
+    assert short["median_days"] == long["median_days"]
+    for found in (short, long):
+        assert found["rmst_lo"] < found["rmst_days"] < found["rmst_hi"]
+    assert 0 < long["rmst_days"] - short["rmst_days"] < 0.5
+
+
+def test_turnbulls_median_is_an_interval_and_is_given_even_where_the_headline_refuses() -> None:
+    found = headline(counts_of("weekly"), estimator="turnbull_naive")
+    assert (found["status"], found["rmst_days"]) == ("estimated", None)
+    assert found["median_lo"] == pytest.approx(7, abs=0.1)
+    assert found["median_hi"] == pytest.approx(14, abs=0.1)
+
+
+def test_with_death_competing_half_have_recovered_later_than_if_the_dead_were_only_lost_from_view() -> None:
+    counts = counts_of("daily", died=0.3)
+    lost, dead = (headline(counts, estimator=name) for name in ("kaplan_meier_naive", "aalen_johansen_naive"))
+    assert not lost["is_death_competing"]
+    assert dead["is_death_competing"]
+    assert dead["median_days"] > lost["median_days"]
+    assert dead["rmst_days"] < lost["rmst_days"]
+
+
+def test_the_curve_of_the_headline_crosses_one_half_at_its_median_and_is_left_out_where_that_is() -> None:
+    counts = counts_of("daily", died=0.1)
+    curve = estimate_all_durations(counts, PLAN)["estimate.duration_curve"].filter(
+        pl.col("estimator") == "interval_censored", pl.col("cause_group") == "all"
+    )
+    median = headline(counts)["median_days"]
+    by_day = dict(curve.select("day", "still_low").rows())
+    assert by_day[0] == 1
+    assert by_day[int(median)] > 0.5 > by_day[int(median) + 1]
+    assert (curve["still_low_lo"] <= curve["still_low"]).all()
+    assert (curve["still_low"] <= curve["still_low_hi"]).all()
+    assert curve["n_at_risk"].null_count() == curve.height
+    sparse = estimate_all_durations(counts_of("weekly"), PLAN)["estimate.duration_curve"]
+    assert set(sparse["estimator"]) == {"kaplan_meier_naive"}
 
 
 def test_death_competes_so_that_half_recover_later_and_fewer_days_are_lived_low() -> None:

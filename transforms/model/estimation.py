@@ -47,9 +47,11 @@ class IntervalCensoring(Part):
     `recoveries_at_least`: so many episodes seen to recover. `detection_at_least`: the chance that an episode of median
     length is seen at all. `gap_at_most_of_median`: the median gap between tests inside an episode, as a part of the
     median. Intervals come from `replicates` in which groups of people, `person_groups` of them, are drawn again.
+    `patient_estimand` names the estimates in which each person counts once, however many episodes they have.
     """
 
     estimator: str
+    patient_estimand: str
     family: Literal["log_normal", "weibull", "gamma"]
     recoveries_at_least: int = Field(ge=1)
     detection_at_least: float = Field(gt=0, le=1)
@@ -59,13 +61,26 @@ class IntervalCensoring(Part):
 
 
 class DurationPlan(Part):
-    """The naive duration curve, its horizon and how far it is drawn; and the estimate from both ends of intervals."""
+    """The naive duration curve and how far it is drawn; references beside it; the estimate from ends of intervals.
+
+    Restricted means go to each of `horizons_days`, shortest first.
+    """
 
     estimator: str
+    competing_estimator: str
+    bounds_estimator: str
     estimand: str
-    horizon_days: int = Field(gt=0)
+    horizons_days: tuple[int, ...]
     curve_days: int = Field(gt=0)
     intervals: IntervalCensoring
+
+    @model_validator(mode="after")
+    def _horizons_rise_from_above_zero(self) -> "DurationPlan":
+        if not self.horizons_days or any(low >= high for low, high in pairwise((0, *self.horizons_days))):
+            raise ValueError("horizons_days must rise from above 0")
+        if self.horizons_days[-1] > self.curve_days:
+            raise ValueError("curve_days must reach the last of horizons_days")
+        return self
 
 
 class DurationBand(Part):
