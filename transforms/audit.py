@@ -17,6 +17,7 @@ _EPISODES = ("released.cause", "released.duration", "released.duration_curve", "
 _CURVES = ("released.duration", "released.duration_curve")
 _CAUSE = [*_RULE, "cause_group"]
 _CURVE = [*_CAUSE, "estimator"]
+_ESTIMATE = ["estimator", "estimand", "tau_days"]
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Ite
         is_few = is_small(pl.col(whole) - pl.col(part), min_cell)
         yield Finding(f"{name}: {what}", _CURVES, rows.filter(is_few).select(_CAUSE).unique())
     for value in ("n_episodes", "n_censored", "n_died"):
-        groups = _solvable(rows.filter(~is_all), rows.filter(is_all), [*_RULE, "estimator"], value, min_cell)
+        groups = _solvable(rows.filter(~is_all), rows.filter(is_all), [*_RULE, *_ESTIMATE], value, min_cell)
         yield Finding(f"{name}: a cause from the rest of {value}", _CURVES, groups.select(_RULE).unique())
 
 

@@ -21,6 +21,7 @@ _PLACE = ["run_id", "cohort", "rule", "threshold_cells_per_ul", "estimator"]
 _CURVE = [*_PLACE, "cause_group"]
 _SHARES = ("still_low", "still_low_lo", "still_low_hi")
 _PARTS = ("n_recovered", "n_censored")
+_OF_GROUP = ("n_episodes", "n_censored", "hide_n_episodes", "hide_n_censored", "hide_values")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,22 @@ class _Shown:
 def coarsen_curves(curve: pl.DataFrame, durations: pl.DataFrame, days: Sequence[int], min_cell: int) -> pl.DataFrame:
     """Every curve at `days`, until it shows that nobody is left, with hide_VALUE for every value.
 
-    `durations` is what `hide_durations` gave. A curve that must not be shown keeps one hidden day.
+    `durations` is what `hide_durations` gave. A curve that must not be shown keeps one hidden day. A fitted curve has
+    no counts; it is shown where the durations and deaths that it is made of are.
     """
-    columns = [*_CURVE, "n_episodes", "n_censored", "hide_n_episodes", "hide_n_censored", "hide_values"]
-    groups = curve.select(_CURVE).unique().join(durations.select(columns), on=_CURVE).sort(_CURVE)
+    of_group = durations.unique(_CURVE, keep="first").select(*_CURVE, "hide_n_died", *_OF_GROUP)
+    is_fitted = pl.col("n_at_risk").is_null()
+    counted = _coarsen_counted(curve.filter(~is_fitted), of_group, days, min_cell)
+    fitted = curve.filter(is_fitted, pl.col("day").is_in(list(days))).join(of_group, on=_CURVE, suffix="_of_group")
+    fitted = fitted.with_columns(
+        pl.lit(value=False).alias(f"hide_{name}") for name in ("n_at_risk", *_PARTS)
+    ).with_columns((pl.col("hide_values") | pl.col("hide_n_died")).alias(f"hide_{name}") for name in _SHARES)
+    fitted = fitted.filter(~pl.col("hide_still_low") | (pl.col("day") == days[0]))
+    return pl.concat([counted, fitted.select(counted.columns)])
+
+
+def _coarsen_counted(curve: pl.DataFrame, durations: pl.DataFrame, days: Sequence[int], min_cell: int) -> pl.DataFrame:
+    groups = curve.select(_CURVE).unique().join(durations.select(*_CURVE, *_OF_GROUP), on=_CURVE).sort(_CURVE)
     rows = _at_days(curve, groups, days)
     if rows.is_empty():
         return curve.clear().with_columns(

@@ -1,7 +1,8 @@
 """Which values of the tables of episodes must be hidden: columns `hide_VALUE` beside each table.
 
 Episodes add up: endings to all, causes to all, agents to their cause. Where one part is hidden others protect it. The
-people of a part go with its episodes. A median, mean or curve goes with the episodes it is made of.
+people of a part go with its episodes. A median, mean or curve goes with the episodes it is made of, and with the deaths
+where it would tell them.
 """
 
 from collections.abc import Sequence
@@ -9,16 +10,21 @@ from collections.abc import Sequence
 import polars as pl
 
 from transforms.hiding import ALL, with_hidden
+from transforms.model.disclosure import DisclosureRule
 from transforms.nested import episode_node
 from transforms.suppression import hide_parts, hide_sums, is_small, is_small_total
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _CAUSE = [*_RULE, "cause_group"]
+_MEANS = ("rmst_days", "rmst_lo", "rmst_hi")
+_BOUNDS = ("median_lower_days", "median_upper_days", "median_gap_days")
 _SUMMARIES = (
     "median_days",
     "median_lo",
     "median_hi",
     "rmst_days",
+    "rmst_lo",
+    "rmst_hi",
     "median_lower_days",
     "median_upper_days",
     "median_gap_days",
@@ -76,12 +82,16 @@ def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([agents, unnamed.filter(pl.col("n_episodes") > 0).unique(_CAUSE, keep="first")])
 
 
-def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+def hide_durations(
+    duration: pl.DataFrame, curve: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, rule: DisclosureRule
+) -> pl.DataFrame:
     """Counts are parts of all causes and lie in the confirmed episodes; medians need `min_cell` episodes.
 
-    `cause` and `episode` are what `hide_causes` and `hide_episodes` gave. Every estimator of a group has its counts, so
-    what is hidden is decided once for all of them.
+    `curve` is `estimate.duration_curve`; `cause` and `episode` are what `hide_causes` and `hide_episodes` gave. Every
+    estimator of a group has its counts, so what is hidden is decided once for all of them; then what a longer horizon
+    or deaths would tell of a few.
     """
+    min_cell = rule.min_cell
     once = duration.sort(*_CAUSE, "estimator").unique(_CAUSE, keep="first", maintain_order=True)
     rows = once.join(_wider(cause, episode), on=_CAUSE, how="left")
     number = pl.col("n_episodes")
@@ -95,7 +105,35 @@ def hide_durations(duration: pl.DataFrame, cause: pl.DataFrame, episode: pl.Data
         rows = _hide_by_cause(rows, name, hide, min_cell)
     hidden = rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
     flags = [name for name in hidden.columns if name.startswith("hide_")]
-    return duration.join(hidden.select(*_CAUSE, *flags), on=_CAUSE, how="left", maintain_order="left")
+    every = duration.join(hidden.select(*_CAUSE, *flags), on=_CAUSE, how="left", maintain_order="left")
+    return _hide_what_few_decide(every, curve, rule)
+
+
+def _hide_what_few_decide(rows: pl.DataFrame, curve: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
+    """More hidden: longer means that only a few episodes tell from shorter ones, and what gives away hidden deaths.
+
+    An estimator of `hidden_with_deaths` differs by the deaths from one that is shown. Of another in which death
+    competes, a second mean would be one number more than it takes to work out the deaths.
+    """
+    few_left = _few_left(rows, curve, rule.min_cell)
+    joined = rows.join(few_left, on=[*_CAUSE, "tau_days"], how="left", maintain_order="left")
+    tells_deaths = pl.col("is_death_competing") & pl.col("hide_n_died")
+    is_longer = pl.col("tau_days") > pl.col("tau_days").min().over(_CAUSE)
+    mean = pl.col("is_few_left").fill_null(value=False) | (tells_deaths & is_longer)
+    whole = tells_deaths & pl.col("estimator").is_in(rule.hidden_with_deaths)
+    hidden = {name: whole | (mean if name in _MEANS else False) for name in _SUMMARIES if name not in _BOUNDS}
+    more = {f"hide_{name}": pl.col(f"hide_{name}") | hide for name, hide in hidden.items()}
+    return joined.with_columns(**more).drop("is_few_left")
+
+
+def _few_left(rows: pl.DataFrame, curve: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """is_few_left of each group and horizon: whether a few, but not none, were still open at the horizon before it."""
+    at = rows.select(*_CAUSE, "tau_days", "n_episodes").unique().sort(*_CAUSE, "tau_days")
+    at = at.with_columns(day=pl.col("tau_days").shift(1).over(_CAUSE).cast(pl.Int64)).drop_nulls("day").sort("day")
+    counted = curve.filter(pl.col("n_at_risk").is_not_null()).select(*_CAUSE, "day", "n_at_risk").sort("day")
+    left = at.join_asof(counted, on="day", by=_CAUSE, check_sortedness=False)
+    n_left = pl.col("n_at_risk").fill_null(pl.col("n_episodes"))
+    return left.select(*_CAUSE, "tau_days", is_few_left=is_small(n_left, min_cell))
 
 
 def _is_few(value: str, min_cell: int) -> pl.Expr:

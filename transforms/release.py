@@ -30,6 +30,8 @@ from transforms.schemas import schema_of
 _DOOR = object()
 HIDDEN, ZERO, NOT_ESTIMABLE, NOT_APPLICABLE = "hidden", "zero", "not_estimable", "not_applicable"
 ONLY_WEIGHTED = frozenset({"degrees_of_freedom", "reliability"})
+ONLY_COUNTED = frozenset({"n_at_risk", "n_recovered", "n_censored"})  # a fitted curve has none
+ONLY_OF_SOME = frozenset({"rmst_lo", "rmst_hi"})  # of estimators that give an interval for it
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     people = shown_people(estimates, least)
     episode = hide_episodes(estimates["estimate.episode"], estimates["estimate.cause"], people, least)
     cause = hide_causes(estimates["estimate.cause"], episode, least)
-    duration = hide_durations(estimates["estimate.duration"], cause, episode, least)
+    duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
+    duration = hide_durations(duration, curve, cause, episode, rule)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
@@ -108,9 +111,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
         "estimate.cause": cause if rule.shows_agents else cause.filter(pl.col("agent") == "all"),
         "estimate.complication": hide_complications(estimates["estimate.complication"], episode, least),
         "estimate.duration": duration,
-        "estimate.duration_curve": coarsen_curves(
-            estimates["estimate.duration_curve"], duration, rule.curve_days, least
-        ),
+        "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),
     }
 
 
@@ -119,7 +120,7 @@ def _round(name: str, rows: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
     digits: dict[str, int | None] = {}
     for column in schema_of(name).columns:
         if column.type == "DOUBLE" and column.name in schema_of(name).values:
-            is_days = column.name.endswith("_days") or column.name.startswith("median_")
+            is_days = column.name.endswith("_days") or column.name.startswith(("median_", "rmst_"))
             is_curve = name == "estimate.duration_curve"
             digits[column.name] = rule.days_digits if is_days else rule.curve_digits if is_curve else rule.share_digits
     return rows.with_columns(pl.col(column).round(count) for column, count in digits.items() if count is not None)
@@ -147,6 +148,10 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _why_null(value: str) -> pl.Expr:
+    if value in ONLY_COUNTED:
+        return pl.lit(NOT_APPLICABLE)
+    if value in ONLY_OF_SOME:
+        return pl.when(pl.col("status") == "estimated").then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))
     if value not in ONLY_WEIGHTED:
         return pl.lit(NOT_ESTIMABLE)
     return pl.when("is_weighted").then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))

@@ -178,7 +178,7 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
             "n_tests",
         ),
         *(
-            (duration.filter(~is_all), duration.filter(is_all), [*rule, "estimator"], name)
+            (duration.filter(~is_all), duration.filter(is_all), [*rule, "estimator", "estimand", "tau_days"], name)
             for name in ("n_episodes", "n_censored", "n_died")
         ),
     ]
@@ -195,13 +195,15 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
 
 
 CURVE = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
+NAIVE = pl.col("estimator") == "kaplan_meier_naive"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_step_of_a_curve_tells_of_1_to_10_episodes(seed: int, draw_released: Callable[[int], Released]) -> None:
     tables = draw_released(seed).tables
-    durations = {tuple(row[name] for name in CURVE): row for row in tables["released.duration"].rows(named=True)}
-    for group, curve in tables["released.duration_curve"].sort("day").group_by(CURVE):
+    naive = tables["released.duration"].filter(NAIVE)
+    durations = {tuple(row[name] for name in CURVE): row for row in naive.rows(named=True)}
+    for group, curve in tables["released.duration_curve"].filter(NAIVE).sort("day").group_by(CURVE):
         duration = durations[group]
         at_risk = [duration["n_episodes"], *curve["n_at_risk"].drop_nulls()]
         assert all(one - other == 0 or one - other > 10 for one, other in pairwise(at_risk))
@@ -221,7 +223,8 @@ def test_every_curve_is_shown_on_the_same_days_until_nobody_is_left(
 ) -> None:
     days = next(rule.curve_days for rule in definitions.disclosure if rule.channel == "internal")
     tables = draw_released(seed).tables
-    shown = tables["released.duration_curve"].filter((pl.col("still_low_mark") != "hidden").any().over(CURVE))
+    naive = tables["released.duration_curve"].filter(NAIVE)
+    shown = naive.filter((pl.col("still_low_mark") != "hidden").any().over(CURVE))
     for _, curve in shown.sort("day").group_by(CURVE):
         assert tuple(curve["day"]) == days[: curve.height]
         assert curve.height == len(days) or curve["n_at_risk"].to_list()[-1] == 0
@@ -231,8 +234,8 @@ def test_numbers_at_risk_are_shown_for_most_days_on_which_many_are_left(
     draw_released: Callable[[int], Released], draw_estimates: Draw
 ) -> None:
     for seed in SEEDS:
-        whole = draw_released(seed).tables["released.duration_curve"].filter(pl.col("cause_group") == "all")
-        truth = draw_estimates(seed)["estimate.duration_curve"].select(*CURVE, "day", true="n_at_risk")
+        whole = draw_released(seed).tables["released.duration_curve"].filter(NAIVE, pl.col("cause_group") == "all")
+        truth = draw_estimates(seed)["estimate.duration_curve"].filter(NAIVE).select(*CURVE, "day", true="n_at_risk")
         curve = whole.join(truth, on=[*CURVE, "day"])
         many = curve.filter(pl.col("true").max().over(CURVE) > 150, pl.col("true") > 50, pl.col("day") > 0)
         many = many.filter((pl.col("n_at_risk_mark") != "hidden").any().over(CURVE))
@@ -244,8 +247,10 @@ def test_those_at_risk_of_one_cause_do_not_follow_from_all_and_the_others(
     seed: int, draw_released: Callable[[int], Released], draw_estimates: Draw
 ) -> None:
     place = ["cohort", "rule", "threshold_cells_per_ul", "day"]
-    shown = draw_released(seed).tables["released.duration_curve"].select(*place, "cause_group", "n_at_risk")
-    truth = draw_estimates(seed)["estimate.duration_curve"].select(*place, "cause_group", true="n_at_risk")
+    released = draw_released(seed).tables["released.duration_curve"].filter(NAIVE)
+    shown = released.select(*place, "cause_group", "n_at_risk")
+    estimated = draw_estimates(seed)["estimate.duration_curve"].filter(NAIVE)
+    truth = estimated.select(*place, "cause_group", true="n_at_risk")
     joined = truth.join(shown, on=[*place, "cause_group"], how="left").filter(pl.col("true") > 0)
     for _, curves in joined.group_by(place):
         whole = curves.filter(pl.col("cause_group") == "all")
@@ -253,6 +258,43 @@ def test_those_at_risk_of_one_cause_do_not_follow_from_all_and_the_others(
         if whole["n_at_risk"].null_count() == 0 and hidden.height:
             assert hidden.height > 1
             assert hidden["true"].sum() > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_that_tells_a_hidden_number_of_deaths_is_shown(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    tables = draw_released(seed).tables
+    secret = tables["released.duration"].filter(pl.col("n_died_mark") == "hidden", "is_death_competing")
+    beside = secret.filter(pl.col("estimator") == "aalen_johansen_naive")
+    assert beside.select("median_days", "median_lo", "rmst_days").null_count().row(0) == (beside.height,) * 3
+    longer = secret.filter(pl.col("tau_days") > 30)
+    assert longer.height > 0
+    assert longer.select("rmst_days", "rmst_lo", "rmst_hi").null_count().row(0) == (longer.height,) * 3
+    fitted = tables["released.duration_curve"].filter(~NAIVE).join(secret, on=[*CURVE, "estimator"], how="semi")
+    assert fitted["still_low"].null_count() == fitted.height
+
+
+def test_a_longer_mean_is_hidden_where_a_few_were_still_open_at_the_shorter_horizon(
+    draw_estimates: Draw, definitions: Definitions
+) -> None:
+    estimates = dict(draw_estimates(3))
+    open_then = _release(estimates, definitions).tables["released.duration"].sort("tau_days")
+    few_left = pl.when(NAIVE).then(5).otherwise("n_at_risk").alias("n_at_risk")
+    estimates["estimate.duration_curve"] = estimates["estimate.duration_curve"].with_columns(few_left)
+    found = _release(estimates, definitions).tables["released.duration"].sort("tau_days")
+    is_longer = pl.col("tau_days") > 30
+    assert open_then.filter(is_longer)["rmst_days"].drop_nulls().len() > 0
+    assert found.filter(is_longer)["rmst_days"].drop_nulls().len() == 0
+    assert found.filter(~is_longer)["rmst_days"].equals(open_then.filter(~is_longer)["rmst_days"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_fitted_curve_has_no_counts_and_says_that_it_has_none(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    fitted = draw_released(seed).tables["released.duration_curve"].filter(~NAIVE)
+    assert set(fitted["n_at_risk_mark"]) <= {"not_applicable"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -12,7 +12,8 @@ class DisclosureRule(Definition):
     """One rule set for one channel.
 
     Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden. Digits are those of a published share,
-    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others.
+    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Estimators of durations
+    that are `hidden_with_deaths` are hidden where the number of deaths is.
     """
 
     rule: str
@@ -22,6 +23,7 @@ class DisclosureRule(Definition):
     curve_digits: int = Field(ge=1)
     days_digits: int = Field(ge=0)
     curve_days: tuple[int, ...]
+    hidden_with_deaths: tuple[str, ...] = ()
     shows_agents: bool
 
     @field_validator("curve_days")
