@@ -152,11 +152,15 @@ def _episodes(numbers: Numbers) -> KeyNumber | None:
 
 
 def _median(numbers: Numbers) -> KeyNumber | None:
-    rows = all_rows(numbers, "duration", cause_group="all", **default_rule(numbers))
+    wanted = numbers.wording.definitions.estimation.duration
+    fixed: dict[str, Cell] = {"cause_group": "all", "estimand": wanted.estimand, **default_rule(numbers)}
+    rows = all_rows(numbers, "duration", **fixed)
+    ways = [wanted.intervals.estimator, wanted.estimator]
+    rows = sorted((row for row in rows if row["estimator"] in ways), key=lambda row: ways.index(str(row["estimator"])))
     if not rows:
         return None
     row = next((row for row in rows if row["status"] == "estimated"), rows[-1])
-    is_naive = row["estimator"] == "kaplan_meier_naive"
+    is_naive = row["estimator"] == wanted.estimator
     name, title = ("median_days", "Median duration, naive") if is_naive else ("median_days_alive", "Median duration")
     words = numbers.wording
     of = f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}"

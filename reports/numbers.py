@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 
 from reports.facts import LedgerFact, NightFacts
+from reports.horizons import with_longest_mean
 from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
 from reports.view import Choices, choices_of
 from reports.wording import Wording, plain
@@ -50,6 +51,7 @@ def read_numbers(released: Released, facts: NightFacts, definitions: Definitions
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest(tables["severity"])
+    tables["duration"] = with_longest_mean(tables["duration"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
     choices = choices_of(tables, wording)
     return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording)

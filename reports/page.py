@@ -214,7 +214,7 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
     words, choices = numbers.wording, numbers.choices
     used = sorted({chart.table for chart in charts})
     cohorts = choices.options["cohort"]
-    known = {kind: list(words.titles.get(kind, {})) for kind in ("cause_group", "ended_as", "outcome")}
+    known = {kind: list(words.titles.get(kind, {})) for kind in ("cause_group", "ended_as", "outcome", "estimator")}
     severities = sorted({(int(r["severity_order"] or 0), str(r["severity"])) for r in numbers.tables["severity"]})
     lows = [name for order, name in severities if order > 0]
     return {

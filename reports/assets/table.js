@@ -55,11 +55,13 @@ function fillAtRisk(chart, rows) {
   const head = element("tr");
   head.append(element("th", "Day"), ...days.map((day) => element("th", count(day), "num")));
   table.tHead.replaceChildren(head);
-  const curves = [...new Set(rows.map((row) => row.cause_group))].filter((cause) => seen.includes(cause));
-  table.tBodies[0].replaceChildren(...curves.map((cause) => {
-    const curve = rows.filter((row) => row.cause_group === cause);
+  const [column, kind] = chart.traces.find((trace) => trace.split).split;
+  const counted = rows.filter((row) => row.n_at_risk !== "not_applicable");
+  const curves = [...new Set(counted.map((row) => row[column]))].filter((value) => seen.includes(value));
+  table.tBodies[0].replaceChildren(...curves.map((value) => {
+    const curve = counted.filter((row) => row[column] === value);
     const line = element("tr");
-    const name = element("th", nameOf("cause_group", cause));
+    const name = element("th", nameOf(kind, value));
     name.scope = "row";
     line.append(name, ...days.map((day, place) => element("td", atRiskText(curve, day, days[place - 1] ?? -1), "num")));
     return line;

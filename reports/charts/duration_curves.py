@@ -14,7 +14,7 @@ def chart() -> Chart:
         id="duration-curves",
         section="duration",
         position=1,
-        title="Time to recovery, naive",
+        title="Time to recovery by suspected cause, naive",
         caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered, by days since the "
         "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen.",
         note="Naive: a recovery between two tests is only seen at the second one, so these curves are too long where "
@@ -22,6 +22,7 @@ def chart() -> Chart:
         "where its numbers are hidden.",
         table="duration_curve",
         question="duration",
+        where={"estimator": "kaplan_meier_naive"},
         follows=("cohort", "rule", "threshold"),
         sorts={"value": (("name:cause_group", "asc"), ("day", "asc"))},
         traces=_traces(),

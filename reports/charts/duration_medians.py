@@ -8,8 +8,13 @@ from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS, QUIET
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
+ESTIMATOR = TableColumn("Estimator", "name:estimator", ("estimator",))
+ESTIMAND = TableColumn("Of", "name:estimand", ("estimand",))
 NAME = {"name": "cohort", "col": "cohort"}
-HONEST, NAIVE = {"estimator": "interval_censored"}, {"estimator": "kaplan_meier_naive"}
+EPISODE, PATIENT = "typical incident episode", "typical patient with an incident episode"
+HONEST = {"estimator": "interval_censored", "estimand": EPISODE}
+OF_PATIENTS = {"estimator": "interval_censored", "estimand": PATIENT}
+NAIVE, TURNBULL = {"estimator": "kaplan_meier_naive"}, {"estimator": "turnbull_naive"}
 
 
 def chart() -> Chart:
@@ -20,9 +25,10 @@ def chart() -> Chart:
         position=2,
         title="Median duration by cohort",
         caption="Confirmed incident episodes below {threshold}, {rule}: median days until half have recovered alive, "
-        "as numbered, with both ends of an episode taken as the intervals between two tests that they are. Pale "
-        "diamond: naive median, from the first low value to the first recovered one. Pale bar: from the median of the "
-        "lower bounds to the median of the upper bounds.",
+        "as numbered, with both ends of an episode taken as the intervals between two tests that they are; ring: each "
+        "patient counted once, however many episodes they have. Naive, for comparison: pale diamond, Kaplan-Meier from "
+        "the first low value to the first recovered one; pale square, the middle of Turnbull's interval. Pale bar: "
+        "from the median of the lower bounds to the median of the upper bounds.",
         note="Where tests are too far apart to see an episode of median length, the median is not estimable: then the "
         "bounds are what is known, and the naive median is wrong by up to the gap between two tests.",
         table="duration",
@@ -34,21 +40,36 @@ def chart() -> Chart:
             "size": (("n_episodes", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"),),
         },
-        traces=(_bounds(), _naive(), _medians(), _labels(), _not_shown(), _not_estimable()),
+        traces=(
+            _bounds(),
+            _pale("naive median", "diamond-open", NAIVE),
+            _pale("Turnbull, naive", "square-open", TURNBULL),
+            _medians(),
+            _patients(),
+            _labels(),
+            _not_shown(),
+            _not_estimable(),
+        ),
         columns=(
             COHORT,
-            TableColumn("Estimator", "name:estimator", ("estimator",)),
+            ESTIMATOR,
+            ESTIMAND,
             TableColumn("Episodes", "count", ("n_episodes",)),
             TableColumn("Not seen to recover", "count", ("n_censored",)),
+            TableColumn("Share not seen to recover", "percent", ("censored_share",)),
             TableColumn("Median, days", "days", ("median_days",)),
             TableColumn("Interval, days", "days_range", ("median_lo", "median_hi")),
             TableColumn("Bounds, days", "days_range", ("median_lower_days", "median_upper_days")),
             TableColumn("Restricted mean, days", "days", ("rmst_days",)),
+            TableColumn("Its interval, days", "days_range", ("rmst_lo", "rmst_hi")),
             TableColumn("to day", "days", ("tau_days",)),
+            TableColumn("Longer restricted mean, days", "days", ("longest_rmst_days",)),
+            TableColumn("Its interval, days", "days_range", ("longest_rmst_lo", "longest_rmst_hi")),
+            TableColumn("to day", "days", ("longest_tau_days",)),
             TableColumn("Median gap between tests, days", "days", ("median_gap_days",)),
             TableColumn("Status", "name:status", ("status",)),
         ),
-        alt=Alt("median_days", "days", (COHORT, TableColumn("Estimator", "name:estimator", ("estimator",)))),
+        alt=Alt("median_days", "days", (COHORT, ESTIMATOR, ESTIMAND)),
         categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=34,
@@ -81,16 +102,31 @@ def _bounds() -> Trace:
     )
 
 
-def _naive() -> Trace:
+def _pale(name: str, symbol: str, where: dict[str, str]) -> Trace:
     figure = go.Scatter(
-        name="naive median",
+        name=name,
         mode="markers",
-        marker={"size": 9, "color": QUIET, "symbol": "diamond-open"},
-        hovertemplate="<b>%{customdata[0]}</b><br>naive median %{customdata[1]} days (%{customdata[2]})<extra></extra>",
+        marker={"size": 9, "color": QUIET, "symbol": symbol},
+        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{name}: %{{customdata[1]}} days (%{{customdata[2]}})"
+        "<extra></extra>",
     )
+    return Trace(figure.to_plotly_json(), _where_median_is(), needs="median_days", where=where)
+
+
+def _patients() -> Trace:
+    figure = go.Scatter(
+        name="of a typical patient",
+        mode="markers",
+        marker={"size": 15, "color": COLOURS[0], "symbol": "circle-open"},
+        hovertemplate="<b>%{customdata[0]}</b><br>of a typical patient: %{customdata[1]} days (%{customdata[2]})"
+        "<extra></extra>",
+    )
+    return Trace(figure.to_plotly_json(), _where_median_is(), needs="median_days", where=OF_PATIENTS)
+
+
+def _where_median_is() -> dict[str, Bind]:
     cells = [["name:cohort", "cohort"], ["days", "median_days"], ["days_range", "median_lo", "median_hi"]]
-    bind: dict[str, Bind] = {"x": {"col": "median_days"}, "y": NAME, "customdata": {"cells": cells}}
-    return Trace(figure.to_plotly_json(), bind, needs="median_days", where=NAIVE)
+    return {"x": {"col": "median_days"}, "y": NAME, "customdata": {"cells": cells}}
 
 
 def _medians() -> Trace:

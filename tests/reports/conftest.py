@@ -254,19 +254,40 @@ def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generato
     median = float(rng.uniform(5, 25))
     naive = {"estimator": "kaplan_meier_naive"}
     bounds = {"median_lower_days": median * 0.5, "median_upper_days": median * 1.6, "median_gap_days": median * 0.3}
-    counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 30, "tau_days": 30.0}
-    common = {**key, **counts, **bounds, "estimand": "typical incident episode"}
+    counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 30}
+    common = {**key, **counts, **bounds}
     is_sparse = key["cohort"] == "children"
-    for estimator, days in (("kaplan_meier_naive", median), ("interval_censored", None if is_sparse else median * 0.9)):
-        times = {"median_days": 1.0, "median_lo": 0.85, "median_hi": 1.2, "rmst_days": 1.1}
-        out["estimate.duration"].append(
-            {
-                **common,
-                **{name: days and days * part for name, part in times.items()},
-                "estimator": estimator,
-                "status": "not_estimable" if days is None else "estimated",
-            }
-        )
+    given = None if is_sparse else median * 0.9
+    episode, patient = "typical incident episode", "typical patient with an incident episode"
+    for estimator, estimand, days in (
+        ("kaplan_meier_naive", episode, median),
+        ("aalen_johansen_naive", episode, median * 1.1),
+        ("turnbull_naive", episode, median * 1.2),
+        ("interval_censored", episode, given),
+        ("interval_censored", patient, given and given * 0.8),
+    ):
+        times = {"median_days": 1.0, "median_lo": 0.85, "median_hi": 1.2}
+        for tau, part in ((30.0, 1.1), (90.0, 1.3)):
+            is_fitted = estimator == "interval_censored"
+            mean = None if days is None or estimator == "turnbull_naive" else min(days * part, tau)
+            out["estimate.duration"].append(
+                {
+                    **common,
+                    **{name: days and days * part for name, part in times.items()},
+                    "tau_days": tau,
+                    "rmst_days": mean,
+                    "rmst_lo": mean * 0.9 if mean and is_fitted else None,
+                    "rmst_hi": mean * 1.1 if mean and is_fitted else None,
+                    "estimator": estimator,
+                    "estimand": estimand,
+                    "is_death_competing": estimator in {"aalen_johansen_naive", "interval_censored"},
+                    "status": "not_estimable" if days is None else "estimated",
+                }
+            )
+    for day in range(91) if given else ():
+        share = 0.5 ** (day / given)
+        limits = {"still_low": share, "still_low_lo": share * 0.9, "still_low_hi": min(share * 1.1, 1)}
+        out["estimate.duration_curve"].append({**key, "estimator": "interval_censored", "day": day, **limits})
     at_risk, still = n, 1.0
     for day in range(91):
         recovered = round(at_risk * 0.693 / median) if day else 0

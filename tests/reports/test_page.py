@@ -110,7 +110,7 @@ def test_every_chart_draws_columns_that_its_table_has(payload: dict[str, Any]) -
 
 def test_a_hidden_value_is_a_word_in_the_page_and_never_a_number(payload: dict[str, Any], released: Released) -> None:
     n_hidden = 0
-    for name in ("prevalence", "severity", "testing", "episode", "duration", "cause", "anc_distribution"):
+    for name in ("prevalence", "severity", "testing", "episode", "cause", "anc_distribution"):
         table = released.tables[f"released.{name}"]
         values = [column.removesuffix("_mark") for column in table.columns if column.endswith("_mark")]
         for shown in decode(payload["tables"][name]):
@@ -124,7 +124,7 @@ def test_a_hidden_value_is_a_word_in_the_page_and_never_a_number(payload: dict[s
 
 def test_the_page_carries_released_rows_and_row_counts_only(payload: dict[str, Any], released: Released) -> None:
     assert set(payload["tables"]) <= {*TABLES, "row_flow"}
-    for name in ("prevalence", "testing", "episode", "cause", "duration"):
+    for name in ("prevalence", "testing", "episode", "cause"):
         assert decode(payload["tables"][name]) == [dict(row) for row in rows_of(released, name)]
     severity = rows_of(released, "severity")
     assert sorted(
@@ -134,6 +134,23 @@ def test_the_page_carries_released_rows_and_row_counts_only(payload: dict[str, A
     whole = [dict(row) for row in rows_of(released, "duration_curve")]
     assert thinned
     assert all(row in whole for row in thinned[:: max(1, len(thinned) // 200)])
+
+
+def test_an_estimate_of_duration_has_its_shortest_and_its_longest_mean_in_one_row(
+    payload: dict[str, Any], released: Released
+) -> None:
+    rows = rows_of(released, "duration")
+    shown = decode(payload["tables"]["duration"])
+    assert [{name: row[name] for name in rows[0]} for row in shown] == [dict(r) for r in rows if r["tau_days"] == 30]
+    longest = [row["rmst_days"] for row in rows if row["tau_days"] == 90]
+    assert [row["longest_rmst_days"] for row in shown] == longest
+    assert "hidden" in longest
+    for row in shown:
+        counts = row["n_censored"], row["n_episodes"]
+        if all(isinstance(count, int) for count in counts):
+            assert row["censored_share"] == pytest.approx(counts[0] / counts[1], abs=1e-6)
+        else:
+            assert row["censored_share"] == "hidden"
 
 
 def test_a_zero_is_shown_as_zero_and_not_as_hidden(payload: dict[str, Any], released: Released) -> None:
