@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from reports.wording import plain
+from reports.wording import NBSP, count, plain
 from transforms.load import Definitions
 from transforms.model.base import Definition
 
@@ -33,6 +33,25 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         for place, (title, members) in enumerate(groups)
         if members
     ]
+
+
+def calibration_of(definitions: Definitions) -> dict[str, Any]:
+    """How estimates of durations did where the truth was known: title, lead, headings, and a row a situation."""
+    words, measured = definitions.glossary.get("calibration", {}), definitions.calibration
+    columns = dict(words.get("columns", {}))
+    if measured.is_empty() or not columns:
+        return {}
+    about = measured.row(0, named=True)
+    lead = words["lead"].format(n_hospitals=count(about["n_hospitals"]), measured_with=about["measured_with"])
+    shares = {name for name in columns if name.endswith(("coverage", "given"))}
+    rows = [[_measured(row[name], name in shares) for name in columns] for row in measured.iter_rows(named=True)]
+    return {"title": words["title"], "lead": plain(lead), "headings": list(columns.values()), "rows": rows}
+
+
+def _measured(cell: Any, is_share: bool) -> str:
+    if isinstance(cell, str):
+        return plain(cell)
+    return f"{cell * 100:.1f}{NBSP}%" if is_share else f"{cell:.2f}"
 
 
 def _item(definition: Definition, group: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reports.content import WHOLE, KeyNumber, key_numbers_of
 from reports.downloads import ARCHIVE, DICTIONARY
 from reports.facts import NightFacts
 from reports.identifiers import identifier_tables
-from reports.methods import methods_of
+from reports.methods import calibration_of, methods_of
 from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
 from reports.rendering import pack, read_asset, render_template, script_sources
@@ -94,6 +94,7 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
         sections=[_section(section, charts, numbers, facts) for section in SECTIONS],
         controls=_controls(numbers),
         methods=methods_of(definitions, facts.channel),
+        calibration=calibration_of(definitions),
         terms=words.glossary.get("terms", ()),
         tables=TABLES,
         archive=ARCHIVE,

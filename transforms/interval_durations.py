@@ -22,6 +22,7 @@ _TINY = 1e-300
 _EVEN = 1e-9  # heights this close are one height
 _ENOUGH = 1e-4  # a step this small moves a median by a ten-thousandth of it
 _TRIES = 40
+_BLOCK, _ROWS = 8192, 6
 _NARROWEST = np.log(0.02)  # below this all durations are equal as far as the tests can tell, and there is no peak
 
 
@@ -178,11 +179,19 @@ def _start(groups: Groups) -> Numbers:
 
 
 def _each(groups: Groups, family: Family, at: Numbers) -> Numbers:
-    """The log likelihood of each triple and its slopes, in rows as `Family.slopes` has them."""
-    place, spread = (at[groups.group, parameter] for parameter in (0, 1))
-    with np.errstate(all="ignore"):
-        seen = _log(_seen(groups.triples, family, place, spread))
-        return seen - _log(_met(groups.triples.before, family, place, spread))
+    """The log likelihood of each triple and its slopes, in rows as `Family.slopes` has them.
+
+    A block of triples at a time, so that what is between stays in the cache.
+    """
+    triples, found = groups.triples, np.empty((_ROWS, len(groups.triples)))
+    for begin in range(0, len(triples), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        part = Triples(triples.before[block], triples.inside[block], triples.after[block])
+        place, spread = (at[groups.group[block], parameter] for parameter in (0, 1))
+        with np.errstate(all="ignore"):
+            seen = _log(_seen(part, family, place, spread))
+            found[:, block] = seen - _log(_met(part.before, family, place, spread))
+    return found
 
 
 def _look(groups: Groups, family: Family, at: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -102,6 +102,12 @@ class Definitions:
         return self._one("estimation", Estimation)
 
     @cached_property
+    def calibration(self) -> pl.DataFrame:
+        """How far estimates of durations lay from the truth where it was known, a row a situation; empty if unknown."""
+        path = self.files.get("estimation/calibration.csv")
+        return pl.read_csv(path) if path else pl.DataFrame()
+
+    @cached_property
     def survey(self) -> SurveyRule:
         """How weighted shares of a survey are made."""
         return self._one("survey", SurveyRule)

@@ -63,13 +63,18 @@ def turnbull(bounds: Bounds) -> Masses:
     """The likeliest curve of every group that has a duration."""
     masses, problem = _innermost(bounds)
     share = 1.0 / np.bincount(problem.of, minlength=problem.n_groups)[problem.of]
-    open_groups = np.unique(problem.group)
+    groups = np.unique(problem.group)
+    part, places = _only(problem, groups)
+    is_open = np.ones(len(groups), np.bool_)
     for _ in range(_TURNS):
-        if not len(open_groups):
+        if not is_open.any():
             break
-        part, places = _only(problem, open_groups)
-        share[places], is_done = _turn(part, share[places])
-        open_groups = open_groups[~is_done]
+        if is_open.sum() <= len(groups) / 2:  # few groups take long, and the others need not wait for them
+            groups, is_open = groups[is_open], is_open[is_open]
+            part, places = _only(problem, groups)
+        better, is_done = _turn(part, share[places])
+        share[places] = np.where(is_open[part.of], better, share[places])
+        is_open &= ~is_done
     return Masses(masses.group, masses.left, masses.right, share)
 
 

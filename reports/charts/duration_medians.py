@@ -75,7 +75,7 @@ def chart() -> Chart:
         row_height=34,
         layout=go.Layout(
             barmode="overlay",
-            xaxis={"title": {"text": "Days from the first low value"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Days"}, "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -254,7 +254,7 @@ def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generato
     median = float(rng.uniform(5, 25))
     naive = {"estimator": "kaplan_meier_naive"}
     bounds = {"median_lower_days": median * 0.5, "median_upper_days": median * 1.6, "median_gap_days": median * 0.3}
-    counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 30}
+    counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 8}
     common = {**key, **counts, **bounds}
     is_sparse = key["cohort"] == "children"
     given = None if is_sparse else median * 0.9

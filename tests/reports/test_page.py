@@ -232,6 +232,19 @@ def test_methods_name_every_definition_with_its_version_and_reason(html: str, de
         assert f"{definition.id} {definition.version}" in html
 
 
+def test_methods_tell_how_estimates_of_durations_did_where_the_truth_was_known(
+    html: str, definitions: Definitions
+) -> None:
+    cells = Page(html).cells["table-calibration"]
+    measured = definitions.calibration
+    assert measured.height > 9
+    assert measured["n_hospitals"].min() >= 2000
+    width = len(definitions.glossary["calibration"]["columns"])
+    first = cells[width : 2 * width]
+    assert first[0] == measured["tests"][0]
+    assert first[4] == f"{measured['coverage'][0] * 100:.1f}\u00a0%"
+
+
 def test_the_ledger_of_every_file_adds_up(html: str) -> None:
     cells = Page(html).cells["table-ledger"][8:]
     lines = [cells[place : place + 8] for place in range(0, len(cells), 8)]
