@@ -50,25 +50,7 @@ def chart() -> Chart:
             _not_shown(),
             _not_estimable(),
         ),
-        columns=(
-            COHORT,
-            ESTIMATOR,
-            ESTIMAND,
-            TableColumn("Episodes", "count", ("n_episodes",)),
-            TableColumn("Not seen to recover", "count", ("n_censored",)),
-            TableColumn("Share not seen to recover", "percent", ("censored_share",)),
-            TableColumn("Median, days", "days", ("median_days",)),
-            TableColumn("Interval, days", "days_range", ("median_lo", "median_hi")),
-            TableColumn("Bounds, days", "days_range", ("median_lower_days", "median_upper_days")),
-            TableColumn("Restricted mean, days", "days", ("rmst_days",)),
-            TableColumn("Its interval, days", "days_range", ("rmst_lo", "rmst_hi")),
-            TableColumn("to day", "days", ("tau_days",)),
-            TableColumn("Longer restricted mean, days", "days", ("longest_rmst_days",)),
-            TableColumn("Its interval, days", "days_range", ("longest_rmst_lo", "longest_rmst_hi")),
-            TableColumn("to day", "days", ("longest_tau_days",)),
-            TableColumn("Median gap between tests, days", "days", ("median_gap_days",)),
-            TableColumn("Status", "name:status", ("status",)),
-        ),
+        columns=_columns(),
         alt=Alt("median_days", "days", (COHORT, ESTIMATOR, ESTIMAND)),
         categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
@@ -78,6 +60,28 @@ def chart() -> Chart:
             xaxis={"title": {"text": "Days"}, "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
+    )
+
+
+def _columns() -> tuple[TableColumn, ...]:
+    return (
+        COHORT,
+        ESTIMATOR,
+        ESTIMAND,
+        TableColumn("Episodes", "count", ("n_episodes",)),
+        TableColumn("Not seen to recover", "count", ("n_censored",)),
+        TableColumn("Share not seen to recover", "percent", ("censored_share",)),
+        TableColumn("Median, days", "days", ("median_days",)),
+        TableColumn("Interval, days", "days_range", ("median_lo", "median_hi")),
+        TableColumn("Bounds, days", "days_range", ("median_lower_days", "median_upper_days")),
+        TableColumn("Restricted mean, days", "days", ("rmst_days",)),
+        TableColumn("Its interval, days", "days_range", ("rmst_lo", "rmst_hi")),
+        TableColumn("to day", "days", ("tau_days",)),
+        TableColumn("Longer restricted mean, days", "days", ("longest_rmst_days",)),
+        TableColumn("Its interval, days", "days_range", ("longest_rmst_lo", "longest_rmst_hi")),
+        TableColumn("to day", "days", ("longest_tau_days",)),
+        TableColumn("Median gap between tests, days", "days", ("median_gap_days",)),
+        TableColumn("Status", "name:status", ("status",)),
     )
 
 
