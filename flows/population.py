@@ -83,6 +83,31 @@ def hand_over_rows(
         ).fetchall()
 
 
+def hand_over_limits(
+    connection: duckdb.DuckDBPyConnection,
+    night: Validated,
+    population: Population,
+    folder: Path,
+    *,
+    has_history: bool,
+    analyte: str,
+) -> None:
+    """Write limit.parquet: the lower limit of normal that a laboratory gives with its own count (`analyte`).
+
+    Apart from lab.parquet, because most extracts have none and a column for every row is dear.
+    """
+    people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
+    chosen = f"r.analyte = {_texts([analyte])} AND r.reference_low IS NOT NULL"
+    columns = "p.person_index, r.collected_at, r.specimen_id, r.reference_low"
+    parts = [f"SELECT {columns} FROM ({tonight_rows(night, 'canonical.lab')}) r {people} WHERE {chosen}"]
+    if has_history:
+        parts.append(f"SELECT {columns} FROM canonical.lab r {people} {_unless_replaced(night)} WHERE {chosen}")
+    connection.execute(
+        f"""COPY ({" UNION ALL ".join(parts)})
+        TO '{quoted(folder / "limit.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
+    ).fetchall()
+
+
 def read_sql(name: str) -> str:
     """What transforms read of `canonical.NAME`, called r: the person is known by person_index, and by a hash."""
     unread = UNREAD.get(name, frozenset()) | KEYS

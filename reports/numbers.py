@@ -50,7 +50,7 @@ def read_numbers(released: Released, facts: NightFacts, definitions: Definitions
     wording = Wording(definitions)
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
-    tables["severity"] = with_rest(tables["severity"])
+    tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["duration"] = with_longest_mean(tables["duration"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
     choices = choices_of(tables, wording)
@@ -124,13 +124,15 @@ def with_rest(rows: Sequence[Row]) -> tuple[Row, ...]:
     """
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in ("cohort", "interval_start", "scale")), []).append(row)
+        groups.setdefault(tuple(row[name] for name in ("cohort", "interval_start", "scale", "applied_to")), []).append(
+            row
+        )
     return tuple(more for group in groups.values() for more in _with_rest(group))
 
 
 def _with_rest(group: Sequence[Row]) -> list[Row]:
-    not_low = next((row["share"] for row in group if row["severity_order"] == 0), None)
-    levels = [row["share"] for row in group if row["severity_order"] != 0]
+    not_low = _sum_of([row["share"] for row in group if row["grade"] == 0])
+    levels = [row["share"] for row in group if int(row["grade"] or 0) > 0]
     is_known = is_number(not_low) and not all(is_number(share) for share in levels)
     low: Cell = round(1 - float(not_low or 0), DECIMALS) if is_number(not_low) else not_low or NOT_ESTIMABLE
     shown = sum(float(share or 0) for share in levels if is_number(share))
@@ -144,6 +146,19 @@ def _with_rest(group: Sequence[Row]) -> list[Row]:
         }
         for row in group
     ]
+
+
+def _sum_of(shares: Sequence[Cell]) -> Cell:
+    """The sum, or the first word among them; None of nothing."""
+    words = [share for share in shares if not is_number(share)]
+    return words[0] if words else round(sum(float(share or 0) for share in shares), DECIMALS) if shares else None
+
+
+def _with_line(row: Row, wording: Wording) -> Row:
+    """The row with the name of its scale, and whether it is the run on everybody."""
+    is_run = not row["is_intended"]
+    run = f", {wording.name('applied_to', row['applied_to'])}" if is_run else ""
+    return {**row, "scale_line": f"{wording.name('scale', row['scale'])}{run}"}
 
 
 def _with_left_out(rows: Sequence[Row]) -> list[Row]:

@@ -160,6 +160,7 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
     }
 
 
+GRADES = (1, 2, 3, 4)  # the places of levels among all scales, from mild to life-threatening
 CONTROLS: Mapping[str, str] = {
     "cohort": "Cohort",
     "threshold": "Threshold",
@@ -216,8 +217,8 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
     used = sorted({chart.table for chart in charts})
     cohorts = choices.options["cohort"]
     known = {kind: list(words.titles.get(kind, {})) for kind in ("cause_group", "ended_as", "outcome", "estimator")}
-    severities = sorted({(int(r["severity_order"] or 0), str(r["severity"])) for r in numbers.tables["severity"]})
-    lows = [name for order, name in severities if order > 0]
+    graded = {str(r["severity"]): int(r["grade"] or 0) for r in numbers.tables["severity"]}
+    ladder = ladder_styles([str(grade) for grade in GRADES])
     return {
         "run_id": facts.run_id,
         "definitions_hash": facts.definitions_hash,
@@ -233,7 +234,9 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
         },
         "styles": {
             "cohort": name_styles(cohorts),
-            "severity": ladder_styles(lows),
+            "severity": {name: ladder[str(grade)] for name, grade in sorted(graded.items()) if grade > 0},
+            "grade": ladder,
+            "change": name_styles(sorted(words.titles.get("change", {}))),
             **{kind: name_styles(names) for kind, names in known.items()},
         },
     }

@@ -20,6 +20,7 @@ Row = Mapping[str, Cell]
 TABLES = (
     "prevalence",
     "severity",
+    "scale_change",
     "testing",
     "episode",
     "duration",

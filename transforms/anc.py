@@ -82,6 +82,19 @@ def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.
     )
 
 
+def add_limits_of_normal(anc: pl.LazyFrame, limits: pl.DataFrame) -> pl.LazyFrame:
+    """`anc` with reference_low_cells_per_ul: the laboratory's lower limit of normal for its own count, null without.
+
+    `limits` has the specimen and reference_low, cells/uL. Of several the highest; up to the next whole count, because a
+    count is below the limit or it is not.
+    """
+    name = "reference_low_cells_per_ul"
+    if limits.is_empty():
+        return anc.with_columns(pl.lit(None, pl.Int64).alias(name))
+    highest = limits.group_by(SPECIMEN).agg(pl.col("reference_low").max().ceil().cast(pl.Int64).alias(name))
+    return anc.join(highest.lazy(), on=SPECIMEN, how="left", nulls_equal=True, maintain_order="left")
+
+
 def _choose(measured: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     """Add what is rejected, which route is best, and the bounds of the specimen."""
     whites = pl.col("wbc_only_upper")

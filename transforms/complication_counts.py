@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.frames import shape
+from transforms.grades import order_of_worst
 from transforms.model.estimation import Plan
-from transforms.shares import ALL, order_of_grades
+from transforms.shares import ALL
 
 _KEY = ["rule", "threshold_cells_per_ul", "band_kind", "band", "band_order"]
 _LOOKS = ("temperatures", "codes")
@@ -40,7 +41,7 @@ def read_seen(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> Seen:
         "rule",
         "threshold_cells_per_ul",
         started=pl.col("first_low_at").dt.date().cast(pl.Int32),
-        severity=order_of_grades(plan.grades, pl.col("nadir_cells_per_ul")),
+        severity=order_of_worst(plan.default_scale, pl.col("nadir_cells_per_ul")),
         duration=_duration_order(plan),
         **has,
     )
@@ -79,7 +80,7 @@ def estimate_complications(complication: pl.DataFrame) -> pl.DataFrame:
 
 def _in_bands(episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """Each episode three times: among all, by depth, by length."""
-    severities = {grade.severity_order: grade.severity for grade in plan.grades}
+    severities = {order: level.name for order, level in enumerate(plan.default_scale.levels)}
     durations = dict(enumerate(band.id for band in plan.estimation.duration_bands.all))
     parts = [
         episodes.with_columns(band_kind=pl.lit(ALL), band=pl.lit(ALL), band_order=pl.lit(0, pl.Int32)),

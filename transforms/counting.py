@@ -14,7 +14,8 @@ from transforms.model.estimation import Plan
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.schemas import load_tables
-from transforms.shares import count_anc_distribution, count_causes, count_episodes, count_severity
+from transforms.severities import count_severity, read_ages
+from transforms.shares import count_anc_distribution, count_causes, count_episodes
 from transforms.steps import count_attrition
 from transforms.survey_counts import count_psus, count_weighted, read_sample
 from transforms.testing import count_gaps, count_tests
@@ -34,10 +35,13 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     seen = read_seen(frames, plan)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
+    ages = read_ages(frames["person"])
     for cohort in members["cohort"].unique().sort():
         stays = stays_of(cohort, members, test_days)
         parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
-        for name, rows in _count_cohort(stays, episodes, seen, plan).items():
+        severity, changes = count_severity(stays, ages, plan)
+        counted = {"counts.severity": severity, "counts.scale_change": changes}
+        for name, rows in (counted | _count_cohort(stays, episodes, seen, plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
@@ -64,7 +68,6 @@ def _count_cohort(stays: Stays, episodes: pl.DataFrame, seen: Seen, plan: Plan) 
     )
     counted: dict[str, Callable[[], pl.DataFrame]] = {
         "counts.person_interval": lambda: count_person_intervals(stays, population, confirmed, plan),
-        "counts.severity": lambda: count_severity(stays, plan),
         "counts.testing": lambda: count_tests(stays.cohort, population),
         "counts.testing_gap": lambda: count_gaps(stays, plan),
         "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),

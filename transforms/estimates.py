@@ -19,7 +19,8 @@ from transforms.one_visit import leave_out_unseen
 from transforms.prevalence import estimate_prevalence
 from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
 from transforms.schemas import schema_of
-from transforms.shares import estimate_causes, estimate_severity
+from transforms.severities import estimate_scale_changes, estimate_severity
+from transforms.shares import estimate_causes
 from transforms.survey import with_weighted
 from transforms.testing import estimate_testing
 
@@ -31,6 +32,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
             estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
         ),
         "estimate.severity": estimate_severity(counts["counts.severity"]),
+        "estimate.scale_change": estimate_scale_changes(counts["counts.scale_change"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
         **estimate_all_durations(counts["counts.duration"], plan),

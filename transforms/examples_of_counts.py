@@ -14,9 +14,10 @@ import polars as pl
 
 from transforms.anc import choose_anc, derive_candidates
 from transforms.example_results import ORIGIN, ExampleResult, Schema, read_examples, tell, wrong_example
-from transforms.grades import severity_of
+from transforms.grades import is_meant_for, severity_of
 from transforms.load import Definitions
 from transforms.model.examples import AncExample, AncExpected, ScaleExample
+from transforms.model.scales import NOT_APPLICABLE, Scale
 
 LAB: Schema = {
     "person_index": pl.UInt32,
@@ -116,14 +117,30 @@ def _refuse_unknown_tests(definitions: Definitions, examples: Sequence[AncExampl
 
 
 def _check_scales(definitions: Definitions) -> Iterable[ExampleResult]:
+    types = {
+        "lower": pl.Int64,
+        "upper": pl.Int64,
+        "reference_low": pl.Int64,
+        "age_years": pl.Int64,
+        "duffy_null": pl.Boolean,
+    }
     for scale in definitions.scales:
         examples = read_examples(ScaleExample, "scales", scale)
-        bounds = pl.DataFrame(
-            [(example.lower, example.upper) for example in examples],
-            schema={"lower": pl.Int64, "upper": pl.Int64},
-            orient="row",
-        )
-        levels = bounds.select(severity_of("lower", "upper", scale)).to_series().to_list()
-        for example, level in zip(examples, levels, strict=True):
-            words = f"{example.lower} to {'any' if example.upper is None else example.upper}"
-            yield ExampleResult("scales", scale.id, words, example.severity, level)
+        people = pl.DataFrame([{name: getattr(one, name) for name in types} for one in examples], schema=types)
+        level = severity_of("lower", "upper", scale, pl.col("reference_low"))
+        is_meant = is_meant_for(scale.applies_to, pl.col("age_years"), _known_duffy(scale))
+        levels = people.select(pl.when(is_meant).then(level).otherwise(pl.lit(NOT_APPLICABLE)).alias("level"))
+        for example, got in zip(examples, levels["level"].to_list(), strict=True):
+            yield ExampleResult("scales", scale.id, _words(example), example.severity, got)
+
+
+def _known_duffy(scale: Scale) -> pl.Expr:
+    """Examples that do not speak of Duffy are of people a scale for them is meant for."""
+    is_silent = scale.applies_to is not None and bool(scale.applies_to.duffy_null)
+    return pl.col("duffy_null").fill_null(value=is_silent)
+
+
+def _words(example: ScaleExample) -> str:
+    words = f"{example.lower} to {'any' if example.upper is None else example.upper}"
+    given = {"lower limit": example.reference_low, "age": example.age_years, "Duffy-null": example.duffy_null}
+    return ", ".join([words, *(f"{name} {value}" for name, value in given.items() if value is not None)])

@@ -14,9 +14,11 @@ from transforms.nested import (
     OBSERVED,
     TESTED,
     bin_node,
-    grade_node,
+    is_for_all,
+    level_node,
     low_node,
     possible_node,
+    scope_node,
     step_nodes,
     weighted_node,
 )
@@ -24,6 +26,7 @@ from transforms.suppression import hide_sums, is_small, is_small_total
 
 ALL = "all"
 _CELL = [*INTERVAL, "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
+_BOUNDS = ("n_upper", "n_lower", "hide_upper", "hide_lower")
 _WEIGHTED_NODES = {"n_low": "low", "n_low_possible": "possible", "n_population": "population"}
 
 
@@ -74,14 +77,89 @@ def _made_of_share() -> tuple[str, ...]:
 
 
 def hide_severity(severity: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """A grade is the difference of two nested counts: shown when both are; its share when the tested are too."""
-    order = pl.col("severity_order")
-    upper = pl.when(order > 0).then(grade_node(order)).otherwise(pl.lit(TESTED))
-    is_worst = order == order.max().over([*INTERVAL, "scale"])
-    rows = with_hidden(severity, people, {"upper": upper, "tested": pl.lit(TESTED)})
-    rows = with_hidden(rows, people, {"lower": grade_node(order + 1)})
+    """A level is the difference of two nested counts: shown when both are; its share when all of its people are too.
+
+    A level of the people that a scale is meant for is hidden as well when that of the others may not be known, because
+    everybody less the one is the other; so is the number of the others itself.
+    """
+    all_rows = severity.filter(is_for_all())
+    hidden = _hide_levels(all_rows, people, level_node(), pl.lit(TESTED))
+    scoped = severity.filter(~is_for_all())
+    is_other = pl.col("severity_order") < 0
+    for kind in ("scope", "out"):
+        whole = pl.format(f"{kind}|{{}}|all", "applied_to")
+        rows = _hide_levels(scoped, people, scope_node(kind), whole)
+        is_hidden = pl.when(is_other).then("hide_share").otherwise("hide_n_people")
+        scoped = scoped.with_columns(
+            rows.select(is_hidden.alias(f"_n_{kind}")).to_series(), rows["hide_share"].alias(f"_share_{kind}")
+        )
+    scoped = with_hidden(scoped, people, {"tested": pl.lit(TESTED)}).with_columns(
+        hide_n_people=pl.col("_n_scope") | pl.col("_n_out") | (is_other & pl.col("hide_tested")),
+        hide_share=pl.col("_share_scope") | pl.col("_share_out") | pl.col("_n_scope") | pl.col("_n_out"),
+    )
+    return pl.concat([hidden, scoped.select(hidden.columns)])
+
+
+def _hide_levels(rows: pl.DataFrame, people: pl.DataFrame, node: pl.Expr, whole: pl.Expr) -> pl.DataFrame:
+    """`rows`, in their order, with hide_n_people by the node of the level and of the one above it, and hide_share."""
+    group = [*INTERVAL, "scale", "applied_to"]
+    numbered = rows.with_row_index("_row").with_columns(_upper=node).sort([*group, "severity_order"])
+    numbered = numbered.with_columns(_lower=pl.col("_upper").shift(-1).over(group))
+    found = with_hidden(numbered, people, {"upper": pl.col("_upper"), "whole": whole, "lower": pl.col("_lower")})
+    is_worst = pl.col("_lower").is_null()
     hide = pl.col("hide_upper") | (pl.col("hide_lower") & ~is_worst)
-    return rows.with_columns(hide_n_people=hide, hide_share=hide | pl.col("hide_tested"))
+    return (
+        found.with_columns(hide_n_people=hide, hide_share=hide | pl.col("hide_whole"))
+        .sort("_row")
+        .select(*rows.columns, "hide_n_people", "hide_share")
+    )
+
+
+def hide_scale_changes(changes: pl.DataFrame, severity: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """People of one level on two scales lie between two boundaries: shown when the counts below both are.
+
+    The upper boundary is that with fewer people of the two levels' own, the lower that with more. Where the people
+    are no difference of nested counts (limits of normal on both sides) they are hidden.
+    """
+    levels = _bounds_of_levels(severity, people)
+    key = [*INTERVAL, "scale", "severity"]
+    both = changes.join(levels.rename({name: f"_{name}" for name in _BOUNDS}), on=key, how="left", nulls_equal=True)
+    from_key = {"scale": "from_scale", "severity": "from_severity"}
+    begun = levels.rename({**from_key, **{name: f"_from_{name}" for name in _BOUNDS}})
+    both = both.join(begun, on=[*INTERVAL, *from_key.values()], how="left", nulls_equal=True)
+    is_first = {
+        "upper": pl.col("_n_upper") < pl.col("_from_n_upper"),
+        "lower": pl.col("_n_lower") > pl.col("_from_n_lower"),
+    }
+    hide = pl.lit(value=False)
+    counts = []
+    for side in ("upper", "lower"):
+        own, other = pl.col(f"_n_{side}"), pl.col(f"_from_n_{side}")
+        is_hidden = pl.when(is_first[side]).then(f"_hide_{side}").otherwise(f"_from_hide_{side}")
+        hide = hide | is_hidden | ((own == other) & (pl.col(f"_hide_{side}") | pl.col(f"_from_hide_{side}")))
+        counts.append(pl.when(is_first[side]).then(own).otherwise(other))
+    hide = (hide | (counts[0] - counts[1] != pl.col("n_people"))).fill_null(value=True)
+    rows = with_hidden(both, people, {"tested": pl.lit(TESTED)})
+    return rows.with_columns(hide_n_people=hide, hide_share=hide | pl.col("hide_tested")).select(
+        *changes.columns, "hide_n_people", "hide_share"
+    )
+
+
+def _bounds_of_levels(severity: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """INTERVAL, scale, severity, and of the counts above and below each level of everybody how many, and if hidden."""
+    group = [*INTERVAL, "scale"]
+    levels = severity.filter(is_for_all()).select(*group, "severity", "severity_order", "below_cells_per_ul")
+    levels = levels.with_columns(upper=level_node()).sort([*group, "severity_order"])
+    levels = levels.with_columns(lower=pl.col("upper").shift(-1).over(group))
+    for side in ("upper", "lower"):
+        found = people.select(*INTERVAL, pl.col("node").alias(side), **{f"n_{side}": "n_people"},
+                              **{f"hide_{side}": pl.col("n_shown").is_null()})  # fmt: skip
+        levels = levels.join(found, on=[*INTERVAL, side], how="left", nulls_equal=True)
+    nothing_worse = pl.col("lower").is_null()
+    return levels.with_columns(
+        n_lower=pl.when(nothing_worse).then(0).otherwise("n_lower"),
+        hide_lower=pl.when(nothing_worse).then(pl.lit(value=False)).otherwise("hide_lower"),
+    ).select(*group, "severity", *_BOUNDS)
 
 
 def hide_anc_distribution(bins: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:

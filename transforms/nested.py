@@ -1,8 +1,9 @@
 """Which counts of people lie inside which, and which of them may stand side by side, for every cohort and interval.
 
 Every released count of people is one of these or a difference of two: low at 1000 lies in low at 1500, both in the
-tested, the tested in the observed, a month in the whole extract. Cuts of one value per person (thresholds, grades,
-bins) are all nested in each other. A grade or bin is shown when both counts that it is the difference of are.
+tested, the tested in the observed, a month in the whole extract. Cuts of one value per person (thresholds, boundaries
+of every scale, bins) are all nested in each other, and so are those of the people that a scale is meant for, and of the
+others. A grade or bin is shown when both counts that it is the difference of are.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from transforms.model.scales import EVERYBODY
 from transforms.suppression import Nesting, close_relations, shown_nested
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
@@ -23,14 +25,15 @@ def shown_people(estimates: Mapping[str, pl.DataFrame], min_cell: int) -> pl.Dat
     wide = long.pivot("node", index=INTERVAL, values="n_people", sort_columns=True)
     nodes = sorted(set(wide.columns) - set(INTERVAL))
     pairs = _pairs(nodes)
+    uses = _uses(estimates["estimate.severity"])
     over_time = [(_WHOLE + part, _WHOLE + whole) for part, whole in [*pairs, *_pairs_of_confirmed(nodes)]]
     over_time += [(node, _WHOLE + node) for node in nodes]
     whole = wide.filter(pl.col("interval_unit") == "all")
-    shown_whole = shown_nested(whole, _nesting(nodes, [*pairs, *_pairs_of_confirmed(nodes)]), min_cell)
+    shown_whole = shown_nested(whole, _nesting(nodes, [*pairs, *_pairs_of_confirmed(nodes)], uses), min_cell)
     months = wide.filter(pl.col("interval_unit") != "all")
     above = shown_whole.select("cohort", *(pl.col(node).alias(_WHOLE + node) for node in nodes))
     with_whole = months.join(above, on="cohort", how="left")
-    shown_months = shown_nested(with_whole, _nesting(nodes, [*pairs, *over_time]), min_cell).select(wide.columns)
+    shown_months = shown_nested(with_whole, _nesting(nodes, [*pairs, *over_time], uses), min_cell).select(wide.columns)
     shown = pl.concat([shown_whole, shown_months]).unpivot(
         nodes, index=INTERVAL, variable_name="node", value_name="n_shown"
     )
@@ -53,9 +56,24 @@ def weighted_node(kind: str) -> pl.Expr:
     return pl.format(f"weighted_{kind}|{{}}|{{}}", cut, "denominator_name")
 
 
-def grade_node(order: pl.Expr) -> pl.Expr:
-    """Node of the people of a grade or worse."""
-    return pl.format("grade|{}|{}", "scale", order)
+def level_node() -> pl.Expr:
+    """Node of the tested people of a level or worse; scales share a boundary, and so its node."""
+    by_limit = pl.format("level|{}|{}", "scale", "severity_order")
+    return pl.when(pl.col("severity_order") == 0).then(pl.lit(TESTED)).otherwise(_by_boundary("grade", by_limit))
+
+
+def scope_node(kind: str) -> pl.Expr:
+    """Node of those of a level or worse that the scale is meant for (`scope`) or is not meant for (`out`)."""
+    by_limit = pl.format(f"{kind}|{{}}|{{}}|{{}}", "applied_to", "scale", "severity_order")
+    whole = pl.format(f"{kind}|{{}}|all", "applied_to")
+    bounded = pl.format(f"{kind}|{{}}|{{}}", "applied_to", "below_cells_per_ul")
+    below = pl.when(pl.col("below_cells_per_ul").is_null()).then(by_limit).otherwise(bounded)
+    return pl.when(pl.col("severity_order") <= 0).then(whole).otherwise(below)
+
+
+def is_for_all() -> pl.Expr:
+    """Whether a row of severity grades all tested people."""
+    return pl.col("applied_to") == EVERYBODY
 
 
 def bin_node(edge: pl.Expr) -> pl.Expr:
@@ -83,11 +101,7 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     prevalence = prevalence.filter(~pl.col("is_weighted"))
     severity, bins = estimates["estimate.severity"], estimates["estimate.anc_distribution"]
     episode = estimates["estimate.episode"].filter(pl.col("ended_as") == "all")
-    worse = (
-        severity.sort("severity_order", descending=True)
-        .with_columns(n_people=pl.col("n_people").cum_sum().over([*INTERVAL, "scale"]))
-        .filter(pl.col("severity_order") > 0)
-    )
+    worse = _of_level_or_worse(severity)
     below = (
         bins.sort("cohort", "bin_lower_cells_per_ul")
         .with_columns(n_people=pl.col("n_people").cum_sum().over("cohort"))
@@ -101,37 +115,80 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         weighted.select(*INTERVAL, node=weighted_node("low"), n_people="n_low"),
         weighted.select(*INTERVAL, node=weighted_node("possible"), n_people="n_low_possible"),
         weighted.select(*INTERVAL, node=weighted_node("population"), n_people="n_population").unique(),
-        worse.select(*INTERVAL, node=grade_node(pl.col("severity_order")), n_people="n_people"),
+        worse.filter(is_for_all(), pl.col("severity_order") > 0)
+        .select(*INTERVAL, node=level_node(), n_people="n_people")
+        .unique(),
+        *_nodes_of_scopes(worse),
         below.select(*_whole_extract(), node=bin_node(pl.col("bin_upper_cells_per_ul")), n_people="n_people"),
         episode.select(*_whole_extract(), node=episode_node(), n_people="n_people"),
     ]
     return pl.concat([part.cast({"n_people": pl.Int64}) for part in parts])
 
 
+def _of_level_or_worse(severity: pl.DataFrame) -> pl.DataFrame:
+    """Severity rows whose n_people counts the level and all worse ones; people outside of the scale are left out."""
+    group = [*INTERVAL, "scale", "applied_to"]
+    applied = severity.filter(pl.col("severity_order") >= 0).sort("severity_order", descending=True)
+    return applied.with_columns(n_people=pl.col("n_people").cum_sum().over(group))
+
+
+def _nodes_of_scopes(worse: pl.DataFrame) -> list[pl.DataFrame]:
+    """Those a scale is meant for, level by level, and those it is not meant for: they are the rest of everybody."""
+    key = [*INTERVAL, "scale", "severity_order"]
+    every = worse.filter(is_for_all()).select(*key, n_every="n_people")
+    scoped = worse.filter(~is_for_all()).join(every, on=key, how="left", nulls_equal=True)
+    inside = scoped.select(*INTERVAL, node=scope_node("scope"), n_people="n_people")
+    outside = scoped.select(*INTERVAL, node=scope_node("out"), n_people=pl.col("n_every") - pl.col("n_people"))
+    return [inside.unique(), outside.unique()]
+
+
+def _by_boundary(kind: str, otherwise: pl.Expr) -> pl.Expr:
+    bounded = pl.format(f"{kind}|{{}}", "below_cells_per_ul")
+    return pl.when(pl.col("below_cells_per_ul").is_null()).then(otherwise).otherwise(bounded)
+
+
 def _whole_extract() -> list[pl.Expr]:
     return [pl.col("cohort"), pl.lit("all").alias("interval_unit"), pl.lit(None, pl.Date).alias("interval_start")]
 
 
-def _nesting(nodes: list[str], pairs: list[tuple[str, str]]) -> Nesting:
+def _uses(severity: pl.DataFrame) -> Mapping[str, int]:
+    """How many scales have a boundary: where two lie too near each other, the one of more scales is shown."""
+    bounded = severity.filter(pl.col("below_cells_per_ul").is_not_null())
+    counted = bounded.group_by(pl.col("below_cells_per_ul").cast(pl.String)).agg(pl.col("scale").n_unique())
+    return dict(counted.iter_rows())
+
+
+def _nesting(nodes: list[str], pairs: list[tuple[str, str]], uses: Mapping[str, int]) -> Nesting:
     related = close_relations(pairs)
-    cuts = frozenset(node for node in nodes if _is_cut_of_lowest(node))
-    order = tuple(sorted(nodes, key=_priority))
+    families: dict[str, set[str]] = {}
+    for node in nodes:
+        families.setdefault(_family_of_cuts(node), set()).add(node)
+    order = tuple(sorted(nodes, key=lambda node: _priority(node, uses)))
     return Nesting(
-        order, {node: related.get(node, frozenset()) | (cuts if node in cuts else frozenset()) for node in order}
-    )
+        order,
+        {node: related.get(node, frozenset()) | (families[family] if (family := _family_of_cuts(node)) else frozenset())
+         for node in order},
+    )  # fmt: skip
 
 
-def _is_cut_of_lowest(node: str) -> bool:
-    """Whether it counts people whose lowest value lies below a cut: of two such, the smaller lies in the other."""
-    return node.startswith(("grade|", "bin|")) or (node.startswith("low|any_low") and node.endswith(TESTED))
+def _family_of_cuts(node: str) -> str:
+    """Cuts of the lowest value of the same people: of two of a family the smaller lies in the other; empty: none."""
+    kind, *rest = node.split("|")
+    if kind in {"scope", "out"}:
+        return f"{kind}|{rest[0]}"
+    is_cut = kind in {"grade", "level", "bin"} or (node.startswith("low|any_low") and node.endswith(TESTED))
+    return TESTED if is_cut else ""
 
 
-def _priority(node: str) -> tuple[int, bool, int, str]:
+def _priority(node: str, uses: Mapping[str, int]) -> tuple[int, bool, int, int, str]:
     """Tested first, then what the page leads with; what is of the observed comes later, for the same reason."""
     kind, *_ = node.split("|")
     is_any = node.startswith("low|any_low")
-    rank = {TESTED: 0, "low": 1 if is_any else 3, OBSERVED: 2, "grade": 4, "episode": 5, "bin": 6, "isolated": 7}
-    return rank.get(kind, 8), node.endswith(OBSERVED), -_threshold(node), node
+    kinds = ("", "", "", "", "grade", "scope", "level", "episode", "bin", "isolated", "out")
+    first = {TESTED: 0, "low": 1 if is_any else 3, OBSERVED: 2}
+    rank = first.get(kind, kinds.index(kind) if kind in kinds else len(kinds))
+    n_uses = uses.get(node.rsplit("|", maxsplit=1)[-1], 0) if kind in {"grade", "scope", "out"} else 0
+    return rank, node.endswith(OBSERVED), -n_uses, -_threshold(node), node
 
 
 def _threshold(node: str) -> int:
@@ -148,13 +205,25 @@ def _pairs(nodes: list[str]) -> list[tuple[str, str]]:
             pairs += _pairs_of_low(node, parts)
         elif parts[0].startswith("weighted_"):
             pairs += _pairs_of_weighted(node, parts)
-        elif parts[0] in {"grade", "bin"}:
+        elif parts[0] in {"grade", "level", "bin"}:
             pairs.append((node, TESTED))
+        elif parts[0] in {"scope", "out"}:
+            pairs += _pairs_of_scope(node, parts, nodes)
         elif parts[0] == "episode":
             pairs.append((node, f"low|confirmed|{parts[1]}|{parts[2]}|{OBSERVED}"))
         elif parts[0] == "isolated":
             pairs.append((node, f"low|any_low|any_value|{parts[2]}|{OBSERVED}"))
     return [pair for pair in [*pairs, *_pairs_of_thresholds(nodes)] if pair[1] in split]
+
+
+def _pairs_of_scope(node: str, parts: list[str], nodes: list[str]) -> list[tuple[str, str]]:
+    """People that a scale is meant for lie in all below the same boundary, and may lie in those of another scope."""
+    kind, scope, *cut = parts
+    if cut == ["all"]:
+        return [(node, TESTED)]
+    others = [other for other in nodes if other.startswith("scope|") and other.split("|")[2:] == cut != ["all"]]
+    beside = [(node, other) for other in others if kind == "scope" and other > node]
+    return [(node, f"{kind}|{scope}|all"), (node, f"grade|{cut[0]}"), (node, TESTED), *beside]
 
 
 def _pairs_of_confirmed(nodes: list[str]) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from transforms.model.estimation import Cut, Denominator
 
+REFERENCE_BELOW, REFERENCE_UNKNOWN = "reference_below", "reference_unknown"
 _LONG_AGO, _FAR_AHEAD = -(10**8), 10**8  # days; bounds of a stay without dates
 _NO_MONTH = 0
 _DAYS, _MONTHS = 2**22, 2**18  # room for days and months beside a person in one sorted whole number
@@ -53,7 +54,9 @@ def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) 
     """One row per person and day with a value that says something, sorted by both.
 
     Columns: person_index, day (days since 1970, null without a date), month (months since year 0), n_tests,
-    lowest_cells_per_ul, undecided_THRESHOLD for each cut, gap_days (since the person's test day before).
+    lowest_cells_per_ul, undecided_THRESHOLD for each cut, gap_days (since the person's test day before); where the
+    extract has laboratories' lower limits of normal also reference_below (a test is below its own limit) and
+    reference_unknown (a test has none).
     """
     is_test, says_something = test_flags(tested)
     day = pl.col("collected_at").dt.date()
@@ -64,6 +67,7 @@ def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) 
             n_tests=is_test.cast(pl.Int64),
             lowest_cells_per_ul=pl.when(is_test).then(_proven()),
             **{undecided_name(cut): cut.is_low(_possible()) & ~_is_proven_low(cut) for cut in cuts},
+            **(_reference_flags(is_test) if _has_reference(anc) else {}),
         )
         .collect()
     )
@@ -145,6 +149,20 @@ def _is_proven_low(cut: Cut) -> pl.Expr:
     return cut.is_low(_proven()).fill_null(value=False)
 
 
+def _has_reference(anc: pl.LazyFrame) -> bool:
+    """Most extracts bring no limits of normal, and two more columns cost a pass each."""
+    limit = "reference_low_cells_per_ul"
+    return limit in anc.collect_schema() and bool(anc.select(pl.col(limit).is_not_null().any()).collect().item())
+
+
+def _reference_flags(is_test: pl.Expr) -> dict[str, pl.Expr]:
+    limit = pl.col("reference_low_cells_per_ul")
+    return {
+        REFERENCE_BELOW: is_test & (_proven() < limit).fill_null(value=False),
+        REFERENCE_UNKNOWN: is_test & limit.is_null(),
+    }
+
+
 def _with_gaps(days: pl.DataFrame) -> pl.DataFrame:
     """Adds gap_days to the person's test day before; both must have a date."""
     is_test = pl.col("n_tests") > 0
@@ -158,4 +176,6 @@ def _with_gaps(days: pl.DataFrame) -> pl.DataFrame:
 def _reduce(rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """One row per key of rows that are sorted by it: tests added up, the lowest value, undecided if any is."""
     reduced = rows.with_columns(pl.col(key).set_sorted()).group_by(key, maintain_order=True)
-    return reduced.agg(pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^undecided_.*$").any())
+    return reduced.agg(
+        pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^(undecided|reference)_.*$").any()
+    )

@@ -1,13 +1,13 @@
 """What one night counts, made of all definitions and of what the dates of the extract allow.
 
 Single values are cut at the thresholds and with the operator of the default episode rule; confirmed episodes by every
-rule at its own thresholds, but not by rules that are only compared. Calendar months are counted only where dates are
-real.
+rule at its own thresholds, but not by rules that are only compared. Every scale grades the whole extract, the default
+one months too. Calendar months are counted only where dates are real.
 """
 
 from transforms.errors import DefinitionError
 from transforms.load import Definitions
-from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan, require_denominators
+from transforms.model.estimation import ANY_VALUE, Cut, Plan, require_denominators
 from transforms.model.scales import Scale
 
 
@@ -30,7 +30,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         estimation=estimation,
         denominators=definitions.denominators,
         cuts=tuple(cuts),
-        grades=grades_of(_scale(definitions.scales, estimation.severity_scale)),
+        scales=_known_scales(definitions.scales, estimation.severity_scale),
         has_calendar=has_calendar,
         has_dates=has_dates,
         survey=definitions.survey,
@@ -38,18 +38,11 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
     )
 
 
-def grades_of(scale: Scale) -> tuple[Grade, ...]:
-    """Grades of a scale from the mildest, each by the highest count it holds."""
-    ends = sorted(scale.levels, key=lambda level: float("inf") if level.most is None else level.most, reverse=True)
-    return tuple(Grade(level.name, order, level.most) for order, level in enumerate(ends))
-
-
-def _scale(scales: tuple[Scale, ...], name: str) -> Scale:
-    found = [scale for scale in scales if scale.id == name]
-    if not found:
+def _known_scales(scales: tuple[Scale, ...], name: str) -> tuple[Scale, ...]:
+    if name not in {scale.id for scale in scales}:
         raise DefinitionError(
             f"definitions/estimation names the scale {name!r}, which is not defined.",
             details=[scale.id for scale in scales],
             repair="Name one of these as severity_scale.",
         )
-    return found[0]
+    return scales

@@ -5,7 +5,7 @@ Small counts are hidden with whatever would give them away (`nested.py`, `hiding
 after all is hidden too. A value is shown, or null with a mark that says why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 
 import polars as pl
@@ -18,12 +18,14 @@ from transforms.hiding import (
     hide_anc_distribution,
     hide_attrition,
     hide_prevalence,
+    hide_scale_changes,
     hide_severity,
     hide_testing,
 )
 from transforms.hiding_complications import hide_complications
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
 from transforms.model.disclosure import DisclosureRule
+from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
 from transforms.nested import shown_people
 from transforms.schemas import schema_of
 
@@ -104,6 +106,9 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
+        "estimate.scale_change": hide_scale_changes(
+            estimates["estimate.scale_change"], estimates["estimate.severity"], people
+        ),
         "estimate.testing": hide_testing(estimates["estimate.testing"], people, least),
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
@@ -139,7 +144,7 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
             pl.when(hide)
             .then(pl.lit(HIDDEN))
             .when(pl.col(value).is_null())
-            .then(_why_null(value))
+            .then(_why_null(value, rows.columns))
             .when(is_zero)
             .then(pl.lit(ZERO))
             .alias(f"{value}_mark")
@@ -147,11 +152,14 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(columns)
 
 
-def _why_null(value: str) -> pl.Expr:
+def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
     if value in ONLY_COUNTED:
         return pl.lit(NOT_APPLICABLE)
     if value in ONLY_OF_SOME:
         return pl.when(pl.col("status") == "estimated").then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))
+    if value not in ONLY_WEIGHTED and "applied_to" in columns:
+        is_outside = pl.col("severity") == OUTSIDE
+        return pl.when(is_outside).then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))
     if value not in ONLY_WEIGHTED:
         return pl.lit(NOT_ESTIMABLE)
     return pl.when("is_weighted").then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))

@@ -1,8 +1,8 @@
 """A row of counts is there when one of its numbers is not zero; what a report shows as zero is put back by rule.
 
 So counts of all people are the same whether everybody was counted or only those who changed, and zeros do not depend
-on who was counted with whom. Put back are: months of a cohort between its first and its last, every severity where
-somebody was tested, every bin of counts, and every step of the attrition.
+on who was counted with whom. Put back are: months of a cohort between its first and its last, every severity of every
+scale where somebody was tested, every bin of counts, and every step of the attrition.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from transforms.model.estimation import Plan
 from transforms.person_time import month_of
 from transforms.prevalence import name_intervals
 from transforms.schemas import schema_of
+from transforms.severities import expected_levels
 
 Counts = Mapping[str, pl.DataFrame]
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
@@ -60,18 +61,16 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
     names = ("measure", "rule", "threshold_cells_per_ul")
     cuts = pl.DataFrame([{name: getattr(cut, name) for name in names} for cut in plan.cuts], orient="row")
     denominators = pl.DataFrame({"denominator_name": [each.id for each in plan.denominators]})
-    grades = pl.DataFrame(
-        [(grade.severity, grade.severity_order, plan.estimation.severity_scale) for grade in plan.grades],
-        schema=["severity", "severity_order", "scale"],
-        orient="row",
-    )
     edges = plan.estimation.anc_bins_cells_per_ul
     bins = pl.DataFrame({"bin_lower_cells_per_ul": edges, "bin_upper_cells_per_ul": [*edges[1:], None]})
     steps = [(order, step.title) for order, step in enumerate(plan.estimation.attrition, start=1)]
     expected = {
         "counts.person_interval": intervals.join(cuts, how="cross").join(denominators, how="cross"),
         "counts.testing": intervals,
-        "counts.severity": counts["counts.severity"].select(INTERVAL).unique().join(grades, how="cross"),
+        "counts.severity": counts["counts.severity"]
+        .select(INTERVAL)
+        .unique()
+        .join(expected_levels(plan), on="interval_unit"),
         "counts.anc_distribution": intervals.select("cohort").unique().join(bins, how="cross"),
         "counts.attrition": pl.DataFrame(steps, schema=["step_order", "step"], orient="row"),
     }

@@ -19,6 +19,7 @@ from flows.handover import Derived, RunContext, Validated
 from flows.history import RunLine, last_published
 from flows.population import (
     Population,
+    hand_over_limits,
     hand_over_people,
     hand_over_rows,
     holds_rows,
@@ -27,7 +28,7 @@ from flows.population import (
 )
 from flows.standing import hand_over_standing
 from flows.warehouse import open_memory, open_warehouse
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members, find_members_without_dates
@@ -69,6 +70,8 @@ def derive(validated: Validated, context: RunContext) -> Derived:
         population = hand_over_people(connection, validated, folder, has_history=has_history, is_rebuild=is_rebuild)
         analytes = context.definitions.anc.analytes
         hand_over_rows(connection, validated, population, folder, has_history=has_history, lab_analytes=analytes)
+        direct = context.definitions.anc.inputs.direct_auto.analyte
+        hand_over_limits(connection, validated, population, folder, has_history=has_history, analyte=direct)
         infer_observation(connection, folder)
         standing = None if population.is_everybody else hand_over_standing(connection, population, folder)
     context.progress.rows(pl.scan_parquet(folder / "lab.parquet").select(pl.len()).collect().item())
@@ -95,7 +98,7 @@ def _held_rows(connection: duckdb.DuckDBPyConnection) -> tuple[bool, ...]:
 def derive_people(
     folder: Path, definitions: Definitions, *, has_drugs: bool, has_diagnoses: bool, has_dates: bool = True
 ) -> None:
-    """From the hand-over files in `folder` (person, observation, lab, exposure, ...) write NAME.parquet.
+    """From the hand-over files in `folder` (person, observation, lab, limit, exposure, ...) write NAME.parquet.
 
     NAME is each table of `derived`; all are keyed by person_index, causes and episodes by the episode's natural key.
     """
@@ -135,7 +138,8 @@ def _derive_counts(folder: Path, definitions: Definitions) -> None:
     lab = pl.scan_parquet(folder / "lab.parquet")
     candidates = _keep(derive_candidates(lab, definitions.anc), folder / "anc_candidate.parquet")
     scale = next(scale for scale in definitions.scales if scale.is_default)
-    _keep(choose_anc(candidates, definitions.anc, scale), folder / "anc.parquet")
+    chosen = choose_anc(candidates, definitions.anc, scale)
+    _keep(add_limits_of_normal(chosen, pl.read_parquet(folder / "limit.parquet")), folder / "anc.parquet")
 
 
 def _name_episodes(connection: duckdb.DuckDBPyConnection, population: Population, folder: Path) -> None:

@@ -29,7 +29,7 @@ def chart() -> Chart:
     return Chart(
         id="anc-distribution",
         section="severity",
-        position=3,
+        position=5,
         title="Lowest ANC of each person",
         caption="{cohort}: people tested, by the lowest ANC of each. Dashed lines: the thresholds. "
         "Bins differ in width.",

@@ -29,7 +29,7 @@ def severity_bars(orientation: str, place: Bind) -> Trace:
             },
         },
         needs="share",
-        above=("severity_order", 0),
+        above=("grade", 0),
         split=("severity", "severity"),
     )
 
@@ -42,24 +42,24 @@ def chart() -> Chart:
         section="severity",
         position=1,
         title="Severity by cohort",
-        caption="Worst severity of each person over the whole extract, of the people tested ({scale}). "
-        "Grey: levels that are not shown apart. People who were never low are in the table.",
+        caption="Worst severity of each person over the whole extract, of the people tested ({scale}). Grey: levels "
+        "that are not shown apart. In the table also: people who were never low, and those the scale is not meant for.",
         table="severity",
         question="prevalence",
-        where={"interval_unit": "all"},
+        where={"interval_unit": "all", "is_intended": True},
         follows=("scale",),
         sorts={
             "value": (("low_share", "desc"), ("name:cohort", "asc"), ("severity_order", "asc")),
             "name": (("name:cohort", "asc"), ("severity_order", "asc")),
         },
-        traces=(severity_bars("h", place), rest_bars("h", place), _not_shown(place)),
+        traces=(severity_bars("h", place), rest_bars("h", place), not_shown(place)),
         columns=(
             COHORT,
             SEVERITY,
             TableColumn("People", "count", ("n_people",)),
             TableColumn("Of people tested", "percent", ("share",)),
         ),
-        alt=Alt("share", "percent", (COHORT, SEVERITY), above=("severity_order", 0)),
+        alt=Alt("share", "percent", (COHORT, SEVERITY), above=("grade", 0)),
         categories=(Categories("yaxis", "name:cohort", ("cohort",)),),
         height=120,
         row_height=32,
@@ -94,11 +94,10 @@ def rest_bars(orientation: str, place: Bind) -> Trace:
     return Trace(figure.to_plotly_json(), bind, needs="rest_share")
 
 
-def _not_shown(place: Bind) -> Trace:
+def not_shown(place: Bind, value: str = "low_share") -> Trace:
+    """A word where a bar has nothing to show."""
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    return Trace(
-        figure.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "low_share"}}, lacks="low_share"
-    )
+    return Trace(figure.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": value}}, lacks=value)
 
 
 def partly_hidden(where: Bind) -> Trace:

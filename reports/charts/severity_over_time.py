@@ -14,13 +14,14 @@ def chart() -> Chart:
     return Chart(
         id="severity-over-time",
         section="severity",
-        position=2,
+        position=4,
         title="Severity over time",
-        caption="{cohort}: worst severity of each person in the month, of the people tested in that month ({scale}). "
-        "Grey: levels that are not shown apart. A stroke below: not even their sum is shown.",
+        caption="{cohort}: worst severity of each person in the month, of the people tested in that month. Months are "
+        "graded on the scale that this report opens with alone ({scale} is selected). Grey: levels that are not shown "
+        "apart. A stroke below: not even their sum is shown.",
         table="severity",
         question="calendar_trend",
-        where={"interval_unit": "month"},
+        where={"interval_unit": "month", "is_intended": True},
         follows=("cohort", "scale"),
         sorts={"value": (("interval_start", "asc"), ("severity_order", "asc"))},
         traces=(severity_bars("v", WHEN), rest_bars("v", WHEN), partly_hidden(WHEN)),
@@ -30,7 +31,7 @@ def chart() -> Chart:
             TableColumn("People", "count", ("n_people",)),
             TableColumn("Of people tested", "percent", ("share",)),
         ),
-        alt=Alt("share", "percent", (MONTH, SEVERITY), above=("severity_order", 0)),
+        alt=Alt("share", "percent", (MONTH, SEVERITY), above=("grade", 0)),
         layout=go.Layout(
             barmode="stack",
             bargap=0.2,

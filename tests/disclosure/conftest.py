@@ -12,10 +12,9 @@ import pytest
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
-from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
+from transforms.model.estimation import ANY_VALUE, Cut, Plan
 
 THRESHOLDS = (1500, 1000, 500)
-GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
 ENDINGS = ["recovered", "recovered_unconfirmed", "censored_end", "censored_gap", "died"]
 CAUSES = ["chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained"]
 AGENTS = ["doxorubicin", "docetaxel", "clozapine", ""]
@@ -72,7 +71,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         denominators=definitions.denominators,
         cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
         + tuple(Cut("confirmed", rule, each, "lt") for rule in ("clinical", "simple_run") for each in THRESHOLDS),
-        grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
+        scales=definitions.scales,
         has_calendar=has_calendar and has_dates,
         has_dates=has_dates,
         complications=definitions.complications,
@@ -217,4 +216,14 @@ def _times(days: Any) -> pl.Series:
 
 def _people(number: int) -> pl.LazyFrame:
     index = np.arange(number, dtype=np.uint32)
-    return pl.LazyFrame({"person_index": index, "person_hash": index.astype(np.uint64) * 2654435761})
+    hashed = index.astype(np.uint64) * 2654435761
+    return pl.LazyFrame(
+        {
+            "person_index": index,
+            "person_hash": hashed,
+            "birth_year": (hashed % 97).astype(np.int32) % 40 + 1986,  # some are infants, some not yet of age
+            "age_years": pl.Series([None] * number, dtype=pl.Int32),
+            "age_at": pl.Series([None] * number, dtype=pl.Date),
+            "duffy_null": hashed % 7 < 2,
+        }
+    )

@@ -30,6 +30,10 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "weight": pl.Float64,
         "stratum": pl.String,
         "psu": pl.String,
+        "birth_year": pl.Int32,
+        "age_years": pl.Int32,
+        "age_at": pl.Date,
+        "duffy_null": pl.Boolean,
     },
     "observation": {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date},
     "anc": {
@@ -116,7 +120,15 @@ def people(draw: st.DrawFn) -> Person:
         values.append((START + timedelta(hours=hours), value, lower, upper, route))
     is_sampled = draw(st.booleans())
     return {
-        "person": [(draw(st.floats(0, 9999)), "s1", draw(st.sampled_from(["1", "2"]))) if is_sampled else (None,) * 3],
+        "person": [
+            (
+                *((draw(st.floats(0, 9999)), "s1", draw(st.sampled_from(["1", "2"]))) if is_sampled else (None,) * 3),
+                draw(st.none() | st.integers(1940, 2024)),
+                draw(st.none() | st.integers(0, 80)),
+                draw(st.none() | st.just(date(2023, 6, 1))),
+                draw(st.none() | st.booleans()),
+            )
+        ],
         "observation": [(first, last)],
         "anc": values,
         "episode": [*draw(st.lists(episodes(), max_size=2))],
@@ -182,7 +194,7 @@ def test_leaving_zeros_out_and_rows_in_any_order_changes_no_estimate(hospital: d
 
 def test_people_who_do_not_stand_in_the_counts_are_not_taken_away() -> None:
     person: Person = {
-        "person": [(None, None, None)],
+        "person": [(None,) * 7],
         "observation": [(date(2024, 1, 1), date(2024, 2, 1))],
         "anc": [],
         "episode": [],

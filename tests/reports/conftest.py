@@ -24,6 +24,7 @@ from reports.facts import (
 from transforms.load import Definitions, load_definitions
 from transforms.release import Released, release
 from transforms.schemas import schema_of
+from transforms.severities import named_levels
 
 RUN = "20261101T020000-3f9a1c"
 COHORTS = {
@@ -86,7 +87,16 @@ def draw_estimates(
 
 def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
     """People are observed, and nobody has a neutrophil count."""
-    for name in ("severity", "episode", "duration", "duration_curve", "cause", "complication", "anc_distribution"):
+    for name in (
+        "severity",
+        "scale_change",
+        "episode",
+        "duration",
+        "duration_curve",
+        "cause",
+        "complication",
+        "anc_distribution",
+    ):
         out[f"estimate.{name}"].clear()
     for row in out["estimate.testing"]:
         row.update(
@@ -102,6 +112,7 @@ def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
 TABLES = (
     "prevalence",
     "severity",
+    "scale_change",
     "testing",
     "episode",
     "duration",
@@ -181,9 +192,52 @@ def _draw_prevalence(
 
 
 def _draw_severity(out: dict[str, list[dict[str, Any]]], interval: dict[str, Any], counts: dict[str, int]) -> None:
-    for order, (severity, n_people) in enumerate(counts.items()):
-        row = {"scale": "clinical", "severity": severity, "severity_order": order, "n_people": n_people}
-        out["estimate.severity"].append({**interval, **row, "share": n_people / sum(counts.values())})
+    _draw_scale(out, interval, "clinical", "age_from_1", {"not_applicable": 0, **counts})
+    _draw_scale(out, interval, "clinical", "everybody", counts, is_intended=False)
+    if interval["interval_unit"] == "all":
+        merged = {**counts, "severe": counts["severe"] + counts["profound"]}
+        ctcae_v5 = {grade: merged[severity] for severity, grade in CTCAE_V5.items() if severity != "profound"}
+        _draw_scale(out, interval, "ctcae_v5", "everybody", ctcae_v5)
+        for severity, n_people in counts.items():
+            begun = _level("clinical", severity)
+            row = {"from_scale": "clinical", **{f"from_{name}": value for name, value in begun.items()}}
+            row |= {"scale": "ctcae_v5", **_level("ctcae_v5", CTCAE_V5[severity])}
+            change = "worse" if severity in {"mild", "moderate", "severe"} else "same"
+            shown = {"n_people": n_people, "share": n_people / sum(counts.values()), "change": change}
+            out["estimate.scale_change"].append({**interval, **row, **shown})
+
+
+CTCAE_V5 = {
+    "none": "below_grade_2",
+    "mild": "grade_2",
+    "moderate": "grade_3",
+    "severe": "grade_4",
+    "profound": "grade_4",
+}
+LEVELS = {(row.pop("scale"), row["severity"]): row for row in named_levels(load_definitions().scales).to_dicts()}
+NOBODY = {"severity": "not_applicable", "severity_order": -1, "grade": -1, "below_cells_per_ul": None}
+
+
+def _level(scale: str, severity: str) -> dict[str, Any]:
+    if severity == "not_applicable":
+        return NOBODY
+    return LEVELS[scale, severity]
+
+
+def _draw_scale(
+    out: dict[str, list[dict[str, Any]]],
+    interval: dict[str, Any],
+    scale: str,
+    applied_to: str,
+    counts: dict[str, int],
+    *,
+    is_intended: bool = True,
+) -> None:
+    everybody = sum(counts.values())
+    for severity, n_people in counts.items():
+        row = {"scale": scale, "applied_to": applied_to, "is_intended": is_intended, **_level(scale, severity)}
+        share = None if severity == "not_applicable" else n_people / everybody
+        out["estimate.severity"].append({**interval, **row, "n_people": n_people, "share": share})
 
 
 def _draw_distribution(out: dict[str, list[dict[str, Any]]], cohort: str, counts: dict[str, int]) -> None:

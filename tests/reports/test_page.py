@@ -264,7 +264,9 @@ def test_a_chart_is_one_file_and_needs_no_list(payload: dict[str, Any]) -> None:
 def test_levels_that_are_not_shown_are_drawn_together_as_what_shown_numbers_leave(payload: dict[str, Any]) -> None:
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in decode(payload["tables"]["severity"]):
-        groups.setdefault((row["cohort"], str(row["interval_start"]), row["scale"]), []).append(row)
+        if row["severity"] == "not_applicable":
+            continue
+        groups.setdefault((row["cohort"], str(row["interval_start"]), row["scale"], row["applied_to"]), []).append(row)
     n_rests = 0
     for group in groups.values():
         shares = [row["share"] for row in group if isinstance(row["share"], float | int)]

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
 
 TWO_DRAWS = """
 specimen | day | analyte    | method | result
@@ -161,3 +161,29 @@ def test_the_order_of_rows_changes_nothing(
     )
     assert once.equals(reversed_)
     assert once.height == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        pytest.param([], None, id="none came with the result"),
+        pytest.param(["1800"], 1800, id="as the laboratory gives it"),
+        pytest.param(["1799.5"], 1800, id="between two counts: 1799 is below it"),
+        pytest.param(["1500", "1800"], 1800, id="of two the higher"),
+    ],
+)
+def test_a_lower_limit_of_normal_stands_beside_the_count_it_came_with(
+    limits: list[str], expected: int | None, specimen: Any, candidates_of: Any, routes: Any, clinical_scale: Any
+) -> None:
+    anc = choose_anc(candidates_of(specimen({"anc_direct auto": 900})).lazy(), routes, clinical_scale)
+    (one,) = anc.select("person_index", "collected_at", "specimen_id").collect().to_dicts()
+    given = pl.DataFrame(
+        [{**one, "reference_low": Decimal(limit)} for limit in limits],
+        schema={
+            "person_index": pl.UInt32,
+            "collected_at": pl.Datetime("us"),
+            "specimen_id": pl.String,
+            "reference_low": pl.Decimal(18, 6),
+        },
+    )
+    assert add_limits_of_normal(anc, given).collect()["reference_low_cells_per_ul"].to_list() == [expected]

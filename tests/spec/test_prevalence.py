@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from transforms.counting import add_counts, count_people
 from transforms.estimates import estimate_counts
 from transforms.load import load_definitions
-from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
+from transforms.model.estimation import ANY_VALUE, Cut, Plan
 
 DEFINITIONS = load_definitions()
 THRESHOLDS = (1500, 1000, 500)
-GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
 PLAN = Plan(
     estimation=DEFINITIONS.estimation,
     denominators=DEFINITIONS.denominators,
     cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
     + tuple(Cut("confirmed", "clinical", each, "lt") for each in THRESHOLDS),
-    grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
+    scales=DEFINITIONS.scales,
     has_calendar=True,
 )
 ANC = {
@@ -63,6 +62,11 @@ def _frames(values: Sequence[Value], stays: Sequence[Stay], lows: Sequence[Low] 
         "person": pl.LazyFrame(
             {"person_index": people, "person_hash": people},
             schema={"person_index": pl.UInt32, "person_hash": pl.UInt64},
+        ).with_columns(
+            birth_year=pl.lit(None, pl.Int32),
+            age_years=pl.lit(None, pl.Int32),
+            age_at=pl.lit(None, pl.Date),
+            duffy_null=pl.lit(None, pl.Boolean),
         ),
         "observation": spans.lazy().drop("cohort"),
         "cohort_member": spans.lazy(),
@@ -208,13 +212,13 @@ def test_a_month_is_complete_only_when_the_extract_covers_all_of_it() -> None:
 
 
 def test_dates_that_are_shifted_give_the_whole_extract_and_no_months() -> None:
-    plan = Plan(PLAN.estimation, PLAN.denominators, PLAN.cuts, PLAN.grades, has_calendar=False)
+    plan = Plan(PLAN.estimation, PLAN.denominators, PLAN.cuts, PLAN.scales, has_calendar=False)
     counts = count_people(_frames([(1, "01-05", 900)], [(1, "01-01", "03-31")]), plan)
     assert set(counts["counts.person_interval"]["interval_unit"]) == {"all"}
 
 
 def test_an_extract_without_dates_answers_for_everybody() -> None:
-    plan = Plan(PLAN.estimation, PLAN.denominators, PLAN.cuts, PLAN.grades, has_calendar=False, has_dates=False)
+    plan = Plan(PLAN.estimation, PLAN.denominators, PLAN.cuts, PLAN.scales, has_calendar=False, has_dates=False)
     frames = _frames([(1, "01-05", 900), (2, "01-05", 2000)], [])
     always = [(person, "everyone", None, None) for person in (1, 2)]
     frames["cohort_member"] = pl.LazyFrame(always, SPAN, orient="row")
@@ -243,8 +247,11 @@ def test_one_visit_for_each_person_confirms_nothing_and_gives_no_zero_for_it() -
 def test_people_of_a_grade_and_worse_are_those_low_at_its_boundary() -> None:
     values = [(1, "01-05", 1200), (2, "01-05", 700), (3, "01-05", "<300"), (4, "01-05", 50), (5, "01-05", 5000)]
     counts = count_people(_frames(values, [(person, "01-01", "01-31") for person in range(1, 6)]), PLAN)
-    grades = counts["counts.severity"].filter(pl.col("interval_unit") == "all").sort("severity_order")
+    grades = counts["counts.severity"].filter(
+        pl.col("interval_unit") == "all", pl.col("scale") == "clinical", pl.col("is_intended")
+    )
     assert dict(grades.select("severity", "n_people").rows()) == {
+        "not_applicable": 0,
         "none": 1,
         "mild": 1,
         "moderate": 1,

@@ -31,9 +31,10 @@ def test_every_threshold_is_an_edge_of_the_distribution_so_that_its_bars_add_up_
     assert {cut.threshold_cells_per_ul for cut in plan.any_low} <= set(plan.estimation.anc_bins_cells_per_ul)
 
 
-def test_grades_run_from_none_to_profound() -> None:
-    grades = plan_of(DEFINITIONS, has_calendar=True, has_dates=True).grades
-    assert [grade.severity for grade in grades] == ["none", "mild", "moderate", "severe", "profound"]
+def test_every_scale_that_is_defined_is_counted_and_the_default_one_runs_from_none_to_profound() -> None:
+    plan = plan_of(DEFINITIONS, has_calendar=True, has_dates=True)
+    assert {scale.id for scale in plan.scales} == {scale.id for scale in DEFINITIONS.scales}
+    assert [level.name for level in plan.default_scale.levels] == ["none", "mild", "moderate", "severe", "profound"]
 
 
 @pytest.mark.parametrize("key", ["default_rule", "severity_scale"])

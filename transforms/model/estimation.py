@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 from transforms.model.complications import Complication
+from transforms.model.scales import Scale
 from transforms.model.survey import SurveyRule
 
 Operator = Literal["lt", "le"]
@@ -155,17 +156,8 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Grade:
-    """One grade of a severity scale: worse than all before it; holds counts up to `at_most`, null without an end."""
-
-    severity: str
-    severity_order: int
-    at_most_cells_per_ul: int | None
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What one night counts. `grades` run from none to the worst; `has_calendar` allows months.
+    """What one night counts. The default of `scales` is graded by month too; `has_calendar` allows months.
 
     Without `survey` no share is weighted.
     """
@@ -173,7 +165,7 @@ class Plan:
     estimation: Estimation
     denominators: tuple[Denominator, ...]
     cuts: tuple[Cut, ...]
-    grades: tuple[Grade, ...]
+    scales: tuple[Scale, ...]
     has_calendar: bool
     has_dates: bool = True
     survey: SurveyRule | None = None
@@ -189,6 +181,11 @@ class Plan:
     def reported_rules(self) -> frozenset[str]:
         """Episode rules of which everything is counted; of all others, number and length alone."""
         return frozenset(cut.rule for cut in self.cuts if cut.measure == "confirmed")
+
+    @property
+    def default_scale(self) -> Scale:
+        """The scale of the headline."""
+        return next(each for each in self.scales if each.id == self.estimation.severity_scale)
 
     @property
     def tested(self) -> Denominator:

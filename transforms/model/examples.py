@@ -207,10 +207,16 @@ class AncExample(Part):
 
 
 class ScaleExample(Part):
-    """A count between two bounds in cells/uL (null: no upper one) and its level."""
+    """A count between two bounds in cells/uL (null: no upper one) and its level; `not_applicable` by age or Duffy.
+
+    `reference_low` is the laboratory's lower limit of normal.
+    """
 
     lower: int = Field(ge=0)
     upper: int | None
+    reference_low: int | None = None
+    age_years: int | None = None
+    duffy_null: bool | None = None
     severity: str
 
 
