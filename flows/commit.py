@@ -17,7 +17,7 @@ from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from transforms.schemas import load_tables, schema_of
 
-OF_PEOPLE = ("anc_candidate", "anc", "episode", "cohort_member")
+OF_PEOPLE = ("anc_candidate", "anc", "episode", "cohort_member", "cycle", "chronic")
 OF_EPISODES = ("episode_cause", "complication", "complication_look")  # their people are known by the episode alone
 
 

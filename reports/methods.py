@@ -19,6 +19,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("How a neutrophil count is derived", (definitions.anc,)),
         ("Severity", definitions.scales),
         ("Episodes", definitions.rules),
+        ("Chronic track, days and cycles", (*definitions.chronic, definitions.person_days, definitions.cycles)),
         ("Cohorts", definitions.cohorts),
         ("Drugs and regimens", (definitions.exposures, definitions.regimens)),
         ("Suspected causes", definitions.causes),

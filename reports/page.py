@@ -35,6 +35,7 @@ SECTIONS = (
     ("prevalence", "Prevalence", "Who is neutropenic, and has that changed?"),
     ("severity", "Severity", "How badly?"),
     ("duration", "Duration", "For how long?"),
+    ("cycles", "Chemotherapy cycles", "How often do counts fall after a cycle, when, and for how many days?"),
     ("causes", "Suspected causes", "What is the suspected cause?"),
     (
         "complications",

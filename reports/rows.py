@@ -28,6 +28,10 @@ TABLES = (
     "cause",
     "complication",
     "anc_distribution",
+    "person_days",
+    "chronic",
+    "cycle",
+    "cycle_severe",
     "attrition",
 )
 WEIGHTED = "prevalence_weighted"  # the rows of prevalence that are weighted; TABLES has those that are not

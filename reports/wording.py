@@ -36,6 +36,8 @@ LABELLED = (
     "agent",
     "kind",
     "band",
+    "regimen",
+    "severe_status",
     "table_name",
     "estimator",
     "estimand",
@@ -71,6 +73,7 @@ class Wording:
         words["band"] = words["severity"] | words["band"]
         words["band"] |= {item.id: item.title for item in self.definitions.estimation.duration_bands.all}
         words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
+        words["regimen"] |= {item.id: item.title for item in self.definitions.regimens.regimens}
         return words
 
     def name(self, kind: str, word: Cell) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from transforms.chronic import count_chronic, find_assessable, read_tracks
 from transforms.complication_counts import Seen, count_complications, read_seen
+from transforms.cycle_counts import count_cycles, read_cycles
 from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
 from transforms.model.estimation import Plan
+from transforms.person_days import count_person_days
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.schemas import load_tables
@@ -27,7 +30,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     """Every `counts.*` table by name.
 
     `frames`: person (with person_hash), observation, anc, episode, episode_cause, complication, complication_look and
-    cohort_member by person_index.
+    cohort_member by person_index; cycle and chronic where there are any.
     """
     test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
     members = read_members(frames["cohort_member"])
@@ -36,11 +39,16 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
     ages = read_ages(frames["person"])
+    cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
+    assessable = find_assessable(test_days, tracks, plan)
     for cohort in members["cohort"].unique().sort():
         stays = stays_of(cohort, members, test_days)
         parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
+        parts["counts.person_days"].append(count_person_days(stays, plan))
+        parts["counts.chronic"].append(count_chronic(stays, tracks, assessable))
         severity, changes = count_severity(stays, ages, plan)
         counted = {"counts.severity": severity, "counts.scale_change": changes}
+        counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
         for name, rows in (counted | _count_cohort(stays, episodes, seen, plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from transforms.depth import measure_depth
 from transforms.episode_flags import flag_treatments
 from transforms.episode_states import LOW, ROW_BITS
 from transforms.model.episodes import Confirmation, EpisodeRule, Threshold
@@ -26,7 +27,7 @@ def gather_facts(
     spans = _span_episodes(numbered, rule).join(
         _confirm(numbered, rule.confirmed_by, treatments.doses), on="episode", maintain_order="left"
     )
-    timed = _point_at_values(spans, proven)
+    timed = _point_at_values(measure_depth(spans, proven, threshold), proven)
     ended = _name_ending(timed, rule, treatments.deaths)
     measured = ended.with_columns(
         is_confirmed=_is_confirmed(rule.confirmed_by),

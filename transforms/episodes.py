@@ -44,6 +44,7 @@ EPISODE_COLUMNS: dict[str, pl.DataType] = {
     "anchored_on": pl.Date(),
     "grade": pl.Int32(),
     "grade_possible": pl.Int32(),
+    "depth_duration": pl.Float64(),
 }
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 
@@ -51,7 +52,7 @@ EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 def find_episodes(anc: pl.LazyFrame, rules: Sequence[EpisodeRule], treatments: Treatments) -> pl.LazyFrame:
     """Every episode of every rule and threshold: the columns of derived.episode by person_index, without an id.
 
-    EPISODE_KEY is unique and is the order of the rows. cycle_number is null: cycles are not counted here.
+    EPISODE_KEY is unique and is the order of the rows. cycle_number is null: `cycles.number_by_cycle` fills it.
     """
     values = order_values(anc, rules)
     people = values.select("person_index").unique()

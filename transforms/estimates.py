@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from transforms.chronic import estimate_chronic
 from transforms.complication_counts import estimate_complications
+from transforms.cycle_counts import estimate_cycles, estimate_severe_days
 from transforms.durations import (
     estimate_duration_curves,
     estimate_durations,
@@ -16,6 +18,7 @@ from transforms.frames import fit, polars_schema
 from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
+from transforms.person_days import estimate_person_days
 from transforms.prevalence import estimate_prevalence
 from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
 from transforms.schemas import schema_of
@@ -40,6 +43,10 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.complication": estimate_complications(counts["counts.complication"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],
+        "estimate.person_days": estimate_person_days(counts["counts.person_days"], plan),
+        "estimate.chronic": estimate_chronic(counts["counts.chronic"], plan),
+        "estimate.cycle": estimate_cycles(counts, plan),
+        "estimate.cycle_severe": estimate_severe_days(counts),
     }
     seen = leave_out_unseen(made, counts, plan)
     return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in seen.items()}

@@ -7,10 +7,12 @@ from transforms.example_results import ExampleResult
 from transforms.examples_of_codelists import check_codelists
 from transforms.examples_of_complications import check_complications
 from transforms.examples_of_counts import check_counts
+from transforms.examples_of_cycles import check_cycles
 from transforms.examples_of_episodes import check_episodes
 from transforms.examples_of_estimates import check_estimates
 from transforms.examples_of_mapping import check_mapping
 from transforms.examples_of_patients import check_patients
+from transforms.examples_of_person_days import check_person_days
 from transforms.examples_of_showing import check_showing
 from transforms.load import Definitions
 
@@ -22,6 +24,8 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
     return [
         *check_counts(definitions),
         *check_episodes(definitions),
+        *check_cycles(definitions),
+        *check_person_days(definitions),
         *check_codelists(definitions),
         *check_patients(definitions),
         *check_complications(definitions),

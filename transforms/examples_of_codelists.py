@@ -14,7 +14,7 @@ from transforms.example_results import ExampleResult, read_examples, tell, tell_
 from transforms.exposures import KEY, match_exposures
 from transforms.load import Definitions
 from transforms.model.base import Definition
-from transforms.model.examples import CodeExample, CycleExample, NameExample
+from transforms.model.examples import CodeExample, NameExample, RegimenExample
 from transforms.model.source_examples import UnitExample
 from transforms.model.sources import Codelist
 from transforms.regimens import label_cycles
@@ -54,7 +54,7 @@ def _check_names(definitions: Definitions, kind: str, entries: Sequence[Definiti
 
 def _check_cycles(definitions: Definitions) -> Iterable[ExampleResult]:
     regimens = definitions.regimens
-    examples = read_examples(CycleExample, "regimens", regimens)
+    examples = read_examples(RegimenExample, "regimens", regimens)
     rows = [(place, drug, days) for place, one in enumerate(examples) for drug, days in one.given.items()]
     given = pl.LazyFrame(rows, schema={"cycle": pl.Int64, "drug": pl.String, "n_days": pl.Int64}, orient="row")
     listed = read_drugs(definitions).lazy().select("drug", "is_cytotoxic")

@@ -49,6 +49,7 @@ NUMBERS = {
     "interpolated": "duration_interpolated_days",
     "nadir": "nadir_cells_per_ul",
     "ruled": "duration_ruled_days",
+    "depth": "depth_duration",
 }
 _DIGITS_OF_A_DAY = 4
 PERSON: dict[str, Any] = {"person_index": pl.UInt32}
@@ -71,8 +72,9 @@ class Chart:
 
 
 def check_episodes(definitions: Definitions) -> list[ExampleResult]:
-    """Every example of the episode rules, in a fixed order."""
-    return [result for rule in definitions.rules for result in _check_rule(rule)]
+    """Every example of the rules of episodes and of the chronic track, in a fixed order."""
+    folders = {"episodes": definitions.rules, "chronic": definitions.chronic}
+    return [result for folder, rules in folders.items() for rule in rules for result in _check_rule(rule, folder)]
 
 
 def find_charted(chart: Chart, rule: EpisodeRule) -> pl.DataFrame:
@@ -118,15 +120,15 @@ def day_at(day: float) -> datetime:
     return DRAWN_AT + timedelta(days=day)
 
 
-def _check_rule(rule: EpisodeRule) -> Iterable[ExampleResult]:
-    patients = read_examples(EpisodeExample, "episodes", rule)
-    _refuse_other_thresholds(rule, patients)
+def _check_rule(rule: EpisodeRule, folder: str) -> Iterable[ExampleResult]:
+    patients = read_examples(EpisodeExample, folder, rule)
+    _refuse_other_thresholds(rule, folder, patients)
     found = find_charted(_chart(patients), rule)
     for place, patient in enumerate(patients):
         is_own = (pl.col("person_index") == place) & (pl.col("threshold_cells_per_ul") == patient.threshold)
         rows = found.filter(is_own).sort("first_low_at").to_dicts()
         expected = _joined(_told(episode) for episode in patient.episodes)
-        yield ExampleResult("episodes", rule.id, patient.case, expected, _joined(_got(rows, patient.episodes)))
+        yield ExampleResult(folder, rule.id, patient.case, expected, _joined(_got(rows, patient.episodes)))
 
 
 def _chart(patients: Sequence[EpisodeExample]) -> Chart:
@@ -146,13 +148,13 @@ def _chart(patients: Sequence[EpisodeExample]) -> Chart:
     )
 
 
-def _refuse_other_thresholds(rule: EpisodeRule, patients: Sequence[EpisodeExample]) -> None:
+def _refuse_other_thresholds(rule: EpisodeRule, folder: str, patients: Sequence[EpisodeExample]) -> None:
     """At a threshold that the rule lacks there are no episodes, and an example that expects none could not fail."""
     valid = [threshold.low_cells_per_ul for threshold in rule.thresholds]
     for number, patient in enumerate(patients):
         if patient.threshold not in valid:
             details = [f"threshold: {patient.threshold} is none of this rule"]
-            raise wrong_example("episodes", rule, number, details, f"Thresholds: {', '.join(map(str, valid))}.")
+            raise wrong_example(folder, rule, number, details, f"Thresholds: {', '.join(map(str, valid))}.")
 
 
 def _told(episode: EpisodeExpected) -> str:

@@ -5,6 +5,8 @@ reach the marrow are left out. An end before its start, or no end, is a single m
 Within a course the best evidence alone is kept. Obeys `definitions/exposures` and `definitions/codelists/drugs.csv`.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from transforms.diagnoses import recognise_conditions
@@ -63,8 +65,19 @@ def recognise_drugs(
 
 def chemotherapy_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
     """Starts of cytotoxic doses (person_index, given_at); dual-use drugs only with a malignancy code near the dose."""
-    is_chemotherapy = pl.col("is_cytotoxic") & (~pl.col("is_dual_use") | pl.col("has_malignancy"))
-    return _given(recognised.filter(is_chemotherapy))
+    return _given(recognised.filter(_is_chemotherapy()))
+
+
+def antineoplastic_days(recognised: pl.LazyFrame, drugs: Sequence[str]) -> pl.LazyFrame:
+    """Days on which cytotoxics, and the other `drugs`, were given: person_index, drug, is_cytotoxic, given_on.
+
+    is_cytotoxic holds for the doses of `chemotherapy_doses`.
+    """
+    is_dose = _is_chemotherapy()
+    given = recognised.filter(is_dose | pl.col("drug").is_in(list(drugs))).select(
+        "person_index", "drug", given_on=pl.col("started_at").dt.date(), is_cytotoxic=is_dose
+    )
+    return given.unique().sort("person_index", "given_on", "drug", "is_cytotoxic")
 
 
 def gcsf_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
@@ -116,6 +129,10 @@ def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
         .with_columns(pl.col("is_new").cast(pl.Int32).cum_sum().over(group).alias("course_number"))
         .drop("is_new")
     )
+
+
+def _is_chemotherapy() -> pl.Expr:
+    return pl.col("is_cytotoxic") & (~pl.col("is_dual_use") | pl.col("has_malignancy"))
 
 
 def _given(recognised: pl.LazyFrame) -> pl.LazyFrame:

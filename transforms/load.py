@@ -23,12 +23,14 @@ from transforms.model.causes import Cause
 from transforms.model.changes import Changes
 from transforms.model.cohorts import Cohort
 from transforms.model.complications import Complication
+from transforms.model.cycles import CycleRules
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
 from transforms.model.identifiers import CheckDigits, IdentifierClass, Identifiers, Scanning
 from transforms.model.mapping import Proposing
+from transforms.model.person_days import PersonDaysRule
 from transforms.model.regimens import RegimenList
 from transforms.model.scales import Scale
 from transforms.model.showing import Showing
@@ -66,6 +68,16 @@ class Definitions:
         return self._all("episodes", EpisodeRule)
 
     @cached_property
+    def chronic(self) -> tuple[EpisodeRule, ...]:
+        """Rules of the chronic track."""
+        return self._all("chronic", EpisodeRule)
+
+    @cached_property
+    def person_days(self) -> PersonDaysRule:
+        """When a day is known to be low or not low."""
+        return self._one("person_days", PersonDaysRule)
+
+    @cached_property
     def causes(self) -> tuple[Cause, ...]:
         """Cause groups with their evidence and windows."""
         return self._all("causes", Cause)
@@ -85,6 +97,11 @@ class Definitions:
         """Complications, by kind and place in it."""
         found = self._all("complications", Complication)
         return tuple(sorted(found, key=lambda one: (one.kind, one.place, one.id)))
+
+    @cached_property
+    def cycles(self) -> CycleRules:
+        """What a chemotherapy cycle is."""
+        return self._one("cycles", CycleRules)
 
     @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
@@ -198,7 +215,8 @@ class Definitions:
     def all(self) -> tuple[Definition, ...]:
         """Every definition, in a fixed order."""
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
-        listed += [self.regimens, *self.complications, *self.cohorts]
+        listed += [self.regimens, self.cycles, *self.chronic, self.person_days, *self.complications]
+        listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         listed += [*self.identifier_classes, self.check_digits, self.scanning]

@@ -25,7 +25,7 @@ class Stays:
     """One cohort: its stays by day, and the test days inside them.
 
     `spans`: person_index, started, ended (days since 1970). `days`: person_index, day, month, n_tests,
-    lowest_cells_per_ul (null: no test), undecided_THRESHOLD, gap_days; sorted by person and day.
+    lowest_cells_per_ul (null: no test), undecided_THRESHOLD, gap_days, stay (its first day); sorted by person and day.
     """
 
     cohort: str
@@ -97,6 +97,7 @@ def stays_of(cohort: str, members: pl.DataFrame, test_days: pl.DataFrame) -> Sta
         .filter(inside)
         .with_columns(
             gap_days=pl.when(pl.col("day") - pl.col("gap_days") >= pl.col("started")).then("gap_days"),
+            stay=pl.col("started"),
         )
         .drop("started", "ended")
     )

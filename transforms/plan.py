@@ -7,7 +7,8 @@ one months too. Calendar months are counted only where dates are real.
 
 from transforms.errors import DefinitionError
 from transforms.load import Definitions
-from transforms.model.estimation import ANY_VALUE, Cut, Plan, require_denominators
+from transforms.model.cycles import CycleRules
+from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan, require_denominators
 from transforms.model.scales import Scale
 
 
@@ -35,7 +36,20 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         has_dates=has_dates,
         survey=definitions.survey,
         complications=definitions.complications,
+        person_days=definitions.person_days,
+        chronic=definitions.chronic,
     )
+
+
+def tested_of(definitions: Definitions) -> Denominator:
+    """The denominator that says what a test is."""
+    require_denominators(definitions.denominators)
+    return next(each for each in definitions.denominators if each.counts == "tested")
+
+
+def severe_cut(rules: CycleRules) -> Cut:
+    """The cut of single values below which a day of a cycle is severe."""
+    return Cut("any_low", ANY_VALUE, rules.severe.below_cells_per_ul, "lt")
 
 
 def _known_scales(scales: tuple[Scale, ...], name: str) -> tuple[Scale, ...]:

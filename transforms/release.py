@@ -11,7 +11,9 @@ from dataclasses import InitVar, dataclass, field
 import polars as pl
 
 from transforms.audit import Finding, find_small_cells
+from transforms.audit_days import find_small_days
 from transforms.curves import coarsen_curves
+from transforms.cycles import COUNTED
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
 from transforms.hiding import (
@@ -23,6 +25,8 @@ from transforms.hiding import (
     hide_testing,
 )
 from transforms.hiding_complications import hide_complications
+from transforms.hiding_cycles import hide_cycles, hide_severe_days
+from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
@@ -31,6 +35,7 @@ from transforms.schemas import schema_of
 
 _DOOR = object()
 HIDDEN, ZERO, NOT_ESTIMABLE, NOT_APPLICABLE = "hidden", "zero", "not_estimable", "not_applicable"
+ONLY_KNOWN = "median_severe_days"
 ONLY_WEIGHTED = frozenset({"degrees_of_freedom", "reliability"})
 ONLY_COUNTED = frozenset({"n_at_risk", "n_recovered", "n_censored"})  # a fitted curve has none
 ONLY_OF_SOME = frozenset({"rmst_lo", "rmst_hi"})  # of estimators that give an interval for it
@@ -103,6 +108,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     cause = hide_causes(estimates["estimate.cause"], episode, least)
     duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
     duration = hide_durations(duration, curve, cause, episode, rule)
+    cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
@@ -117,6 +123,10 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
         "estimate.complication": hide_complications(estimates["estimate.complication"], episode, least),
         "estimate.duration": duration,
         "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),
+        "estimate.person_days": hide_person_days(estimates["estimate.person_days"], people, least),
+        "estimate.chronic": hide_chronic(estimates["estimate.chronic"], people, least),
+        "estimate.cycle": cycle if rule.shows_agents else cycle.filter(pl.col("regimen") == "all"),
+        "estimate.cycle_severe": hide_severe_days(estimates["estimate.cycle_severe"], cycle, least),
     }
 
 
@@ -153,6 +163,8 @@ def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
+    if value == ONLY_KNOWN:
+        return pl.when(pl.col("severe_status") == COUNTED).then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
     if value in ONLY_COUNTED:
         return pl.lit(NOT_APPLICABLE)
     if value in ONLY_OF_SOME:
@@ -168,7 +180,7 @@ def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
 def _close(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> tuple[dict[str, pl.DataFrame], tuple[str, ...]]:
     """Tables in which nothing small can be found, and what had to be hidden for it. Each round hides more."""
     closed, told = dict(tables), list[str]()
-    while found := find_small_cells(closed, rule.min_cell):
+    while found := (*find_small_cells(closed, rule.min_cell), *find_small_days(closed, rule.min_cell)):
         lines = [str(finding) for finding in found]
         if any(finding.is_shown for finding in found) or lines == told[-len(lines) :]:
             raise DisclosureStop(

@@ -30,12 +30,16 @@ from flows.standing import hand_over_standing
 from flows.warehouse import open_memory, open_warehouse
 from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
+from transforms.chronic import find_chronic
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members, find_members_without_dates
 from transforms.complications import Signs, find_complications, find_looks
+from transforms.cycles import find_cycles, number_by_cycle
 from transforms.episodes import find_episodes
-from transforms.exposures import recognise_drugs
+from transforms.exposures import antineoplastic_days, recognise_drugs
 from transforms.load import Definitions
+from transforms.person_time import find_test_days
+from transforms.plan import severe_cut, tested_of
 from transforms.treatments import read_treatments
 
 CAUSES_FROM = ("canonical.exposure", "canonical.diagnosis")
@@ -50,6 +54,8 @@ FRAMES = (
     "complication",
     "complication_look",
     "cohort_member",
+    "cycle",
+    "chronic",
 )
 OF_EPISODES = ("episode_cause", "complication", "complication_look")
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
@@ -111,7 +117,11 @@ def derive_people(
     recognised = _keep(drugs, folder / "recognised.parquet")
     deaths = person.filter(pl.col("died_on").is_not_null()).select("person_index", "died_on")
     treatments = read_treatments(recognised, deaths, definitions.exposures, definitions.rules)
-    episodes = _keep(find_episodes(anc, definitions.rules, treatments), folder / "episode.parquet")
+    cycles = _derive_cycles(anc, recognised, definitions)
+    _keep(cycles.lazy(), folder / "cycle.parquet")
+    found = find_episodes(anc, definitions.rules, treatments)
+    episodes = _keep(number_by_cycle(found, cycles), folder / "episode.parquet")
+    _keep(find_chronic(anc, definitions.chronic, treatments), folder / "chronic.parquet")
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
     _keep(causes, folder / "episode_cause.parquet")
@@ -126,6 +136,14 @@ def derive_people(
         else find_members_without_dates(person, cohorts)
     )
     _keep(members, folder / "cohort_member.parquet")
+
+
+def _derive_cycles(anc: pl.LazyFrame, recognised: pl.LazyFrame, definitions: Definitions) -> pl.DataFrame:
+    rules, regimens = definitions.cycles, definitions.regimens
+    doses = antineoplastic_days(recognised, regimens.drugs)
+    treated = anc.join(doses.filter("is_cytotoxic").select("person_index"), on="person_index", how="semi")
+    test_days = find_test_days(treated, tested_of(definitions), [severe_cut(rules)])
+    return find_cycles(doses, test_days, rules, regimens)
 
 
 def _keep(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:

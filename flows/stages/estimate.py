@@ -24,6 +24,8 @@ FRAMES = (
     "complication",
     "complication_look",
     "cohort_member",
+    "cycle",
+    "chronic",
 )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from transforms.counting import count_people
+from transforms.cycles import STATUSES
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
 from transforms.model.estimation import ANY_VALUE, Cut, Plan
@@ -18,6 +19,7 @@ THRESHOLDS = (1500, 1000, 500)
 ENDINGS = ["recovered", "recovered_unconfirmed", "censored_end", "censored_gap", "died"]
 CAUSES = ["chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained"]
 AGENTS = ["doxorubicin", "docetaxel", "clozapine", ""]
+REGIMENS = ["ac", "docetaxel", "folfox", "cisplatin"]
 COHORTS = {"chemotherapy": 0.4, "clozapine": 0.06}
 Estimates = Mapping[str, pl.DataFrame]
 
@@ -75,6 +77,8 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         has_calendar=has_calendar and has_dates,
         has_dates=has_dates,
         complications=definitions.complications,
+        person_days=definitions.person_days,
+        chronic=definitions.chronic,
     )
 
 
@@ -87,6 +91,7 @@ def _hospital(seed: int) -> dict[str, pl.LazyFrame]:
         **_observe(rng, people, days, COHORTS),
         "anc": _measure(rng, people, days),
         **_neutropenia(rng, people, days, Odds(rng.uniform(0.2, 0.6), rng.choice([0.7, 1.0]))),
+        **_treat(np.random.default_rng(seed + 1000), people, days),
     }
 
 
@@ -103,6 +108,7 @@ def _odd_hospital(rng: np.random.Generator) -> dict[str, pl.LazyFrame]:
         **_observe(rng, people, days, {f"cohort_{place}": share for place, share in enumerate(shares)}),
         "anc": _measure(rng, people, days).filter(bool(has_values)),
         **_neutropenia(rng, people, days, odds),
+        **_treat(np.random.default_rng(people + days), people, days),
     }
     frames["episode"] = frames["episode"].filter(bool(has_episodes))
     return frames
@@ -181,6 +187,47 @@ def _complications(rng: np.random.Generator, episode: pl.DataFrame) -> dict[str,
         keep = rng.random(ids.height) < rng.choice([0.02, 0.3, 0.95])
         found.append(ids.filter(pl.Series(keep, dtype=pl.Boolean)).with_columns(complication=pl.lit(name)))
     return {"complication": pl.concat(found).lazy(), "complication_look": pl.concat(looks).lazy()}
+
+
+def _treat(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.LazyFrame]:
+    """Cycles of a part of the people, and chronic tracks of a few; who is chronic at 500 is so at 1500."""
+    size = max(1, int(people * rng.uniform(0.2, 3)))
+    tests = rng.choice([0, 1, 2, 8], size)
+    nadir = np.exp(rng.normal(7, 1, size)).astype(np.int64)
+    status = rng.choice(STATUSES[2:], size, p=[0.7, 0.1, 0.1, 0.1])
+    status = np.where(tests == 0, STATUSES[1], np.where(rng.random(size) < rng.uniform(0, 0.6), STATUSES[0], status))
+    treated = max(1, int(people * rng.uniform(0.1, 0.9)))
+    cycle = pl.DataFrame(
+        {
+            "person_index": rng.integers(0, treated, size).astype(np.uint32),
+            "started_on": _dates(rng.integers(0, days // 2, size)),
+            "regimen": rng.choice(REGIMENS, size, p=rng.dirichlet([2, 1, 0.3, 0.1])),
+            "n_tests": tests,
+            "nadir": nadir,
+            "day": rng.integers(1, 22, size),
+            "severe": rng.integers(0, 9, size),
+            "severe_status": status,
+        }
+    ).with_columns(
+        nadir_cells_per_ul=pl.when(pl.col("n_tests") > 0).then("nadir"),
+        nadir_day=pl.when(pl.col("n_tests") > 0).then("day").cast(pl.Int32),
+        severe_days=pl.when(pl.col("severe_status") == STATUSES[0]).then("severe").cast(pl.Int32),
+    )
+    chronic = pl.DataFrame(
+        {
+            "person_index": np.flatnonzero(rng.random(people) < rng.choice([0.05, 0.2])).astype(np.uint32),
+        }
+    ).with_columns(rule=pl.lit("chronic"))
+    low = rng.integers(0, days // 2, chronic.height)
+    ended = rng.random(chronic.height) < 0.5
+    tracks = chronic.with_columns(
+        first_low_at=_times(low), last_low_at=_times(low + 95), until=_times(low + 99), ended=pl.Series(ended)
+    ).with_columns(recovery_by=pl.when("ended").then("until"))
+    parts = []
+    for threshold, share in zip(THRESHOLDS, (1.0, 0.6, 0.4), strict=True):
+        tracks = tracks.filter(pl.Series(rng.random(tracks.height) < share, dtype=pl.Boolean))
+        parts.append(tracks.with_columns(threshold_cells_per_ul=pl.lit(threshold, pl.Int64)))
+    return {"cycle": cycle.lazy(), "chronic": pl.concat(parts).lazy()}
 
 
 def _draw_lows(rng: np.random.Generator, people: int, days: int, odds: Odds) -> pl.DataFrame:

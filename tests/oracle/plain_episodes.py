@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from transforms.model.episodes import EpisodeRule, Threshold
@@ -324,6 +325,7 @@ def report(current: Open, recovery: tuple[State, bool] | None, ending: str | Non
         "duration_interpolated_days": interpolate(before, first, last, after, threshold, lambda count: count),
         "duration_log_interpolated_days": interpolate(before, first, last, after, threshold, logarithm),
         "duration_ruled_days": ruled_length(first, last, after, ending, rule),
+        "depth_duration": depth(patient, before, after, threshold.low_cells_per_ul),
     }
 
 
@@ -383,6 +385,26 @@ def interpolate(
     down = days(before.at, first.at) * (p - limit) / (p - d1)
     up = days(last.at, after.at) * (limit - dn) / (r - dn)
     return days(before.at, last.at) + up - down
+
+
+def depth(patient: Patient, before: Value | None, after: Value | None, limit: int) -> float | None:
+    """Area below the threshold, cut off there line by line; days x cells."""
+    if before is None or after is None:
+        return None
+    ordered = sorted(patient.values, key=lambda v: (v.at, v.specimen_id))
+    path = ordered[ordered.index(before) : ordered.index(after) + 1]
+    if any(value.number is None for value in path):
+        return None
+    area = 0.0
+    for one, other in pairwise(path):
+        left, right = limit - one.number, limit - other.number
+        if left > 0 and right > 0:
+            share, height = 1.0, (left + right) / 2
+        else:
+            deep, shallow = max(left, right, 0), min(left, right)
+            share, height = (deep / (deep - shallow) if deep else 0.0), deep / 2
+        area += days(one.at, other.at) * share * height
+    return area
 
 
 def days(earlier: datetime, later: datetime) -> float:

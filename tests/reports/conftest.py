@@ -75,6 +75,7 @@ def draw_estimates(
         _draw_intervals(out, rng, cohort, size, risk, has_dates)
         if has_dates:
             _draw_episodes(out, rng, cohort, round(size * risk * 1.3))
+            _draw_days(out, cohort, size, risk)
     if not has_anc:
         _take_counts_away(out)
     people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
@@ -87,16 +88,7 @@ def draw_estimates(
 
 def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
     """People are observed, and nobody has a neutrophil count."""
-    for name in (
-        "severity",
-        "scale_change",
-        "episode",
-        "duration",
-        "duration_curve",
-        "cause",
-        "complication",
-        "anc_distribution",
-    ):
+    for name in [table for table in TABLES if table not in {"prevalence", "testing", "attrition"}]:
         out[f"estimate.{name}"].clear()
     for row in out["estimate.testing"]:
         row.update(
@@ -106,6 +98,37 @@ def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
         size = 0 if row["denominator_name"] == "tested" else row["n_population"]
         row.update(
             n_low=0, n_low_possible=0, n_population=size, prevalence=None, prevalence_lo=None, prevalence_hi=None
+        )
+
+
+def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, risk: float) -> None:
+    """Days, chronic tracks and cycles; numbers follow from the size of the cohort alone."""
+    for threshold, depth in DEPTHS.items():
+        key = {"cohort": cohort, "threshold_cells_per_ul": threshold}
+        observed, low, high = size * 300, round(size * risk * 9 * depth), size * 40
+        rates = {"low_days_a_year_least": low / observed * 365, "low_days_a_year_most": (1 - high / observed) * 365}
+        days = {"n_days_observed": observed, "n_days_low": low, "n_days_not_low": high}
+        row = {"n_people": size, **days, "n_days_unknown": observed - low - high, **rates}
+        out["estimate.person_days"].append({**key, **row})
+        n, assessable = round(size * risk * 0.1 * depth), round(size * 0.5)
+        shares = {"chronic_share": n / assessable, "chronic_lo": n / assessable / 2, "chronic_hi": n / assessable * 2}
+        people = {"n_people": n, "n_people_open": n // 3, "n_assessable": assessable, "chronic_method": "wilson"}
+        out["estimate.chronic"].append({**key, "rule": "chronic", **people, **shares})
+        for regimen, part in (("all", 1.0), ("ac", 0.5), ("docetaxel", 0.5)):
+            cycles = round(round(size * risk * part, -1) * 40)
+            tested, affected = cycles // 2, cycles // 2 * round(10 * depth) // 20
+            share = affected / max(tested, 1)
+            counts = {"n_cycles": cycles, "n_people": cycles // 4, "n_tested": tested, "n_affected": affected}
+            limits = {"affected_share": share, "affected_lo": share * 0.9, "affected_hi": min(share * 1.1, 1.0)}
+            more = {"n_people_affected": affected // 2, "affected_method": "korn_graubard", "tests_per_cycle": 2.4}
+            out["estimate.cycle"].append(
+                {**key, "regimen": regimen, **counts, **limits, **more, "median_nadir_day": 10.5}
+            )
+    tested = round(size * risk) * 4 // 2
+    for status, n in (("counted", tested // 10), ("not_near_daily", tested - tested // 10)):
+        row = {"severe_status": status, "n_cycles": n, "n_people": n // 2, "cycle_share": n / max(tested, 1)}
+        out["estimate.cycle_severe"].append(
+            {"cohort": cohort, **row, "median_severe_days": 2.0 if n < tested / 2 else None}
         )
 
 
@@ -120,6 +143,10 @@ TABLES = (
     "cause",
     "complication",
     "anc_distribution",
+    "person_days",
+    "chronic",
+    "cycle",
+    "cycle_severe",
     "attrition",
 )
 

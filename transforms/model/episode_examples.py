@@ -20,6 +20,7 @@ class EpisodeExpected(Part):
     lower: float | None = None
     upper: float | None = None
     interpolated: float | None = None
+    depth: float | None = None
     is_confirmed: bool | None = None
     is_incident: bool | None = None
     certainty: str | None = None

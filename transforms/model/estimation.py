@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 from transforms.model.complications import Complication
+from transforms.model.episodes import EpisodeRule
+from transforms.model.person_days import PersonDaysRule
 from transforms.model.scales import Scale
 from transforms.model.survey import SurveyRule
 
@@ -159,7 +161,7 @@ class Cut:
 class Plan:
     """What one night counts. The default of `scales` is graded by month too; `has_calendar` allows months.
 
-    Without `survey` no share is weighted.
+    Without `survey` no share is weighted, without `person_days` no days are counted, without `chronic` no tracks.
     """
 
     estimation: Estimation
@@ -170,6 +172,8 @@ class Plan:
     has_dates: bool = True
     survey: SurveyRule | None = None
     complications: tuple[Complication, ...] = ()
+    person_days: PersonDaysRule | None = None
+    chronic: tuple[EpisodeRule, ...] = ()
 
     @property
     def any_low(self) -> tuple[Cut, ...]:

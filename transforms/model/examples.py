@@ -172,7 +172,7 @@ class ComplicationExample(Part):
     expect: bool
 
 
-class CycleExample(Part):
+class RegimenExample(Part):
     """Drugs of the drug list by the days of a cycle on which they were given, and its regimen; none: no cycle."""
 
     given: Mapping[str, int]

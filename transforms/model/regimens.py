@@ -37,6 +37,12 @@ class RegimenList(Definition):
     other_combination: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     regimens: tuple[Regimen, ...] = Field(min_length=1)
 
+    @property
+    def drugs(self) -> tuple[str, ...]:
+        """Every drug that some regimen names, in order."""
+        named = {drug for one in self.regimens for drug in (*one.agents, *one.with_or_without)}
+        return tuple(sorted(named))
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = Counter([self.one_agent, self.other_combination, *(regimen.id for regimen in self.regimens)])
