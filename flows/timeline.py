@@ -14,6 +14,11 @@ from transforms.model.episodes import EpisodeRule
 Row = Mapping[str, Any]
 LEAST_WIDTH = 100
 NONE = "-"
+GIVEN = {
+    "has_gcsf": "a growth factor was given",
+    "has_steroid": "a steroid was taken",
+    "has_lithium": "lithium was taken",
+}
 
 
 def write_timeline(explained: Explained, width: int | None = None) -> str:
@@ -35,7 +40,7 @@ def _heading(episode: Row) -> Iterator[str]:
     yield f"Episode {episode['episode_id']}: person {episode['person_id']} of {episode['source_id']}"
     sure = "confirmed" if episode["is_confirmed"] else "an isolated low, not confirmed"
     start = "its start was seen" if episode["is_incident"] else "its start was not seen"
-    gcsf = "; a growth factor was given" if episode["has_gcsf"] else ""
+    gcsf = "".join(f"; {what}" for name, what in GIVEN.items() if episode[name])
     ending = episode["ended_as"].replace("_", " ").capitalize()
     yield f"{ending}; {sure}; {start}; bounds: {episode['certainty'].replace('_', ' ')}{gcsf}."
     onset = f"after {_time(episode['onset_after'])} and " if episode["onset_after"] else ""
@@ -49,6 +54,14 @@ def _heading(episode: Row) -> Iterator[str]:
         f"(between crossings: {_days(episode['duration_interpolated_days'])}); lowest value "
         f"{_count(episode['nadir_cells_per_ul'])} cells/uL at {_time(episode['nadir_at'])}."
     )
+    yield from _grade(episode)
+
+
+def _grade(episode: Row) -> Iterator[str]:
+    """The infusion that an episode belongs to, and its grade; nothing under a rule without an anchor."""
+    if episode["anchored_on"]:
+        proven, possible = (episode[name] or "none" for name in ("grade", "grade_possible"))
+        yield f"Anchored at {episode['anchored_on']}; grade proven: {proven}, possible: {possible}."
 
 
 def _rule(explained: Explained) -> Iterator[str]:
