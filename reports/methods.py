@@ -22,7 +22,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("Chronic track, days and cycles", (*definitions.chronic, definitions.person_days, definitions.cycles)),
         ("Cohorts", definitions.cohorts),
         ("Drugs and regimens", (definitions.exposures, definitions.regimens)),
-        ("Suspected causes", definitions.causes),
+        ("Suspected causes", (*definitions.causes, definitions.naranjo)),
         ("Complications", definitions.complications),
         ("Denominators", definitions.denominators),
         ("Estimates", (definitions.estimation, definitions.survey)),

@@ -217,7 +217,8 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
     words, choices = numbers.wording, numbers.choices
     used = sorted({chart.table for chart in charts})
     cohorts = choices.options["cohort"]
-    known = {kind: list(words.titles.get(kind, {})) for kind in ("cause_group", "ended_as", "outcome", "estimator")}
+    used_names = ("cause_group", "ended_as", "kind", "outcome", "estimator")
+    known = {kind: list(words.titles.get(kind, {})) for kind in used_names}
     graded = {str(r["severity"]): int(r["grade"] or 0) for r in numbers.tables["severity"]}
     ladder = ladder_styles([str(grade) for grade in GRADES])
     return {

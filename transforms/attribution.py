@@ -15,12 +15,15 @@ import polars as pl
 from transforms.candidates import COLUMNS, find_code_candidates, find_drug_candidates
 from transforms.challenge import judge_dechallenge
 from transforms.codelists import RISKS
+from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
+from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, Challenge
+from transforms.naranjo import score_naranjo
 from transforms.spans import to_spans
 
 EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
-ONSET = ("person_index", "first_low_at", "recovery_by")
+ONSET = ("person_index", "onset_after", "first_low_at", "recovery_by")
 KIND = ("cause_group", "evidence_number")
 KIND_SCHEMA: dict[str, pl.DataType] = {"cause_group": pl.String(), "evidence_number": pl.Int32()}
 OUTPUT = (
@@ -34,6 +37,10 @@ OUTPUT = (
     "dechallenge",
     "rechallenge",
     "n_competing",
+    "naranjo_score",
+    "naranjo_band",
+    "is_window_certain",
+    "began_while_falling",
 )
 
 
@@ -50,7 +57,7 @@ class Evidence:
 
 
 def attribute_causes(
-    episodes: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], conditions: pl.DataFrame
+    episodes: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], conditions: pl.DataFrame, naranjo: Naranjo
 ) -> pl.LazyFrame:
     """One row per episode and candidate, sorted by episode and rank; columns: OUTPUT.
 
@@ -59,16 +66,27 @@ def attribute_causes(
     onsets = _hold(_list_onsets(episodes))
     drugs = _hold(find_drug_candidates(onsets, evidence.recognised, causes))
     codes = find_code_candidates(onsets, evidence.diagnosis, conditions, causes)
-    judged = _hold(pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)]))
-    keyed = _hold(episodes.select(*EPISODE, "recovery_by").join(onsets, on=ONSET, nulls_equal=True))
+    early = _hold(find_early(onsets, evidence.recognised, evidence.diagnosis, conditions, causes))
+    found = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)])
+    judged = _hold(tell_certain_windows(found, onsets, early))
+    keyed = _hold(episodes.select(*EPISODE, "onset_after", "recovery_by").join(onsets, on=ONSET, nulls_equal=True))
     candidates = keyed.select(*EPISODE, "onset_id").join(judged, on="onset_id").join(_kinds(causes), on=KIND)
-    weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge")))
-    ranked = _hold(weighed.join(_precedences(causes), on=(*KIND, "category")))
-    decided = ranked.filter("decides", pl.col("category") != "unlikely").select(EPISODE).unique()
-    fallbacks = _fall_back(keyed.join(decided, on=EPISODE, how="anti"), evidence, causes)
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
-    every = pl.concat([ranked, fallbacks], how="diagonal").with_columns(pl.col("n_competing").fill_null(0))
-    return _rank(every.join(risks, on="agent", how="left"))
+    weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge"), has_earlier=_has_earlier()))
+    is_complete = evidence.has_drugs and evidence.has_diagnoses
+    scored = score_naranjo(weighed.join(risks, on="agent", how="left"), naranjo, is_complete=is_complete)
+    ranked = _hold(scored.join(_precedences(causes), on=(*KIND, "category")))
+    decided = ranked.filter("decides", pl.col("category") != "unlikely").select(EPISODE).unique()
+    deciding = early.join(_kinds(causes).filter("decides"), on=KIND).select("onset_id").unique()
+    undecided = keyed.join(decided, on=EPISODE, how="anti")
+    fallbacks = _fall_back(undecided, evidence, causes).join(
+        deciding.with_columns(is_found_early=pl.lit(value=True)), on="onset_id", how="left"
+    )
+    told = fallbacks.with_columns(
+        is_window_certain=pl.when(pl.col("early_day").is_not_null()).then(pl.col("is_found_early").is_null())
+    )
+    every = pl.concat([ranked, told.drop("onset_id", "early_day", "is_found_early")], how="diagonal")
+    return _rank(every.with_columns(pl.col("n_competing").fill_null(0)))
 
 
 def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -82,6 +100,7 @@ def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
     return listed.with_columns(
         pl.col("first_low_at").dt.date().to_physical().alias("onset_day"),
         pl.col("recovery_by").dt.date().to_physical().alias("recovered_day"),
+        pl.col("onset_after").dt.date().to_physical().alias("early_day"),
     )
 
 
@@ -98,7 +117,8 @@ def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, ca
         if rule is None:
             judged.append(_support(selected))
         else:
-            judged.append(judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule))
+            answered = judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule)
+            judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
     return pl.concat(judged)
 
 
@@ -108,6 +128,7 @@ def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(None, pl.String).alias("dechallenge"),
         pl.lit(value=False).alias("is_recovered_on_drug"),
         pl.lit(value=False).alias("is_reexposed"),
+        pl.lit(None, pl.Boolean).alias("began_while_falling"),
     )
 
 
@@ -153,6 +174,13 @@ def _rechallenge() -> pl.Expr:
     )
 
 
+def _has_earlier() -> pl.Expr:
+    """The drug was in its window at an earlier episode of the same rule and threshold, in another course."""
+    group = ("person_index", "rule", "threshold_cells_per_ul", "cause_group", "agent")
+    first_course = pl.col("course_number").filter("is_in_window").min().over(group)
+    return (pl.col("is_in_window") & (pl.col("course_number") > first_course)).fill_null(value=False)
+
+
 def _weigh(candidates: pl.LazyFrame) -> pl.LazyFrame:
     """Add n_competing and category; a drug outside its window, or gone on with, competes with nothing."""
     is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug")
@@ -192,6 +220,8 @@ def _fall_back(undecided: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cau
     observed = _add_observed_days(undecided, evidence.observation)
     return observed.select(
         *EPISODE,
+        "onset_id",
+        "early_day",
         chosen.alias("cause_group"),
         pl.lit("").alias("agent"),
         place.alias("precedence"),

@@ -24,7 +24,8 @@ from transforms.example_results import (
 )
 from transforms.exposures import recognise_drugs
 from transforms.load import Definitions
-from transforms.model.examples import CauseExample, CohortExample, PrimarySuspect
+from transforms.model.examples import CauseExample, CohortExample, PrimarySuspect, ScoreExample
+from transforms.naranjo import score_naranjo
 
 RULE, THRESHOLD = "example", 0
 
@@ -46,11 +47,17 @@ DIAGNOSIS: Schema = {
     "recorded_at": pl.Datetime("us"),
 }
 OBSERVATION: Schema = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
-ANC: Schema = {"person_index": pl.UInt32, "collected_at": pl.Datetime("us"), "lower_cells_per_ul": pl.Int64}
+ANC: Schema = {
+    "person_index": pl.UInt32,
+    "collected_at": pl.Datetime("us"),
+    "lower_cells_per_ul": pl.Int64,
+    "upper_cells_per_ul": pl.Int64,
+}
 EPISODES: Schema = {
     "person_index": pl.UInt32,
     "rule": pl.String,
     "threshold_cells_per_ul": pl.Int64,
+    "onset_after": pl.Datetime("us"),
     "first_low_at": pl.Datetime("us"),
     "recovery_by": pl.Datetime("us"),
 }
@@ -65,8 +72,8 @@ PERSON: Schema = {
 
 
 def check_patients(definitions: Definitions) -> list[ExampleResult]:
-    """Every example of causes and cohorts, in a fixed order."""
-    return [*_check_causes(definitions), *_check_cohorts(definitions)]
+    """Every example of causes, scores and cohorts, in a fixed order."""
+    return [*_check_causes(definitions), *_check_scores(definitions), *_check_cohorts(definitions)]
 
 
 def attribute_patients(definitions: Definitions, patients: Sequence[CauseExample]) -> pl.DataFrame:
@@ -81,11 +88,13 @@ def attribute_patients(definitions: Definitions, patients: Sequence[CauseExample
         recognised.collect().lazy(),
         diagnosis,
         frame_of(OBSERVATION, [(i, _at(p.observed_from_day), _at(_end(p))) for i, p in enumerate(patients)]),
-        frame_of(ANC, [(i, _at(count.day), count.cells_per_ul) for i, p in enumerate(patients) for count in p.counts]),
+        frame_of(ANC, [(i, _at(c.day), *[c.cells_per_ul] * 2) for i, p in enumerate(patients) for c in p.counts]),
         has_drugs=all(patient.has_drugs for patient in patients),
         has_diagnoses=all(patient.has_diagnoses for patient in patients),
     )
-    found = attribute_causes(frame_of(EPISODES, _episodes(patients)), evidence, definitions.causes, conditions)
+    found = attribute_causes(
+        frame_of(EPISODES, _episodes(patients)), evidence, definitions.causes, conditions, definitions.naranjo
+    )
     return found.filter(pl.col("first_low_at") == ORIGIN).collect()
 
 
@@ -137,6 +146,17 @@ def _compare(expect: PrimarySuspect, candidates: pl.DataFrame) -> tuple[str, str
     return f"{tell(named)}; listed {tell(listed)}", f"{tell(got)}; listed {beside}"
 
 
+def _check_scores(definitions: Definitions) -> Iterable[ExampleResult]:
+    naranjo = definitions.naranjo
+    for example in read_examples(ScoreExample, "causality", naranjo):
+        facts = example.model_dump(exclude={"score", "band", "is_complete"})
+        suspect = pl.LazyFrame([{**facts, "judged": "who_umc", "days_from_exposure": 1}])
+        scored = score_naranjo(suspect, naranjo, is_complete=example.is_complete).collect().row(0, named=True)
+        expected = {"score": example.score, "band": example.band}
+        got = {"score": scored["naranjo_score"], "band": scored["naranjo_band"]}
+        yield ExampleResult("causality", naranjo.id, tell(facts), tell(expected), tell(got))
+
+
 def _check_cohorts(definitions: Definitions) -> Iterable[ExampleResult]:
     cohorts = definitions.cohorts
     listed = [(cohort.id, one) for cohort in cohorts for one in read_examples(CohortExample, "cohorts", cohort)]
@@ -161,9 +181,9 @@ def _diagnoses(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
 
 
 def _episodes(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
-    first = [(i, 0, patient.recovery_day) for i, patient in enumerate(patients)]
-    further = [(i, low.day, low.recovery_day) for i, patient in enumerate(patients) for low in patient.further_lows]
-    return [(i, RULE, THRESHOLD, _at(low), None if back is None else _at(back)) for i, low, back in first + further]
+    first = [(i, patient.last_good_day, 0, patient.recovery_day) for i, patient in enumerate(patients)]
+    further = [(i, None, low.day, low.recovery_day) for i, p in enumerate(patients) for low in p.further_lows]
+    return [(i, RULE, THRESHOLD, *(None if day is None else _at(day) for day in days)) for i, *days in first + further]
 
 
 def _end(patient: CauseExample) -> int:

@@ -82,11 +82,15 @@ def _is_few(value: str, min_cell: int) -> pl.Expr:
 
 
 def _add_near(rows: pl.DataFrame, value: str, by: Sequence[str], min_cell: int) -> pl.DataFrame:
-    """Adds _is_near_VALUE: another count of the same cell is a small number above; the smaller of two is hidden."""
+    """Adds _is_near_VALUE: another count of the same cell is a small number above; the smaller of two is hidden.
+
+    One that is small itself is not shown, so it gives nothing away.
+    """
     name = f"_is_near_{value}"
     counts = rows.select(*by, value).unique()
     pairs = counts.join(counts.rename({value: "_other"}), on=by)
-    near = pairs.filter(is_small(pl.col("_other") - pl.col(value), min_cell)).select(*by, value).unique()
+    is_near = is_small(pl.col("_other") - pl.col(value), min_cell) & ~is_small(pl.col("_other"), min_cell)
+    near = pairs.filter(is_near).select(*by, value).unique()
     told = rows.join(near.with_columns(pl.lit(value=True).alias(name)), on=[*by, value], how="left")
     return told.with_columns(pl.col(name).fill_null(value=False))
 

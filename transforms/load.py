@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from transforms.errors import DefinitionError
 from transforms.model.anc import AncRoutes
 from transforms.model.base import Definition
+from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause
 from transforms.model.changes import Changes
 from transforms.model.cohorts import Cohort
@@ -81,6 +82,11 @@ class Definitions:
     def causes(self) -> tuple[Cause, ...]:
         """Cause groups with their evidence and windows."""
         return self._all("causes", Cause)
+
+    @cached_property
+    def naranjo(self) -> Naranjo:
+        """Points and bands of the Naranjo score."""
+        return self._one("causality", Naranjo)
 
     @cached_property
     def exposures(self) -> ExposureRules:
@@ -214,8 +220,8 @@ class Definitions:
 
     def all(self) -> tuple[Definition, ...]:
         """Every definition, in a fixed order."""
-        listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.exposures]
-        listed += [self.regimens, self.cycles, *self.chronic, self.person_days, *self.complications]
+        listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.naranjo]
+        listed += [self.exposures, self.regimens, self.cycles, *self.chronic, self.person_days, *self.complications]
         listed += self.cohorts
         listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]

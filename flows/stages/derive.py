@@ -123,7 +123,7 @@ def derive_people(
     episodes = _keep(number_by_cycle(found, cycles), folder / "episode.parquet")
     _keep(find_chronic(anc, definitions.chronic, treatments), folder / "chronic.parquet")
     evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
-    causes = attribute_causes(episodes, evidence, definitions.causes, conditions)
+    causes = attribute_causes(episodes, evidence, definitions.causes, conditions, definitions.naranjo)
     _keep(causes, folder / "episode_cause.parquet")
     signs = Signs(vital, diagnosis, encounter, anc, conditions, has_diagnoses=has_diagnoses)
     complications = definitions.complications

@@ -164,7 +164,8 @@ def _attribute(data: dict[str, list[dict[str, object]]], has_drugs: bool) -> pl.
         has_drugs=has_drugs,
     )
     episodes = _frame(EPISODES, data["low"], ("first_low_at", "recovery_by")).unique(EPISODE, keep="any")
-    return attribute_causes(episodes.sort(EPISODE), evidence, DEFINITIONS.causes, CONDITIONS).collect()
+    causes, naranjo = DEFINITIONS.causes, DEFINITIONS.naranjo
+    return attribute_causes(episodes.sort(EPISODE), evidence, causes, CONDITIONS, naranjo).collect()
 
 
 NIGHTS = st.fixed_dictionaries(

@@ -31,6 +31,7 @@ def _other(key: str, value: object) -> Callable[[Example], Example]:
 SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "anc": lambda example: {**example, "anc": {**example["anc"], "cells_per_ul": 1501}},
     "changes": _other("fails", False),
+    "causality": _other("score", 99),
     "causes": lambda example: {**example, "expect": {**example["expect"], "primary": "boredom"}},
     "cohorts": _other("expect", [["1999-01-01", "1999-12-31"]]),
     "complications": lambda example: {**example, "expect": not example["expect"]},

@@ -15,11 +15,17 @@ Precedence = dict[Category, int]
 
 
 class Challenge(Part):
-    """What counts as recovery after stopping, and as going on with the drug."""
+    """What counts as recovery after stopping, as going on with the drug, and as begun while the count was falling.
+
+    Falling: the last count by the start of the course is `falling_percent` or more below one of the days before it,
+    as many as `falling_within_days`.
+    """
 
     recovered_at_or_above_cells_per_ul: int = Field(gt=0)
     within_days: int = Field(ge=0)
     is_continued_within_days: int = Field(ge=0)
+    falling_percent: int = Field(gt=0, le=100)
+    falling_within_days: int = Field(ge=0)
 
 
 class DrugEvidence(Part):

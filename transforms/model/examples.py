@@ -66,6 +66,10 @@ class Candidate(Part):
     dechallenge: str | None = None
     rechallenge: str | None = None
     n_competing: int | None = None
+    naranjo_score: int | None = None
+    naranjo_band: str | None = None
+    is_window_certain: bool | None = None
+    began_while_falling: bool | None = None
 
 
 class ListedCandidate(Candidate):
@@ -90,10 +94,24 @@ class CauseExample(Part):
     counts: tuple[CountOnDay, ...] = ()
     further_lows: tuple[FurtherLow, ...] = ()
     recovery_day: int | None = None
+    last_good_day: int | None = Field(None, lt=0, description="last value that is not low; none: start not seen")
     observed_from_day: int = Field(-400, description="first day under observation")
     has_drugs: bool = True
     has_diagnoses: bool = True
     expect: PrimarySuspect
+
+
+class ScoreExample(Part):
+    """What is known of a suspected drug, its score and the band of it."""
+
+    risk: str
+    dechallenge: str = "unknown"
+    rechallenge: str = "unknown"
+    n_competing: int = 0
+    has_earlier: bool = False
+    is_complete: bool = True
+    score: int
+    band: str
 
 
 class PersonFacts(Part):

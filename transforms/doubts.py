@@ -1,0 +1,93 @@
+"""What speaks against a candidate although it is in its window: the window depends on when the fall began, or the drug
+was begun while the count was already falling.
+
+The fall began after the last value that was not low and by the first that was; a candidate is judged at the second and
+looked at once more at the first. A drug begun for an illness whose count was falling only travels with it. Both are
+flags and change no rank. Obeys `challenge` in the causes.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.candidates import CANDIDATE, find_code_candidates, find_drug_candidates
+from transforms.model.causes import Cause, Challenge
+
+_PERCENT = 100
+_COURSE = ("person_index", "agent", "course_number")
+
+
+def find_early(
+    onsets: pl.LazyFrame,
+    recognised: pl.LazyFrame,
+    diagnosis: pl.LazyFrame,
+    conditions: pl.DataFrame,
+    causes: Sequence[Cause],
+) -> pl.LazyFrame:
+    """Candidates in their window if the fall began right after the last value that was not low.
+
+    CANDIDATE and evidence_number, of onsets (onset_id, person_index, onset_day, early_day) whose two days differ.
+    """
+    early = onsets.filter(pl.col("early_day") < pl.col("onset_day")).with_columns(onset_day=pl.col("early_day"))
+    found = [
+        find_drug_candidates(early, recognised, causes),
+        find_code_candidates(early, diagnosis, conditions, causes),
+    ]
+    return pl.concat(found).filter("is_in_window").select(*CANDIDATE, "evidence_number")
+
+
+def tell_certain_windows(candidates: pl.LazyFrame, onsets: pl.LazyFrame, early: pl.LazyFrame) -> pl.LazyFrame:
+    """Add is_window_certain: in or out of its window at both ends of the time in which the fall began.
+
+    Null where its start was not seen.
+    """
+    days = onsets.select("onset_id", "onset_day", "early_day")
+    found = early.select(CANDIDATE).with_columns(is_early=pl.lit(value=True))
+    told = candidates.join(days, on="onset_id", how="left").join(found, on=list(CANDIDATE), how="left")
+    is_same = pl.col("is_in_window") == pl.col("is_early").fill_null(value=False)
+    is_certain = pl.when(pl.col("early_day").is_not_null()).then(is_same | (pl.col("early_day") >= pl.col("onset_day")))
+    return told.with_columns(is_window_certain=is_certain).drop("onset_day", "early_day", "is_early")
+
+
+def tell_reverse(
+    candidates: pl.LazyFrame, onsets: pl.LazyFrame, recognised: pl.LazyFrame, anc: pl.LazyFrame, rule: Challenge
+) -> pl.LazyFrame:
+    """Add began_while_falling: the last count by the start of the blamed course had fallen from one shortly before it.
+
+    `candidates` has onset_id, agent, course_number. Counts on the day of the start count as before it. Null without two
+    such counts.
+    """
+    starts = (
+        recognised.select(
+            "person_index",
+            "course_number",
+            agent="drug",
+            course_day=pl.col("started_at").dt.date().to_physical(),
+        )
+        .group_by(_COURSE)
+        .agg(pl.col("course_day").min())
+    )
+    people = onsets.select("onset_id", "person_index")
+    blamed = candidates.join(people, on="onset_id").join(starts, on=list(_COURSE), how="inner")
+    counts = anc.select(
+        "person_index",
+        "collected_at",
+        "lower_cells_per_ul",
+        "upper_cells_per_ul",
+        count_day=pl.col("collected_at").dt.date().to_physical(),
+    ).drop_nulls()
+    courses = blamed.select(*_COURSE, "course_day").unique()
+    before = courses.join(counts, on="person_index").filter(
+        pl.col("count_day").is_between(pl.col("course_day") - rule.falling_within_days, pl.col("course_day"))
+    )
+    ordered = before.sort(*_COURSE, "collected_at", "lower_cells_per_ul")
+    seen = ordered.group_by(_COURSE).agg(
+        n_counts=pl.len(),
+        last=pl.col("upper_cells_per_ul").last(),
+        highest=pl.col("lower_cells_per_ul").max(),
+    )
+    left = pl.lit(_PERCENT - rule.falling_percent, pl.Int64)
+    has_fallen = pl.col("last").cast(pl.Int64) * _PERCENT <= pl.col("highest").cast(pl.Int64) * left
+    told = seen.filter(pl.col("n_counts") > 1).select(*_COURSE, began_while_falling=has_fallen)
+    joined = candidates.join(people, on="onset_id", how="left").join(told, on=list(_COURSE), how="left")
+    return joined.drop("person_index")
