@@ -18,6 +18,7 @@ from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
+from flows.recognised_words import KINDS, RecognisedWords, list_recognised
 from flows.refusal import list_identifiers
 from flows.scratch import scratch_folder
 from flows.settings import Settings
@@ -59,6 +60,7 @@ class Checked:
     answers: tuple[Answer, ...]
     judged: NightVerdict
     most_words: int
+    recognition: RecognisedWords
 
     @property
     def verdict(self) -> str:
@@ -101,6 +103,7 @@ class Checked:
             "answerable": [asdict(answer) for answer in self.answers],
             "identifiers": [asdict(entry) for entry in received.identifiers],
             "repairs": [asdict(repair) for repair in self.repairs],
+            "recognition": asdict(self.recognition),
             "hints": list(self.hints),
         }
 
@@ -108,7 +111,8 @@ class Checked:
         """For a terminal."""
         told = list_identifiers(self.validated.received.identifiers)
         checks, repairs = self.judged.check_lines(), self._repairs()
-        parts = (self._recognised(), self._ledger(), self._answers(), told, checks, repairs)
+        words = self._unknown_words()
+        parts = (self._recognised(), self._ledger(), self._answers(), told, checks, words, repairs)
         return "\n".join(line for part in parts for line in part)
 
     def _recognised(self) -> Iterator[str]:
@@ -147,6 +151,16 @@ class Checked:
         for answer in self.answers:
             yield f"  {answer.question}: {answer.status.replace('_', ' ')}. {answer.reason}"
 
+    def _unknown_words(self) -> Iterator[str]:
+        """The most frequent names and codes that no list knows; `--json` has all that may be shown."""
+        for kind in KINDS:
+            unknown = self.recognition.unknown(kind)
+            known = sum(word.kind == kind for word in self.recognition.words) - len(unknown)
+            if known or unknown:
+                noun = "names of drugs" if kind == "drug" else "codes of diagnoses"
+                yield f"{known:,} {noun} are on the lists, {len(unknown):,} are not; the most frequent of these"
+            yield from (f"  {word.text}: {word.n_rows:,} rows" for word in unknown[: self.most_words])
+
     def _repairs(self) -> Iterator[str]:
         yield "First to repair" if self.repairs or self.hints else "Nothing to repair."
         for hint in self.hints:
@@ -179,10 +193,12 @@ def check_extract(
         received = receive(request, context)  # what identifies people comes before any other fault
         recognised = recognise(paths, source, definitions, context.work / "looked_at")
         validated = validate(received, context, worker, Against(workspace=history))
-        answers = derive(validated, context).answers if validated.verdict != "stop" else ()
+        is_derived = validated.verdict != "stop"
+        answers = derive(validated, context).answers if is_derived else ()
+        words = list_recognised(context.work / "derived", definitions) if is_derived else RecognisedWords()
         judged = judge_night(validated, context, history)
     most_words = definitions.showing.most_words_listed
-    return Checked(describe(recognised), _hints(recognised), validated, answers, judged, most_words)
+    return Checked(describe(recognised), _hints(recognised), validated, answers, judged, most_words, words)
 
 
 def _hints(recognised: Sequence[Recognised]) -> tuple[str, ...]:
