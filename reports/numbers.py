@@ -7,7 +7,7 @@ from functools import cached_property
 
 from reports.facts import LedgerFact, NightFacts
 from reports.horizons import with_longest_mean
-from reports.rows import DECIMALS, NOT_ESTIMABLE, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
+from reports.rows import DECIMALS, NOT_ESTIMABLE, STANDARDISED, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
 from reports.view import Choices, choices_of
 from reports.wording import Wording, plain
 from transforms.load import Definitions
@@ -48,7 +48,7 @@ class Numbers:
 def read_numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
     """The rows of `released`, with the attrition's differences, and the ledger summed by table and outcome."""
     wording = Wording(definitions)
-    tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED)}
+    tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["duration"] = with_longest_mean(tables["duration"])

@@ -19,6 +19,7 @@ Row = Mapping[str, Cell]
 
 TABLES = (
     "prevalence",
+    "incidence",
     "severity",
     "scale_change",
     "testing",
@@ -34,7 +35,13 @@ TABLES = (
     "cycle_severe",
     "attrition",
 )
-WEIGHTED = "prevalence_weighted"  # the rows of prevalence that are weighted; TABLES has those that are not
+WEIGHTED = "prevalence_weighted"  # views of the rows of prevalence; the one in TABLES has the shares of people
+STANDARDISED = "prevalence_standardised"  # over the whole extract: as counted, and under every standard
+_VIEWS = {
+    WEIGHTED: pl.col("is_weighted"),
+    STANDARDISED: ~pl.col("is_weighted") & (pl.col("interval_unit") == "all") & (pl.col("standard") != "crude").any(),
+    "prevalence": ~pl.col("is_weighted") & (pl.col("standard") == "crude"),
+}
 DECIMALS = 6
 NOT_ESTIMABLE = "not_estimable"
 PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
@@ -43,12 +50,12 @@ PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
 def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     """The rows of `released.TABLE` (`table` without its prefix); empty when the night has no such table.
 
-    Shares of people and weighted shares are two tables here, because they differ in nothing else of their key.
+    Shares of people, weighted and standardised shares are tables of their own here.
     """
-    schema = schema_of(f"released.{'prevalence' if table == WEIGHTED else table}")
+    schema = schema_of(f"released.{'prevalence' if table in _VIEWS else table}")
     frame = released.tables.get(schema.name, pl.DataFrame())
-    if "is_weighted" in frame.columns:
-        frame = frame.filter(pl.col("is_weighted") == (table == WEIGHTED))
+    if frame.height and table in _VIEWS:
+        frame = frame.filter(_VIEWS[table])
     if frame.is_empty():
         return ()
     key = [name for name in schema.key if name in frame.columns]

@@ -42,6 +42,8 @@ LABELLED = (
     "estimator",
     "estimand",
     "status",
+    "onset",
+    "standard",
     "answer",
     "check_status",
     "check_severity",
@@ -72,6 +74,7 @@ class Wording:
         words["complication"] = {item.id: item.title for item in self.definitions.complications}
         words["band"] = words["severity"] | words["band"]
         words["band"] |= {item.id: item.title for item in self.definitions.estimation.duration_bands.all}
+        words["standard"] |= {item.id: item.title for item in self.definitions.standards}
         words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
         words["regimen"] |= {item.id: item.title for item in self.definitions.regimens.regimens}
         return words

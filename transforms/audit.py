@@ -45,6 +45,7 @@ def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple
         "released.episode": _look_at_endings,
         "released.cause": _look_at_causes,
         "released.complication": _look_at_complications,
+        "released.incidence": _look_at_incidence,
         "released.duration": _look_at_durations,
         "released.duration_curve": _look_at_curves,
     }
@@ -68,12 +69,15 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
         "prevalence_lo": ("n_low", "n_population"),
         "prevalence_hi": ("n_low", "n_population"),
         "method": ("n_low", "n_population"),
+        "rate_per_1000_py": ("n_episodes", "person_days"),
+        "rate_lo": ("n_episodes", "person_days"),
+        "rate_hi": ("n_episodes", "person_days"),
         "tested_share": ("n_observed", "n_tested"),
         "tests_per_tested_person": ("n_tests", "n_tested"),
     }
     for name, every in sorted(tables.items()):
         rows = every.filter(~pl.col("is_weighted")) if "is_weighted" in every.columns else every
-        shares = {share: made_of for share, made_of in counts.items() if share in rows.columns}
+        shares = {share: made_of for share, made_of in counts.items() if {share, *made_of} <= {*rows.columns}}
         if "share" in rows.columns:
             shares["share"] = ("n_episodes" if "n_episodes" in rows.columns else "n_people",)
         for share, made_of in shares.items():
@@ -83,7 +87,7 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
 
 def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
     name = "released.prevalence"
-    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name", "is_weighted"]
+    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name", "is_weighted", "standard"]
     n_low = pl.col("n_low")
     shown = rows.filter(n_low.is_not_null()).sort([*key, "threshold_cells_per_ul"])
     step = n_low - n_low.shift(1).over(key)
@@ -99,7 +103,12 @@ def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> It
 def _look_at_weighted(rows: pl.DataFrame, min_cell: int) -> Iterator[Finding]:
     """Weighted shares of cells whose share of people is hidden, and people of a cell who have no weight."""
     name, cell = "released.prevalence", [*_PEOPLE, "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
-    people = rows.filter(~pl.col("is_weighted"))
+    is_crude = pl.col("standard") == "crude"
+    people = rows.filter(~pl.col("is_weighted"), is_crude)
+    aged = rows.filter(~is_crude).join(people, on=cell, how="left", nulls_equal=True, suffix="_of_people")
+    for count in ("n_low", "n_population"):
+        is_few = is_small(pl.col(f"{count}_of_people") - pl.col(count), min_cell)
+        yield Finding(f"{name}: those of unknown age or sex of {count}", (name,), aged.filter(is_few).select(cell))
     both = rows.filter("is_weighted").join(people, on=cell, how="left", nulls_equal=True, suffix="_of_people")
     is_lone = pl.col("prevalence").is_not_null() & pl.col("prevalence_of_people").is_null()
     yield Finding(
@@ -167,6 +176,20 @@ def _look_at_complications(tables: Mapping[str, pl.DataFrame], min_cell: int) ->
         beside = rows.filter(is_all).join(confirmed.select(*_RULE, whole="n_episodes"), on=_RULE, how="inner")
         few = beside.filter(is_small(pl.col("whole") - pl.col("n_assessed"), min_cell))
         yield Finding(f"{name}: those not assessed from all episodes", (name,), few.select(key).unique())
+
+
+def _look_at_incidence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name, is_crude = "released.incidence", pl.col("standard") == "crude"
+    rows, is_whole = tables[name], pl.col("interval_unit") == "all"
+    first = rows.filter(is_whole, is_crude, pl.col("onset") == "first")
+    other = rows.filter(is_whole, ~(is_crude & (pl.col("onset") == "first")))
+    both = other.join(first.select(*_RULE, n_first="n_episodes"), on=_RULE, how="left")
+    is_few = is_small((pl.col("n_episodes") - pl.col("n_first")).abs(), min_cell)
+    yield Finding(f"{name}: episodes that came back, or of unknown age", (name,), both.filter(is_few).select(_RULE))
+    years = rows.filter(~is_whole, is_crude)
+    with_years = first.join(years, on=_RULE, how="semi")
+    groups = _solvable(years, with_years, _RULE, "n_episodes", min_cell)
+    yield Finding(f"{name}: a year from the rest", (name,), groups)
 
 
 def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

@@ -12,10 +12,12 @@ from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.cycle_counts import count_cycles, read_cycles
 from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
+from transforms.incidence import count_incidence, find_risk
 from transforms.model.estimation import Plan
 from transforms.person_days import count_person_days
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
+from transforms.prevalence_strata import count_strata
 from transforms.schemas import load_tables
 from transforms.severities import count_severity, read_ages
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
@@ -39,6 +41,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
     ages = read_ages(frames["person"])
+    risk = find_risk(test_days, episodes, frames["person"], plan)
     cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
     assessable = find_assessable(test_days, tracks, plan)
     for cohort in members["cohort"].unique().sort():
@@ -49,6 +52,8 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         severity, changes = count_severity(stays, ages, plan)
         counted = {"counts.severity": severity, "counts.scale_change": changes}
         counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
+        counted |= count_incidence(stays, risk, plan)
+        counted["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
         for name, rows in (counted | _count_cohort(stays, episodes, seen, plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:

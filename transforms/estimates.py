@@ -15,11 +15,13 @@ from transforms.durations import (
     summarise_groups,
 )
 from transforms.frames import fit, polars_schema
+from transforms.incidence_estimates import estimate_incidence
 from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
 from transforms.person_days import estimate_person_days
 from transforms.prevalence import estimate_prevalence
+from transforms.prevalence_strata import with_standardised
 from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
 from transforms.schemas import schema_of
 from transforms.severities import estimate_scale_changes, estimate_severity
@@ -30,9 +32,11 @@ from transforms.testing import estimate_testing
 
 def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
     """Every `estimate.*` table by name, from every `counts.*` table."""
+    people = estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan)
     made = {
-        "estimate.prevalence": with_weighted(
-            estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan), counts, plan
+        "estimate.prevalence": with_standardised(with_weighted(people, counts, plan), counts, plan),
+        "estimate.incidence": estimate_incidence(
+            counts["counts.incidence"], counts["counts.incidence_group"], counts["counts.observed_time"], plan
         ),
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.scale_change": estimate_scale_changes(counts["counts.scale_change"]),

@@ -14,6 +14,7 @@ from transforms.examples_of_mapping import check_mapping
 from transforms.examples_of_patients import check_patients
 from transforms.examples_of_person_days import check_person_days
 from transforms.examples_of_showing import check_showing
+from transforms.examples_of_standards import check_standards
 from transforms.load import Definitions
 
 __all__ = ["ExampleResult", "check_examples"]
@@ -30,6 +31,7 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
         *check_patients(definitions),
         *check_complications(definitions),
         *check_estimates(definitions),
+        *check_standards(definitions),
         *check_mapping(definitions),
         *check_showing(definitions),
     ]

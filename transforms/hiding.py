@@ -13,6 +13,7 @@ from transforms.nested import (
     INTERVAL,
     OBSERVED,
     TESTED,
+    aged_node,
     bin_node,
     is_for_all,
     level_node,
@@ -32,9 +33,12 @@ _WEIGHTED_NODES = {"n_low": "low", "n_low_possible": "possible", "n_population":
 
 def hide_prevalence(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Counts by their nodes; share, interval and method when either count is hidden, or nearly nobody is there."""
+    is_crude = pl.col("standard") == "crude"
     weighted = prevalence.filter("is_weighted")
-    rows = _hide_unweighted(prevalence.filter(~pl.col("is_weighted")), people, min_cell)
-    return pl.concat([rows, _hide_weighted(weighted, rows, people, min_cell).select(rows.columns)])
+    rows = _hide_unweighted(prevalence.filter(~pl.col("is_weighted"), is_crude), people, min_cell)
+    hidden = _hide_weighted(weighted, rows, people, min_cell)
+    standardised = _hide_standardised(prevalence.filter(~is_crude), rows, people)
+    return pl.concat([rows, *(part.select(rows.columns) for part in (hidden, standardised))])
 
 
 def _hide_unweighted(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
@@ -70,6 +74,16 @@ def _hide_weighted(
         hide_n_low=low,
         hide_n_low_possible=share | pl.col("hide_n_low_possible") | (low & is_near),
     ).drop("is_hidden")
+
+
+def _hide_standardised(standardised: pl.DataFrame, crude: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """A standardised share is of the people of known age and sex, and goes with the share of its cell as counted."""
+    rows = with_hidden(standardised, people, {"n_low": aged_node("low"), "n_population": aged_node("population")})
+    of_cell = crude.select(*_CELL, is_hidden="hide_prevalence")
+    rows = rows.join(of_cell, on=_CELL, how="left", nulls_equal=True, maintain_order="left")
+    hide = pl.col("is_hidden").fill_null(value=True) | pl.col("hide_n_low") | pl.col("hide_n_population")
+    values = (*_made_of_share(), "n_low_possible")
+    return rows.with_columns(hide.alias(f"hide_{name}") for name in values).drop("is_hidden")
 
 
 def _made_of_share() -> tuple[str, ...]:

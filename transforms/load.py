@@ -36,6 +36,7 @@ from transforms.model.regimens import RegimenList
 from transforms.model.scales import Scale
 from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
+from transforms.model.standards import Standard
 from transforms.model.survey import SurveyRule
 from transforms.schemas import parse_yaml
 
@@ -136,6 +137,11 @@ class Definitions:
         return self._one("survey", SurveyRule)
 
     @cached_property
+    def standards(self) -> tuple[Standard, ...]:
+        """Standard populations."""
+        return self._all("standards", Standard)
+
+    @cached_property
     def disclosure(self) -> tuple[DisclosureRule, ...]:
         """Disclosure rules, one a channel."""
         return self._all("disclosure", DisclosureRule)
@@ -223,7 +229,8 @@ class Definitions:
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.naranjo]
         listed += [self.exposures, self.regimens, self.cycles, *self.chronic, self.person_days, *self.complications]
         listed += self.cohorts
-        listed += [*self.denominators, self.estimation, self.survey, *self.disclosure, *self.source_maps]
+        listed += [*self.denominators, self.estimation, self.survey, *self.standards, *self.disclosure]
+        listed += [*self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         listed += [*self.identifier_classes, self.check_digits, self.scanning]
         return tuple(listed)

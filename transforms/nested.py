@@ -17,6 +17,7 @@ from transforms.suppression import Nesting, close_relations, shown_nested
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
 OBSERVED, TESTED = "observed", "tested"
 _WHOLE = "whole:"
+_HOLDS = {"aged": "new", "new": "episode"}
 
 
 def shown_people(estimates: Mapping[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
@@ -87,6 +88,18 @@ def episode_node() -> pl.Expr:
     return pl.format("{}|{}|{}", kind, "rule", "threshold_cells_per_ul")
 
 
+def new_node() -> pl.Expr:
+    """Node of the people with a new episode, of a row of incidence; of known age and sex where it is standardised."""
+    kind = pl.when(pl.col("standard") == "crude").then(pl.lit("new")).otherwise(pl.lit("aged"))
+    return pl.format("{}|{}|{}", kind, "rule", "threshold_cells_per_ul")
+
+
+def aged_node(kind: str) -> pl.Expr:
+    """Node of the people of known age and sex in a prevalence row: `low`, or all of its `population`."""
+    cut = pl.format("{}|{}|{}", "measure", "rule", "threshold_cells_per_ul") if kind != "population" else pl.lit("all")
+    return pl.format(f"aged_{kind}|{{}}|{{}}", cut, "denominator_name")
+
+
 def step_nodes(people: pl.DataFrame) -> list[str]:
     """Nodes that attrition steps lie in or hold: observed, tested, and low at the highest threshold by any measure."""
     names = people["node"].unique().sort().to_list()
@@ -98,10 +111,12 @@ def step_nodes(people: pl.DataFrame) -> list[str]:
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     prevalence, testing = estimates["estimate.prevalence"], estimates["estimate.testing"]
     weighted = prevalence.filter("is_weighted")
-    prevalence = prevalence.filter(~pl.col("is_weighted"))
+    standardised = prevalence.filter(pl.col("standard") != "crude")
+    prevalence = prevalence.filter(~pl.col("is_weighted"), pl.col("standard") == "crude")
     severity, bins = estimates["estimate.severity"], estimates["estimate.anc_distribution"]
     episode = estimates["estimate.episode"].filter(pl.col("ended_as") == "all")
     worse = _of_level_or_worse(severity)
+    new = estimates["estimate.incidence"].filter(pl.col("interval_unit") == "all", pl.col("onset") == "first")
     below = (
         bins.sort("cohort", "bin_lower_cells_per_ul")
         .with_columns(n_people=pl.col("n_people").cum_sum().over("cohort"))
@@ -121,6 +136,11 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         *_nodes_of_scopes(worse),
         below.select(*_whole_extract(), node=bin_node(pl.col("bin_upper_cells_per_ul")), n_people="n_people"),
         episode.select(*_whole_extract(), node=episode_node(), n_people="n_people"),
+        *(
+            standardised.select(*INTERVAL, node=aged_node(kind), n_people=f"n_{kind}").unique()
+            for kind in ("low", "population")
+        ),
+        new.select(*INTERVAL, node=new_node(), n_people="n_episodes").unique(),
     ]
     return pl.concat([part.cast({"n_people": pl.Int64}) for part in parts])
 
@@ -205,12 +225,16 @@ def _pairs(nodes: list[str]) -> list[tuple[str, str]]:
             pairs += _pairs_of_low(node, parts)
         elif parts[0].startswith("weighted_"):
             pairs += _pairs_of_weighted(node, parts)
+        elif parts[0].startswith("aged_"):
+            pairs += _pairs_of_aged(node, parts)
         elif parts[0] in {"grade", "level", "bin"}:
             pairs.append((node, TESTED))
         elif parts[0] in {"scope", "out"}:
             pairs += _pairs_of_scope(node, parts, nodes)
         elif parts[0] == "episode":
             pairs.append((node, f"low|confirmed|{parts[1]}|{parts[2]}|{OBSERVED}"))
+        elif parts[0] in {"new", "aged"}:
+            pairs.append((node, "|".join([_HOLDS[parts[0]], *parts[1:]])))
         elif parts[0] == "isolated":
             pairs.append((node, f"low|any_low|any_value|{parts[2]}|{OBSERVED}"))
     return [pair for pair in [*pairs, *_pairs_of_thresholds(nodes)] if pair[1] in split]
@@ -256,11 +280,19 @@ def _pairs_of_weighted(node: str, parts: list[str]) -> list[tuple[str, str]]:
     return [*pairs, (node, "|".join(["weighted_possible", *cut, denominator]))] if kind == "weighted_low" else pairs
 
 
+def _pairs_of_aged(node: str, parts: list[str]) -> list[tuple[str, str]]:
+    """People of known age and sex lie in the same people whatever their age."""
+    kind, *cut, denominator = parts
+    if kind == "aged_population":
+        return [(node, denominator)]
+    return [(node, "|".join(["low", *cut, denominator])), (node, f"aged_population|all|{denominator}")]
+
+
 def _pairs_of_thresholds(nodes: list[str]) -> list[tuple[str, str]]:
     families: dict[str, list[str]] = {}
     for node in nodes:
         parts = node.split("|")
-        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible"}:
+        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible", "aged_low"}:
             families.setdefault("|".join(part for part in parts if not part.isdigit()), []).append(node)
     return [
         pair for family in families.values() for pair in pairwise(sorted(family, key=_threshold)) if len(family) > 1

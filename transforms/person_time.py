@@ -15,6 +15,7 @@ from transforms.model.estimation import Cut, Denominator
 
 REFERENCE_BELOW, REFERENCE_UNKNOWN = "reference_below", "reference_unknown"
 _LONG_AGO, _FAR_AHEAD = -(10**8), 10**8  # days; bounds of a stay without dates
+DATED_FROM = _LONG_AGO + 1  # the first day that a stay with dates can begin on
 _NO_MONTH = 0
 _DAYS, _MONTHS = 2**22, 2**18  # room for days and months beside a person in one sorted whole number
 _EPOCH = 2**20  # added to days since 1970, so that no day of history is below 1; 0 is a value without a date

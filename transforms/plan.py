@@ -38,6 +38,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         complications=definitions.complications,
         person_days=definitions.person_days,
         chronic=definitions.chronic,
+        standards=definitions.standards,
     )
 
 

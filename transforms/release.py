@@ -28,6 +28,7 @@ from transforms.hiding_complications import hide_complications
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
+from transforms.hiding_incidence import hide_incidence
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
 from transforms.nested import shown_people
@@ -111,6 +112,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
+        "estimate.incidence": hide_incidence(estimates["estimate.incidence"], episode, people, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
         "estimate.scale_change": hide_scale_changes(
             estimates["estimate.scale_change"], estimates["estimate.severity"], people
@@ -138,7 +140,15 @@ def _round(name: str, rows: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
             is_days = column.name.endswith("_days") or column.name.startswith(("median_", "rmst_"))
             is_curve = name == "estimate.duration_curve"
             digits[column.name] = rule.days_digits if is_days else rule.curve_digits if is_curve else rule.share_digits
-    return rows.with_columns(pl.col(column).round(count) for column, count in digits.items() if count is not None)
+    rounded = rows.with_columns(pl.col(column).round(count) for column, count in digits.items() if count is not None)
+    if "standard" not in rows.columns:
+        return rounded
+    # A sum over many strata in full would be an equation for all of their counts.
+    is_crude, figures = pl.col("standard") == "crude", rule.standardised_figures
+    return rounded.with_columns(
+        pl.when(is_crude).then(column).otherwise(pl.col(column).round_sig_figs(figures)).alias(column)
+        for column in digits
+    )
 
 
 def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from transforms.model.survey import Presentation
 
 _CELL = ["cohort", "denominator_name", "measure", "rule", "threshold_cells_per_ul"]
 _PSU = ["stratum", "psu"]
-_ONLY = ("degrees_of_freedom", "lone_strata", "reliability")
+_ONLY = ("degrees_of_freedom", "lone_strata", "reliability", "status")
 _PEOPLE = ["n_population", "n_low", "n_low_possible"]
 RELIABLE, REVIEW, UNRELIABLE = "reliable", "review", "unreliable"
 
@@ -56,7 +56,7 @@ class Interval:
 
 def with_weighted(prevalence: pl.DataFrame, counts: Mapping[str, pl.DataFrame], plan: Plan) -> pl.DataFrame:
     """Rows of `estimate.prevalence` without their run: those given and, where people have weights, weighted ones."""
-    never = (pl.Int64, pl.Int64, pl.String)
+    never = (pl.Int64, pl.Int64, pl.String, pl.String)
     unweighted = prevalence.with_columns(
         pl.lit(None, kind).alias(name) for name, kind in zip(_ONLY, never, strict=True)
     )
@@ -93,6 +93,7 @@ def estimate_weighted(cells: pl.DataFrame, psus: pl.DataFrame, plan: Plan) -> pl
         is_complete=pl.lit(value=True),
         method=pl.when(pl.col("prevalence_lo").is_null()).then(pl.lit(NONE)).otherwise(pl.lit(plan.survey.interval)),
         lone_strata=pl.lit(lone),
+        status=pl.lit(None, pl.String),
     )
 
 

@@ -176,7 +176,8 @@ def test_low_white_cells_without_a_differential_are_bounds_and_are_reported(
     )
     assert {person for (person,) in found} == certain
     low = ask(
-        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE cohort = 'everyone' AND stratum = 'all' "
+        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE standard = 'crude' "
+        "AND cohort = 'everyone' AND stratum = 'all' "
         "AND interval_unit = 'all' AND measure = 'any_low' AND denominator_name = 'tested' "
         "AND threshold_cells_per_ul = 1500"
     )

@@ -54,7 +54,7 @@ def test_people_below_a_threshold_are_those_that_plain_sql_finds(
     found = independent.execute(f"SELECT count(DISTINCT person_id) FROM anc WHERE cells < {threshold}").fetchall()
     ours = _query(
         night,
-        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE cohort = 'everyone' "
+        "SELECT DISTINCT n_low, n_population FROM estimate.prevalence WHERE standard = 'crude' AND cohort = 'everyone' "
         "AND interval_unit = 'all' "
         f"AND measure = 'any_low' AND denominator_name = 'tested' AND threshold_cells_per_ul = {threshold}",
     )
@@ -118,7 +118,8 @@ def test_every_row_of_every_file_is_accounted_for(night: Path) -> None:
 def test_small_cells_of_real_people_are_hidden(night: Path) -> None:
     marks = _query(
         night,
-        "SELECT DISTINCT n_low, n_low_mark, prevalence FROM released.prevalence WHERE cohort = 'everyone' AND "
+        "SELECT DISTINCT n_low, n_low_mark, prevalence FROM released.prevalence WHERE standard = 'crude' "
+        "AND cohort = 'everyone' AND "
         "measure = 'any_low' AND denominator_name = 'tested' AND threshold_cells_per_ul = 500",
     )
     assert marks == [(None, "hidden", None)]

@@ -59,7 +59,8 @@ def _prevalence(workspace: Path, cohort: str, threshold: int, *, weighted: bool)
     rows = _query(
         workspace,
         "SELECT n_low, n_population, prevalence, prevalence_lo, prevalence_hi, degrees_of_freedom, method "
-        f"FROM estimate.prevalence WHERE cohort = '{cohort}' AND threshold_cells_per_ul = {threshold} "
+        f"FROM estimate.prevalence WHERE standard = 'crude' "
+        f"AND cohort = '{cohort}' AND threshold_cells_per_ul = {threshold} "
         f"AND denominator_name = 'tested' AND is_weighted = {weighted}",
     )
     assert len(rows) == 1
@@ -156,7 +157,8 @@ def test_what_needs_time_is_refused_with_the_reason(night: tuple[Path, Published
 def test_one_person_below_500_is_hidden_with_and_without_weights(night: tuple[Path, Published]) -> None:
     marks = _query(
         night[0],
-        "SELECT n_low, n_low_mark, prevalence, prevalence_hi FROM released.prevalence WHERE cohort = 'everyone' "
+        "SELECT n_low, n_low_mark, prevalence, prevalence_hi FROM released.prevalence WHERE standard = 'crude' "
+        "AND cohort = 'everyone' "
         "AND denominator_name = 'tested' AND threshold_cells_per_ul = 500",
     )
     assert marks == [(None, "hidden", None, None)] * 2

@@ -79,6 +79,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         complications=definitions.complications,
         person_days=definitions.person_days,
         chronic=definitions.chronic,
+        standards=definitions.standards,
     )
 
 
@@ -272,5 +273,6 @@ def _people(number: int) -> pl.LazyFrame:
             "age_years": pl.Series([None] * number, dtype=pl.Int32),
             "age_at": pl.Series([None] * number, dtype=pl.Date),
             "duffy_null": hashed % 7 < 2,
+            "sex": np.where(hashed % 31 == 0, "unknown", np.where(hashed % 2 == 0, "female", "male")),
         }
     )

@@ -63,7 +63,8 @@ def test_prevalence_is_given_over_the_whole_extract_of_the_tested_and_of_everybo
 ) -> None:
     rows = _query(
         night[0],
-        "SELECT denominator_name, interval_unit, n_population FROM estimate.prevalence WHERE cohort = 'everyone' "
+        "SELECT denominator_name, interval_unit, n_population FROM estimate.prevalence WHERE standard = 'crude' "
+        "AND cohort = 'everyone' "
         "AND NOT is_weighted AND threshold_cells_per_ul = 1500 ORDER BY ALL",
     )
     assert rows == [("observed", "all", 900), ("tested", "all", 810)]
@@ -72,7 +73,8 @@ def test_prevalence_is_given_over_the_whole_extract_of_the_tested_and_of_everybo
 def test_cohorts_by_age_and_sex_need_no_date(night: tuple[Path, Published]) -> None:
     rows = _query(
         night[0],
-        "SELECT cohort, n_population FROM estimate.prevalence WHERE NOT is_weighted AND denominator_name = 'observed' "
+        "SELECT cohort, n_population FROM estimate.prevalence WHERE standard = 'crude' "
+        "AND NOT is_weighted AND denominator_name = 'observed' "
         "AND threshold_cells_per_ul = 1500 ORDER BY ALL",
     )
     young = sum(1 + person % 80 < 18 for person in range(900))

@@ -134,6 +134,7 @@ def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, ris
 
 TABLES = (
     "prevalence",
+    "incidence",
     "severity",
     "scale_change",
     "testing",

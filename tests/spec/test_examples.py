@@ -52,6 +52,7 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
     "scales": _other("severity", "undecided"),
     "showing": lambda example: {**example, "is_shown": not example["is_shown"]},
     "source_maps": _other("table", "vital"),
+    "standards": _other("share", 0.5),
     "survey": lambda example: {**example, "expect": {**example["expect"], "hi": 0.5}},
     "units": _other("factor", "1"),
 }

@@ -14,12 +14,14 @@ class DisclosureRule(Definition):
     Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden. Digits are those of a published share,
     curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Estimators of durations
     that are `hidden_with_deaths` are hidden where the number of deaths is.
+    Standardised numbers keep `standardised_figures` significant figures.
     """
 
     rule: str
     channel: Literal["internal", "public"]
     min_cell: int = Field(ge=2)
     share_digits: int | None = Field(ge=1)
+    standardised_figures: int = Field(ge=1)
     curve_digits: int = Field(ge=1)
     days_digits: int = Field(ge=0)
     curve_days: tuple[int, ...]

@@ -18,6 +18,7 @@ from transforms.model.complications import Complication
 from transforms.model.episodes import EpisodeRule
 from transforms.model.person_days import PersonDaysRule
 from transforms.model.scales import Scale
+from transforms.model.standards import Standard, Standardisation
 from transforms.model.survey import SurveyRule
 
 Operator = Literal["lt", "le"]
@@ -114,6 +115,19 @@ class DurationBands(Part):
         return (*self.days, self.not_seen)
 
 
+class IncidencePlan(Part):
+    """New episodes for time at risk: a value that is not low within `washout_days` before, and no open episode.
+
+    Rates are for `years` of `days_a_year`. `replicates` in which groups of people are drawn again give the interval of
+    episodes that come back; the groups are those of durations.
+    """
+
+    washout_days: int = Field(ge=1)
+    days_a_year: float = Field(gt=0)
+    years: int = Field(ge=1)
+    replicates: int = Field(ge=2)
+
+
 class Step(Part):
     """One step of the attrition: what its people have."""
 
@@ -131,6 +145,8 @@ class Estimation(Definition):
     attribution_window: str
     duration: DurationPlan
     duration_bands: DurationBands
+    incidence: IncidencePlan
+    standardisation: Standardisation
     gap_days_at_most: int = Field(gt=0)
     anc_bins_cells_per_ul: tuple[int, ...]
     attrition: tuple[Step, ...]
@@ -161,7 +177,8 @@ class Cut:
 class Plan:
     """What one night counts. The default of `scales` is graded by month too; `has_calendar` allows months.
 
-    Without `survey` no share is weighted, without `person_days` no days are counted, without `chronic` no tracks.
+    Without `survey` no share is weighted, without `standards` none is standardised, without `person_days` no days are
+    counted, without `chronic` no tracks.
     """
 
     estimation: Estimation
@@ -174,6 +191,7 @@ class Plan:
     complications: tuple[Complication, ...] = ()
     person_days: PersonDaysRule | None = None
     chronic: tuple[EpisodeRule, ...] = ()
+    standards: tuple[Standard, ...] = ()
 
     @property
     def any_low(self) -> tuple[Cut, ...]:
