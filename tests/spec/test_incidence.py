@@ -79,7 +79,7 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
             "n_values": pl.Int64,
         },
         orient="row",
-    ).with_columns(onset_after=pl.lit(None, pl.Datetime("us")))
+    ).with_columns(onset_after=pl.lit(None, pl.Datetime("us")), nadir_cells_per_ul=pl.lit(600, pl.Int64))
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
     person = [(each, each, 1950, "female" if each % 2 else "male", None, None, None) for each in people]
     return {
@@ -89,6 +89,8 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         "anc": anc.lazy(),
         "episode": episode.lazy(),
         "episode_cause": pl.LazyFrame(schema=cause),
+        "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
+        "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
     }
 
 
