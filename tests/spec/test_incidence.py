@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from transforms.load import load_definitions
 from transforms.plan import plan_of
 
 DEFINITIONS = load_definitions()
-PLAN = plan_of(DEFINITIONS, has_calendar=True, has_dates=True)
+PLAN = replace(plan_of(DEFINITIONS, has_calendar=True, has_dates=True), chronic=())
 WASHOUT = DEFINITIONS.estimation.incidence.washout_days
 RULE = DEFINITIONS.estimation.default_rule
 START = date(2023, 10, 1)
@@ -26,6 +27,9 @@ PERSON: Mapping[str, Any] = {
     "person_index": pl.UInt32,
     "person_hash": pl.UInt64,
     "birth_year": pl.Int32,
+    "age_years": pl.Int32,
+    "age_at": pl.Date,
+    "duffy_null": pl.Boolean,
     "sex": pl.String,
     "weight": pl.Float64,
     "stratum": pl.String,
@@ -81,7 +85,9 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         orient="row",
     ).with_columns(onset_after=pl.lit(None, pl.Datetime("us")), nadir_cells_per_ul=pl.lit(600, pl.Int64))
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
-    person = [(each, each, 1950, "female" if each % 2 else "male", None, None, None) for each in people]
+    person = [
+        (each, each, 1950, None, None, None, "female" if each % 2 else "male", None, None, None) for each in people
+    ]
     return {
         "person": pl.LazyFrame(person, schema=PERSON, orient="row"),
         "observation": spans.lazy().drop("cohort"),
