@@ -17,8 +17,9 @@ from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from transforms.schemas import load_tables, schema_of
 
-OF_PEOPLE = ("anc_candidate", "anc", "episode", "cohort_member", "cycle", "chronic")
-OF_EPISODES = ("episode_cause", "complication", "complication_look")  # their people are known by the episode alone
+OF_PEOPLE = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cycle", "chronic")
+# Their people are known by the episode alone.
+OF_EPISODES = ("episode_cause", "cause_window", "complication", "complication_look")
 
 
 def commit_night(night: ReleasedNight, context: RunContext) -> None:

@@ -184,10 +184,9 @@ class Derived:
     """Derived rows of the touched people after tonight, as Parquet by table name, keyed by `person_index`.
 
     `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
-    observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause,
-    complication, complication_look, cohort_member. `standing`
-    is None when everybody is touched. `span` is the day from which and the day until which enough
-    people have been observed to show it.
+    observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cause_window, complication,
+    complication_look, drug_block, cohort_member. `standing` is None when everybody is touched. `span` is the day from
+    which and the day until which enough people have been observed to show it.
     """
 
     validated: Validated

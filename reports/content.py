@@ -180,7 +180,7 @@ def _median(numbers: Numbers) -> KeyNumber | None:
 
 
 def _first_cause(numbers: Numbers) -> KeyNumber | None:
-    causes = all_rows(numbers, "cause", agent="all", **default_rule(numbers))
+    causes = all_rows(numbers, "cause", agent="all", window="default", **default_rule(numbers))
     rows = [row for row in causes if is_number(row["share"])]
     if not rows:
         return None

@@ -21,7 +21,7 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("Episodes", definitions.rules),
         ("Chronic track, days and cycles", (*definitions.chronic, definitions.person_days, definitions.cycles)),
         ("Cohorts", definitions.cohorts),
-        ("Drugs and regimens", (definitions.exposures, definitions.regimens)),
+        ("Drugs and regimens", (definitions.exposures, definitions.regimens, definitions.drugs)),
         ("Suspected causes", (*definitions.causes, definitions.naranjo)),
         ("Complications", definitions.complications),
         ("Denominators", definitions.denominators),

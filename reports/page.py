@@ -42,6 +42,7 @@ SECTIONS = (
         "Complications",
         "What went with it? Suspected to belong to the episode, because it came in its time.",
     ),
+    ("drugs", "After a drug", "What do counts do after it is given?"),
     ("testing", "Testing", "How closely were people looked at? Every number above depends on it."),
     ("attrition", "Who is counted", "From everyone in the extract to those who can answer."),
     ("quality", "Data quality", "What was checked, what was set aside and why, how that moved, and what to do."),
@@ -169,6 +170,7 @@ CONTROLS: Mapping[str, str] = {
     "rule": "Episode rule",
     "denominator": "Denominator",
     "scale": "Severity scale",
+    "drug": "Drug of the curve",
     "sort": "Sort cohorts by",
 }
 SORTS = {"value": "value", "size": "size", "name": "name"}
@@ -210,14 +212,14 @@ def _why_not(chart: Chart, facts: NightFacts) -> str:
 
 
 def _is_numeric(kind: str) -> bool:
-    return kind in {"count", "percent", "days", "range", "days_range"}
+    return kind in {"count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step"}
 
 
 def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> dict[str, Any]:
     words, choices = numbers.wording, numbers.choices
     used = sorted({chart.table for chart in charts})
     cohorts = choices.options["cohort"]
-    used_names = ("cause_group", "ended_as", "kind", "outcome", "estimator")
+    used_names = ("cause_group", "ended_as", "kind", "outcome", "estimator", "drug_class", "window")
     known = {kind: list(words.titles.get(kind, {})) for kind in used_names}
     graded = {str(r["severity"]): int(r["grade"] or 0) for r in numbers.tables["severity"]}
     ladder = ladder_styles([str(grade) for grade in GRADES])

@@ -34,6 +34,9 @@ TABLES = (
     "cycle",
     "cycle_severe",
     "attrition",
+    "drug",
+    "drug_day",
+    "drug_ratio",
 )
 WEIGHTED = "prevalence_weighted"  # views of the rows of prevalence; the one in TABLES has the shares of people
 STANDARDISED = "prevalence_standardised"  # over the whole extract: as counted, and under every standard

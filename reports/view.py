@@ -20,6 +20,7 @@ DIMENSIONS: Mapping[str, str] = {
     "measure": "measure",
     "denominator": "denominator_name",
     "scale": "scale",
+    "drug": "drug",
 }
 BOTH = "both"
 Selection = Mapping[str, str]
@@ -47,6 +48,7 @@ def choices_of(tables: Mapping[str, Sequence[Row]], wording: Wording) -> Choices
     wanted = {"rule": estimation.default_rule, "scale": estimation.severity_scale}
     wanted |= wording.glossary.get("default_view", {})
     default = {name: _default(found, str(wanted.get(name, ""))) for name, found in options.items()}
+    default["drug"] = _most_given(tables) or default["drug"]
     if default["cohort"] != str(wanted.get("cohort")):
         default["cohort"] = _largest(tables) or default["cohort"]
     return Choices(options, default)
@@ -153,3 +155,11 @@ def _largest(tables: Mapping[str, Sequence[Row]]) -> str:
             cohort = str(row["cohort"])
             sizes[cohort] = max(sizes.get(cohort, 0), float(row["n_population"] or 0))
     return min(sizes, key=lambda cohort: (-sizes[cohort], cohort)) if sizes else ""
+
+
+def _most_given(tables: Mapping[str, Sequence[Row]]) -> str:
+    """The drug that most people were given; empty when no number of people is shown."""
+    given = [
+        (-float(row["n_people"] or 0), str(row["drug"])) for row in tables.get("drug", ()) if is_number(row["n_people"])
+    ]
+    return min(given)[1] if given else ""

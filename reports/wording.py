@@ -15,7 +15,7 @@ from typing import Any
 from reports.rows import Cell, Row, is_number
 from transforms.load import Definitions
 
-NBSP, DASH, TIMES = "\u00a0", "\u2013", "\u00d7"
+NBSP, DASH, TIMES, MINUS = "\u00a0", "\u2013", "\u00d7", "\u2212"
 CELLS_PER_GIGA = 1000  # 1 x10^9/L is 1,000 cells/uL
 LABELLED = (
     "marks",
@@ -38,6 +38,11 @@ LABELLED = (
     "band",
     "regimen",
     "severe_status",
+    "drug",
+    "drug_class",
+    "anchor",
+    "window",
+    "pre_check",
     "table_name",
     "estimator",
     "estimand",
@@ -119,6 +124,8 @@ class Wording:
             "bin": lambda: bin_text(cell, second),
             "range": lambda: self.range(cell, second),
             "days_range": lambda: self.range(cell, second, kind),
+            "ratio_range": lambda: self.range(cell, second, kind),
+            "step": lambda: step_text(cell, second),
         }
         return writers[kind]() if kind in writers else self.number(cell, kind)
 
@@ -129,6 +136,8 @@ class Wording:
         value = float(cell or 0)
         if kind == "percent":
             return percent(value)
+        if kind == "ratio":
+            return ratio(value)
         return count(value) if kind == "count" else decimal(value)
 
     def range(self, lo: Cell, hi: Cell, kind: str = "range") -> str:
@@ -136,6 +145,8 @@ class Wording:
         for cell in (lo, hi):
             if not is_number(cell):
                 return "" if cell is None else self.mark(str(cell))
+        if kind == "ratio_range":
+            return f"{ratio(float(lo or 0))}{DASH}{ratio(float(hi or 0))}"
         if kind == "days_range":
             return f"{decimal(float(lo or 0))}{DASH}{decimal(float(hi or 0))}"
         return f"{decimal(float(lo or 0) * 100, True)}{DASH}{decimal(float(hi or 0) * 100, True)}{NBSP}%"
@@ -159,10 +170,22 @@ def decimal(value: float, keep_zero: bool = False) -> str:
     return text if keep_zero else text.removesuffix(".0")
 
 
+def ratio(value: float) -> str:
+    """Two decimals, rounded half up, with a true minus sign."""
+    text = f"{Decimal(abs(value)).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+    return f"{MINUS}{text}" if value < 0 else text
+
+
 def bin_text(lower: Cell, upper: Cell) -> str:
     """A bin of whole counts: `500-999`; the last one is open."""
     low = count(float(lower or 0))
     return f"{low} or more" if upper is None else f"{low}{DASH}{count(float(upper) - 1)}"
+
+
+def step_text(first: Cell, last: Cell) -> str:
+    """The days of one step: `7`, or `7 to 13`; days before the dose have a minus sign."""
+    days = [f"{MINUS}{abs(day)}" if day < 0 else str(day) for day in (int(first or 0), int(last or 0))]
+    return days[0] if first == last else f"{days[0]} to {days[1]}"
 
 
 def plain(text: str) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.suppression import is_small
 
+SHARES = (("n_affected", "n_tested"), ("n_episodes",), ("n_people",))  # what a column `share` is made of
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _PEOPLE = ["cohort", "interval_unit", "interval_start"]
 _EPISODES = ("released.cause", "released.duration", "released.duration_curve", "released.episode")
@@ -46,6 +48,7 @@ def find_small_cells(tables: Mapping[str, pl.DataFrame], min_cell: int) -> tuple
         "released.cause": _look_at_causes,
         "released.complication": _look_at_complications,
         "released.incidence": _look_at_incidence,
+        "released.drug": _look_at_drugs,
         "released.duration": _look_at_durations,
         "released.duration_curve": _look_at_curves,
     }
@@ -77,9 +80,10 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
     }
     for name, every in sorted(tables.items()):
         rows = every.filter(~pl.col("is_weighted")) if "is_weighted" in every.columns else every
-        shares = {share: made_of for share, made_of in counts.items() if {share, *made_of} <= {*rows.columns}}
-        if "share" in rows.columns:
-            shares["share"] = ("n_episodes" if "n_episodes" in rows.columns else "n_people",)
+        known = set(rows.columns)
+        shares = {share: made_of for share, made_of in counts.items() if {share, *made_of} <= known}
+        if "share" in known:
+            shares["share"] = next(made_of for made_of in SHARES if known.issuperset(made_of))
         for share, made_of in shares.items():
             is_lone = pl.col(share).is_not_null() & pl.any_horizontal(pl.col(made_of).is_null())
             yield Finding(f"{name}: {share} without its counts", (name,), rows.filter(is_lone), is_shown=True)
@@ -138,7 +142,10 @@ def _look_at_endings(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Itera
 
 
 def _look_at_causes(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
-    rows, is_all = tables["released.cause"], pl.col("agent") == "all"
+    every, is_all = tables["released.cause"], pl.col("agent") == "all"
+    is_default = pl.col("window") == DEFAULT_WINDOW
+    rows = every.filter(is_default)
+    yield from _look_at_windows(tables, every.filter(~is_default), min_cell)
     causes, agents = rows.filter(is_all), rows.filter(~is_all)
     if "released.episode" in tables:
         confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
@@ -190,6 +197,36 @@ def _look_at_incidence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Ite
     with_years = first.join(years, on=_RULE, how="semi")
     groups = _solvable(years, with_years, _RULE, "n_episodes", min_cell)
     yield Finding(f"{name}: a year from the rest", (name,), groups)
+
+
+def _look_at_windows(tables: Mapping[str, pl.DataFrame], others: pl.DataFrame, min_cell: int) -> Iterator[Finding]:
+    """Causes by windows of another length: a cause from the rest, and those whom another length moves."""
+    name, key = "released.cause", [*_RULE, "window"]
+    if "released.episode" in tables:
+        confirmed = tables["released.episode"].filter(pl.col("is_confirmed"), pl.col("ended_as") == "all")
+        totals = confirmed.join(others.select(key).unique(), on=_RULE)
+        groups = _solvable(others, totals, key, "n_episodes", min_cell)
+        yield Finding(f"{name}: a cause from the rest, by another window", (name,), groups)
+    default = tables[name].filter(pl.col("agent") == "all", pl.col("window") == DEFAULT_WINDOW)
+    both = others.join(default, on=_CAUSE, suffix="_default")
+    for value in ("n_episodes", "n_people"):
+        moved = (pl.col(value) - pl.col(f"{value}_default")).abs()
+        groups = both.filter(is_small(moved, min_cell)).select(*_CAUSE, "window")
+        yield Finding(f"{name}: {value} moved by another window", (name,), groups)
+
+
+def _look_at_drugs(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
+    name = "released.drug"
+    for part, whole in (("n_affected", "n_tested"), ("n_tested", "n_courses"), ("n_people", "n_courses")):
+        left = pl.col(whole) - pl.col(part)
+        yield Finding(
+            f"{name}: {whole} less {part}", (name,), tables[name].filter(is_small(left, min_cell)).select("drug")
+        )
+    if "released.drug_day" in tables:
+        given = tables[name].select("drug", given="n_people").unique()
+        days = tables["released.drug_day"].join(given, on="drug")
+        groups = days.filter(is_small(pl.col("given") - pl.col("n_people"), min_cell)).select("drug")
+        yield Finding("released.drug_day: who was not tested on a day", ("released.drug_day",), groups)
 
 
 def _look_at_durations(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

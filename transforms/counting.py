@@ -4,12 +4,15 @@ One cohort is in memory at a time, beside the test days of everybody. No count d
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from transforms.chronic import count_chronic, find_assessable, read_tracks
 from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.cycle_counts import count_cycles, read_cycles
+from transforms.drug_counts import count_courses, count_drug_days, count_times, read_drugs_given
+from transforms.drug_weeks import count_weeks
 from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
 from transforms.incidence import count_incidence, find_risk
@@ -31,13 +34,14 @@ UNKNOWN_CAUSE = "insufficient_data"
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
     """Every `counts.*` table by name.
 
-    `frames`: person (with person_hash), observation, anc, episode, episode_cause, complication, complication_look and
-    cohort_member by person_index; cycle and chronic where there are any.
+    `frames`: person (with person_hash), observation, anc, episode, episode_cause, cause_window, complication,
+    complication_look, drug_block and cohort_member by person_index; cycle and chronic where there are any.
     """
     test_days = find_test_days(frames["anc"], plan.tested, plan.any_low)
     members = read_members(frames["cohort_member"])
     episodes = _read_episodes(frames, plan)
     seen = read_seen(frames, plan)
+    windows = frames["cause_window"].select("episode_id", "window", "cause_group").collect()
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
     ages = read_ages(frames["person"])
@@ -54,11 +58,13 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
         counted |= count_incidence(stays, risk, plan)
         counted["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
-        for name, rows in (counted | _count_cohort(stays, episodes, seen, plan)).items():
+        for name, rows in (counted | _count_cohort(stays, Found(episodes, windows, seen), plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
     parts["counts.survey_psu"].append(count_psus(frames["person"], plan))
+    for name, rows in _count_after_drugs(frames, test_days, episodes, plan).items():
+        parts[name].append(rows)
     parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 
@@ -71,7 +77,17 @@ def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return stack([pl.concat(parts).group_by(facts).agg(pl.col(numbers).sum())], name)
 
 
-def _count_cohort(stays: Stays, episodes: pl.DataFrame, seen: Seen, plan: Plan) -> dict[str, pl.DataFrame]:
+@dataclass(frozen=True)
+class Found:
+    """Episodes of all people, their causes by windows of another length, and what was seen in their time."""
+
+    episodes: pl.DataFrame
+    windows: pl.DataFrame
+    seen: Seen
+
+
+def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:
+    episodes = found.episodes
     confirmed = episodes.filter(pl.col("is_confirmed"))
     population = count_population(stays, has_calendar=plan.has_calendar)
     begun = (
@@ -85,11 +101,25 @@ def _count_cohort(stays: Stays, episodes: pl.DataFrame, seen: Seen, plan: Plan) 
         "counts.testing_gap": lambda: count_gaps(stays, plan),
         "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),
         "counts.episode": lambda: count_episodes(stays.cohort, begun),
-        "counts.cause": lambda: count_causes(stays.cohort, begun),
-        "counts.complication": lambda: count_complications(stays.cohort, stays.spans, seen, plan),
+        "counts.cause": lambda: count_causes(stays.cohort, begun, found.windows),
+        "counts.complication": lambda: count_complications(stays.cohort, stays.spans, found.seen, plan),
         "counts.duration": lambda: count_durations(stays.cohort, begun),
     }
     return {name: count() for name, count in counted.items()}
+
+
+def _count_after_drugs(
+    frames: Mapping[str, pl.LazyFrame], test_days: pl.DataFrame, episodes: pl.DataFrame, plan: Plan
+) -> dict[str, pl.DataFrame]:
+    if plan.drugs is None:
+        return {}
+    given = read_drugs_given(frames["drug_block"], test_days, episodes, plan)
+    return {
+        "counts.drug": count_courses(given, plan),
+        "counts.drug_time": count_times(given),
+        "counts.drug_day": count_drug_days(given, plan.drugs),
+        "counts.drug_week": count_weeks(given, plan.drugs),
+    }
 
 
 def _read_episodes(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFrame:
@@ -103,6 +133,7 @@ def _read_episodes(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFra
         .join(people, on="person_index")
         .select(
             "person_index",
+            "episode_id",
             "rule",
             "threshold_cells_per_ul",
             "is_incident",

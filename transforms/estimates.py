@@ -7,6 +7,7 @@ import polars as pl
 from transforms.chronic import estimate_chronic
 from transforms.complication_counts import estimate_complications
 from transforms.cycle_counts import estimate_cycles, estimate_severe_days
+from transforms.drug_estimates import estimate_after_drugs
 from transforms.durations import (
     estimate_duration_curves,
     estimate_durations,
@@ -43,14 +44,15 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
         **estimate_all_durations(counts["counts.duration"], plan),
-        "estimate.cause": estimate_causes(counts["counts.cause"], plan),
         "estimate.complication": estimate_complications(counts["counts.complication"]),
+        "estimate.cause": estimate_causes(counts["counts.cause"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],
         "estimate.person_days": estimate_person_days(counts["counts.person_days"], plan),
         "estimate.chronic": estimate_chronic(counts["counts.chronic"], plan),
         "estimate.cycle": estimate_cycles(counts, plan),
         "estimate.cycle_severe": estimate_severe_days(counts),
+        **estimate_after_drugs(counts, plan),
     }
     seen = leave_out_unseen(made, counts, plan)
     return {name: fit(rows.with_columns(run_id=pl.lit(run_id)), name) for name, rows in seen.items()}

@@ -8,6 +8,7 @@ from transforms.examples_of_codelists import check_codelists
 from transforms.examples_of_complications import check_complications
 from transforms.examples_of_counts import check_counts
 from transforms.examples_of_cycles import check_cycles
+from transforms.examples_of_drugs import check_after_drugs
 from transforms.examples_of_episodes import check_episodes
 from transforms.examples_of_estimates import check_estimates
 from transforms.examples_of_mapping import check_mapping
@@ -32,6 +33,7 @@ def check_examples(definitions: Definitions) -> list[ExampleResult]:
         *check_complications(definitions),
         *check_estimates(definitions),
         *check_standards(definitions),
+        *check_after_drugs(definitions),
         *check_mapping(definitions),
         *check_showing(definitions),
     ]

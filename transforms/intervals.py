@@ -14,6 +14,7 @@ from scipy import special
 from transforms.model.estimation import IntervalMethod
 
 Numbers: TypeAlias = NDArray[np.float64]
+Amounts: TypeAlias = NDArray[np.int64] | NDArray[np.float64]  # effective numbers are no whole ones
 NONE = "none"
 
 
@@ -37,7 +38,7 @@ def share_intervals(
     return frame.with_columns(pl.col(name).fill_nan(None) for name in columns)
 
 
-def wilson(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Numbers, Numbers]:
+def wilson(x: Amounts, n: Amounts, *, level: float) -> tuple[Numbers, Numbers]:
     """Wilson's score interval (1927) of x of n; NaN where n is 0."""
     z = float(special.ndtri(0.5 + level / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -48,10 +49,10 @@ def wilson(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple
     return np.where(x == 0, 0.0 * middle, low), np.where(x == n, 1 + 0.0 * middle, high)
 
 
-def clopper_pearson(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Numbers, Numbers]:
+def clopper_pearson(x: Amounts, n: Amounts, *, level: float) -> tuple[Numbers, Numbers]:
     """Exact interval of Clopper and Pearson (1934) of x of n; NaN where n is 0."""
     tail = (1 - level) / 2
     is_empty = n == 0
-    low = np.where(x == 0, 0.0, special.betaincinv(np.maximum(x, 1), n - x + 1.0, tail))
-    high = np.where(x == n, 1.0, special.betaincinv(x + 1.0, np.maximum(n - x, 1), 1 - tail))
+    low = np.where(x == 0, 0.0, special.betaincinv(np.where(x == 0, 1, x), n - x + 1.0, tail))
+    high = np.where(x == n, 1.0, special.betaincinv(x + 1.0, np.where(x == n, 1, n - x), 1 - tail))
     return np.where(is_empty, np.nan, low), np.where(is_empty, np.nan, high)

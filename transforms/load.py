@@ -26,6 +26,7 @@ from transforms.model.cohorts import Cohort
 from transforms.model.complications import Complication
 from transforms.model.cycles import CycleRules
 from transforms.model.disclosure import DisclosureRule
+from transforms.model.drugs import DrugRules
 from transforms.model.episodes import EpisodeRule
 from transforms.model.estimation import Denominator, Estimation
 from transforms.model.exposures import ExposureRules
@@ -109,6 +110,11 @@ class Definitions:
     def cycles(self) -> CycleRules:
         """What a chemotherapy cycle is."""
         return self._one("cycles", CycleRules)
+
+    @cached_property
+    def drugs(self) -> DrugRules:
+        """What is counted after a drug."""
+        return self._one("after_drugs", DrugRules)
 
     @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
@@ -228,7 +234,7 @@ class Definitions:
         """Every definition, in a fixed order."""
         listed: list[Definition] = [self.anc, *self.scales, *self.rules, *self.causes, self.naranjo]
         listed += [self.exposures, self.regimens, self.cycles, *self.chronic, self.person_days, *self.complications]
-        listed += self.cohorts
+        listed += [self.drugs, *self.cohorts]
         listed += [*self.denominators, self.estimation, self.survey, *self.standards, *self.disclosure]
         listed += [*self.source_maps]
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]

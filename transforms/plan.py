@@ -39,6 +39,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         person_days=definitions.person_days,
         chronic=definitions.chronic,
         standards=definitions.standards,
+        drugs=definitions.drugs,
     )
 
 

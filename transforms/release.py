@@ -27,9 +27,12 @@ from transforms.hiding import (
 from transforms.hiding_complications import hide_complications
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
+from transforms.hiding_drugs import hide_after_drugs
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
 from transforms.hiding_incidence import hide_incidence
+from transforms.hiding_windows import hide_windows
 from transforms.model.disclosure import DisclosureRule
+from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
 from transforms.nested import shown_people
 from transforms.schemas import schema_of
@@ -105,8 +108,11 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     """Every table with hide_VALUE columns."""
     least = rule.min_cell
     people = shown_people(estimates, least)
-    episode = hide_episodes(estimates["estimate.episode"], estimates["estimate.cause"], people, least)
-    cause = hide_causes(estimates["estimate.cause"], episode, least)
+    is_default = pl.col("window") == DEFAULT_WINDOW
+    causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
+    episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
+    cause = hide_causes(causes, episode, least)
+    windows = hide_windows(others, causes, episode, least)
     duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
     duration = hide_durations(duration, curve, cause, episode, rule)
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
@@ -121,15 +127,20 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
-        "estimate.cause": cause if rule.shows_agents else cause.filter(pl.col("agent") == "all"),
         "estimate.complication": hide_complications(estimates["estimate.complication"], episode, least),
+        "estimate.cause": pl.concat([_without_agents(cause, rule), windows], how="diagonal"),
         "estimate.duration": duration,
         "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),
         "estimate.person_days": hide_person_days(estimates["estimate.person_days"], people, least),
         "estimate.chronic": hide_chronic(estimates["estimate.chronic"], people, least),
         "estimate.cycle": cycle if rule.shows_agents else cycle.filter(pl.col("regimen") == "all"),
         "estimate.cycle_severe": hide_severe_days(estimates["estimate.cycle_severe"], cycle, least),
+        **hide_after_drugs(estimates, cause, rule),
     }
+
+
+def _without_agents(cause: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
+    return cause if rule.shows_agents else cause.filter(pl.col("agent") == "all")
 
 
 def _round(name: str, rows: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:

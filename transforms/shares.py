@@ -7,7 +7,7 @@ with exactly one primary suspect.
 import polars as pl
 
 from transforms.frames import shape
-from transforms.model.estimation import Plan
+from transforms.model.estimation import DEFAULT_WINDOW, Plan
 from transforms.person_time import Stays
 
 ALL = "all"
@@ -46,20 +46,24 @@ def count_episodes(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
     return shape(rows, "counts.episode")
 
 
-def count_causes(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
-    """`counts.cause` of the confirmed episodes of one cohort, each agent and all of a cause."""
-    confirmed = episodes.filter(pl.col("is_confirmed"))
-    key = [*_RULE, "cause_group"]
+def count_causes(cohort: str, episodes: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """`counts.cause` of the confirmed episodes of one cohort, each agent and all of a cause.
+
+    `windows` has window, cause_group and the episode_id of what windows of another length give; causes only.
+    """
+    confirmed = episodes.filter(pl.col("is_confirmed")).with_columns(window=pl.lit(DEFAULT_WINDOW))
+    key = [*_RULE, "cause_group", "window"]
     numbers = {"n_episodes": pl.len(), "n_people": pl.col("person_index").n_unique()}
     agents = confirmed.filter(pl.col("agent") != "").group_by([*key, "agent"]).agg(**numbers)
-    whole = confirmed.group_by(key).agg(**numbers).with_columns(agent=pl.lit(ALL))
+    others = confirmed.drop("cause_group", "window").join(windows, on="episode_id")
+    whole = pl.concat([each.select("person_index", *key) for each in (confirmed, others)])
+    whole = whole.group_by(key).agg(**numbers).with_columns(agent=pl.lit(ALL))
     rows = pl.concat([agents, whole.select(agents.columns)]).with_columns(cohort=pl.lit(cohort))
     return shape(rows, "counts.cause")
 
 
-def estimate_causes(cause: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`estimate.cause` without its run: shares of the confirmed episodes of the cohort."""
-    whole = cause.filter(pl.col("agent") == ALL).group_by(["cohort", *_RULE]).agg(total=pl.col("n_episodes").sum())
-    return cause.join(whole, on=["cohort", *_RULE], how="left").with_columns(
-        share=pl.col("n_episodes") / pl.col("total"), window=pl.lit(plan.estimation.attribution_window)
-    )
+def estimate_causes(cause: pl.DataFrame) -> pl.DataFrame:
+    """`estimate.cause` without its run: shares of the confirmed episodes of the cohort, by each length of windows."""
+    key = ["cohort", *_RULE, "window"]
+    whole = cause.filter(pl.col("agent") == ALL).group_by(key).agg(total=pl.col("n_episodes").sum())
+    return cause.join(whole, on=key, how="left").with_columns(share=pl.col("n_episodes") / pl.col("total"))

@@ -30,11 +30,13 @@ from flows.standing import hand_over_standing
 from flows.warehouse import open_memory, open_warehouse
 from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
 from transforms.attribution import Evidence, attribute_causes
+from transforms.attribution_windows import Known, attribute_in_windows
 from transforms.chronic import find_chronic
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import find_members, find_members_without_dates
 from transforms.complications import Signs, find_complications, find_looks
 from transforms.cycles import find_cycles, number_by_cycle
+from transforms.drug_blocks import find_blocks
 from transforms.episodes import find_episodes
 from transforms.exposures import antineoplastic_days, recognise_drugs
 from transforms.load import Definitions
@@ -51,13 +53,15 @@ FRAMES = (
     "anc",
     "episode",
     "episode_cause",
+    "cause_window",
     "complication",
     "complication_look",
+    "drug_block",
     "cohort_member",
     "cycle",
     "chronic",
 )
-OF_EPISODES = ("episode_cause", "complication", "complication_look")
+OF_EPISODES = ("episode_cause", "cause_window", "complication", "complication_look")
 EPISODE_KEY = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 
 
@@ -129,6 +133,12 @@ def derive_people(
     complications = definitions.complications
     _keep(find_complications(episodes, signs, complications), folder / "complication.parquet")
     _keep(find_looks(episodes, signs, complications), folder / "complication_look.parquet")
+    _keep(find_blocks(recognised, definitions.drugs), folder / "drug_block.parquet")
+    estimation = definitions.estimation
+    own = episodes.filter(pl.col("rule") == estimation.default_rule)
+    known = Known(definitions.causes, conditions, definitions.naranjo)
+    others = attribute_in_windows(own, evidence, known, estimation.attribution_windows)
+    _keep(others, folder / "cause_window.parquet")
     cohorts = definitions.cohorts
     members = (
         find_members(person, observation, recognised, diagnosis, conditions, cohorts)

@@ -131,6 +131,19 @@ function thresholdLines(chart, rows, view, layout) {
   }
 }
 
+/* Where counts are on the vertical axis, a threshold is a line across. */
+function levelLines(view, layout) {
+  for (const threshold of page.options.threshold) {
+    const isChosen = threshold === view.threshold;
+    const line = { color: colourOf(isChosen ? "--accent" : "--quiet"), width: isChosen ? 2 : 1, dash: "dash" };
+    const y = Number(threshold);
+    layout.shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
+    layout.annotations.push({
+      x: 1, xref: "paper", xanchor: "left", y, yref: "y", showarrow: false, text: isChosen ? `<b>${count(y)}</b>` : count(y),
+    });
+  }
+}
+
 function themed(layout, width) {
   const [ink, line] = [colourOf("--ink"), colourOf("--line")];
   Object.assign(layout, {
@@ -182,9 +195,10 @@ function figureOf(chart, allRows, view, width) {
     }
   }
   layout.height = height;
-  if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
+  if (chart.threshold_lines === "yaxis") levelLines(view, layout);
+  else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
   const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
-  if (!data.some((trace) => trace.showlegend !== false && trace.name)) layout.margin.t = chart.threshold_lines ? 28 : 8;
+  if (!data.some((trace) => trace.showlegend !== false && trace.name)) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 : 8;
   if (layout.xaxis.side === "top") layout.margin.b = 8;
   withoutEmptyStrip(layout, data);
   return { data, layout };

@@ -6,6 +6,7 @@ const DIMENSIONS = {
   measure: "measure",
   denominator: "denominator_name",
   scale: "scale",
+  drug: "drug",
 };
 
 function decode(table) {
@@ -71,7 +72,7 @@ function chosenRows(chart, view) {
 
 function captionText(chart, view) {
   const words = { threshold: page.captions.threshold[view.threshold] ?? "" };
-  for (const name of ["cohort", "rule", "measure", "denominator", "scale"]) words[name] = nameOf(name, view[name] ?? "");
+  for (const name of ["cohort", "rule", "measure", "denominator", "scale", "drug"]) words[name] = nameOf(name, view[name] ?? "");
   for (const name of ["denominator_long", "measure_long"]) {
     words[name] = (page.captions[name][view[name.replace("_long", "")]] ?? "").replace("{rule}", words.rule);
   }

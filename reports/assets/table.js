@@ -1,5 +1,6 @@
 /* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching, saving as CSV. */
-const isNumericKind = (kind) => ["count", "percent", "days", "range", "days_range"].includes(kind);
+const NUMERIC = ["count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step"];
+const isNumericKind = (kind) => NUMERIC.includes(kind);
 
 function element(name, text, className) {
   const made = document.createElement(name);

@@ -11,6 +11,7 @@ async function unpack(text) {
 const page = await unpack(document.getElementById("page-data").textContent);
 const NBSP = "\u00a0";
 const DASH = "\u2013";
+const MINUS = "\u2212";
 
 const isNumber = (cell) => typeof cell === "number";
 
@@ -19,6 +20,11 @@ const commas = (digits) => digits.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 function decimal(value, keepZero) {
   const [whole, part] = value.toFixed(1).split(".");
   return part === "0" && !keepZero ? commas(whole) : `${commas(whole)}.${part}`;
+}
+
+function ratio(value) {
+  const [whole, part] = Math.abs(value).toFixed(2).split(".");
+  return `${value < 0 ? MINUS : ""}${commas(whole)}.${part}`;
 }
 
 const count = (value) => commas(String(Math.round(value)));
@@ -41,6 +47,7 @@ function nameOf(kind, cell) {
 function numberText(cell, kind) {
   if (!isNumber(cell)) return cell === null || cell === undefined ? "" : markWords(cell);
   if (kind === "percent") return percent(cell);
+  if (kind === "ratio") return ratio(cell);
   return kind === "count" ? count(cell) : decimal(cell, false);
 }
 
@@ -48,12 +55,18 @@ function rangeText(lo, hi, kind) {
   for (const cell of [lo, hi]) {
     if (!isNumber(cell)) return cell === null || cell === undefined ? "" : markWords(cell);
   }
+  if (kind === "ratio_range") return `${ratio(lo)}${DASH}${ratio(hi)}`;
   if (kind === "days_range") return `${decimal(lo, false)}${DASH}${decimal(hi, false)}`;
   return `${decimal(lo * 100, true)}${DASH}${decimal(hi * 100, true)}${NBSP}%`;
 }
 
 function binText(lower, upper) {
   return upper === null || upper === undefined ? `${count(lower)} or more` : `${count(lower)}${DASH}${count(upper - 1)}`;
+}
+
+function stepText(first, last) {
+  const [from, until] = [first, last].map((day) => (day < 0 ? `${MINUS}${-day}` : String(day)));
+  return first === last ? from : `${from} to ${until}`;
 }
 
 function cellText(row, kind, keys) {
@@ -63,7 +76,8 @@ function cellText(row, kind, keys) {
   if (kind === "month") return String(cell ?? "").slice(0, 7);
   if (kind === "yes") return cell ? "yes" : "no";
   if (kind === "bin") return binText(cell, row[keys[1]]);
-  if (kind === "range" || kind === "days_range") return rangeText(cell, row[keys[1]], kind);
+  if (kind === "step") return stepText(cell, row[keys[1]]);
+  if (["range", "days_range", "ratio_range"].includes(kind)) return rangeText(cell, row[keys[1]], kind);
   return numberText(cell, kind);
 }
 

@@ -80,6 +80,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         person_days=definitions.person_days,
         chronic=definitions.chronic,
         standards=definitions.standards,
+        drugs=definitions.drugs,
     )
 
 
@@ -169,7 +170,12 @@ def _neutropenia(rng: np.random.Generator, people: int, days: int, odds: Odds) -
         recovery_by=pl.when(pl.col("ended_as").str.starts_with("recovered")).then("recovery_by"),
     )
     cause = episode.select("episode_id", "cause_group", "agent", is_primary=pl.lit(value=True))
-    frames = {"episode": episode.drop("cause_group", "agent").lazy(), "episode_cause": cause.lazy()}
+    frames = {
+        "episode": episode.drop("cause_group", "agent").lazy(),
+        "episode_cause": cause.lazy(),
+        "cause_window": _move_causes(rng, episode.filter(pl.col("rule") == "clinical")),
+        "drug_block": _give_drugs(rng, people, days),
+    }
     return frames | _complications(rng, episode)
 
 
@@ -229,6 +235,49 @@ def _treat(rng: np.random.Generator, people: int, days: int) -> dict[str, pl.Laz
         tracks = tracks.filter(pl.Series(rng.random(tracks.height) < share, dtype=pl.Boolean))
         parts.append(tracks.with_columns(threshold_cells_per_ul=pl.lit(threshold, pl.Int64)))
     return {"cycle": cycle.lazy(), "chronic": pl.concat(parts).lazy()}
+
+
+def _move_causes(rng: np.random.Generator, episode: pl.DataFrame) -> pl.LazyFrame:
+    """Causes as windows of another length give them: mostly the same."""
+    moved = []
+    for window in ("half", "double"):
+        is_other = pl.Series(rng.random(episode.height) < 0.1, dtype=pl.Boolean)
+        other = pl.Series(rng.choice(CAUSES, episode.height), dtype=pl.String)
+        named = pl.select(pl.when(is_other).then(other).otherwise(episode["cause_group"])).to_series()
+        moved.append(episode.select("episode_id", window=pl.lit(window), cause_group=named))
+    return pl.concat(moved).lazy()
+
+
+def _give_drugs(rng: np.random.Generator, people: int, days: int) -> pl.LazyFrame:
+    """Courses of one block each, of drugs that many or few are given."""
+    parts = []
+    for drug, drug_class, anchor, share in (
+        ("doxorubicin", "cytotoxic", "each_dose", 0.4),
+        ("docetaxel", "cytotoxic", "each_dose", 0.1),
+        ("clozapine", "other", "course_start", rng.choice([0.05, 0.9])),
+        ("rituximab", "other", "last_dose", 0.2),
+    ):
+        n = int(people * share) + 1
+        first = rng.integers(0, days, n)
+        last = first + rng.integers(0, 20, n)
+        dates = {"started_on": first, "ended_on": last, "course_started_on": first}
+        dates |= {"window_from_on": first + 1, "window_until_on": last + 25}
+        frame = pl.DataFrame(
+            {
+                "person_index": rng.integers(0, people, n).astype(np.uint32),
+                "course_number": np.arange(n, dtype=np.int32) + 1,
+                **{name: _dates(at) for name, at in dates.items()},
+            }
+        )
+        facts = {"drug": drug, "drug_class": drug_class, "anchor": anchor}
+        parts.append(
+            frame.with_columns(
+                **{name: pl.lit(word) for name, word in facts.items()},
+                onset_min_days=pl.lit(1, pl.Int32),
+                onset_max_days=pl.lit(30, pl.Int32),
+            )
+        )
+    return pl.concat(parts).lazy()
 
 
 def _draw_lows(rng: np.random.Generator, people: int, days: int, odds: Odds) -> pl.DataFrame:

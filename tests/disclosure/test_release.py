@@ -161,8 +161,11 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
     episode, cause, duration = (tables[f"released.{name}"] for name in ("episode", "cause", "duration"))
     testing = tables["released.testing"].with_columns(n_episodes=0)
     is_all = pl.col("cause_group") == "all"
-    agents, causes = cause.filter(pl.col("agent") != "all"), cause.filter(pl.col("agent") == "all")
+    is_default = pl.col("window") == "default"
+    agents, causes = cause.filter(pl.col("agent") != "all"), cause.filter(pl.col("agent") == "all", is_default)
+    moved = cause.filter(~is_default)
     confirmed = episode.filter("is_confirmed", pl.col("ended_as") == "all")
+    of_windows = confirmed.join(moved.select(*rule, "window").unique(), on=rule)
     families = [
         (
             episode.filter(pl.col("ended_as") != "all"),
@@ -171,6 +174,7 @@ def test_hidden_parts_of_a_shown_total_cannot_be_narrowed_to_fewer_than_ten_valu
             "n_episodes",
         ),
         (causes, confirmed, rule, "n_episodes"),
+        (moved, of_windows, [*rule, "window"], "n_episodes"),
         (agents, causes, [*rule, "cause_group"], "n_episodes"),
         (
             testing.filter(pl.col("interval_unit") == "month"),
@@ -450,3 +454,52 @@ def test_hidden_bands_of_a_complication_keep_ten_possible_values(
         narrow = both.filter(pl.col("whole") > 0, pl.col("n_hidden") > 0, left - (pl.col("n_hidden") - 1) < 10)
         assert narrow.is_empty(), (value, kind)
         assert both.filter(pl.col("whole").is_null(), pl.col("n_hidden") == 0, pl.col("shown") > 0).is_empty()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_share_by_another_window_never_tells_few_episodes_that_it_moved(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    cause = draw_released(seed).tables["released.cause"].filter(pl.col("agent") == "all")
+    key = ["cohort", "rule", "threshold_cells_per_ul", "cause_group"]
+    both = cause.join(cause, on=key, suffix="_other").filter(pl.col("window") != pl.col("window_other"))
+    for name in ("n_episodes", "n_people"):
+        assert both.filter((pl.col(name) - pl.col(f"{name}_other")).abs().is_between(1, 10)).is_empty(), name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_drug_that_few_people_were_given_is_not_named_and_its_numbers_tell_no_few(
+    seed: int, draw_released: Callable[[int], Released], draw_estimates: Callable[[int], Estimates]
+) -> None:
+    tables, estimates = draw_released(seed).tables, draw_estimates(seed)
+    few = set(estimates["estimate.drug"].filter(pl.col("n_people") < 11)["drug"])
+    drug, days = tables["released.drug"], tables["released.drug_day"]
+    assert few.isdisjoint({*drug["drug"], *days["drug"], *tables["released.drug_ratio"]["drug"]})
+    counts = ["n_people", "n_courses", "n_tested", "n_affected"]
+    for one in counts:
+        for other in counts:
+            assert drug.filter((pl.col(one) - pl.col(other)).abs().is_between(1, 10)).is_empty(), (one, other)
+    given = drug.select("drug", given="n_people").unique()
+    rest = days.join(given, on="drug").filter((pl.col("given") - pl.col("n_people")).is_between(1, 10))
+    assert rest.is_empty()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_day_of_a_curve_has_enough_people_and_a_quantile_some_on_either_side(
+    seed: int, draw_released: Callable[[int], Released], draw_estimates: Callable[[int], Estimates]
+) -> None:
+    days = draw_released(seed).tables["released.drug_day"]
+    true = draw_estimates(seed)["estimate.drug_day"].select("drug", "day", true="n_people")
+    known = days.join(true, on=["drug", "day"])
+    shown = {share: known.filter(pl.col(f"p{share}_cells_per_ul").is_not_null()) for share in (10, 25, 50, 75, 90)}
+    for share, rows in shown.items():
+        beyond = min(share, 100 - share) / 100
+        assert rows.filter((pl.col("true") < 11) | (pl.col("true") * beyond < 3)).is_empty(), share
+
+
+def test_the_public_channel_shows_nothing_after_single_drugs(
+    draw_estimates: Callable[[int], Estimates], definitions: Definitions
+) -> None:
+    public = next(rule for rule in definitions.disclosure if rule.channel == "public")
+    tables = release(draw_estimates(SEEDS[0]), public, run_id="r", definitions_hash="h").tables
+    assert not any(tables[f"released.{name}"].height for name in ("drug", "drug_day", "drug_ratio"))

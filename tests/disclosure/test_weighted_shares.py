@@ -62,9 +62,15 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
     episode = {"person_index": pl.UInt32, "episode_id": pl.String, **rule, **facts, **times}
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
     span = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
+    window = {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String}
     schemas: dict[str, dict[str, Any]] = {"episode": episode, "episode_cause": cause, "observation": span}
     schemas["complication"] = {"episode_id": pl.String, "complication": pl.String}
     schemas["complication_look"] = {"episode_id": pl.String, "look": pl.String}
+    schemas["cause_window"] = window
+    names = {"course_number": pl.Int32, "onset_min_days": pl.Int32, "onset_max_days": pl.Int32}
+    texts = dict.fromkeys(("drug", "drug_class", "anchor"), pl.String)
+    dates = ("started_on", "ended_on", "course_started_on", "window_from_on", "window_until_on")
+    schemas["drug_block"] = {"person_index": pl.UInt32, **texts, **names, **dict.fromkeys(dates, pl.Date)}
     return {name: pl.LazyFrame(schema=schema) for name, schema in schemas.items()}
 
 

@@ -67,6 +67,17 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "agent": pl.String,
         "is_primary": pl.Boolean,
     },
+    "cause_window": {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String, "agent": pl.String},
+    "drug_block": {
+        "person_index": pl.UInt32,
+        "drug": pl.String,
+        "drug_class": pl.String,
+        "anchor": pl.String,
+        "course_number": pl.Int32,
+        **dict.fromkeys(("started_on", "ended_on", "course_started_on", "window_from_on", "window_until_on"), pl.Date),
+        "onset_min_days": pl.Int32,
+        "onset_max_days": pl.Int32,
+    },
     "cohort_member": {
         "person_index": pl.UInt32,
         "cohort": pl.String,
@@ -108,6 +119,17 @@ def episodes(draw: st.DrawFn) -> tuple[tuple[Any, ...], tuple[Any, ...], set[str
 
 
 @st.composite
+def blocks(draw: st.DrawFn) -> tuple[Any, ...]:
+    """One block of doses that is a course, without its person."""
+    drug, drug_class, anchor = draw(
+        st.sampled_from([("docetaxel", "cytotoxic", "each_dose"), ("clozapine", "other", "course_start")])
+    )
+    start = date(2024, 1, 1) + timedelta(days=draw(st.integers(0, 100)))
+    end = start + timedelta(days=draw(st.integers(0, 30)))
+    return drug, drug_class, anchor, start, end, start, start + timedelta(days=3), end + timedelta(days=20), 3, 30
+
+
+@st.composite
 def people(draw: st.DrawFn) -> Person:
     """All rows of one person, without the person."""
     first = date(2024, 1, 1) + timedelta(days=draw(st.integers(0, 90)))
@@ -132,6 +154,9 @@ def people(draw: st.DrawFn) -> Person:
         "observation": [(first, last)],
         "anc": values,
         "episode": [*draw(st.lists(episodes(), max_size=2))],
+        "drug_block": [
+            (*row[:3], place, *row[3:]) for place, row in enumerate(draw(st.lists(blocks(), max_size=2)), start=1)
+        ],
         "cohort_member": [
             (cohort, first, last) for cohort in draw(st.sets(st.sampled_from(["everyone", "women", "dialysis"])))
         ],
@@ -144,7 +169,7 @@ HOSPITALS = st.dictionaries(st.integers(0, 9), people(), max_size=6)
 def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SCHEMAS}
     for person, of in hospital.items():
-        for name in ("person", "observation", "anc", "cohort_member"):
+        for name in ("person", "observation", "anc", "drug_block", "cohort_member"):
             key = (person, 1000 + person) if name == "person" else (person,)
             rows[name] += [(*key, *row) for row in of[name]]
         for place, (episode, cause, complications, looks) in enumerate(of["episode"]):
@@ -152,6 +177,7 @@ def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
             rows["episode_cause"].append((f"{person}-{place}", *cause))
             rows["complication"] += [(f"{person}-{place}", name) for name in sorted(complications)]
             rows["complication_look"] += [(f"{person}-{place}", name) for name in sorted(looks)]
+            rows["cause_window"] += [(f"{person}-{place}", window, "infection", "") for window in ("half", "double")]
     return {name: pl.LazyFrame(rows[name], schema=dict(schema), orient="row") for name, schema in SCHEMAS.items()}
 
 
@@ -198,6 +224,7 @@ def test_people_who_do_not_stand_in_the_counts_are_not_taken_away() -> None:
         "observation": [(date(2024, 1, 1), date(2024, 2, 1))],
         "anc": [],
         "episode": [],
+        "drug_block": [],
         "cohort_member": [("everyone", date(2024, 1, 1), date(2024, 2, 1))],
     }
     with pytest.raises(RuntimeError, match="does not hold the people"):

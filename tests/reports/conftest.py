@@ -78,6 +78,8 @@ def draw_estimates(
             _draw_days(out, cohort, size, risk)
     if not has_anc:
         _take_counts_away(out)
+    if has_dates:
+        _draw_drugs(out, rng)
     people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
     tested = people[0]["n_tested"] if people else 0
     steps = {"In the extract": 5480, "Under observation for at least a day": 5200, "Tested": tested}
@@ -149,6 +151,9 @@ TABLES = (
     "cycle",
     "cycle_severe",
     "attrition",
+    "drug",
+    "drug_day",
+    "drug_ratio",
 )
 
 
@@ -388,6 +393,38 @@ def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generato
         )
         still = still * (1 - recovered / at_risk) if at_risk else still
         at_risk -= recovered
+
+
+DRUGS = {
+    "docetaxel": ("cytotoxic", 420),
+    "rituximab": ("other", 130),
+    "clozapine": ("other", 95),
+    "rare": ("other", 12),
+}
+
+
+def _draw_drugs(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator) -> None:
+    for drug, (drug_class, people) in DRUGS.items():
+        key = {"drug": drug, "drug_class": drug_class}
+        for threshold, depth in DEPTHS.items():
+            n_affected, n_tested = round(people * depth * 0.5), people - 20 if people > 20 else people
+            times = {"median_onset_days": 9.0, "median_recovery_days": 7.0}
+            counts = {"n_people": people, "n_courses": people * 2, "n_tested": n_tested, "n_affected": n_affected}
+            share = n_affected / n_tested
+            limits = {"share": share, "share_lo": share * 0.8, "share_hi": min(share * 1.2, 1.0)}
+            row = {"threshold_cells_per_ul": threshold, "method": "wilson", **counts, **limits, **times}
+            out["estimate.drug"].append({**key, **row})
+        for day in range(42):
+            middle = 4500 - 3800 * np.exp(-(((day - 9) / 5) ** 2))
+            quantiles = {f"p{q}_cells_per_ul": int(middle * (0.3 + q / 70)) for q in (10, 25, 50, 75, 90)}
+            n_people = int(rng.integers(5, max(people // 2, 6)))
+            step = {"anchor": "each_dose", "day": day, "day_until": day}
+            out["estimate.drug_day"].append({**key, **step, "n_people": n_people, **quantiles})
+        if drug_class == "other":
+            counts = {"n_people": people, "n_risk": 24, "n_reference": 30, "n_pre_exposure": 12, "n_on_drug": 25}
+            rates = {"ratio": 2.1, "ratio_lo": 1.2, "ratio_hi": 3.7, "pre_ratio": 0.9, "pre_ratio_lo": 0.5}
+            rest = {"pre_ratio_hi": 1.6, "pre_check": "not_raised", "log2_disproportion": -0.4, "drugs_screened": 3}
+            out["estimate.drug_ratio"].append({**key, **counts, **rates, **rest})
 
 
 def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:

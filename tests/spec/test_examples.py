@@ -29,6 +29,7 @@ def _other(key: str, value: object) -> Callable[[Example], Example]:
 
 
 SPOILT: Mapping[str, Callable[[Example], Example]] = {
+    "after_drugs": _other("hi", 9.9),
     "anc": lambda example: {**example, "anc": {**example["anc"], "cells_per_ul": 1501}},
     "changes": _other("fails", False),
     "causality": _other("score", 99),

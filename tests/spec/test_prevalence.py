@@ -49,6 +49,7 @@ EPISODE = {
     "nadir_cells_per_ul": pl.Int64,
 }
 CAUSE = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
+WINDOW = {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String}
 Value = tuple[int, str, int | str]
 Stay = tuple[int, str, str]
 Low = tuple[int, str, str]
@@ -77,6 +78,7 @@ def _frames(values: Sequence[Value], stays: Sequence[Stay], lows: Sequence[Low] 
         "episode_cause": pl.LazyFrame(schema=CAUSE),
         "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
         "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
+        "cause_window": pl.LazyFrame(schema=WINDOW),
     }
 
 

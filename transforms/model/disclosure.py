@@ -12,9 +12,10 @@ class DisclosureRule(Definition):
     """One rule set for one channel.
 
     Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden. Digits are those of a published share,
-    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Estimators of durations
-    that are `hidden_with_deaths` are hidden where the number of deaths is.
-    Standardised numbers keep `standardised_figures` significant figures.
+    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Standardised
+    numbers keep `standardised_figures` significant figures. Estimators of durations that are
+    `hidden_with_deaths` are hidden where the number of deaths is. A quantile of people is shown where at least
+    `quantile_people_beyond` of them lie on either side of it.
     """
 
     rule: str
@@ -26,6 +27,7 @@ class DisclosureRule(Definition):
     days_digits: int = Field(ge=0)
     curve_days: tuple[int, ...]
     hidden_with_deaths: tuple[str, ...] = ()
+    quantile_people_beyond: int = Field(ge=1)
     shows_agents: bool
 
     @field_validator("curve_days")

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 from transforms.model.complications import Complication
+from transforms.model.drugs import DrugRules
 from transforms.model.episodes import EpisodeRule
 from transforms.model.person_days import PersonDaysRule
 from transforms.model.scales import Scale
@@ -22,6 +23,7 @@ from transforms.model.standards import Standard, Standardisation
 from transforms.model.survey import SurveyRule
 
 Operator = Literal["lt", "le"]
+DEFAULT_WINDOW = "default"
 ANY_VALUE = "any_value"  # the rule of any_low: no episode rule takes part
 
 
@@ -142,7 +144,7 @@ class Estimation(Definition):
     prevalence_interval: IntervalMethod
     default_rule: str
     severity_scale: str
-    attribution_window: str
+    attribution_windows: dict[str, float]
     duration: DurationPlan
     duration_bands: DurationBands
     incidence: IncidencePlan
@@ -150,6 +152,12 @@ class Estimation(Definition):
     gap_days_at_most: int = Field(gt=0)
     anc_bins_cells_per_ul: tuple[int, ...]
     attrition: tuple[Step, ...]
+
+    @model_validator(mode="after")
+    def _windows_hold_the_default(self) -> "Estimation":
+        if self.attribution_windows.get(DEFAULT_WINDOW) != 1 or min(self.attribution_windows.values()) <= 0:
+            raise ValueError("attribution_windows must hold default: 1, and factors above 0")
+        return self
 
     @model_validator(mode="after")
     def _bins_rise_from_zero(self) -> "Estimation":
@@ -179,6 +187,7 @@ class Plan:
 
     Without `survey` no share is weighted, without `standards` none is standardised, without `person_days` no days are
     counted, without `chronic` no tracks.
+    Without `drugs` nothing is counted after a drug.
     """
 
     estimation: Estimation
@@ -192,6 +201,7 @@ class Plan:
     person_days: PersonDaysRule | None = None
     chronic: tuple[EpisodeRule, ...] = ()
     standards: tuple[Standard, ...] = ()
+    drugs: DrugRules | None = None
 
     @property
     def any_low(self) -> tuple[Cut, ...]:

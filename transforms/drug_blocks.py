@@ -1,0 +1,106 @@
+"""Doses become blocks and courses with the days in which an episode may be suspected to come from them.
+
+Doses of one drug a few days apart are one block. The window of a course runs from the first day on which the drug can
+be suspected to the last, by the drug's own row of the code list. A drug that treats a cancer in one person and
+something else in another is two drugs here. Obeys `definitions/after_drugs`.
+"""
+
+import polars as pl
+
+from transforms.model.drugs import DrugClass, DrugRules
+
+PERSON_DRUG = ("person_index", "drug")
+COURSE = (*PERSON_DRUG, "course_number")
+COLUMNS = (
+    *PERSON_DRUG,
+    "drug_class",
+    "anchor",
+    "course_number",
+    "started_on",
+    "ended_on",
+    "course_started_on",
+    "window_from_on",
+    "window_until_on",
+    "onset_min_days",
+    "onset_max_days",
+)
+
+
+def find_blocks(recognised: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
+    """One row per person, drug and block of doses, sorted; dates are days of the extract. Columns: COLUMNS.
+
+    `recognised` is what `recognise_drugs` gives; drugs that are never a cause are left out.
+    """
+    doses = recognised.filter("may_cause", pl.col("started_at").is_not_null()).select(
+        "person_index",
+        _name(rules).alias("drug"),
+        _class(rules).alias("drug_class"),
+        pl.col("onset_anchor").alias("anchor"),
+        "course_number",
+        pl.col("started_at").dt.date().alias("started_on"),
+        pl.col("ended_at").dt.date().alias("ended_on"),
+        "onset_min_days",
+        "onset_max_days",
+        "tail_days",
+    )
+    days = doses.group_by(*COURSE, "started_on").agg(
+        pl.col("ended_on").max(),
+        pl.col("drug_class", "anchor", "onset_min_days", "onset_max_days", "tail_days").first(),
+    )
+    return _with_windows(_join_blocks(days, rules), rules).select(COLUMNS).sort(*COURSE, "started_on")
+
+
+def _fits(each: DrugClass) -> pl.Expr:
+    conditions = [pl.lit(value=True)]
+    if each.cause_groups:
+        conditions.append(pl.col("cause_group").is_in(each.cause_groups))
+    if each.is_cytotoxic is not None:
+        conditions.append(pl.col("is_cytotoxic") == each.is_cytotoxic)
+    if each.indication == "malignancy":
+        conditions.append(~pl.col("is_dual_use") | pl.col("has_malignancy"))
+    return pl.all_horizontal(conditions)
+
+
+def _class(rules: DrugRules) -> pl.Expr:
+    named = pl.lit(rules.classes[-1].id)
+    for each in reversed(rules.classes):
+        named = pl.when(_fits(each)).then(pl.lit(each.id)).otherwise(named)
+    return named
+
+
+def _name(rules: DrugRules) -> pl.Expr:
+    before, after = rules.other_use.split("{drug}")
+    other = pl.concat_str(pl.lit(before), pl.col("drug"), pl.lit(after))
+    return pl.when(pl.col("is_dual_use") & ~pl.col("has_malignancy")).then(other).otherwise("drug")
+
+
+def _join_blocks(days: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
+    ordered = days.sort(*COURSE, "started_on")
+    gap = (pl.col("started_on") - pl.col("ended_on").cum_max().shift(1).over(COURSE)).dt.total_days()
+    is_new = (gap > rules.block_gap_days).fill_null(value=True)
+    numbered = ordered.with_columns(is_new=is_new).with_columns(
+        block=pl.col("is_new").cast(pl.Int32).cum_sum().over(COURSE)
+    )
+    facts = ("drug_class", "anchor", "onset_min_days", "onset_max_days", "tail_days")
+    return numbered.group_by(*COURSE, "block").agg(
+        pl.col("started_on").min(), pl.col("ended_on").max(), pl.col(facts).first()
+    )
+
+
+def _with_windows(blocks: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
+    """Add the start of the course and the first and last day on which its drug may be suspected."""
+    wanted, minimum, maximum = rules.window, pl.col("onset_min_days"), pl.col("onset_max_days")
+    started, ended = pl.col("started_on").min().over(COURSE), pl.col("ended_on").max().over(COURSE)
+    after_dose = pl.min_horizontal(minimum, pl.lit(wanted.earliest_after_dose_days, pl.Int32))
+    past_dose = pl.coalesce("tail_days", maximum + wanted.beyond_max_days)
+    tail = pl.col("tail_days").fill_null(wanted.default_tail_days)
+    is_each, is_late = pl.col("anchor") == "each_dose", pl.col("anchor") == "last_dose"
+    first = pl.when(is_each).then(after_dose).otherwise(minimum)
+    by_end = pl.when(is_each).then(past_dose).when(is_late).then(maximum).otherwise(tail)
+    until = ended + pl.duration(days=by_end)
+    in_course = pl.min_horizontal(until, started + pl.duration(days=maximum))
+    return blocks.with_columns(
+        course_started_on=started,
+        window_from_on=started + pl.duration(days=first),
+        window_until_on=pl.when(pl.col("anchor") == "course_start").then(in_course).otherwise(until),
+    )

@@ -1,0 +1,147 @@
+"""Estimates of what follows a drug: shares of courses, quantiles by day, and the self-controlled ratio.
+
+All from `counts.drug*` alone. The interval of a share takes people as clusters: the variance of a ratio of sums over
+people gives an effective number of courses, at which the usual interval is taken. Obeys `definitions/after_drugs`.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from transforms.drug_counts import DRUG, ONSET, RECOVERY
+from transforms.drug_weeks import EVERYBODY, ON_DRUG, PRE_EXPOSURE, REFERENCE, RISK
+from transforms.frames import empty
+from transforms.intervals import NONE, Numbers, clopper_pearson, wilson
+from transforms.medians import median_of_counts
+from transforms.model.drugs import DrugRules
+from transforms.model.estimation import Plan
+from transforms.rate_ratios import Counts, rate_ratio
+
+RAISED, NOT_RAISED = "raised", "not_raised"
+_COURSE = [*DRUG, "threshold_cells_per_ul"]
+
+
+def estimate_after_drugs(counts: Mapping[str, pl.DataFrame], plan: Plan) -> dict[str, pl.DataFrame]:
+    """`estimate.drug`, `estimate.drug_day` and `estimate.drug_ratio`, without their run."""
+    if plan.drugs is None:
+        return {
+            name: empty(name).drop("run_id") for name in ("estimate.drug", "estimate.drug_day", "estimate.drug_ratio")
+        }
+    return {
+        "estimate.drug": estimate_courses(counts["counts.drug"], counts["counts.drug_time"], plan),
+        "estimate.drug_day": estimate_days(counts["counts.drug_day"], plan.drugs),
+        "estimate.drug_ratio": estimate_ratios(counts["counts.drug_week"], counts["counts.drug"], plan.drugs),
+    }
+
+
+def estimate_courses(drug: pl.DataFrame, times: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """Share of tested courses with an episode, its interval, and median times to onset and recovery."""
+    rows = drug.sort(_COURSE)
+    lo, hi, method = _clustered(rows, plan)
+    share = pl.when(pl.col("n_tested") > 0).then(pl.col("n_affected") / pl.col("n_tested"))
+    known = rows.with_columns(share=share, share_lo=pl.Series(lo), share_hi=pl.Series(hi), method=pl.Series(method))
+    for measure in (ONSET, RECOVERY):
+        own = times.filter(pl.col("measure") == measure)
+        medians = median_of_counts(own, by=_COURSE, value="days", count="n_episodes")
+        known = known.join(medians.rename({"median": f"median_{measure}_days"}), on=_COURSE, how="left")
+    return known.with_columns(pl.col("share_lo", "share_hi").fill_nan(None))
+
+
+def _clustered(rows: pl.DataFrame, plan: Plan) -> tuple[Numbers, Numbers, list[str]]:
+    """Limits and method: the usual interval at the number of courses that independent ones would need.
+
+    It is at most the number of courses, and that of people where none or all are affected.
+    """
+    names = ("n_tested", "n_affected", "n_people_tested", "n_tested_squared", "n_affected_squared", "n_tested_affected")
+    m, x, k, mm, xx, mx = (rows[name].to_numpy().astype(np.float64) for name in names)
+    wanted = plan.estimation
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = x / m
+        spread = (xx - 2 * share * mx + share * share * mm) * k / (k - 1) / (m * m)
+        effective = np.where((x == 0) | (x == m), k, share * (1 - share) / spread)
+        size = np.minimum(np.where(k > 1, effective, k), m)
+    affected, unaffected = x, m - x
+    is_exact = np.minimum(affected, unaffected) <= wanted.prevalence_interval.exact_at_most
+    with np.errstate(invalid="ignore"):
+        at = share * size
+        usual = wilson(at, size, level=wanted.confidence_level)
+        exact = clopper_pearson(at, size, level=wanted.confidence_level)
+    names_of = wanted.prevalence_interval
+    method = np.where(m == 0, NONE, np.where(is_exact, names_of.exact, names_of.usual)).tolist()
+    return np.where(is_exact, exact[0], usual[0]), np.where(is_exact, exact[1], usual[1]), method
+
+
+def estimate_days(days: pl.DataFrame, rules: DrugRules) -> pl.DataFrame:
+    """Quantiles of each day as the middle of their bin, null where it is the open last one."""
+    key = [*DRUG, "anchor", "day", "day_until"]
+    edges = rules.bins_cells_per_ul
+    middles = pl.DataFrame(
+        {
+            "bin_lower_cells_per_ul": edges,
+            "middle": [*((low + high) // 2 for low, high in pairwise(edges)), None],
+        },
+        schema={"bin_lower_cells_per_ul": pl.Int64, "middle": pl.Int64},
+    )
+    ranked = (
+        days.join(middles, on="bin_lower_cells_per_ul", how="left")
+        .sort([*key, "bin_lower_cells_per_ul"])
+        .with_columns(total=pl.col("n_people").sum().over(key), reached=pl.col("n_people").cum_sum().over(key))
+    )
+    quantiles = {
+        f"{name}_cells_per_ul": pl.col("middle").filter(pl.col("reached") >= share * pl.col("total")).first()
+        for name, share in rules.quantiles.items()
+    }
+    return ranked.group_by(key, maintain_order=True).agg(n_people=pl.col("n_people").sum(), **quantiles)
+
+
+def estimate_ratios(weeks: pl.DataFrame, drug: pl.DataFrame, rules: DrugRules) -> pl.DataFrame:
+    """The self-controlled ratio of each drug that enough people were given, with its check and the disproportion."""
+    wanted = rules.ratio
+    periods = (RISK, REFERENCE, PRE_EXPOSURE, ON_DRUG)
+    rows = (
+        weeks.filter(pl.col("period") != EVERYBODY)
+        .group_by(DRUG)
+        .agg(
+            **{
+                f"{kind}_{period}": pl.col(f"n_{kind}").filter(pl.col("period") == period).sum()
+                for period in periods
+                for kind in ("episodes", "weeks")
+            },
+        )
+    )
+    people = drug.select(*DRUG, "n_people").unique()
+    rows = rows.join(people, on=list(DRUG)).filter(pl.col("n_people") >= wanted.people_at_least).sort(DRUG)
+    risk, reference, before = (_side(rows, period) for period in (RISK, REFERENCE, PRE_EXPOSURE))
+    ratio = rate_ratio(*risk, *reference, level=wanted.confidence_level)
+    check = rate_ratio(*before, *reference, level=wanted.confidence_level)
+    everybody = weeks.filter(pl.col("period") == EVERYBODY)
+    expected = pl.col("weeks_on_drug") * everybody["n_episodes"].sum() / max(everybody["n_weeks"].sum(), 1)
+    found = {
+        **dict(zip(("ratio", "ratio_lo", "ratio_hi"), ratio, strict=True)),
+        **dict(zip(("pre_ratio", "pre_ratio_lo", "pre_ratio_hi"), check, strict=True)),
+    }
+    known = rows.with_columns(pl.Series(name, values) for name, values in found.items())
+    known = known.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in found)
+    return known.with_columns(
+        drugs_screened=pl.len(),
+        n_risk="episodes_risk",
+        n_reference="episodes_reference",
+        n_pre_exposure="episodes_pre_exposure",
+        n_on_drug="episodes_on_drug",
+        pre_check=pl.when(pl.col("pre_ratio_lo") > 1)
+        .then(pl.lit(RAISED))
+        .when(pl.col("pre_ratio_lo").is_not_null())
+        .then(pl.lit(NOT_RAISED)),
+        log2_disproportion=pl.when(pl.col("weeks_on_drug") > 0).then(
+            ((pl.col("episodes_on_drug") + wanted.shrinkage) / (expected + wanted.shrinkage)).log(2)
+        ),
+    )
+
+
+def _side(rows: pl.DataFrame, period: str) -> tuple[Counts, Counts]:
+    return (
+        rows[f"episodes_{period}"].to_numpy().astype(np.int64),
+        rows[f"weeks_{period}"].to_numpy().astype(np.int64),
+    )

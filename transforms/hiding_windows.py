@@ -1,0 +1,58 @@
+"""Which shares of causes by windows of another length must be hidden: columns `hide_VALUE` beside the table.
+
+They divide the same episodes as the default windows do. So a number that differs from the default's by a few tells
+those few, and is hidden like a small one; the parts of one length protect each other as those of the default do,
+and are left out where they can't.
+"""
+
+import polars as pl
+
+from transforms.hiding import ALL
+from transforms.suppression import hide_parts, is_protected, is_small
+
+_RULE = ["cohort", "rule", "threshold_cells_per_ul"]
+_COUNTS = ("n_episodes", "n_people")
+
+
+def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """`others` and `default` are rows of `estimate.cause`; `episode` is what `hide_episodes` gave."""
+    confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
+    totals = confirmed.select(
+        *_RULE,
+        hide_total="hide_n_episodes",
+        total_people="n_people",
+        hide_total_people="hide_n_people",
+    )
+    usual = default.filter(pl.col("agent") == ALL).select(
+        *_RULE, "cause_group", **{f"{count}_default": count for count in _COUNTS}
+    )
+    rows = others.join(totals, on=_RULE, how="left").join(usual, on=[*_RULE, "cause_group"], how="left")
+    rows = rows.sort(*_RULE, "cause_group", "window").with_columns(_is_few(count, min_cell) for count in _COUNTS)
+    rows = rows.with_columns(hide_n_episodes=pl.col("few_n_episodes") | pl.col("hide_total").fill_null(value=True))
+    by, key = [*_RULE, "window"], ["cause_group"]
+    rows = rows.with_columns(
+        hide_n_episodes=hide_parts(
+            rows, by=by, key=key, value="n_episodes", primary="hide_n_episodes", min_cell=min_cell
+        )
+    )
+    held = pl.col("n_episodes").filter("hide_n_episodes").sum().over(by)
+    n_hidden = pl.col("hide_n_episodes").sum().over(by).cast(pl.Int64)
+    rows = rows.filter((held == 0) | is_protected(n_hidden, held, min_cell) | pl.col("hide_total"))
+    again, rest = pl.col("n_episodes") - pl.col("n_people"), pl.col("total_people") - pl.col("n_people")
+    return rows.with_columns(
+        hide_share=pl.col("hide_n_episodes"),
+        hide_n_people=pl.col("hide_n_episodes")
+        | pl.col("few_n_people")
+        | pl.col("hide_total_people")
+        | is_small(again, min_cell)
+        | is_small(rest, min_cell),
+    )
+
+
+def _is_few(count: str, min_cell: int) -> pl.Expr:
+    """Whether a count is small, or differs by a small number from the default's or that of another length."""
+    usual = pl.col(f"{count}_default").fill_null(0)
+    of_cause = [*_RULE, "cause_group"]
+    least, most = pl.col(count).min().over(of_cause), pl.col(count).max().over(of_cause)
+    differs = is_small((pl.col(count) - usual).abs(), min_cell) | is_small(most - least, min_cell)
+    return (is_small(pl.col(count), min_cell) | differs).alias(f"few_{count}")
