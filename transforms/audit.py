@@ -91,7 +91,8 @@ def _look_at_shares(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
 
 def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:
     name = "released.prevalence"
-    rows, key = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name", "is_weighted", "standard"]
+    rows, group = tables[name], [*_PEOPLE, "measure", "rule", "denominator_name"]
+    key = [*group, "is_weighted", "standard"]
     n_low = pl.col("n_low")
     shown = rows.filter(n_low.is_not_null()).sort([*key, "threshold_cells_per_ul"])
     step = n_low - n_low.shift(1).over(key)
@@ -100,7 +101,7 @@ def _look_at_prevalence(tables: Mapping[str, pl.DataFrame], min_cell: int) -> It
         ("those possibly low", rows, pl.col("n_low_possible") - n_low),
         ("those between two thresholds", shown, step.abs()),
     ):
-        yield Finding(f"{name}: {what}", (name,), of.filter(is_small(difference, min_cell)).select(key).unique())
+        yield Finding(f"{name}: {what}", (name,), of.filter(is_small(difference, min_cell)).select(group).unique())
     yield from _look_at_weighted(rows, min_cell)
 
 

@@ -102,6 +102,8 @@ def _spans_of_fact(criterion: Criterion, known: _Known) -> pl.LazyFrame:
         spans = _always(known.person.filter(pl.col("sex") == criterion.sex), known)
     if criterion.duffy_null is not None:
         spans = _always(known.person.filter(pl.col("duffy_null") == criterion.duffy_null), known)
+    if criterion.race_ethnicity is not None:
+        spans = _always(known.person.filter(pl.col("race_ethnicity").is_in(criterion.race_ethnicity)), known)
     return spans
 
 

@@ -63,8 +63,21 @@ def with_weighted(prevalence: pl.DataFrame, counts: Mapping[str, pl.DataFrame], 
     weighted = estimate_weighted(counts["counts.survey_cell"], counts["counts.survey_psu"], plan)
     if weighted.is_empty():
         return unweighted
+    known = _where_known(weighted, prevalence)
     return pl.concat(
-        [shape(rows.with_columns(run_id=pl.lit("")), "estimate.prevalence") for rows in (unweighted, weighted)]
+        [shape(rows.with_columns(run_id=pl.lit("")), "estimate.prevalence") for rows in (unweighted, known)]
+    )
+
+
+def _where_known(weighted: pl.DataFrame, prevalence: pl.DataFrame) -> pl.DataFrame:
+    """No weighted share where that of people is not known: nobody of the cohort was tested, and that is not 0 %."""
+    unknown = prevalence.filter(pl.col("interval_unit") == "all", pl.col("prevalence").is_null()).select(_CELL)
+    rows = weighted.join(unknown.with_columns(is_unknown=pl.lit(value=True)), on=_CELL, how="left")
+    is_unknown = pl.col("is_unknown").fill_null(value=False)
+    made = ("prevalence", "prevalence_lo", "prevalence_hi", "degrees_of_freedom", "reliability")
+    return rows.with_columns(
+        *(pl.when(~is_unknown).then(name).alias(name) for name in made),
+        method=pl.when(is_unknown).then(pl.lit(NONE)).otherwise("method"),
     )
 
 

@@ -93,7 +93,9 @@ def _members(cohorts: list[Cohort], **facts: Any) -> dict[str, list[tuple[str, s
     exposure = pl.LazyFrame(
         [{"person_index": 0, "evidence": "administered", **row} for row in rows["exposure"]], schema=_text(EXPOSURE)
     ).cast(EXPOSURE)
-    person = pl.LazyFrame([{"person_index": 0, **row} for row in rows["person"]], schema=PERSON)
+    person = pl.LazyFrame(
+        [{"person_index": 0, **row} for row in rows["person"]], schema={**PERSON, "race_ethnicity": pl.String}
+    )
     observed = pl.LazyFrame(
         [(0, date.fromisoformat(a), date.fromisoformat(b)) for a, b in rows["observed"]],
         schema={"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date},
@@ -126,6 +128,47 @@ def test_a_cohort_defined_two_equivalent_ways_gives_one_answer() -> None:
     person = [{"sex": "female", "age_years": 17, "age_at": date(2019, 7, 1)}]
     found = _members(cohorts, person=person)
     assert found["one_way"] == found["other_way"] == [("2020-07-01", "2020-12-31")]
+
+
+FACTS = st.sampled_from(
+    [
+        {"sex": "male"},
+        {"age": {"at_most_years": 17}},
+        {"age": {"at_least_years": 65}},
+        {"race_ethnicity": ["a", "b"]},
+        {"exposure": {"drugs": ["docetaxel"], "at_risk_days": 10}},
+        {"diagnosis": {"prefixes": {"icd10cm": ["C50"]}, "lasts_days": 30}},
+    ]
+)
+
+
+@given(one=FACTS, other=FACTS, third=FACTS, birth_year=st.integers(1940, 2019))
+@settings(max_examples=15, deadline=None)
+def test_and_or_and_not_obey_their_laws_whatever_they_join(
+    one: dict[str, Any], other: dict[str, Any], third: dict[str, Any], birth_year: int
+) -> None:
+    """De Morgan, distribution, and a double not."""
+    pairs = [
+        ({"none_of": [one, other]}, {"all_of": [{"none_of": [one]}, {"none_of": [other]}]}),
+        (
+            {"all_of": [one, {"any_of": [other, third]}]},
+            {"any_of": [{"all_of": [one, other]}, {"all_of": [third, one]}]},
+        ),
+        ({"none_of": [{"none_of": [one]}]}, one),
+    ]
+    cohorts = [
+        _cohort(f"{side}_{number}", criterion)
+        for number, pair in enumerate(pairs)
+        for side, criterion in zip(("left", "right"), pair, strict=True)
+    ]
+    found = _members(
+        cohorts,
+        person=[{"sex": "male", "birth_year": birth_year, "race_ethnicity": "b"}],
+        diagnosis=[{"code": "C509", "recorded_at": _on("2020-03-05")}],
+        exposure=[{"agent": "Docetaxel 80 mg", "started_at": _on("2020-03-01")}],
+    )
+    for number in range(len(pairs)):
+        assert found[f"left_{number}"] == found[f"right_{number}"], pairs[number]
 
 
 def test_all_of_is_the_days_on_which_every_part_holds() -> None:
@@ -238,4 +281,6 @@ def test_two_hundred_thousand_people_take_seconds() -> None:
     began = perf_counter()
     found = find_members(person, observed, recognised, nothing, conditions, DEFINITIONS.cohorts).collect()
     assert perf_counter() - began < 20
-    assert found["cohort"].value_counts().sort("cohort").rows() == [("adults", n), ("everyone", n), ("women", n)]
+    assert found["cohort"].value_counts().sort("cohort").rows() == [
+        (cohort, n) for cohort in ("adults", "age_40_to_64", "everyone", "women")
+    ]

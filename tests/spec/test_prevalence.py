@@ -288,6 +288,16 @@ def hospitals(draw: st.DrawFn) -> tuple[list[Value], list[Stay], list[Low]]:
     return values, stays, lows
 
 
+@settings(max_examples=15, deadline=None)
+@given(hospitals())
+def test_no_step_of_the_attrition_has_more_people_than_the_one_before(
+    hospital: tuple[list[Value], list[Stay], list[Low]],
+) -> None:
+    steps = count_people(_frames(*hospital), PLAN)["counts.attrition"].sort("step_order")["n_people"].to_list()
+    assert len(steps) == len(DEFINITIONS.estimation.attrition)
+    assert steps == sorted(steps, reverse=True)
+
+
 @settings(max_examples=30, deadline=None)
 @given(hospitals())
 def test_counting_people_one_by_one_gives_the_same_numbers(hospital: tuple[list[Value], list[Stay], list[Low]]) -> None:

@@ -16,7 +16,7 @@ from transforms.counting import add_counts
 from transforms.load import load_definitions
 from transforms.person_time import find_test_days, read_members, stays_of
 from transforms.plan import plan_of
-from transforms.survey import estimate_weighted
+from transforms.survey import estimate_weighted, with_weighted
 from transforms.survey_counts import count_psus, count_weighted, read_sample
 
 PLAN = plan_of(load_definitions(), has_calendar=False, has_dates=False)
@@ -201,6 +201,17 @@ def test_an_untested_person_is_not_among_the_tested_and_counts_as_not_low_among_
     counts = count([("a", "1", 10.0, LOW), ("a", "2", 10.0, NOT_LOW), ("a", "2", 20.0, UNTESTED)])
     assert estimate(counts)["prevalence"] == pytest.approx(0.5)
     assert estimate(counts, of="observed")["prevalence"] == pytest.approx(0.25)
+
+
+def test_where_nobody_was_tested_the_weighted_share_of_the_observed_is_not_known_instead_of_zero() -> None:
+    counts = count([("a", "1", 10.0, UNTESTED), ("a", "2", 10.0, UNTESTED)])
+    people = estimate_weighted(counts["counts.survey_cell"], counts["counts.survey_psu"], PLAN).with_columns(
+        prevalence=None, is_weighted=pl.lit(value=False)
+    )
+    rows = with_weighted(people, counts, PLAN).filter("is_weighted")
+    assert rows.height > 0
+    assert rows["prevalence"].null_count() == rows["prevalence_hi"].null_count() == rows.height
+    assert set(rows["method"]) == {"none"}
 
 
 def test_a_count_of_exactly_the_threshold_is_not_below_it() -> None:

@@ -49,12 +49,13 @@ class ExposureCriterion(Part):
 
 
 class Criterion(Part):
-    """Exactly one of these."""
+    """Exactly one of these. `race_ethnicity` names words as the extract has them."""
 
     observed: Literal[True] | None = None
     age: AgeBand | None = None
     sex: Literal["female", "male", "other"] | None = None
     duffy_null: bool | None = None
+    race_ethnicity: tuple[str, ...] | None = None
     diagnosis: DiagnosisCriterion | None = None
     exposure: ExposureCriterion | None = None
     all_of: tuple["Criterion", ...] | None = None
