@@ -127,13 +127,13 @@ def _choose_days(curves: _Curves, min_cell: int) -> _Shown:
     for at in range(shape[1]):
         gone, left, open_now = curves.recovered[:, at], curves.censored[:, at], curves.at_risk[:, at]
         to_come = curves.all_recovered - gone
-        may_keep = _are_safe(min_cell, gone - kept, to_come) | (gone + left == 0)
-        may_count = may_keep & curves.may_count & _are_safe(min_cell, counted - open_now, open_now)
-        protecting = _protect_rest(curves, open_now, may_count, min_cell)
-        shown.share[:, at] = may_keep & ~protecting
-        shown.at_risk[:, at] = may_count & ~protecting
+        may_keep = _are_safe(min_cell, gone - kept, to_come, open_now) | (gone + left == 0)
         steps = (gone - recovered, left - censored, to_come, curves.all_censored - left)
-        shown.parts[:, at] = shown.at_risk[:, at] & curves.may_part & _are_safe(min_cell, *steps)
+        may_count = may_keep & curves.may_part & _are_safe(min_cell, counted - open_now, open_now, *steps)
+        protecting = _protect_rest(curves, open_now, may_count, min_cell)
+        shown.share[:, at] = may_keep & curves.may_count & ~protecting
+        shown.at_risk[:, at] = may_count & ~protecting
+        shown.parts[:, at] = shown.at_risk[:, at]
         kept = np.where(shown.share[:, at], gone, kept)
         counted = np.where(shown.at_risk[:, at], open_now, counted)
         recovered = np.where(shown.parts[:, at], gone, recovered)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from transforms.cohort_order import CohortOrder
 from transforms.example_results import (
     ORIGIN,
     ExampleResult,
@@ -143,6 +144,6 @@ def _shown(example: CellExample, rule: DisclosureRule) -> str:
     estimates = {name: empty(name) for name in load_tables() if name.startswith("estimate.")}
     step = pl.DataFrame([{"run_id": NAME, "step_order": 1, "step": NAME, "n_people": example.count}])
     estimates["estimate.attrition"] = fit(step, "estimate.attrition")
-    released = release(estimates, rule, run_id=NAME, definitions_hash=NAME)
+    released = release(estimates, rule, CohortOrder(), run_id=NAME, definitions_hash=NAME)
     row = released.tables["released.attrition"].row(0, named=True)
     return tell({"shown": row["n_people"], "mark": row["n_people_mark"]})

@@ -106,10 +106,10 @@ def hide_durations(
     hidden = rows.with_columns(pl.col("hide_values").alias(f"hide_{name}") for name in _SUMMARIES)
     flags = [name for name in hidden.columns if name.startswith("hide_")]
     every = duration.join(hidden.select(*_CAUSE, *flags), on=_CAUSE, how="left", maintain_order="left")
-    return _hide_what_few_decide(every, curve, rule)
+    return hide_what_few_decide(every, curve, rule)
 
 
-def _hide_what_few_decide(rows: pl.DataFrame, curve: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
+def hide_what_few_decide(rows: pl.DataFrame, curve: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
     """More hidden: longer means that only a few episodes tell from shorter ones, and what gives away hidden deaths.
 
     An estimator of `hidden_with_deaths` differs by the deaths from one that is shown. Of another in which death
@@ -121,6 +121,7 @@ def _hide_what_few_decide(rows: pl.DataFrame, curve: pl.DataFrame, rule: Disclos
     is_longer = pl.col("tau_days") > pl.col("tau_days").min().over(_CAUSE)
     mean = pl.col("is_few_left").fill_null(value=False) | (tells_deaths & is_longer)
     whole = tells_deaths & pl.col("estimator").is_in(rule.hidden_with_deaths)
+    mean = mean | pl.col("hide_n_episodes")  # episodes times their mean is nearly a whole number of days
     hidden = {name: whole | (mean if name in _MEANS else False) for name in _SUMMARIES if name not in _BOUNDS}
     more = {f"hide_{name}": pl.col(f"hide_{name}") | hide for name, hide in hidden.items()}
     return joined.with_columns(**more).drop("is_few_left")

@@ -11,6 +11,8 @@ from itertools import pairwise
 
 import polars as pl
 
+from transforms.closing_people import close_people
+from transforms.cohort_order import CohortOrder
 from transforms.model.scales import EVERYBODY
 from transforms.suppression import Nesting, close_relations, shown_nested
 
@@ -20,7 +22,7 @@ _WHOLE = "whole:"
 _HOLDS = {"aged": "new", "new": "episode"}
 
 
-def shown_people(estimates: Mapping[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
+def shown_people(estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int) -> pl.DataFrame:
     """Long: INTERVAL, node, n_people, n_shown (null where hidden). See `*_node` for the names of nodes."""
     long = _nodes(estimates)
     wide = long.pivot("node", index=INTERVAL, values="n_people", sort_columns=True)
@@ -38,7 +40,15 @@ def shown_people(estimates: Mapping[str, pl.DataFrame], min_cell: int) -> pl.Dat
     shown = pl.concat([shown_whole, shown_months]).unpivot(
         nodes, index=INTERVAL, variable_name="node", value_name="n_shown"
     )
-    return long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
+    people = long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
+    return close_people(
+        people,
+        pairs=pairs,
+        pairs_of_whole=_pairs_of_confirmed(nodes),
+        cuts=[node for node in nodes if _is_cut_of_lowest(node)],
+        order=order,
+        min_cell=min_cell,
+    )
 
 
 def low_node() -> pl.Expr:

@@ -11,6 +11,8 @@ from dataclasses import InitVar, dataclass, field
 import polars as pl
 
 from transforms.audit import Finding, find_small_cells
+from transforms.closing_episodes import Hidden, close_episodes
+from transforms.cohort_order import CohortOrder
 from transforms.audit_days import find_small_days
 from transforms.curves import coarsen_curves
 from transforms.cycles import COUNTED
@@ -25,10 +27,10 @@ from transforms.hiding import (
     hide_testing,
 )
 from transforms.hiding_complications import hide_complications
+from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_drugs import hide_after_drugs
-from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes
 from transforms.hiding_incidence import hide_incidence
 from transforms.hiding_windows import hide_windows
 from transforms.model.disclosure import DisclosureRule
@@ -80,7 +82,12 @@ class Released:
 
 
 def release(
-    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, *, run_id: str, definitions_hash: str
+    estimates: Mapping[str, pl.DataFrame],
+    rule: DisclosureRule,
+    order: CohortOrder,
+    *,
+    run_id: str,
+    definitions_hash: str,
 ) -> Released:
     """Released tables of all `estimate.*` tables, for the channel of `rule`.
 
@@ -88,7 +95,7 @@ def release(
     small count is simply shown: then the hiding itself is broken.
     """
     tables: dict[str, pl.DataFrame] = {}
-    for name, rows in hide_small_cells(estimates, rule).items():
+    for name, rows in hide_small_cells(estimates, rule, order).items():
         named = rows.with_columns(
             run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions_hash), channel=pl.lit(rule.channel)
         )
@@ -98,16 +105,18 @@ def release(
     return Released(tables, rule.channel, utility, found, _DOOR)
 
 
-def hide_small_cells(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[str, pl.DataFrame]:
+def hide_small_cells(
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder
+) -> dict[str, pl.DataFrame]:
     """Rows of `released.*` by name, rounded, hidden and marked; what `release` looks at once more."""
-    hidden = _hide(estimates, rule)
+    hidden = _hide(estimates, rule, order)
     return {_released(name): _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
 
 
-def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[str, pl.DataFrame]:
+def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> dict[str, pl.DataFrame]:
     """Every table with hide_VALUE columns."""
     least = rule.min_cell
-    people = shown_people(estimates, least)
+    people = shown_people(estimates, order, least)
     is_default = pl.col("window") == DEFAULT_WINDOW
     causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
     episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
@@ -115,6 +124,9 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> dict[s
     windows = hide_windows(others, causes, episode, least)
     duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
     duration = hide_durations(duration, curve, cause, episode, rule)
+    of_episodes = close_episodes(Hidden(episode, cause, duration), order, least)
+    episode, cause = of_episodes.episode, of_episodes.cause
+    duration = hide_what_few_decide(of_episodes.duration, curve, rule)
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),

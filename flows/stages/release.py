@@ -3,6 +3,7 @@
 import polars as pl
 
 from flows.handover import Estimated, ReleasedNight, RunContext
+from transforms.cohort_order import order_cohorts
 from transforms.errors import DefinitionError
 from transforms.model.disclosure import DisclosureRule
 from transforms.release import release as release_estimates
@@ -13,7 +14,14 @@ def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
     estimates = {name: pl.read_parquet(path) for name, path in estimated.tables.items() if name.startswith("estimate.")}
     context.progress.rows(sum(rows.height for rows in estimates.values()))
     rule = _rule_of(context)
-    released = release_estimates(estimates, rule, run_id=context.run_id, definitions_hash=context.definitions.hash)
+    definitions = context.definitions
+    released = release_estimates(
+        estimates,
+        rule,
+        order_cohorts(definitions.cohorts),
+        run_id=context.run_id,
+        definitions_hash=definitions.hash,
+    )
     return ReleasedNight(estimated, released)
 
 

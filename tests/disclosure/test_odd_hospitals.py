@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from transforms.audit import find_small_cells
+from transforms.cohort_order import CohortOrder
 from transforms.load import Definitions
 from transforms.release import release
 
@@ -18,6 +19,6 @@ def test_the_night_of_an_odd_hospital_is_released_and_the_last_look_finds_nothin
 ) -> None:
     estimates = draw_odd_estimates(seed)
     for rule in definitions.disclosure:
-        released = release(estimates, rule, run_id="night", definitions_hash="0123456789abcdef")
+        released = release(estimates, rule, CohortOrder(), run_id="night", definitions_hash="0123456789abcdef")
         assert released.closed == ()
         assert find_small_cells(released.tables, rule.min_cell) == ()

@@ -12,12 +12,14 @@ import transforms.hiding_episodes
 import transforms.nested
 import transforms.release
 from transforms.audit import find_small_cells
+from transforms.cohort_order import CohortOrder
 from transforms.errors import DisclosureStop
 from transforms.load import Definitions
 from transforms.release import Released, release
 from transforms.schemas import load_tables, schema_of
 
 SEEDS = range(10)
+ORDER = CohortOrder(inside=(("chemotherapy", "everyone"), ("clozapine", "everyone")))
 Estimates = Mapping[str, pl.DataFrame]
 Draw = Callable[[int], Estimates]
 
@@ -37,7 +39,7 @@ def draw_released(draw_estimates: Draw, definitions: Definitions) -> Callable[[i
 
 def _release(estimates: Estimates, definitions: Definitions, channel: str = "internal") -> Released:
     rule = next(rule for rule in definitions.disclosure if rule.channel == channel)
-    return release(estimates, rule, run_id="night", definitions_hash="0123456789abcdef")
+    return release(estimates, rule, ORDER, run_id="night", definitions_hash="0123456789abcdef")
 
 
 def _release_all(nights: list[Estimates], definitions: Definitions) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from transforms.audit import find_small_cells
+from transforms.cohort_order import CohortOrder
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.load import load_definitions
@@ -76,7 +77,7 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
 
 def release_survey(seed: int, plan: Plan = PLAN) -> tuple[Mapping[str, pl.DataFrame], Released]:
     estimates = estimate_counts(count_people(survey(seed), plan), plan, run_id="night")
-    return estimates, release(estimates, RULE, run_id="night", definitions_hash="0")
+    return estimates, release(estimates, RULE, CohortOrder(), run_id="night", definitions_hash="0")
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -21,6 +21,7 @@ from reports.facts import (
     Trend,
     TrendNight,
 )
+from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions, load_definitions
 from transforms.release import Released, release
 from transforms.schemas import schema_of
@@ -61,7 +62,9 @@ def released_of(drawn: Mapping[str, list[dict[str, Any]]]) -> Released:
         schema = {column.name: TYPES[column.type] for column in schema_of(name).columns}
         estimates[name] = pl.DataFrame([{"run_id": RUN, **row} for row in rows], schema=schema, orient="row")
     rule = next(rule for rule in load_definitions().disclosure if rule.channel == "internal")
-    return release(estimates, rule, run_id=RUN, definitions_hash="0123456789abcdef")
+    return release(
+        estimates, rule, order_cohorts(load_definitions().cohorts), run_id=RUN, definitions_hash="0123456789abcdef"
+    )
 
 
 def draw_estimates(

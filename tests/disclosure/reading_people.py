@@ -1,0 +1,201 @@
+"""What a reader of a report knows of its people: who must be among whom, and which numbers add up.
+
+Nothing here knows how counts were hidden, but for one thing that every report tells: nobody at all is shown as 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+from tests.disclosure.inverting import learn_limits, learn_share
+from tests.disclosure.puzzle import Key, Puzzle
+
+Tables = Mapping[str, pl.DataFrame]
+ALL = "all"
+UNNAMED = "no drug that is named"
+
+
+@dataclass(frozen=True)
+class Background:
+    """What stands in the methods of the report: cohorts inside cohorts, groups of them without people in common (with
+    the one that they are parts of), and below which count each severity and worse lies.
+    """
+
+    inside: tuple[tuple[str, str], ...]
+    apart: tuple[tuple[str, tuple[str, ...]], ...]
+    severity_below: Mapping[int, int]
+
+
+def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
+    """Add all that the tables of people tell."""
+    _read_testing(puzzle, tables["released.testing"])
+    _read_prevalence(puzzle, tables["released.prevalence"].filter(~pl.col("is_weighted")))
+    _read_severity(puzzle, tables["released.severity"], background)
+    _read_bins(puzzle, tables["released.anc_distribution"])
+    _read_attrition(puzzle, tables["released.attrition"])
+    _relate_cuts(puzzle)
+    _relate_months(puzzle)
+    relate_cohorts(puzzle, background)
+
+
+def place_of(row: Mapping[str, Any]) -> Key:
+    """Cohort, and first day of the month or `all`."""
+    return row["cohort"], row["interval_start"] or ALL
+
+
+def _read_testing(puzzle: Puzzle, testing: pl.DataFrame) -> None:
+    for row in testing.rows(named=True):
+        place = place_of(row)
+        for name, least in (("observed", 1), ("tested", 1), ("tests", 1), ("gaps", 0)):
+            puzzle.see((*place, name), row[f"n_{name}"], least=least)
+        puzzle.lies_in((*place, "tested"), (*place, "observed"))
+        puzzle.lies_in((*place, "tested"), (*place, "tests"))
+        if place[1] == ALL:  # a gap counts for the month of its later test
+            puzzle.bound({(*place, "tests"): 1, (*place, "tested"): -1, (*place, "gaps"): -1}, least=0)
+        learn_share(puzzle, row["tested_share"], (*place, "tested"), (*place, "observed"))
+        learn_share(puzzle, row["tests_per_tested_person"], (*place, "tests"), (*place, "tested"))
+        if row["median_gap_days"] is not None:
+            puzzle.suppose((*place, "gaps"), least=11)
+
+
+def _read_prevalence(puzzle: Puzzle, prevalence: pl.DataFrame) -> None:
+    families: dict[Key, list[tuple[int, Key]]] = {}
+    for row in prevalence.rows(named=True):
+        place, whom = place_of(row), row["denominator_name"]
+        kind = (row["measure"], row["rule"], row["threshold_cells_per_ul"], whom)
+        low, possible, population = (*place, "low", *kind), (*place, "possible", *kind), (*place, whom)
+        puzzle.see(low, row["n_low"], least=1)
+        puzzle.see(possible, row["n_low_possible"], least=1)
+        puzzle.see(population, row["n_population"], least=1)
+        puzzle.lies_in(low, possible)
+        puzzle.lies_in(possible, population)
+        learn_share(puzzle, row["prevalence"], low, population)
+        learn_limits(puzzle, row["prevalence_lo"], row["prevalence_hi"], low, population)
+        for node in (low, possible):
+            families.setdefault(tuple(part for part in node if part != kind[2]), []).append((kind[2], node))
+    for family in families.values():
+        for (_, part), (_, whole) in pairwise(sorted(family, key=str)):
+            puzzle.lies_in(*sorted((part, whole), key=_threshold))
+    _relate_denominators(puzzle)
+
+
+def _threshold(node: Key) -> int:
+    return next(int(part) for part in node if isinstance(part, int))
+
+
+def _relate_denominators(puzzle: Puzzle) -> None:
+    """Low among the tested is low among the observed; a low value is a test; over all time an episode has one."""
+    for node in [key for key in puzzle.least if len(key) == 7 and key[2] in {"low", "possible"}]:
+        *rest, whom = node
+        if whom == "tested":
+            puzzle.lies_in(node, (*rest, "observed"))
+            if node[2:4] == ("low", "any_low"):
+                puzzle.lies_in((*rest, "observed"), node)
+        if node[1] == ALL and node[2:4] == ("low", "confirmed"):
+            puzzle.lies_in(node, (*node[:3], "any_low", "any_value", *node[5:]))
+
+
+def _read_severity(puzzle: Puzzle, severity: pl.DataFrame, background: Background) -> None:
+    places: dict[Key, list[int]] = {}
+    for row in severity.rows(named=True):
+        place, order = place_of(row), row["severity_order"]
+        puzzle.see((*place, "grade", order), row["n_people"])
+        learn_share(puzzle, row["share"], (*place, "grade", order), (*place, "tested"))
+        places.setdefault(place, []).append(order)
+    for place, orders in places.items():
+        puzzle.adds_up([(*place, "grade", order) for order in orders], (*place, "tested"))
+        for order, below in background.severity_below.items():
+            worse = (*place, "below", below, order)
+            puzzle.suppose(worse)
+            puzzle.adds_up([(*place, "grade", each) for each in orders if each >= order], worse)
+
+
+def _read_bins(puzzle: Puzzle, bins: pl.DataFrame) -> None:
+    cohorts: dict[str, list[tuple[int, int | None]]] = {}
+    for row in bins.rows(named=True):
+        edges = row["bin_lower_cells_per_ul"], row["bin_upper_cells_per_ul"]
+        puzzle.see((row["cohort"], ALL, "bin", edges[0]), row["n_people"])
+        cohorts.setdefault(row["cohort"], []).append(edges)
+    for cohort, edges in cohorts.items():
+        puzzle.adds_up([(cohort, ALL, "bin", lower) for lower, _ in edges], (cohort, ALL, "tested"))
+        for _, upper in edges:
+            if upper is not None:
+                below = (cohort, ALL, "below", upper, "bins")
+                puzzle.suppose(below)
+                puzzle.adds_up([(cohort, ALL, "bin", lower) for lower, _ in edges if lower < upper], below)
+
+
+def _relate_cuts(puzzle: Puzzle) -> None:
+    """People below a count, however they are counted: severities, bins, prevalence among the tested."""
+    places: dict[Key, list[tuple[int, Key]]] = {}
+    for key in puzzle.least:
+        if key[2] == "below" or (key[2:4] == ("low", "any_low") and key[-1] == "tested"):
+            places.setdefault(key[:2], []).append((_threshold(key), key))
+    for place, cuts in places.items():
+        ordered = sorted(cuts, key=lambda cut: (cut[0], str(cut[1])))
+        for (one, part), (other, whole) in pairwise(ordered):
+            puzzle.lies_in(part, whole)
+            if one == other:
+                puzzle.lies_in(whole, part)
+        puzzle.lies_in(ordered[-1][1], (*place, "tested"))
+
+
+def _read_attrition(puzzle: Puzzle, attrition: pl.DataFrame) -> None:
+    rows = attrition.sort("step_order").rows(named=True)
+    for row in rows:
+        puzzle.see(("step", row["step_order"], "people"), row["n_people"], least=1)
+    for whole, part in pairwise(rows):
+        puzzle.lies_in(("step", part["step_order"], "people"), ("step", whole["step_order"], "people"))
+    lows = [key for key in puzzle.least if key[:2] == ("everyone", ALL) and key[2:4] == ("low", "any_low")]
+    alike: dict[int, Key] = {2: ("everyone", ALL, "observed"), 4: ("everyone", ALL, "tested")}
+    if lows:
+        alike[5] = max((key for key in lows if key[-1] == "tested"), key=_threshold)
+    for order, node in alike.items():
+        puzzle.lies_in(("step", order, "people"), node)
+        puzzle.lies_in(node, ("step", order, "people"))
+
+
+def _relate_months(puzzle: Puzzle) -> None:
+    """A month lies in the whole extract, which its months cover; tests and gaps of months add up to it."""
+    months: dict[Key, list[Key]] = {}
+    for key in puzzle.least:
+        if len(key) > 2 and key[1] != ALL and key[0] != "step":
+            months.setdefault((key[0], ALL, *key[2:]), []).append(key)
+    for whole, parts in months.items():
+        if whole not in puzzle.least:
+            continue
+        if whole[2] in {"tests", "gaps"}:
+            puzzle.adds_up(parts, whole)
+            continue
+        is_people = whole[2] not in {"grade", "below"}
+        if is_people or whole[2] == "below":
+            for part in parts:
+                puzzle.lies_in(part, whole)
+            if whole[2:4] != ("possible", "confirmed"):  # what is undecided may be so of no month
+                puzzle.covers(parts, whole)
+
+
+def relate_cohorts(puzzle: Puzzle, background: Background) -> None:
+    """Counts of a cohort lie in those of one that holds it; of cohorts apart, they add up to at most that."""
+    of_cohort: dict[str, set[Key]] = {}
+    for key in puzzle.least:
+        of_cohort.setdefault(str(key[0]), set()).add(key[1:])
+    for part, whole in background.inside:
+        for rest in sorted(of_cohort.get(part, set()) & of_cohort.get(whole, set()), key=str):
+            if _is_comparable(rest):
+                puzzle.lies_in((part, *rest), (whole, *rest))
+    for whole, parts in background.apart:
+        for rest in sorted(of_cohort.get(whole, set()), key=str):
+            known = [(part, *rest) for part in parts if (part, *rest) in puzzle.least]
+            if len(known) > 1 and _is_comparable(rest):
+                others: Key = ("others than", *parts, *rest)
+                puzzle.suppose(others)
+                puzzle.adds_up([*known, others], (whole, *rest))
+
+
+def _is_comparable(rest: Key) -> bool:
+    """Someone's worst value may lie outside the smaller cohort, and other cohorts may name other drugs."""
+    return rest[1] not in {"grade", "bin"} and UNNAMED not in rest

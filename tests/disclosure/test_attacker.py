@@ -1,0 +1,83 @@
+"""Somebody who knows every sum of counts and this code finds no hidden count, and narrows none below 1 to 10.
+
+The attacker reads released tables, and solves linear and integer programs over all of them. `make test` attacks one
+small hospital, `make attack` 8 cohorts x 12 months x 3 thresholds, completely.
+"""
+
+import os
+from collections.abc import Mapping
+
+import polars as pl
+import pytest
+
+import transforms.nested
+import transforms.release
+from tests.disclosure.attacking import WIDTH, read_counts, read_steps, true_counts
+from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
+from tests.disclosure.puzzle import Key
+from tests.disclosure.solving import attack, is_possible
+from transforms.cohort_order import order_cohorts
+from transforms.load import Definitions
+from transforms.release import release
+
+IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
+PEOPLE, DAYS = (1500, 365) if IS_WHOLE else (260, 85)
+SEED = 1
+Tables = Mapping[str, pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def estimates(definitions: Definitions) -> Tables:
+    plan = plan_hospital(definitions)
+    return estimate_hospital(count_hospital(draw_hospital(SEED, n_people=PEOPLE, n_days=DAYS), plan), plan)
+
+
+@pytest.fixture(scope="module")
+def truth(estimates: Tables) -> dict[Key, float]:
+    return true_counts(estimates)
+
+
+@pytest.fixture(scope="module")
+def tables(estimates: Tables, definitions: Definitions) -> Tables:
+    return _release(estimates, definitions)
+
+
+def _release(estimates: Tables, definitions: Definitions) -> Tables:
+    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
+    order = order_cohorts(definitions.cohorts)
+    return release(estimates, rule, order, run_id="night", definitions_hash="0123456789abcdef").tables
+
+
+def test_what_the_attacker_believes_is_true(tables: Tables, truth: dict[Key, float]) -> None:
+    assert is_possible(read_counts(tables), truth) == []
+    assert is_possible(read_steps(tables), truth) == []
+
+
+def test_no_hidden_count_of_people_or_episodes_can_be_narrowed_below_1_to_10(tables: Tables) -> None:
+    puzzle = read_counts(tables)
+    found = attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH)
+    assert len(found.ranges) > 500
+    assert found.narrower_than(WIDTH) == []
+
+
+def test_at_most_two_counts_are_lost_for_each_small_one(tables: Tables, truth: dict[Key, float]) -> None:
+    hidden = [truth[key] for key in read_counts(tables).hidden if key in truth]
+    n_small = sum(1 <= count <= 10 for count in hidden)
+    assert 0 < n_small < len(hidden) <= 2 * n_small
+
+
+def test_an_attack_finds_people_where_cohorts_are_not_held_against_each_other(
+    estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
+    puzzle = read_counts(_release(estimates, definitions))
+    assert attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+
+
+def test_an_attack_finds_episodes_where_only_one_total_at_a_time_is_looked_at(
+    estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transforms.release, "close_episodes", lambda hidden, *_: hidden)
+    puzzle = read_counts(_release(estimates, definitions))
+    found = attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+    assert [key for key, _ in found if key[1] == "episodes"]

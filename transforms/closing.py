@@ -1,0 +1,153 @@
+"""Hides more shown counts until no hidden one can be narrowed by what is still shown.
+
+It is told which sums of counts lie between which numbers (`Sums`), and finds for every hidden count the least and the
+most that these allow, one sum after the other. Where less room is left than a small count has, the smallest shown count
+that takes the room is hidden as well. Integers only; the same counts hide the same cells.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from transforms.narrowing import Unknowns, find_binding
+
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+_MOST = 2**40
+_ROUNDS, _STEPS_BACK = 200, 8
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Counts; those not `is_shown` are known to be at least `least`."""
+
+    count: Whole
+    is_shown: Flags
+    least: Whole
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Entries of sparse sums: in sum `row`, the count of `cell` times `factor` (1 or -1); each sum is at least 0.
+
+    A sum that is exactly 0 has `is_exact`.
+    """
+
+    row: Whole
+    cell: Whole
+    factor: Whole
+    is_exact: Flags
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What is known of each count, and for each entry the bound that its sum alone gives."""
+
+    lower: Whole
+    upper: Whole
+    entry_lower: Whole
+    entry_upper: Whole
+
+
+def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Flags:
+    """Which cells may still be shown. `together`: also where only several sums together leave little room."""
+    shown = cells.is_shown.copy()
+    while True:
+        room = _find_room(cells, sums, shown)
+        is_narrow = ~shown & (room.upper - room.lower < min_cell - 2)
+        more = _find_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
+        if not more.size and together:
+            more = _find_together(cells, sums, shown, room, min_cell)
+        if not more.size:
+            return shown
+        shown[more] = False
+
+
+def _find_room(cells: Cells, sums: Sums, shown: Flags) -> _Room:
+    lower = np.where(shown, cells.count, cells.least)
+    upper = np.where(shown, cells.count, _MOST)
+    n_sums, is_plus = len(sums.is_exact), sums.factor > 0
+    is_exact = sums.is_exact[sums.row]
+    for _ in range(_ROUNDS):
+        ends = lower[sums.cell], upper[sums.cell]
+        least, most = np.where(is_plus, ends[0], -ends[1]), np.where(is_plus, ends[1], -ends[0])
+        rest_most = _total(sums.row, most, n_sums)[sums.row] - most
+        rest_least = _total(sums.row, least, n_sums)[sums.row] - least
+        entry_lower = np.where(is_plus, -rest_most, np.where(is_exact, rest_least, 0))
+        entry_upper = np.where(is_plus, np.where(is_exact, -rest_least, _MOST), rest_most)
+        new_lower, new_upper = lower.copy(), upper.copy()
+        np.maximum.at(new_lower, sums.cell, entry_lower)
+        np.minimum.at(new_upper, sums.cell, entry_upper)
+        if np.array_equal(new_lower, lower) and np.array_equal(new_upper, upper):
+            break
+        lower, upper = new_lower, new_upper
+    return _Room(lower, upper, entry_lower, entry_upper)
+
+
+def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
+    totals = np.zeros(n_sums, np.int64)
+    np.add.at(totals, row, values)
+    return totals
+
+
+def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow: Flags) -> Whole:
+    """For each narrow cell the smallest shown one above zero in the sums that bound it, or behind those."""
+    n_sums = len(sums.is_exact)
+    takers: list[int] = []
+    waiting = is_narrow.copy()
+    may_go = shown & (cells.count > 0)
+    size = np.where(may_go, cells.count, _MOST)[sums.cell]
+    smallest = np.full(n_sums, _MOST, np.int64)
+    np.minimum.at(smallest, sums.row, size)
+    order = np.lexsort((sums.cell, size, sums.row))
+    first = np.zeros(n_sums, np.int64)
+    starts = np.unique(sums.row[order], return_index=True)
+    first[starts[0]] = sums.cell[order][starts[1]]
+    is_binding = (room.entry_lower == room.lower[sums.cell]) | (room.entry_upper == room.upper[sums.cell])
+    is_binding &= ~shown[sums.cell]
+    for _ in range(_STEPS_BACK):
+        binding = is_binding & waiting[sums.cell]
+        rows = sums.row[binding]
+        has_taker = smallest[rows] < _MOST
+        best = np.full(len(shown), _MOST, np.int64)
+        np.minimum.at(best, sums.cell[binding][has_taker], smallest[rows][has_taker])
+        chosen = has_taker & (smallest[rows] == best[sums.cell[binding]])
+        takers += first[rows[chosen]].tolist()
+        found = np.unique(sums.cell[binding][chosen])
+        left = np.setdiff1d(np.flatnonzero(waiting), found)
+        if not left.size:
+            break
+        behind = np.isin(sums.row, rows[np.isin(sums.cell[binding], left)])
+        waiting = np.zeros_like(waiting)
+        waiting[sums.cell[behind & ~shown[sums.cell]]] = True
+        waiting[left] = False
+        if takers:
+            break
+    return np.unique(np.array(takers, dtype=np.int64))
+
+
+def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int) -> Whole:
+    """For each cell that several sums narrow, the smallest shown one above zero in any of them."""
+    hidden, n_sums = np.flatnonzero(~shown), len(sums.is_exact)
+    place = np.full(len(shown), -1)
+    place[hidden] = np.arange(len(hidden))
+    is_open = ~shown[sums.cell]
+    known = _total(sums.row[~is_open], (sums.factor * cells.count[sums.cell])[~is_open], n_sums)
+    entries = (sums.factor[is_open].astype(float), (sums.row[is_open], place[sums.cell[is_open]]))
+    unknowns = Unknowns(
+        matrix=csr_array(entries, shape=(n_sums, len(hidden))),
+        least=-known.astype(float),
+        is_exact=sums.is_exact,
+        lower=cells.least[hidden].astype(float),
+        true=cells.count[hidden].astype(float),
+        room=(room.upper - room.lower)[hidden],
+    )
+    takers = []
+    for _, rows in find_binding(unknowns, min_cell - 2):
+        cells_there = sums.cell[np.isin(sums.row, rows)]
+        shown_there = cells_there[shown[cells_there] & (cells.count[cells_there] > 0)]
+        if shown_there.size:
+            takers.append(shown_there[np.lexsort((shown_there, cells.count[shown_there]))[0]])
+    return np.unique(np.array(takers, dtype=np.int64))

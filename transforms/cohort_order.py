@@ -1,0 +1,77 @@
+"""Which cohorts lie in which, and which have nobody in common, as far as their definitions say so.
+
+A reader of the methods knows this, and can subtract. Drugs and diagnoses are compared as they are written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transforms.model.cohorts import AgeBand, Cohort, Criterion
+
+
+@dataclass(frozen=True)
+class CohortOrder:
+    """`inside`: (part, whole). `apart`: a whole, and parts of it without people in common."""
+
+    inside: tuple[tuple[str, str], ...] = ()
+    apart: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
+    """What follows from the criteria. People who change their age band are counted in both; they are taken as apart."""
+    known = sorted(cohorts, key=lambda cohort: cohort.id)
+    inside = [
+        (one.id, other.id)
+        for one in known
+        for other in known
+        if one.id != other.id and _lies_in(one.criterion, other.criterion)
+    ]
+    wholes = [cohort for cohort in known if cohort.criterion.observed]
+    families = [*_families_of_sex(known), *_families_of_age(known)]
+    return CohortOrder(tuple(inside), tuple((whole.id, family) for whole in wholes[:1] for family in families))
+
+
+def _lies_in(part: Criterion, whole: Criterion) -> bool:
+    if whole.observed or part == whole:
+        return True
+    if part.all_of and any(_lies_in(each, whole) for each in part.all_of):
+        return True
+    if whole.any_of and any(_lies_in(part, each) for each in whole.any_of):
+        return True
+    if part.any_of:
+        return all(_lies_in(each, whole) for each in part.any_of)
+    if whole.all_of:
+        return all(_lies_in(part, each) for each in whole.all_of)
+    return bool(part.age and whole.age and _is_within(part.age, whole.age))
+
+
+def _is_within(part: AgeBand, whole: AgeBand) -> bool:
+    one, other = _ends(part), _ends(whole)
+    return other[0] <= one[0] and one[1] <= other[1]
+
+
+def _ends(band: AgeBand) -> tuple[float, float]:
+    return (
+        float(band.at_least_years or 0),
+        float("inf") if band.at_most_years is None else float(band.at_most_years),
+    )
+
+
+def _families_of_sex(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
+    named = {cohort.criterion.sex: cohort.id for cohort in reversed(cohorts) if cohort.criterion.sex}
+    return [tuple(sorted(named.values()))] if len(named) > 1 else []
+
+
+def _families_of_age(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
+    """From each band on, the next that begins after it, until none is left; nothing is told twice."""
+    bands = sorted((*_ends(cohort.criterion.age), cohort.id) for cohort in cohorts if cohort.criterion.age)
+    families: list[tuple[str, ...]] = []
+    for start in range(len(bands)):
+        family = [bands[start]]
+        for band in bands[start + 1 :]:
+            if band[0] > family[-1][1]:
+                family.append(band)
+        names = tuple(sorted(name for *_, name in family))
+        if len(names) > 1 and not any(set(names) <= set(other) for other in families):
+            families.append(names)
+    return families

@@ -1,0 +1,100 @@
+"""Relations of counts that a reader knows, as sums for `closing.py`: parts in wholes, parts that add up or cover.
+
+A sum that the counts contradict is nobody's knowledge and left out. What a whole has beyond its parts is a count too,
+though no table has it: where it is small, it must not follow either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from transforms.closing import Cells, Sums, close_sums
+from transforms.cohort_order import CohortOrder
+from transforms.suppression import is_small
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Frames of cells `part` and `whole`. `inside`: each part lies in its whole. `covers`: parts cover their whole.
+
+    With `family`: `adds`, parts that have nothing in common; `sums`, parts that are all of the whole as well.
+    """
+
+    inside: pl.DataFrame
+    covers: pl.DataFrame
+    adds: pl.DataFrame
+    sums: pl.DataFrame
+
+
+def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, together: bool) -> pl.Series:
+    """Which of `cells` (cell: 0, 1, ...; n, is_shown, least) may stay shown, in their order."""
+    counts = cells.select("cell", "n")
+    nested = _sums_of(relations.inside.unique(), ["part", "whole"], counts)
+    added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
+    whole = _sums_of(relations.sums.unique(), ["whole", "family"], counts).filter(pl.col("rest") == 0)
+    covered = _sums_of(relations.covers.unique(), ["whole"], counts, least=None).filter(pl.col("rest") <= 0)
+    sums = pl.concat(
+        [
+            pl.concat([nested, added]).with_columns(sign=pl.lit(1), is_exact=is_small(pl.col("rest"), min_cell)),
+            whole.with_columns(sign=pl.lit(1), is_exact=pl.lit(value=True)),
+            covered.with_columns(sign=pl.lit(-1), is_exact=pl.lit(value=False)),
+        ]
+    ).with_row_index("sum")
+    sums = sums.cast({"sum": pl.Int64, "sign": pl.Int64})
+    few = sums.filter("is_exact", pl.col("rest") > 0).with_row_index("place", offset=cells.height)
+    entries = pl.concat(
+        [
+            sums.select("sum", cell="top", factor="sign"),
+            sums.select("sum", cell="parts", factor=-pl.col("sign")).explode("cell"),
+            few.select("sum", cell=pl.col("place").cast(pl.Int64), factor=pl.lit(-1, pl.Int64)),
+        ]
+    ).sort("sum", "cell")
+    none = np.zeros(few.height, np.int64)
+    shown = close_sums(
+        Cells(
+            count=np.concatenate([cells["n"].to_numpy(), few["rest"].to_numpy()]).astype(np.int64),
+            is_shown=np.concatenate([cells["is_shown"].to_numpy(), none.astype(np.bool_)]),
+            least=np.concatenate([cells["least"].to_numpy(), none]).astype(np.int64),
+        ),
+        Sums(
+            row=entries["sum"].to_numpy(),
+            cell=entries["cell"].to_numpy(),
+            factor=entries["factor"].to_numpy(),
+            is_exact=sums["is_exact"].to_numpy(),
+        ),
+        min_cell,
+        together=together,
+    )
+    return pl.Series(shown[: cells.height])
+
+
+def _sums_of(table: pl.DataFrame, by: Sequence[str], counts: pl.DataFrame, least: int | None = 0) -> pl.DataFrame:
+    """rest (what the whole has beyond its parts), parts and top (the whole), of sums whose rest is at least that."""
+    named = table.join(counts.select(part="cell", n_part="n"), on="part")
+    named = named.join(counts.select(whole="cell", n_whole="n"), on="whole")
+    rest = pl.col("n_whole").first() - pl.col("n_part").sum()
+    top = pl.col("whole").first().alias("top")
+    found = named.group_by(by).agg(top, rest=rest, parts=pl.col("part").sort())
+    kept = found if least is None else found.filter(pl.col("rest") >= least)
+    return kept.sort(by).select("rest", "parts", "top")
+
+
+def order_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> pl.DataFrame:
+    """Cells of a cohort and the same of one that holds it."""
+    schema = {"cohort": pl.String, "other": pl.String}
+    named = pl.DataFrame(list(order.inside), schema=schema, orient="row")
+    wholes = cells.select(*key, "node", other="cohort", whole="cell")
+    parts = cells.select(*key, "node", "cohort", part="cell").join(named, on="cohort")
+    return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole")
+
+
+def apart_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> pl.DataFrame:
+    """Parts and wholes by family of cohorts without people in common."""
+    named = [(part, whole, family) for family, (whole, parts) in enumerate(order.apart) for part in parts]
+    schema = {"cohort": pl.String, "other": pl.String, "family": pl.Int64}
+    families = pl.DataFrame(named, schema=schema, orient="row")
+    wholes = cells.select(*key, "node", other="cohort", whole="cell")
+    parts = cells.select(*key, "node", "cohort", part="cell").join(families, on="cohort")
+    return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole", "family")
