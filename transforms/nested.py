@@ -45,7 +45,7 @@ def shown_people(estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_
         people,
         pairs=pairs,
         pairs_of_whole=_pairs_of_confirmed(nodes),
-        cuts=[node for node in nodes if _is_cut_of_lowest(node)],
+        cuts=[node for node in nodes if _family_of_cuts(node) == TESTED],
         order=order,
         min_cell=min_cell,
     )

@@ -11,9 +11,9 @@ from dataclasses import InitVar, dataclass, field
 import polars as pl
 
 from transforms.audit import Finding, find_small_cells
+from transforms.audit_days import find_small_days
 from transforms.closing_episodes import Hidden, close_episodes
 from transforms.cohort_order import CohortOrder
-from transforms.audit_days import find_small_days
 from transforms.curves import coarsen_curves
 from transforms.cycles import COUNTED
 from transforms.errors import DisclosureStop
@@ -27,10 +27,10 @@ from transforms.hiding import (
     hide_testing,
 )
 from transforms.hiding_complications import hide_complications
-from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_drugs import hide_after_drugs
+from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_incidence import hide_incidence
 from transforms.hiding_windows import hide_windows
 from transforms.model.disclosure import DisclosureRule
@@ -121,11 +121,11 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: Co
     causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
     episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
     cause = hide_causes(causes, episode, least)
-    windows = hide_windows(others, causes, episode, least)
     duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
     duration = hide_durations(duration, curve, cause, episode, rule)
     of_episodes = close_episodes(Hidden(episode, cause, duration), order, least)
     episode, cause = of_episodes.episode, of_episodes.cause
+    windows = hide_windows(others, causes, episode, least)
     duration = hide_what_few_decide(of_episodes.duration, curve, rule)
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {

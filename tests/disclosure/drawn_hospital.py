@@ -16,11 +16,10 @@ from tests.disclosure.reading_people import Background
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions
-from transforms.model.estimation import ANY_VALUE, Cut, Grade, Plan
+from transforms.model.estimation import ANY_VALUE, Cut, Plan
 from transforms.zeros import with_zeros
 
 THRESHOLDS = (1500, 1000, 500)
-GRADES = (("none", None), ("mild", 1499), ("moderate", 999), ("severe", 499), ("profound", 99))
 SEVERITY_BELOW = {1: 1500, 2: 1000, 3: 500, 4: 100}
 CAUSES = ("chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained")
 AGENTS = ("doxorubicin", "docetaxel", "clozapine", "")
@@ -92,7 +91,8 @@ def plan_hospital(definitions: Definitions) -> Plan:
         denominators=definitions.denominators,
         cuts=tuple(Cut("any_low", ANY_VALUE, each, "lt") for each in THRESHOLDS)
         + tuple(Cut("confirmed", rule, each, "lt") for rule in CONFIRMED_VALUES for each in THRESHOLDS),
-        grades=tuple(Grade(name, order, most) for order, (name, most) in enumerate(GRADES)),
+        scales=tuple(scale for scale in definitions.scales if scale.id == definitions.estimation.severity_scale),
+        complications=definitions.complications,
         has_calendar=True,
         has_dates=True,
     )
@@ -180,7 +180,9 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
     )
     is_primary = pl.lit(value=True)
     cause = episode.select("episode_id", cause_group="cause", agent="agent", is_primary=is_primary)
-    return {"episode": episode, "episode_cause": cause}
+    nobody = pl.DataFrame(schema={"episode_id": pl.String, "complication": pl.String, "look": pl.String})
+    looked = {"complication": nobody.drop("look"), "complication_look": nobody.drop("complication")}
+    return {"episode": episode, "episode_cause": cause, **looked}
 
 
 def _runs_below(tests: Frame, threshold: int) -> Frame:
@@ -199,6 +201,7 @@ def _runs_below(tests: Frame, threshold: int) -> Frame:
             before=pl.col("before_day").first(),
             after=pl.col("after_day").last(),
             n_values=pl.len().cast(pl.Int64),
+            nadir_cells_per_ul=pl.col("count").min(),
         )
         .with_columns(threshold_cells_per_ul=pl.lit(threshold, pl.Int64))
         .drop("run")

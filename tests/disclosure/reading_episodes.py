@@ -17,7 +17,7 @@ NAIVE = "kaplan_meier_naive"
 def read_episodes(puzzle: Puzzle, tables: Tables) -> None:
     """Add all that the tables of endings, causes and durations tell."""
     _read_endings(puzzle, tables["released.episode"])
-    _read_causes(puzzle, tables["released.cause"])
+    _read_causes(puzzle, tables["released.cause"].filter(pl.col("window") == "default"))
     _read_durations(puzzle, tables["released.duration"])
 
 

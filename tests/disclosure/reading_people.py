@@ -32,7 +32,9 @@ class Background:
 def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
     """Add all that the tables of people tell."""
     _read_testing(puzzle, tables["released.testing"])
-    _read_prevalence(puzzle, tables["released.prevalence"].filter(~pl.col("is_weighted")))
+    _read_prevalence(
+        puzzle, tables["released.prevalence"].filter(~pl.col("is_weighted"), pl.col("standard") == "crude")
+    )
     _read_severity(puzzle, tables["released.severity"], background)
     _read_bins(puzzle, tables["released.anc_distribution"])
     _read_attrition(puzzle, tables["released.attrition"])
@@ -100,7 +102,7 @@ def _relate_denominators(puzzle: Puzzle) -> None:
 
 def _read_severity(puzzle: Puzzle, severity: pl.DataFrame, background: Background) -> None:
     places: dict[Key, list[int]] = {}
-    for row in severity.rows(named=True):
+    for row in severity.filter(pl.col("severity_order") >= 0).rows(named=True):
         place, order = place_of(row), row["severity_order"]
         puzzle.see((*place, "grade", order), row["n_people"])
         learn_share(puzzle, row["share"], (*place, "grade", order), (*place, "tested"))

@@ -15,7 +15,7 @@ import transforms.release
 from tests.disclosure.attacking import WIDTH, read_counts, read_steps, true_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import Key
-from tests.disclosure.solving import attack, is_possible
+from tests.disclosure.solving import attack, find_narrowed, is_possible
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions
 from transforms.release import release
@@ -70,14 +70,12 @@ def test_an_attack_finds_people_where_cohorts_are_not_held_against_each_other(
     estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
-    puzzle = read_counts(_release(estimates, definitions))
-    assert attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+    assert find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
 
 
 def test_an_attack_finds_episodes_where_only_one_total_at_a_time_is_looked_at(
     estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transforms.release, "close_episodes", lambda hidden, *_: hidden)
-    puzzle = read_counts(_release(estimates, definitions))
-    found = attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+    found = find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
     assert [key for key, _ in found if key[1] == "episodes"]

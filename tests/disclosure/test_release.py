@@ -403,6 +403,7 @@ def test_a_release_that_hides_only_the_small_part_of_a_total_hides_its_group_at_
         return rows[primary]
 
     monkeypatch.setattr(transforms.hiding_episodes, "hide_parts", only_small)
+    monkeypatch.setattr(transforms.release, "close_episodes", lambda hidden, *_: hidden)
     nights = [_release(draw_estimates(seed), definitions) for seed in SEEDS]
     assert any("an ending from the rest" in line for night in nights for line in night.closed)
     for night in nights:
@@ -413,6 +414,7 @@ def test_a_release_that_forgets_the_complement_is_stopped(
     monkeypatch: pytest.MonkeyPatch, draw_estimates: Draw, definitions: Definitions
 ) -> None:
     monkeypatch.setattr(transforms.nested, "close_relations", lambda _: {})
+    monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
     nights = [draw_estimates(seed) for seed in SEEDS]
     with pytest.raises(DisclosureStop, match="counts below 11"):
         _release_all(nights, definitions)
