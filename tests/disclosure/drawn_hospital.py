@@ -68,7 +68,7 @@ def count_hospital(hospital: Hospital, plan: Plan, *, until: int | None = None) 
     people = hospital.people.filter(pl.col("came") <= day).with_columns(left=pl.min_horizontal("left", pl.lit(day)))
     tests = hospital.tests.filter(pl.col("day") <= day)
     frames = {
-        "person": people.select("person_index", "person_hash"),
+        "person": _persons(people),
         "observation": _spans(people),
         "cohort_member": pl.concat([_spans(_members(people, name), cohort=name) for name in COHORTS]),
         "anc": _as_results(tests),
@@ -103,6 +103,20 @@ def background() -> Background:
     inside = [(name, "everyone") for name in COHORTS if name != "everyone"] + [("age_65_plus", "adults")]
     apart = [("everyone", ("men", "women")), ("everyone", ("adults", "children"))]
     return Background(tuple(inside), tuple(apart), SEVERITY_BELOW)
+
+
+def _persons(people: Frame) -> Frame:
+    """What is known of a person beside the tests; ages are of the first of January."""
+    is_known = pl.col("age") >= 0
+    return people.select(
+        "person_index",
+        "person_hash",
+        birth_year=pl.when(is_known).then(START.year - pl.col("age")).cast(pl.Int32),
+        age_years=pl.lit(None, pl.Int32),
+        age_at=pl.lit(None, pl.Date),
+        duffy_null=pl.lit(None, pl.Boolean),
+        sex=pl.col("sex").replace_strict({"men": "male", "women": "female", "unknown": "unknown"}),
+    )
 
 
 def _members(people: Frame, cohort: str) -> Frame:
