@@ -196,7 +196,8 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
     cause = episode.select("episode_id", cause_group="cause", agent="agent", is_primary=is_primary)
     nobody = pl.DataFrame(schema={"episode_id": pl.String, "complication": pl.String, "look": pl.String})
     looked = {"complication": nobody.drop("look"), "complication_look": nobody.drop("complication")}
-    return {"episode": episode, "episode_cause": cause, **looked}
+    windows = pl.DataFrame(schema={"episode_id": pl.String, "window": pl.String, "cause_group": pl.String})
+    return {"episode": episode, "episode_cause": cause, "cause_window": windows, **looked}
 
 
 def _runs_below(tests: Frame, threshold: int) -> Frame:
