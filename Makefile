@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz fuzz-readers canary oracle check fix bench truth calibrate clean install
+.PHONY: demo test fuzz fuzz-readers canary oracle check fix bench truth causes calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -43,6 +43,9 @@ bench: $(STAMP)           ## time and memory of each stage, and the ratio to the
 
 truth: $(STAMP)           ## how often the bounds hold the simulated truth, with and without noise
 	@$(BIN)/python -m tests.bench.truth
+
+causes: $(STAMP)          ## suspected causes against the simulated truth, and ratios of drugs that do nothing
+	@$(BIN)/python -m tests.bench.causes
 
 calibrate: $(STAMP)       ## how far estimates of durations lie from the truth, by how often tests are done
 	@$(BIN)/python -m tests.bench.calibration
