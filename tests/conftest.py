@@ -23,8 +23,8 @@ SHARED = ROOT.parent / "shared" / "data"
 
 quieten_exit()
 # `make test` tries the same generated examples each time; else a rare one would fail somebody else's change.
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("fuzz", print_blob=True)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("fuzz", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 os.environ.setdefault("NADIR_STEADY_SECONDS", "0")  # tests write their extracts a moment before they are read
 
