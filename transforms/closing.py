@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from transforms.narrowing import Unknowns, find_binding
+from transforms.narrowing import Solved, Unknowns, find_binding
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -53,13 +53,13 @@ class _Room:
 
 def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Flags:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
-    shown = cells.is_shown.copy()
+    shown, solved = cells.is_shown.copy(), Solved()
     while True:
         room = _find_room(cells, sums, shown)
         is_narrow = ~shown & (room.upper - room.lower < min_cell - 2)
         more = _find_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
         if not more.size and together:
-            more = _find_together(cells, sums, shown, room, min_cell)
+            more = _find_together(cells, sums, shown, room, min_cell, solved)
         if not more.size:
             return shown
         shown[more] = False
@@ -128,7 +128,7 @@ def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow:
     return np.unique(np.array(takers, dtype=np.int64))
 
 
-def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int) -> Whole:
+def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int, solved: Solved) -> Whole:
     """For each cell that several sums narrow, the smallest shown one above zero in any of them."""
     hidden, n_sums = np.flatnonzero(~shown), len(sums.is_exact)
     place = np.full(len(shown), -1)
@@ -145,7 +145,7 @@ def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell
         room=(room.upper - room.lower)[hidden],
     )
     takers = []
-    for _, rows in find_binding(unknowns, min_cell - 2):
+    for _, rows in find_binding(unknowns, min_cell - 2, solved):
         cells_there = sums.cell[np.isin(sums.row, rows)]
         shown_there = cells_there[shown[cells_there] & (cells.count[cells_there] > 0)]
         if shown_there.size:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from transforms.model.cohorts import AgeBand, Cohort, Criterion
 
+Band = tuple[float, float, str]
+
 
 @dataclass(frozen=True)
 class CohortOrder:
@@ -26,9 +28,10 @@ def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
         for other in known
         if one.id != other.id and _lies_in(one.criterion, other.criterion)
     ]
-    wholes = [cohort for cohort in known if cohort.criterion.observed]
+    wholes = [cohort for cohort in known if cohort.criterion.observed][:1]
     families = [*_families_of_sex(known), *_families_of_age(known)]
-    return CohortOrder(tuple(inside), tuple((whole.id, family) for whole in wholes[:1] for family in families))
+    apart = [(whole.id, family) for whole in wholes for family in families]
+    return CohortOrder(tuple(inside), (*apart, *_families_inside(known)))
 
 
 def _lies_in(part: Criterion, whole: Criterion) -> bool:
@@ -57,21 +60,30 @@ def _ends(band: AgeBand) -> tuple[float, float]:
     )
 
 
+def _families_inside(cohorts: Sequence[Cohort]) -> list[tuple[str, tuple[str, ...]]]:
+    """Bands of age that hold several others that do not meet."""
+    found = []
+    for whole in (cohort for cohort in cohorts if cohort.criterion.age):
+        parts = [one for one in cohorts if one.id != whole.id and one.criterion.age]
+        parts = [one for one in parts if _lies_in(one.criterion, whole.criterion)]
+        found += [(whole.id, family) for family in _families_of_age(parts)]
+    return found
+
+
 def _families_of_sex(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
     named = {cohort.criterion.sex: cohort.id for cohort in reversed(cohorts) if cohort.criterion.sex}
     return [tuple(sorted(named.values()))] if len(named) > 1 else []
 
 
 def _families_of_age(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
-    """From each band on, the next that begins after it, until none is left; nothing is told twice."""
+    """Every set of bands, none of which meet, to which no further band can be added."""
     bands = sorted((*_ends(cohort.criterion.age), cohort.id) for cohort in cohorts if cohort.criterion.age)
-    families: list[tuple[str, ...]] = []
-    for start in range(len(bands)):
-        family = [bands[start]]
-        for band in bands[start + 1 :]:
-            if band[0] > family[-1][1]:
-                family.append(band)
-        names = tuple(sorted(name for *_, name in family))
-        if len(names) > 1 and not any(set(names) <= set(other) for other in families):
-            families.append(names)
-    return families
+    chains = _chains_after(-1.0, bands)
+    return [tuple(sorted(name for *_, name in chain)) for chain in chains if len(chain) > 1]
+
+
+def _chains_after(age_years: float, bands: Sequence[Band]) -> list[list[Band]]:
+    """Chains of bands that begin after an age, with no room for another one before or between them."""
+    later = [band for band in bands if band[0] > age_years]
+    first = [band for band in later if not any(other[1] < band[0] for other in later)]
+    return [[band, *rest] for band in first for rest in _chains_after(band[1], later)] or [[]]

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Solved = dict[tuple[bytes, ...], tuple[tuple[int, Floats], ...]]
 _SLACK, _MOST = 1e-6, 1e7
 _SEED, _TRIES, _STUCK = 1, 12, 0.9
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
@@ -52,7 +53,8 @@ class _Solver:
         """How much each row binds the least cost; solutions widen what has been seen."""
         rows: Any = self.rows  # sparse: the types of SciPy know only dense ones
         bounds: Any = self.bounds
-        found = linprog(costs, rows, self.most, bounds=bounds, method="highs")
+        # Simplifying first takes longer than solving: the programs are small and many.
+        found = linprog(costs, rows, self.most, bounds=bounds, method="highs-ds", options={"presolve": False})
         if found.x is None:
             return np.zeros(len(self.most))
         np.minimum(self.lowest, found.x, out=self.lowest)
@@ -60,14 +62,23 @@ class _Solver:
         binding: Floats = np.abs(found.ineqlin.marginals)
         return binding
 
+    def as_key(self) -> tuple[bytes, ...]:
+        """The same for parts that are the same but for the places of their rows and unknowns."""
+        rows = self.rows
+        parts = (rows.indptr, rows.indices, rows.data, self.most, self.bounds, self.room, self.lowest)
+        return tuple(part.tobytes() for part in parts)
+
     @property
     def ranges(self) -> Floats:
         """The widest range seen of each."""
         return self.highest - self.lowest
 
 
-def find_binding(unknowns: Unknowns, width: int) -> Iterator[tuple[int, Whole]]:
-    """Each unknown whose range is below `width`, with the sums that hold it there."""
+def find_binding(unknowns: Unknowns, width: int, solved: Solved) -> Iterator[tuple[int, Whole]]:
+    """Each unknown whose range is below `width`, with the sums that hold it there.
+
+    `solved` keeps what came of each part, for the next round, in which most parts are as they were.
+    """
     n_parts, part = connected_components(abs(unknowns.matrix.T) @ abs(unknowns.matrix), directed=False)
     part_of_row = np.full(unknowns.matrix.shape[0], -1)
     entries = coo_array(unknowns.matrix)
@@ -75,7 +86,11 @@ def find_binding(unknowns: Unknowns, width: int) -> Iterator[tuple[int, Whole]]:
     for number in range(n_parts):
         places, rows = np.flatnonzero(part == number), np.flatnonzero(part_of_row == number)
         if rows.size:
-            for place, binding in _narrow(_solver(unknowns, places, rows), width):
+            solver = _solver(unknowns, places, rows)
+            key = solver.as_key()
+            if key not in solved:
+                solved[key] = tuple(_narrow(solver, width))
+            for place, binding in solved[key]:
                 yield int(places[place]), _original(rows, unknowns.is_exact[rows], binding)
 
 
