@@ -82,7 +82,11 @@ def _parse(
     scanning, formats = identifiers.scanning, identifiers.datetime_formats
     births = scanning.births
     shares = {column.place: 1.0 for column in dates.columns if column.kind == "time"}
-    parsed = {column.place: f"{quote(column.header)}::TIMESTAMP" for column in dates.columns if column.kind == "time"}
+    parsed = {
+        column.place: f"try_cast({quote(column.header)} AS TIMESTAMP)"
+        for column in dates.columns
+        if column.kind == "time"
+    }
     like = pl.col("cell").str.contains(f"^(?:{births.like_times})$")
     # A map that calls a column something else is believed, unless its header calls it a date of birth.
     known = {

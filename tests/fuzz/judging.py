@@ -62,6 +62,7 @@ def judge(case: Case, folder: Path) -> Verdict:
     tempfile.tempdir = str(folder / "temporary")
     Path(tempfile.tempdir).mkdir()
     changed: list[str] = []
+    received = None
     try:
         received = _read(case, paths, workspace, changed)
     except UserError as error:
@@ -76,7 +77,8 @@ def judge(case: Case, folder: Path) -> Verdict:
     else:
         verdict = Verdict("read", "" if received is None else _find_flaw(case, received, workspace))
     shutil.rmtree(workspace.work("run"), ignore_errors=True)
-    if case.change and verdict.outcome == "read" and changed and not case.victim.endswith(".zip"):
+    is_taken_in = changed and received is not None and case.victim in {entry.name for entry in received.inputs}
+    if is_taken_in and verdict.outcome == "read" and not case.victim.endswith(".zip"):
         verdict = Verdict("read", "a file that changed while it was read was taken in")
     if not case.change and _listing(extract) != before:
         verdict = Verdict(verdict.outcome, "the extract itself was changed")

@@ -79,6 +79,15 @@ def test_a_typed_time_beyond_the_calendar_is_set_aside(
     assert set_aside(hospital.receive(path)) == {"date_invalid": 1}
 
 
+def test_a_time_beyond_the_calendar_in_a_column_of_no_interest_is_read_past(
+    hospital: Any, tmp_path: Path, accepted: Accepted
+) -> None:
+    path = tmp_path / "labs.parquet"
+    row = "'P1' AS person_id, '751-8' AS test_code, '1' AS value, '10*9/L' AS unit, TIMESTAMP '2024-03-01' AS collected_at"
+    duckdb.sql(f"COPY (SELECT {row}, '5877642-06-25 (BC)'::DATE AS printed) TO '{path}' (FORMAT parquet)")
+    assert len(accepted(hospital.receive(path))) == 1
+
+
 @pytest.mark.parametrize("name", ["row_number", "file_row_number"])
 def test_a_column_called_as_the_number_of_a_row_does_not_take_its_place(
     hospital: Any, tmp_path: Path, accepted: Accepted, name: str
