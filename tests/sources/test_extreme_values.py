@@ -84,9 +84,8 @@ def test_a_time_beyond_the_calendar_in_a_column_of_no_interest_is_read_past(
 ) -> None:
     path = tmp_path / "labs.parquet"
     lab = "'P1' AS person_id, '751-8' AS test_code, '1' AS value, '10*9/L' AS unit"
-    duckdb.sql(
-        f"COPY (SELECT {lab}, DATE '2024-03-01' AS collected_at, '5877642-06-25 (BC)'::DATE AS printed) TO '{path}' (FORMAT parquet)"
-    )
+    dates = "DATE '2024-03-01' AS collected_at, '5877642-06-25 (BC)'::DATE AS printed"
+    duckdb.sql(f"COPY (SELECT {lab}, {dates}) TO '{path}' (FORMAT parquet)")
     assert len(accepted(hospital.receive(path))) == 1
 
 
