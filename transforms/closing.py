@@ -5,13 +5,13 @@ most that these allow, one sum after the other. Where less room is left than a s
 that takes the room is hidden as well. Integers only; the same counts hide the same cells.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from transforms.narrowing import Solved, Unknowns, find_binding
+from transforms.narrowing import Unknowns, find_narrow
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -53,13 +53,13 @@ class _Room:
 
 def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Flags:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
-    shown, solved = cells.is_shown.copy(), Solved()
+    shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
     while True:
         room = _find_room(cells, sums, shown)
         is_narrow = ~shown & (room.upper - room.lower < min_cell - 2)
         more = _find_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
         if not more.size and together:
-            more = _find_together(cells, sums, shown, room, min_cell, solved)
+            more = _find_together(cells, sums, shown, room, min_cell, settled)
         if not more.size:
             return shown
         shown[more] = False
@@ -128,26 +128,41 @@ def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow:
     return np.unique(np.array(takers, dtype=np.int64))
 
 
-def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int, solved: Solved) -> Whole:
-    """For each cell that several sums narrow, the smallest shown one above zero in any of them."""
-    hidden, n_sums = np.flatnonzero(~shown), len(sums.is_exact)
+def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int, settled: Flags) -> Whole:
+    """For each cell that several sums narrow, the smallest shown one above zero in any of them.
+
+    Marks in `settled` cells that need no second look: they have room, or nothing is shown that could give them any.
+    """
+    hidden = np.flatnonzero(~shown)
+    unknowns = _unknowns(cells, sums, shown, hidden)
+    while True:
+        width = (room.upper - room.lower)[hidden]
+        narrowed = find_narrow(replace(unknowns, room=np.where(settled[hidden], _MOST, width)), min_cell - 2)
+        settled[hidden[narrowed.is_safe]] = True
+        takers = []
+        for place, rows in narrowed.binding:
+            cells_there = sums.cell[np.isin(sums.row, rows)]
+            shown_there = cells_there[shown[cells_there] & (cells.count[cells_there] > 0)]
+            if shown_there.size:
+                takers.append(shown_there[np.lexsort((shown_there, cells.count[shown_there]))[0]])
+            else:
+                settled[hidden[place]] = True
+        if takers or not narrowed.binding:
+            return np.unique(np.array(takers, dtype=np.int64))
+
+
+def _unknowns(cells: Cells, sums: Sums, shown: Flags, hidden: Whole) -> Unknowns:
+    n_sums = len(sums.is_exact)
     place = np.full(len(shown), -1)
     place[hidden] = np.arange(len(hidden))
     is_open = ~shown[sums.cell]
     known = _total(sums.row[~is_open], (sums.factor * cells.count[sums.cell])[~is_open], n_sums)
     entries = (sums.factor[is_open].astype(float), (sums.row[is_open], place[sums.cell[is_open]]))
-    unknowns = Unknowns(
+    return Unknowns(
         matrix=csr_array(entries, shape=(n_sums, len(hidden))),
         least=-known.astype(float),
         is_exact=sums.is_exact,
         lower=cells.least[hidden].astype(float),
         true=cells.count[hidden].astype(float),
-        room=(room.upper - room.lower)[hidden],
+        room=np.zeros(len(hidden), np.int64),
     )
-    takers = []
-    for _, rows in find_binding(unknowns, min_cell - 2, solved):
-        cells_there = sums.cell[np.isin(sums.row, rows)]
-        shown_there = cells_there[shown[cells_there] & (cells.count[cells_there] > 0)]
-        if shown_there.size:
-            takers.append(shown_there[np.lexsort((shown_there, cells.count[shown_there]))[0]])
-    return np.unique(np.array(takers, dtype=np.int64))

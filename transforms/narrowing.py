@@ -4,7 +4,6 @@ Counts in a table of two directions are bound by sums that only together leave l
 sums that hold a count far enough apart prove that it is safe, so few programs are needed.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,9 @@ from scipy.sparse.csgraph import connected_components
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Solved = dict[tuple[bytes, ...], tuple[tuple[int, Floats], ...]]
 _SLACK, _MOST = 1e-6, 1e7
 _SEED, _TRIES, _STUCK = 1, 12, 0.9
+_AT_ONCE = 16  # what is hidden for these makes room for most of the others
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
 
 
@@ -45,7 +44,6 @@ class _Solver:
     rows: csr_array
     most: Floats
     bounds: Floats
-    room: Whole
     lowest: Floats
     highest: Floats
 
@@ -62,36 +60,39 @@ class _Solver:
         binding: Floats = np.abs(found.ineqlin.marginals)
         return binding
 
-    def as_key(self) -> tuple[bytes, ...]:
-        """The same for parts that are the same but for the places of their rows and unknowns."""
-        rows = self.rows
-        parts = (rows.indptr, rows.indices, rows.data, self.most, self.bounds, self.room, self.lowest)
-        return tuple(part.tobytes() for part in parts)
-
     @property
     def ranges(self) -> Floats:
         """The widest range seen of each."""
         return self.highest - self.lowest
 
 
-def find_binding(unknowns: Unknowns, width: int, solved: Solved) -> Iterator[tuple[int, Whole]]:
-    """Each unknown whose range is below `width`, with the sums that hold it there.
+@dataclass(frozen=True)
+class Narrowed:
+    """Unknowns (by place) whose range is too small, each with the sums that hold it there; and which are safe.
 
-    `solved` keeps what came of each part, for the next round, in which most parts are as they were.
+    A safe one stays so when more is hidden, because what solved the sums still does. The rest was not looked at.
     """
+
+    binding: tuple[tuple[int, Whole], ...]
+    is_safe: Flags
+
+
+def find_narrow(unknowns: Unknowns, width: int) -> Narrowed:
+    """A few of the unknowns whose range is below `width` in each part of the sums; none only if there are none."""
     n_parts, part = connected_components(abs(unknowns.matrix.T) @ abs(unknowns.matrix), directed=False)
     part_of_row = np.full(unknowns.matrix.shape[0], -1)
     entries = coo_array(unknowns.matrix)
     part_of_row[entries.coords[0]] = part[entries.coords[1]]
+    binding: list[tuple[int, Whole]] = []
+    is_safe = unknowns.room >= _SUSPECT * width
     for number in range(n_parts):
         places, rows = np.flatnonzero(part == number), np.flatnonzero(part_of_row == number)
-        if rows.size:
+        if rows.size and not is_safe[places].all():
             solver = _solver(unknowns, places, rows)
-            key = solver.as_key()
-            if key not in solved:
-                solved[key] = tuple(_narrow(solver, width))
-            for place, binding in solved[key]:
-                yield int(places[place]), _original(rows, unknowns.is_exact[rows], binding)
+            for place, bound in _narrow(solver, np.flatnonzero(~is_safe[places]), width):
+                binding.append((int(places[place]), _original(rows, unknowns.is_exact[rows], bound)))
+            is_safe[places] |= solver.ranges >= width - _SLACK
+    return Narrowed(tuple(binding), is_safe)
 
 
 def _solver(unknowns: Unknowns, places: Whole, rows: Whole) -> _Solver:
@@ -103,7 +104,6 @@ def _solver(unknowns: Unknowns, places: Whole, rows: Whole) -> _Solver:
         rows=csr_array(vstack([-own, own[is_exact]])),
         most=np.concatenate([-least, least[is_exact]]),
         bounds=np.stack([lower, np.full_like(lower, _MOST)], axis=1),
-        room=unknowns.room[places],
         lowest=unknowns.true[places],
         highest=unknowns.true[places],
     )
@@ -115,24 +115,23 @@ def _original(rows: Whole, is_exact: Flags, binding: Floats) -> Whole:
     return np.unique(every[binding > _SLACK])
 
 
-def _narrow(solver: _Solver, width: int) -> Iterator[tuple[int, Floats]]:
+def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Floats]]:
     n_places, signs = len(solver.lowest), np.random.default_rng(_SEED)
-    left = np.flatnonzero(solver.room < _SUSPECT * width)
     for attempt in range(_TRIES):
-        if not left.size:
-            return
         costs = np.zeros(n_places)
         costs[left] = signs.choice([-1.0, 1.0], len(left)) if attempt else 1.0
         solver.solve(costs)
         solver.solve(-costs)
         n_before, left = left.size, left[solver.ranges[left] < width - _SLACK]
-        if left.size > _STUCK * n_before:
+        if left.size > _STUCK * n_before or not left.size:
             break
+    found: list[tuple[int, Floats]] = []
     for place in left.tolist():
-        binding = np.zeros(len(solver.most))
-        for sign in (1.0, -1.0):
-            costs = np.zeros(n_places)
-            costs[place] = sign
-            binding = np.maximum(binding, solver.solve(costs))
+        if len(found) == _AT_ONCE:
+            break
+        costs = np.zeros(n_places)
+        costs[place] = 1.0
+        binding = np.maximum(solver.solve(costs), solver.solve(-costs))
         if solver.ranges[place] < width - _SLACK:
-            yield place, binding
+            found.append((place, binding))
+    return found

@@ -504,6 +504,5 @@ def test_a_day_of_a_curve_has_enough_people_and_a_quantile_some_on_either_side(
 def test_the_public_channel_shows_nothing_after_single_drugs(
     draw_estimates: Callable[[int], Estimates], definitions: Definitions
 ) -> None:
-    public = next(rule for rule in definitions.disclosure if rule.channel == "public")
-    tables = release(draw_estimates(SEEDS[0]), public, run_id="r", definitions_hash="h").tables
+    tables = _release(draw_estimates(SEEDS[0]), definitions, "public").tables
     assert not any(tables[f"released.{name}"].height for name in ("drug", "drug_day", "drug_ratio"))
