@@ -64,7 +64,9 @@ def count_chronic(stays: Stays, tracks: pl.DataFrame, assessable: pl.DataFrame) 
 def read_tracks(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     """person_index, rule, threshold, first and last day of each track (days since 1970), is_open (no recovery seen)."""
     if "chronic" not in frames:
-        return pl.DataFrame(schema={"person_index": pl.UInt32, "rule": pl.String})
+        days = {"first": pl.Int32, "last": pl.Int32, "is_open": pl.Boolean}
+        rule = {"rule": pl.String, "threshold_cells_per_ul": pl.Int64}
+        return pl.DataFrame(schema={"person_index": pl.UInt32, **rule, **days})
     first, last = (pl.col(name).dt.date().cast(pl.Int32) for name in ("first_low_at", "last_low_at"))
     is_open = pl.col("recovery_by").is_null()
     return frames["chronic"].select("person_index", *_RULE, first=first, last=last, is_open=is_open).collect()

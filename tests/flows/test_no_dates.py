@@ -79,7 +79,7 @@ def test_cohorts_by_age_and_sex_need_no_date(night: tuple[Path, Published]) -> N
     )
     young = sum(1 + person % 80 < 18 for person in range(900))
     old = sum(1 + person % 80 >= 65 for person in range(900))
-    assert dict(rows) == {
+    expected = {
         "adults": 900 - young,
         "age_65_plus": old,
         "children": young,
@@ -87,6 +87,9 @@ def test_cohorts_by_age_and_sex_need_no_date(night: tuple[Path, Published]) -> N
         "men": 450,
         "women": 450,
     }
+    found = dict(rows)
+    assert {cohort: found[cohort] for cohort in expected} == expected
+    assert sum(found[band] for band in ("age_18_to_39", "age_40_to_64", "age_65_plus")) == found["adults"]
 
 
 def test_nothing_that_a_second_test_would_have_shown_is_given_as_zero(night: tuple[Path, Published]) -> None:

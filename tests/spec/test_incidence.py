@@ -36,6 +36,14 @@ PERSON: Mapping[str, Any] = {
     "psu": pl.String,
 }
 
+DATES = ("started_on", "ended_on", "course_started_on", "window_from_on", "window_until_on")
+BLOCK = {
+    "person_index": pl.UInt32,
+    **dict.fromkeys(("drug", "drug_class", "anchor"), pl.String),
+    **dict.fromkeys(("course_number", "onset_min_days", "onset_max_days"), pl.Int32),
+    **dict.fromkeys(DATES, pl.Date),
+}
+
 
 def _day(day: int) -> date:
     return START + timedelta(days=day)
@@ -95,6 +103,8 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         "anc": anc.lazy(),
         "episode": episode.lazy(),
         "episode_cause": pl.LazyFrame(schema=cause),
+        "drug_block": pl.LazyFrame(schema=BLOCK),
+        "cause_window": pl.LazyFrame(schema=dict.fromkeys(("episode_id", "window", "cause_group"), pl.String)),
         "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
         "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
     }
