@@ -90,7 +90,9 @@ class Opened:
         self.wait()
 
     def drawn(self, chart: str) -> Any:
-        return self.page.evaluate(f"JSON.stringify(document.getElementById('plot-{chart}').data)")
+        """What a figure shows; nothing where a line says why there is none."""
+        plot = f"document.getElementById('plot-{chart}')"
+        return self.page.evaluate(f"{plot}.offsetParent === null ? null : JSON.stringify({plot}.data)")
 
     def table(self, chart: str) -> list[list[str]]:
         script = f"""[...document.querySelectorAll('#table-{chart} tbody tr')]
