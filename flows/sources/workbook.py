@@ -144,7 +144,8 @@ def _open(path: Path, name: str, *, is_first: bool = False) -> "ExcelReader":
         content = stream.read()
     if content.startswith(COMPOUND) and ENCRYPTED in content:
         raise _locked(name)
-    logging.getLogger("calamine").setLevel(logging.CRITICAL)  # it warns of every sheet that holds a chart
+    for library in ("calamine", "fastexcel"):  # they warn of every sheet that holds a chart, and of empty columns
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     with _refuse_damage(name):
         if is_first and content.startswith(ZIP):
             refuse_far_cells(content, name)

@@ -59,6 +59,7 @@ def _hard_folder(folder: Path, rng: Random) -> None:
     file = _some_file(folder, rng)
     names = [name for name in HARD_NAMES if name.strip("./\\") and "\0" not in name and len(name) < 250]
     inner = folder / rng.choice(names).strip("/").replace("..", "x")
+    inner = inner.with_name(f"{inner.name}_") if inner.is_file() else inner
     inner.mkdir(parents=True, exist_ok=True)
     file.rename(inner / file.name)
 
