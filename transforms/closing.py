@@ -2,7 +2,7 @@
 
 It is told which sums of counts lie between which numbers (`Sums`), and finds for every hidden count the least and the
 most that these allow, one sum after the other. Where less room is left than a small count has, the smallest shown count
-that takes the room is hidden as well. Integers only; the same counts hide the same cells.
+that takes the room (the one of least weight) is hidden as well. Integers only; the same counts hide the same cells.
 """
 
 from dataclasses import dataclass, replace
@@ -21,11 +21,12 @@ _ROUNDS, _STEPS_BACK = 200, 8
 
 @dataclass(frozen=True)
 class Cells:
-    """Counts; those not `is_shown` are known to be at least `least`."""
+    """Counts; those not `is_shown` are known to be at least `least`. Those of little `weight` are hidden first."""
 
     count: Whole
     is_shown: Flags
     least: Whole
+    weight: Whole
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Fl
     shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
     while True:
         room = _find_room(cells, sums, shown)
-        is_narrow = ~shown & (room.upper - room.lower < min_cell - 2)
+        # What a shown zero holds at zero tells of nobody.
+        is_narrow = ~shown & (room.upper > 0) & (room.upper - room.lower < min_cell - 2)
+        settled |= room.upper == 0
         more = _find_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
         if not more.size and together:
             more = _find_together(cells, sums, shown, room, min_cell, settled)
@@ -93,12 +96,12 @@ def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
 
 
 def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow: Flags) -> Whole:
-    """For each narrow cell the smallest shown one above zero in the sums that bound it, or behind those."""
+    """For each narrow cell the lightest shown one above zero in the sums that bound it, or behind those."""
     n_sums = len(sums.is_exact)
     takers: list[int] = []
     waiting = is_narrow.copy()
     may_go = shown & (cells.count > 0)
-    size = np.where(may_go, cells.count, _MOST)[sums.cell]
+    size = np.where(may_go, cells.weight, _MOST)[sums.cell]
     smallest = np.full(n_sums, _MOST, np.int64)
     np.minimum.at(smallest, sums.row, size)
     order = np.lexsort((sums.cell, size, sums.row))
@@ -129,7 +132,7 @@ def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow:
 
 
 def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int, settled: Flags) -> Whole:
-    """For each cell that several sums narrow, the smallest shown one above zero in any of them.
+    """For each cell that several sums narrow, the lightest shown one above zero in any of them.
 
     Marks in `settled` cells that need no second look: they have room, or nothing is shown that could give them any.
     """
@@ -144,7 +147,7 @@ def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell
             cells_there = sums.cell[np.isin(sums.row, rows)]
             shown_there = cells_there[shown[cells_there] & (cells.count[cells_there] > 0)]
             if shown_there.size:
-                takers.append(shown_there[np.lexsort((shown_there, cells.count[shown_there]))[0]])
+                takers.append(shown_there[np.lexsort((shown_there, cells.weight[shown_there]))[0]])
             else:
                 settled[hidden[place]] = True
         if takers or not narrowed.binding:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
-from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
+from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _ALL = "all"
@@ -36,6 +36,8 @@ def close_episodes(tables: Hidden, order: CohortOrder, min_cell: int) -> Hidden:
         n=pl.col("n").first(), is_shown=pl.col("is_shown").any(), least=pl.col("least").first()
     )
     cells = unique.sort(*_RULE, "node").with_row_index("cell").cast({"cell": pl.Int64})
+    is_total = pl.col("node").str.ends_with(f"|{_ALL}")
+    cells = cells.with_columns(weigh(cells, order, is_total))
     is_shown = close_counts(cells, _relate(cells, order), min_cell, together=True)
     hidden = cells.select(*_RULE, "node", is_hidden=~is_shown)
     episode, cause, duration = (_hide(named[name], _values(name), hidden) for name in ("episode", "cause", "duration"))

@@ -9,7 +9,7 @@ from itertools import pairwise
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
-from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
+from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
 
 _PLACE = ["cohort", "interval"]
 _ALL = "all"
@@ -44,8 +44,11 @@ def close_people(
     ]
     apart = apart_pairs(cells, order, ["interval"])
     months = _months(cells).filter(~pl.col("node").str.starts_with("episode")).select("part", "whole")
+    counts = cells.select(
+        "cell", "cohort", "interval", n="n_people", is_shown=pl.col("n_shown").is_not_null(), least=pl.lit(1)
+    )
     is_shown = close_counts(
-        cells.select("cell", n="n_people", is_shown=pl.col("n_shown").is_not_null(), least=pl.lit(1)),
+        counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL)),
         Relations(inside=pl.concat(inside), covers=months, adds=apart, sums=apart.clear()),
         min_cell,
         together=False,

@@ -4,6 +4,7 @@ A sum that the counts contradict is nobody's knowledge and left out. What a whol
 though no table has it: where it is small, it must not follow either.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ import polars as pl
 from transforms.closing import Cells, Sums, close_sums
 from transforms.cohort_order import CohortOrder
 from transforms.suppression import is_small
+
+_A_WHOLE, _A_COHORT = 2**32, 2**33  # more than any number of people or episodes
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Relations:
 
 
 def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, together: bool) -> pl.Series:
-    """Which of `cells` (cell: 0, 1, ...; n, is_shown, least) may stay shown, in their order."""
+    """Which of `cells` (cell: 0, 1, ...; n, is_shown, least, weight) may stay shown, in their order."""
     counts = cells.select("cell", "n")
     nested = _sums_of(relations.inside.unique(), ["part", "whole"], counts)
     added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
@@ -57,6 +60,7 @@ def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, to
             count=np.concatenate([cells["n"].to_numpy(), few["rest"].to_numpy()]).astype(np.int64),
             is_shown=np.concatenate([cells["is_shown"].to_numpy(), none.astype(np.bool_)]),
             least=np.concatenate([cells["least"].to_numpy(), none]).astype(np.int64),
+            weight=np.concatenate([cells["weight"].to_numpy(), none]).astype(np.int64),
         ),
         Sums(
             row=entries["sum"].to_numpy(),
@@ -98,3 +102,10 @@ def apart_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> 
     wholes = cells.select(*key, "node", other="cohort", whole="cell")
     parts = cells.select(*key, "node", "cohort", part="cell").join(families, on="cohort")
     return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole", "family")
+
+
+def weigh(cells: pl.DataFrame, order: CohortOrder, is_whole: pl.Expr) -> pl.Series:
+    """How little a count may be missed: by how many cohorts lie in its own, then wholes, then by its number (n)."""
+    held = Counter(whole for _, whole in order.inside)
+    n_inside = pl.col("cohort").replace_strict(held, default=0, return_dtype=pl.Int64)
+    return cells.select(weight=n_inside * _A_COHORT + is_whole.cast(pl.Int64) * _A_WHOLE + pl.col("n"))["weight"]
