@@ -60,7 +60,7 @@ def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Fl
         # What a shown zero holds at zero tells of nobody.
         is_narrow = ~shown & (room.upper > 0) & (room.upper - room.lower < min_cell - 2)
         settled |= room.upper == 0
-        more = _find_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
+        more = _find_light_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
         if not more.size and together:
             more = _find_together(cells, sums, shown, room, min_cell, settled)
         if not more.size:
@@ -95,12 +95,18 @@ def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
     return totals
 
 
-def _find_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow: Flags) -> Whole:
-    """For each narrow cell the lightest shown one above zero in the sums that bound it, or behind those."""
+def _find_light_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow: Flags) -> Whole:
+    """Takers, but of the heaviest counts only where no lighter one is to be had, near or far."""
+    light = _find_takers(cells, sums, shown, cells.weight < cells.weight.max() // 2, room, is_narrow)
+    return light if light.size else _find_takers(cells, sums, shown, np.ones_like(shown), room, is_narrow)
+
+
+def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: _Room, is_narrow: Flags) -> Whole:
+    """For each narrow cell the lightest shown one above zero in the sums that bound it, or behind; of `light` ones."""
     n_sums = len(sums.is_exact)
     takers: list[int] = []
     waiting = is_narrow.copy()
-    may_go = shown & (cells.count > 0)
+    may_go = shown & light & (cells.count > 0)
     size = np.where(may_go, cells.weight, _MOST)[sums.cell]
     smallest = np.full(n_sums, _MOST, np.int64)
     np.minimum.at(smallest, sums.row, size)
