@@ -214,6 +214,10 @@ def _look_at_windows(tables: Mapping[str, pl.DataFrame], others: pl.DataFrame, m
         moved = (pl.col(value) - pl.col(f"{value}_default")).abs()
         groups = both.filter(is_small(moved, min_cell)).select(*_CAUSE, "window")
         yield Finding(f"{name}: {value} moved by another window", (name,), groups)
+        groups = both.filter(pl.col(value).is_not_null(), pl.col(f"{value}_default").is_null()).select(
+            *_CAUSE, "window"
+        )
+        yield Finding(f"{name}: hidden {value} by another window", (name,), groups)
 
 
 def _look_at_drugs(tables: Mapping[str, pl.DataFrame], min_cell: int) -> Iterator[Finding]:

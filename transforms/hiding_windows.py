@@ -1,8 +1,8 @@
 """Which shares of causes by windows of another length must be hidden: columns `hide_VALUE` beside the table.
 
-They divide the same episodes as the default windows do. So a number that differs from the default's by a few tells
-those few, and is hidden like a small one; the parts of one length protect each other as those of the default do,
-and are left out where they can't.
+They divide the same episodes as the default windows do, and mostly alike. So a number that differs from the default's
+by a few tells those few, and one whose default is hidden tells about as much as that would: both are hidden. The parts
+of one length protect each other as those of the default do, and are left out where they can't.
 """
 
 import polars as pl
@@ -15,7 +15,7 @@ _COUNTS = ("n_episodes", "n_people")
 
 
 def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """`others` and `default` are rows of `estimate.cause`; `episode` is what `hide_episodes` gave."""
+    """`others` are rows of `estimate.cause`; `default` has hide_VALUE beside them, as `episode` has."""
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     totals = confirmed.select(
         *_RULE,
@@ -24,7 +24,10 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
         hide_total_people="hide_n_people",
     )
     usual = default.filter(pl.col("agent") == ALL).select(
-        *_RULE, "cause_group", **{f"{count}_default": count for count in _COUNTS}
+        *_RULE,
+        "cause_group",
+        **{f"{count}_default": count for count in _COUNTS},
+        **{f"hide_{count}_default": f"hide_{count}" for count in _COUNTS},
     )
     rows = others.join(totals, on=_RULE, how="left").join(usual, on=[*_RULE, "cause_group"], how="left")
     rows = rows.sort(*_RULE, "cause_group", "window").with_columns(_is_few(count, min_cell) for count in _COUNTS)
@@ -50,9 +53,10 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
 
 
 def _is_few(count: str, min_cell: int) -> pl.Expr:
-    """Whether a count is small, or differs by a small number from the default's or that of another length."""
+    """Whether a count is small, differs by a few from the default's or another length's, or the default's is hidden."""
     usual = pl.col(f"{count}_default").fill_null(0)
     of_cause = [*_RULE, "cause_group"]
     least, most = pl.col(count).min().over(of_cause), pl.col(count).max().over(of_cause)
     differs = is_small((pl.col(count) - usual).abs(), min_cell) | is_small(most - least, min_cell)
-    return (is_small(pl.col(count), min_cell) | differs).alias(f"few_{count}")
+    is_hidden = pl.col(f"hide_{count}_default").fill_null(value=False)
+    return (is_small(pl.col(count), min_cell) | differs | is_hidden).alias(f"few_{count}")

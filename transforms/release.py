@@ -125,7 +125,7 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: Co
     duration = hide_durations(duration, curve, cause, episode, rule)
     of_episodes = close_episodes(Hidden(episode, cause, duration), order, least)
     episode, cause = of_episodes.episode, of_episodes.cause
-    windows = hide_windows(others, causes, episode, least)
+    windows = hide_windows(others, cause, episode, least)
     duration = hide_what_few_decide(of_episodes.duration, curve, rule)
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {

@@ -1,7 +1,6 @@
 """Looks at the first bytes of each file and says what it is; the name decides nothing but how loud a refusal is.
 
-A file that was named, or that is called like a table, must be readable; anything else in a folder (a licence, a
-readme, a picture) is left unread and listed.
+A file that was named, or is called like a table, must be readable; anything else in a folder is left unread and listed.
 """
 
 import codecs

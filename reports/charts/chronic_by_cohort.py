@@ -2,11 +2,22 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.points import draw_points
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 NAME: Bind = {"name": "cohort", "col": "cohort"}
+HOVER = (
+    "<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})<br>%{customdata[3]} of "
+    "%{customdata[4]} people<extra></extra>"
+)
+CELLS = (
+    ("name:cohort", "cohort"),
+    ("percent", "chronic_share"),
+    ("range", "chronic_lo", "chronic_hi"),
+    ("count", "n_people"),
+    ("count", "n_assessable"),
+)
 
 
 def chart() -> Chart:
@@ -28,7 +39,7 @@ def chart() -> Chart:
             "size": (("n_assessable", "desc"), ("name:cohort", "asc")),
             "name": (("name:cohort", "asc"),),
         },
-        traces=(_points(), _labels(), _words()),
+        traces=draw_points(NAME, ("chronic_share", "chronic_lo", "chronic_hi"), HOVER, CELLS),
         columns=(
             COHORT,
             TableColumn("People", "count", ("n_people",)),
@@ -47,48 +58,3 @@ def chart() -> Chart:
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
-
-
-def _points() -> Trace:
-    figure = go.Scatter(
-        mode="markers",
-        showlegend=False,
-        marker={"size": 10, "color": COLOURS[0]},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})<br>%{customdata[3]} of "
-        "%{customdata[4]} people<extra></extra>",
-    )
-    cells = [
-        ["name:cohort", "cohort"],
-        ["percent", "chronic_share"],
-        ["range", "chronic_lo", "chronic_hi"],
-        ["count", "n_people"],
-        ["count", "n_assessable"],
-    ]
-    return Trace(
-        figure.to_plotly_json(),
-        {
-            "x": {"col": "chronic_share", "scale": 100},
-            "y": NAME,
-            "error_x.array": {"col": "chronic_hi", "minus": "chronic_share", "scale": 100},
-            "error_x.arrayminus": {"col": "chronic_share", "minus": "chronic_lo", "scale": 100},
-            "customdata": {"cells": cells},
-        },
-        needs="chronic_share",
-    )
-
-
-def _labels() -> Trace:
-    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    bind: dict[str, Bind] = {
-        "x": {"col": "chronic_hi", "scale": 100},
-        "y": NAME,
-        "text": {"beside": ["percent", "chronic_share"]},
-    }
-    return Trace(figure.to_plotly_json(), bind, needs="chronic_hi")
-
-
-def _words() -> Trace:
-    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    bind: dict[str, Bind] = {"x": {"const": 0}, "y": NAME, "text": {"mark": "chronic_share"}}
-    return Trace(figure.to_plotly_json(), bind, lacks="chronic_share")

@@ -2,11 +2,23 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.points import draw_points
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn
 
 REGIMEN = TableColumn("Regimen", "name:regimen", ("regimen",))
 NAME: Bind = {"name": "regimen", "col": "regimen"}
+HOVER = (
+    "<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})<br>%{customdata[3]} of "
+    "%{customdata[4]} cycles tested<br>median day of the nadir %{customdata[5]}<extra></extra>"
+)
+CELLS = (
+    ("name:regimen", "regimen"),
+    ("percent", "affected_share"),
+    ("range", "affected_lo", "affected_hi"),
+    ("count", "n_affected"),
+    ("count", "n_tested"),
+    ("days", "median_nadir_day"),
+)
 
 
 def chart() -> Chart:
@@ -24,7 +36,7 @@ def chart() -> Chart:
         question="cause_by_drug",
         follows=("cohort", "threshold"),
         sorts={"value": (("n_cycles", "desc"), ("name:regimen", "asc"))},
-        traces=(_points(), _labels(), _words()),
+        traces=draw_points(NAME, ("affected_share", "affected_lo", "affected_hi"), HOVER, CELLS),
         columns=(
             REGIMEN,
             TableColumn("Cycles", "count", ("n_cycles",)),
@@ -46,49 +58,3 @@ def chart() -> Chart:
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )
-
-
-def _points() -> Trace:
-    figure = go.Scatter(
-        mode="markers",
-        showlegend=False,
-        marker={"size": 10, "color": COLOURS[0]},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})<br>%{customdata[3]} of "
-        "%{customdata[4]} cycles tested<br>median day of the nadir %{customdata[5]}<extra></extra>",
-    )
-    cells = [
-        ["name:regimen", "regimen"],
-        ["percent", "affected_share"],
-        ["range", "affected_lo", "affected_hi"],
-        ["count", "n_affected"],
-        ["count", "n_tested"],
-        ["days", "median_nadir_day"],
-    ]
-    return Trace(
-        figure.to_plotly_json(),
-        {
-            "x": {"col": "affected_share", "scale": 100},
-            "y": NAME,
-            "error_x.array": {"col": "affected_hi", "minus": "affected_share", "scale": 100},
-            "error_x.arrayminus": {"col": "affected_share", "minus": "affected_lo", "scale": 100},
-            "customdata": {"cells": cells},
-        },
-        needs="affected_share",
-    )
-
-
-def _labels() -> Trace:
-    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    bind: dict[str, Bind] = {
-        "x": {"col": "affected_hi", "scale": 100},
-        "y": NAME,
-        "text": {"beside": ["percent", "affected_share"]},
-    }
-    return Trace(figure.to_plotly_json(), bind, needs="affected_hi")
-
-
-def _words() -> Trace:
-    figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    bind: dict[str, Bind] = {"x": {"const": 0}, "y": NAME, "text": {"mark": "affected_share"}}
-    return Trace(figure.to_plotly_json(), bind, lacks="affected_share")

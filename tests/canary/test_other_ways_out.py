@@ -64,7 +64,7 @@ def test_a_run_that_is_killed_leaves_only_private_files_and_the_next_start_remov
     assert list((sandbox.workspace / "work").iterdir())
     spill = sandbox.workspace / "warehouse.tmp"
     spill.mkdir(exist_ok=True)
-    assert sandbox.look(small_planted, ["workspace/work/"]).leaks == []
+    assert sandbox.look(small_planted, [f"{sandbox.workspace.name}/work/"]).leaks == []
     assert _open_to_others(sandbox.workspace) == []
     break_stage(monkeypatch, "receive", "plain")
     sandbox.run(small_planted.folder)

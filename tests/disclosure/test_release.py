@@ -14,6 +14,7 @@ import transforms.release
 from transforms.audit import find_small_cells
 from transforms.cohort_order import CohortOrder
 from transforms.errors import DisclosureStop
+from transforms.hiding_windows import hide_windows
 from transforms.load import Definitions
 from transforms.release import Released, release
 from transforms.schemas import load_tables, schema_of
@@ -458,6 +459,38 @@ def test_hidden_bands_of_a_complication_keep_ten_possible_values(
         narrow = both.filter(pl.col("whole") > 0, pl.col("n_hidden") > 0, left - (pl.col("n_hidden") - 1) < 10)
         assert narrow.is_empty(), (value, kind)
         assert both.filter(pl.col("whole").is_null(), pl.col("n_hidden") == 0, pl.col("shown") > 0).is_empty()
+
+
+def test_a_cause_that_is_hidden_for_another_is_hidden_by_other_windows_as_well() -> None:
+    of_all = {"cohort": "everyone", "rule": "clinical", "threshold_cells_per_ul": 1500}
+    total = {**of_all, "is_confirmed": True, "ended_as": "all", "n_episodes": 117, "n_people": 117}
+    episode = pl.DataFrame([{**total, "hide_n_episodes": False, "hide_n_people": False}])
+    parts = [("chemotherapy", 100, False), ("infection", 5, True), ("nutritional", 12, True)]
+    default = [
+        {**of_all, "cause_group": cause, "agent": "all", "window": "default", "n_episodes": n, "n_people": n}
+        | {"hide_n_episodes": is_hidden, "hide_n_people": is_hidden}
+        for cause, n, is_hidden in parts
+    ]
+    others = [
+        {**of_all, "cause_group": cause, "agent": "all", "window": "half", "n_episodes": n, "n_people": n}
+        for cause, n in (("nutritional", 12), ("unexplained", 105))
+    ]
+    found = hide_windows(pl.DataFrame(others), pl.DataFrame(default), episode, 11)
+    shown = found.filter(~pl.col("hide_n_episodes") | ~pl.col("hide_n_people") | ~pl.col("hide_share"))
+    assert "nutritional" not in shown["cause_group"].to_list()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_hidden_share_of_a_cause_is_shown_by_no_other_window(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    cause = draw_released(seed).tables["released.cause"].filter(pl.col("agent") == "all")
+    key = ["cohort", "rule", "threshold_cells_per_ul", "cause_group"]
+    usual, others = cause.filter(pl.col("window") == "default"), cause.filter(pl.col("window") != "default")
+    both = others.join(usual, on=key, suffix="_default")
+    assert both.height > 0
+    for value in ("n_episodes", "n_people", "share"):
+        assert both.filter(pl.col(f"{value}_default").is_null(), pl.col(value).is_not_null()).is_empty(), value
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -216,6 +216,7 @@ def test_what_was_staged_of_a_night_that_cannot_be_received_is_removed(hospital:
     packed = gzip.compress((LABS + "bad\n" * 5 + ROW.format(4) * 20_000).encode())
     hospital.write("labs.csv.gz", packed[: len(packed) * 2 // 3])
     refused(hospital, people.parent)
+    assert hospital.workspace.staged_inputs() == frozenset()
 
 
 @pytest.mark.parametrize("moment", ["look_at", "open_file"])
