@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from transforms.chronic import find_chronic
 from transforms.episodes import EPISODE_COLUMNS, find_episodes
 from transforms.model.episodes import EpisodeRule
 from transforms.treatments import Treatments, order_treatments
@@ -35,6 +36,19 @@ plain = sys.modules.get("plain_episodes") or _load("plain_episodes")
 
 def fast_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
     """Episodes of many patients by the fast code; the patient's place is the person_index."""
+    found = find_episodes(counts(patients), rules, treatments(patients))
+    frame = found.collect()
+    assert frame.schema == pl.Schema(EPISODE_COLUMNS)
+    return frame.to_dicts()
+
+
+def fast_tracks(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
+    """Chronic tracks of many patients by the fast code."""
+    return find_chronic(counts(patients), rules, treatments(patients)).collect().to_dicts()
+
+
+def counts(patients: Sequence[Any]) -> pl.LazyFrame:
+    """The counts of many patients as derived.anc has them."""
     anc = [
         {
             "person_index": index,
@@ -48,10 +62,7 @@ def fast_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list
         for index, patient in enumerate(patients)
         for value in patient.values
     ]
-    found = find_episodes(pl.DataFrame(anc, schema=PERSON | TEXTS | COUNTS).lazy(), rules, treatments(patients))
-    frame = found.collect()
-    assert frame.schema == pl.Schema(EPISODE_COLUMNS)
-    return frame.to_dicts()
+    return pl.LazyFrame(anc, schema=PERSON | TEXTS | COUNTS)
 
 
 def treatments(patients: Sequence[Any]) -> Treatments:
@@ -110,6 +121,11 @@ def oracle() -> ModuleType:
 @pytest.fixture(scope="session")
 def agree() -> Any:
     return assert_same
+
+
+@pytest.fixture(scope="session")
+def find_tracks() -> Any:
+    return fast_tracks
 
 
 @pytest.fixture(scope="session")
