@@ -58,6 +58,7 @@ def answer_questions(after: AfterTonight, definitions: Definitions) -> tuple[Ans
         "cause_by_drug": _find_cause(anc, dates, has_rows=after.holds("canonical.exposure")),
         "cause_by_diagnosis": _find_cause(anc, dates, has_rows=after.holds("canonical.diagnosis")),
         "complications": _find_complications(after, anc, dates),
+        "after_cell_therapy": _find_anchored(after, anc, dates, definitions),
         "calendar_trend": dates,
     }
     sentences = definitions.answers
@@ -114,6 +115,24 @@ def _find_complications(after: AfterTonight, found: str, dates: str) -> str:
     return {(True, True): "answerable", (False, True): "codes_only"}.get(
         (has_temperatures, has_codes), "temperatures_only"
     )
+
+
+def _find_anchored(after: AfterTonight, found: str, dates: str, definitions: Definitions) -> str:
+    """Whether enough people have a dose that anchors a rule; of fewer it is not told that there is one."""
+    if found != "answerable":
+        return "anc_missing"
+    if dates == "none":
+        return "no_dates"
+    if not after.holds("canonical.exposure"):
+        return "missing"
+    drugs = sorted({drug for rule in definitions.rules if rule.anchor for drug in rule.anchor.drugs})
+    named = ", ".join("'" + drug.replace("'", "''") + "'" for drug in drugs) or "NULL"
+    people = " UNION ALL ".join(
+        f"SELECT 1 FROM {rows} WHERE drug IN ({named}) GROUP BY {person}"
+        for rows, person in after.relations("derived.drug_block")
+    )
+    (n_people,) = after.fetch(f"SELECT count(*) FROM ({people})")
+    return "answerable" if isinstance(n_people, int) and n_people >= definitions.showing.least_people else "none_known"
 
 
 def _find_duration(after: AfterTonight, found: str, dates: str) -> str:

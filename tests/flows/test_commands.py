@@ -134,7 +134,7 @@ def test_without_a_neutrophil_nothing_about_causes_is_answerable(nadir: Call, tm
         entry["question"]: entry for entry in json.loads(nadir("check", "--json", tmp_path).stdout)["answerable"]
     }
     assert "no neutrophil result" in answers["anc"]["reason"]
-    for question in ("anc", "prevalence", "duration", "cause_by_drug"):
+    for question in ("anc", "prevalence", "duration", "cause_by_drug", "after_cell_therapy"):
         assert answers[question]["status"] == "not_answerable"
 
 
