@@ -22,7 +22,7 @@ from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.prevalence_strata import count_strata
 from transforms.schemas import load_tables
-from transforms.severities import count_severity, read_ages
+from transforms.severities import count_severity, read_grading
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
 from transforms.steps import count_attrition
 from transforms.survey_counts import count_psus, count_weighted, read_sample
@@ -44,7 +44,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     windows = frames["cause_window"].select("episode_id", "window", "cause_group").collect()
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
-    ages = read_ages(frames["person"])
+    grading = read_grading(frames["person"], plan)
     risk = find_risk(test_days, episodes, frames["person"], plan)
     cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
     assessable = find_assessable(test_days, tracks, plan)
@@ -53,7 +53,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
         parts["counts.person_days"].append(count_person_days(stays, plan))
         parts["counts.chronic"].append(count_chronic(stays, tracks, assessable))
-        severity, changes = count_severity(stays, ages, plan)
+        severity, changes = count_severity(stays, grading, plan)
         counted = {"counts.severity": severity, "counts.scale_change": changes}
         counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
         counted |= count_incidence(stays, risk, plan)

@@ -7,103 +7,59 @@ first test of the interval; all others are counted as not applicable, and what t
 beside it as a sensitivity run. Obeys `definitions/scales`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import polars as pl
 
 from transforms.frames import shape
-from transforms.grades import is_meant_for, severity_of
+from transforms.grades import is_meant_for
 from transforms.model.estimation import Plan
-from transforms.model.scales import EVERYBODY, NOT_APPLICABLE, Scale
+from transforms.model.scales import EVERYBODY, NOT_APPLICABLE, AppliesTo, Scale
 from transforms.person_time import REFERENCE_BELOW, REFERENCE_UNKNOWN, Stays, month_of
 from transforms.prevalence import name_intervals
+from transforms.severity_levels import LEVEL, Ladder, build_ladder
 
 MONTHS_A_YEAR = 12
-_REFERENCES = ("at_least", "unknown", "below")
 _INTERVAL = ["cohort", "interval_unit", "interval_start"]
-_NOBODY = -1  # place and grade of the people a scale is not meant for
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """The boundaries of all scales as one row of edges, and the level of each scale between two of them."""
+class Grading:
+    """All scales, and what tells of each person which of them are meant for them; once for all cohorts.
 
-    scales: tuple[Scale, ...]
+    `ages`: person_index, born (months since year 0; with a year of birth its first), age_years, duffy_null, sorted.
+    """
 
-    @cached_property
-    def edges(self) -> list[int]:
-        """Counts at which some level of some scale begins, rising."""
-        ends = {level.most + 1 for scale in self.scales for level in scale.levels if level.most is not None}
-        return sorted(ends)
-
-    def levels(self, scale: Scale) -> pl.DataFrame:
-        """band, reference, severity, severity_order, grade, below_cells_per_ul of a scale."""
-        bands = pl.DataFrame(
-            {"band": range(len(self.edges) + 1), "least": [0, *self.edges]},
-            schema={"band": pl.UInt32, "least": pl.Int64},
-        )
-        limit = pl.when(pl.col("reference") == "at_least").then(0).when(pl.col("reference") == "below")
-        return (
-            bands.join(pl.DataFrame({"reference": _REFERENCES}), how="cross")
-            .with_columns(severity=severity_of("least", "least", scale, limit.then(pl.col("least") + 1)))
-            .join(named_levels([scale]).drop("scale"), on="severity", how="left")
-            .drop("least")
-        )
+    ladder: Ladder
+    ages: pl.DataFrame
 
 
-def named_levels(scales: Sequence[Scale]) -> pl.DataFrame:
-    """scale, severity, severity_order, grade and below_cells_per_ul of every level; the mildest have no boundary."""
-    rows = [
-        (scale.id, level.name, order, level.grade, None if level.most is None else level.most + 1)
-        for scale in scales
-        for order, level in enumerate(scale.levels)
-    ]
-    types = {"scale": pl.String, "severity": pl.String, "severity_order": pl.Int32, "grade": pl.Int32}
-    return pl.DataFrame(rows, schema={**types, "below_cells_per_ul": pl.Int64}, orient="row")
-
-
-def expected_levels(plan: Plan) -> pl.DataFrame:
-    """interval_unit, scale, applied_to, is_intended and level of every row of `counts.severity` that may be zero."""
-    rows = []
-    for scale in plan.scales:
-        levels = named_levels([scale])
-        own = levels.with_columns(applied_to=pl.lit(scale.scope), is_intended=pl.lit(value=True))
-        rows.append(own)
-        if scale.applies_to is not None:
-            nobody = own.head(1).with_columns(**_not_applicable())
-            everybody = levels.with_columns(applied_to=pl.lit(EVERYBODY), is_intended=pl.lit(value=False))
-            rows += [nobody, everybody]
-    every = pl.concat(rows).with_columns(interval_unit=pl.lit("all"))
-    months = every.filter(pl.col("scale") == plan.default_scale.id).with_columns(interval_unit=pl.lit("month"))
-    return pl.concat([every, months])
-
-
-def read_ages(person: pl.LazyFrame) -> pl.DataFrame:
-    """person_index, born (months since year 0; with a year of birth its first), age_years, duffy_null, sorted."""
+def read_grading(person: pl.LazyFrame, plan: Plan) -> Grading:
+    """From the frame person."""
     at_age = month_of(pl.col("age_at")) - MONTHS_A_YEAR * pl.col("age_years").cast(pl.Int32)
     by_birth = MONTHS_A_YEAR * pl.col("birth_year").cast(pl.Int32)
     columns = ("person_index", pl.col("age_years").cast(pl.Int32), "duffy_null")
-    return person.select(*columns, born=pl.coalesce(by_birth, at_age)).collect().sort("person_index")
+    ages = person.select(*columns, born=pl.coalesce(by_birth, at_age)).collect().sort("person_index")
+    return Grading(build_ladder(plan), ages)
 
 
-def count_severity(stays: Stays, ages: pl.DataFrame, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`counts.severity` and `counts.scale_change` of one cohort; `ages` is what `read_ages` read.
+def count_severity(stays: Stays, grading: Grading, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`counts.severity` and `counts.scale_change` of one cohort.
 
     Months are counted on the default scale alone.
     """
-    ladder = Ladder(plan.scales)
     tested = stays.cells.filter(pl.col("n_tests") > 0)
-    whole = _count_bands(_whole_extract(tested), ages, ladder, plan.scales)
-    parts = [_divide(whole, scale, ladder) for scale in plan.scales]
+    whole = _count_bands(_whole_extract(tested), grading, plan.scales)
+    graded = _divide(whole, grading.ladder.places)
     if plan.has_calendar:
         dated = tested.filter(pl.col("month").is_not_null())
-        months = _count_bands(dated.with_columns(interval="month"), ages, ladder, [plan.default_scale])
-        parts.append(_divide(months, plan.default_scale, ladder))
-    rows = _with_zeros(name_intervals(pl.concat(parts).rename({"interval": "month"})), plan)
+        months = _count_bands(dated.with_columns(interval="month"), grading, [plan.default_scale])
+        places = grading.ladder.places.filter(pl.col("scale") == plan.default_scale.id)
+        graded = pl.concat([graded, _divide(months, places)])
+    rows = _with_zeros(name_intervals(graded.rename({"interval": "month"})), grading.ladder)
     rows = rows.with_columns(cohort=pl.lit(stays.cohort))
-    changes = _count_changes(whole, ladder, plan).with_columns(cohort=pl.lit(stays.cohort))
+    changes = _count_changes(whole, grading.ladder, plan).with_columns(cohort=pl.lit(stays.cohort))
     return shape(rows, "counts.severity"), shape(changes, "counts.scale_change")
 
 
@@ -123,9 +79,9 @@ def estimate_scale_changes(changes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_zeros(rows: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def _with_zeros(rows: pl.DataFrame, ladder: Ladder) -> pl.DataFrame:
     """Every level of every scale in every interval in which somebody was tested."""
-    expected = rows.select("interval_unit", "interval_start").unique().join(expected_levels(plan), on="interval_unit")
+    expected = rows.select("interval_unit", "interval_start").unique().join(ladder.expected, on="interval_unit")
     found = rows.select("interval_unit", "interval_start", "scale", "applied_to", "severity", "n_people")
     key = ["interval_unit", "interval_start", "scale", "applied_to", "severity"]
     filled = expected.join(found, on=key, how="left", nulls_equal=True)
@@ -140,14 +96,29 @@ def _whole_extract(tested: pl.DataFrame) -> pl.DataFrame:
     return lowest.with_columns(interval=pl.lit(0, pl.Int32))
 
 
-def _count_bands(cells: pl.DataFrame, ages: pl.DataFrame, ladder: Ladder, scales: Sequence[Scale]) -> pl.DataFrame:
-    """interval, band, reference, is_in_SCOPE for each scope of the scales, n_people: all that levels are read from."""
+def _count_bands(cells: pl.DataFrame, grading: Grading, scales: Sequence[Scale]) -> pl.DataFrame:
+    """interval, band, reference, scope, is_meant, n_people: all that levels are read from, for each scope by itself."""
     scopes = {scale.scope: scale.applies_to for scale in scales if scale.applies_to is not None}
+    placed = _place(cells, grading, scopes)
+    key = ["interval", "band", "reference"]
+    counted = placed.group_by(key + list(scopes)).agg(n_people=pl.len().cast(pl.Int64))
+    parts = [
+        counted.select(
+            *key, "n_people", scope=pl.lit(name), is_meant=pl.col(name) if name in scopes else pl.lit(value=True)
+        )
+        for name in (*scopes, EVERYBODY)
+    ]
+    return pl.concat(parts).group_by(*key, "scope", "is_meant").agg(pl.col("n_people").sum())
+
+
+def _place(cells: pl.DataFrame, grading: Grading, scopes: Mapping[str, AppliesTo]) -> pl.DataFrame:
+    """interval, band and reference of each cell, and whether it is in each scope, told by its name."""
     age = pl.coalesce((pl.col("month") - pl.col("born")) // MONTHS_A_YEAR, "age_years")
-    meant = {f"is_in_{name}": is_meant_for(scope, age, pl.col("duffy_null")) for name, scope in scopes.items()}
+    meant = {name: is_meant_for(scope, age, pl.col("duffy_null")) for name, scope in scopes.items()}
     if scopes:
-        cells = cells.join(ages, on="person_index", how="left", maintain_order="left")
-    band = pl.Series("band", ladder.edges, pl.Int64).search_sorted(cells["lowest_cells_per_ul"], side="right")
+        cells = cells.join(grading.ages, on="person_index", how="left", maintain_order="left")
+    edges = pl.Series("band", grading.ladder.edges, pl.Int64)
+    band = edges.search_sorted(cells["lowest_cells_per_ul"], side="right")
     reference = pl.lit("unknown")
     if REFERENCE_BELOW in cells.columns:
         reference = (
@@ -157,60 +128,21 @@ def _count_bands(cells: pl.DataFrame, ages: pl.DataFrame, ladder: Ladder, scales
             .then(pl.lit("unknown"))
             .otherwise(pl.lit("at_least"))
         )
-    keys = {"band": pl.lit(band).cast(pl.UInt32), "reference": reference, **meant}
-    placed = cells.select("interval", **keys)
-    return placed.group_by("interval", *keys).agg(n_people=pl.len().cast(pl.Int64))
+    return cells.select("interval", band=pl.lit(band).cast(pl.UInt32), reference=reference, **meant)
 
 
-def _divide(bands: pl.DataFrame, scale: Scale, ladder: Ladder) -> pl.DataFrame:
-    """interval, level and n_people of one scale: of those it is meant for, of the others, and of everybody."""
-    graded = bands.join(ladder.levels(scale), on=["band", "reference"], how="left")
-    if scale.applies_to is None:
-        return _add_up(graded, scale, EVERYBODY, is_intended=True)
-    is_meant = pl.col(f"is_in_{scale.scope}")
-    others = graded.filter(~is_meant).with_columns(**_not_applicable())
-    return pl.concat(
-        [
-            _add_up(graded.filter(is_meant), scale, scale.scope, is_intended=True),
-            _add_up(others, scale, scale.scope, is_intended=True),
-            _add_up(graded, scale, EVERYBODY, is_intended=False),
-        ]
-    )
-
-
-def _not_applicable() -> dict[str, pl.Expr]:
-    return {
-        "severity": pl.lit(NOT_APPLICABLE),
-        "severity_order": pl.lit(_NOBODY, pl.Int32),
-        "grade": pl.lit(_NOBODY, pl.Int32),
-        "below_cells_per_ul": pl.lit(None, pl.Int64),
-    }
-
-
-def _add_up(graded: pl.DataFrame, scale: Scale, applied_to: str, *, is_intended: bool) -> pl.DataFrame:
-    key = ["interval", "severity", "severity_order", "grade", "below_cells_per_ul"]
-    summed = graded.group_by(key).agg(pl.col("n_people").sum())
-    return summed.with_columns(
-        scale=pl.lit(scale.id), applied_to=pl.lit(applied_to), is_intended=pl.lit(value=is_intended)
-    )
+def _divide(bands: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """interval, scale, applied_to, is_intended, level and n_people: of whom a scale is meant for, others, everybody."""
+    graded = bands.join(places, on=["band", "reference", "scope", "is_meant"])
+    return graded.group_by("interval", "scale", "applied_to", "is_intended", *LEVEL).agg(pl.col("n_people").sum())
 
 
 def _count_changes(whole: pl.DataFrame, ladder: Ladder, plan: Plan) -> pl.DataFrame:
     """People of the whole extract by their level on the default scale and on each other one, whoever is meant."""
-    names = ("severity", "severity_order", "grade", "below_cells_per_ul")
-    begun = ladder.levels(plan.default_scale).rename({name: f"from_{name}" for name in names})
-    origin = whole.join(begun, on=["band", "reference"], how="left")
-    key = [*(f"from_{name}" for name in names), *names]
-    parts = []
-    for scale in plan.scales:
-        if scale.id != plan.default_scale.id:
-            both = origin.join(ladder.levels(scale), on=["band", "reference"], how="left")
-            parts.append(both.group_by(key).agg(pl.col("n_people").sum()).with_columns(scale=pl.lit(scale.id)))
-    empty = origin.select(pl.col(f"from_{name}") for name in names).clear()
-    if not parts:
-        same = empty.with_columns(pl.col(f"from_{name}").alias(name) for name in names)
-        parts = [same.with_columns(n_people=pl.lit(0, pl.Int64), scale=pl.lit(""))]
-    return pl.concat(parts).with_columns(
+    everybody = whole.filter(pl.col("scope") == EVERYBODY)
+    key = ["scale", *(f"from_{name}" for name in LEVEL), *LEVEL]
+    moved = everybody.join(ladder.changes, on=["band", "reference"]).group_by(key).agg(pl.col("n_people").sum())
+    return moved.with_columns(
         interval_unit=pl.lit("all"),
         interval_start=pl.lit(None, pl.Date),
         from_scale=pl.lit(plan.default_scale.id),

@@ -15,7 +15,7 @@ from transforms.model.estimation import Plan
 from transforms.person_time import month_of
 from transforms.prevalence import name_intervals
 from transforms.schemas import schema_of
-from transforms.severities import expected_levels
+from transforms.severity_levels import expected_levels
 
 Counts = Mapping[str, pl.DataFrame]
 INTERVAL = ["cohort", "interval_unit", "interval_start"]

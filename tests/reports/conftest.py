@@ -25,7 +25,7 @@ from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions, load_definitions
 from transforms.release import Released, release
 from transforms.schemas import schema_of
-from transforms.severities import named_levels
+from transforms.severity_levels import named_levels
 
 RUN = "20261101T020000-3f9a1c"
 COHORTS = {

@@ -9,7 +9,7 @@ import pytest
 from transforms.load import load_definitions
 from transforms.person_time import find_test_days, stays_of
 from transforms.plan import plan_of
-from transforms.severities import count_severity, estimate_scale_changes, estimate_severity, read_ages
+from transforms.severities import count_severity, estimate_scale_changes, estimate_severity, read_grading
 
 DEFINITIONS = load_definitions()
 PLANS = {
@@ -44,7 +44,7 @@ def count(people: list[dict[str, Any]], dates: str = "real", **given: Any) -> tu
     spans = {"person_index": list(range(len(people))), "cohort": "everyone", "started": -(10**8), "ended": 10**8}
     members = pl.DataFrame(spans, schema_overrides={"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32})
     stays = stays_of("everyone", members, find_test_days(anc, plan.tested, plan.any_low))
-    return count_severity(stays, read_ages(pl.LazyFrame(facts, schema=PERSON)), plan)
+    return count_severity(stays, read_grading(pl.LazyFrame(facts, schema=PERSON), plan), plan)
 
 
 def levels(severity: pl.DataFrame, scale: str, *, is_intended: bool = True, unit: str = "all") -> dict[str, int]:
