@@ -115,6 +115,8 @@ def _values(explained: Explained) -> Iterator[tuple[datetime, tuple[str, ...]]]:
         notes += ["lowest"] if at == episode["nadir_at"] else []
         notes += ["routes disagree"] if row["is_discordant"] else []
         notes += ["bands taken as none"] if row["bands_assumed_zero"] else []
+        notes += _left_open(row)
+        notes += ["red cells among the white ones"] if row["has_uncorrected_nrbc"] else []
         yield at, ("count", _bounded(row), row["state"], ", ".join(notes))
 
 
@@ -193,6 +195,14 @@ def _bounded(row: Row) -> str:
         if most is None
         else f"{_count(row['lower_cells_per_ul'])} to {_count(most)}"
     )
+
+
+def _left_open(row: Row) -> list[str]:
+    """What a differential of few cells, or red cells among the white ones, leave possible of a count told as one."""
+    least, most = row["possible_lower_cells_per_ul"], row["possible_upper_cells_per_ul"]
+    if row["anc_cells_per_ul"] is None or least is None or most is None or least == most:
+        return []
+    return [f"may be {_count(least)} to {_count(most)}"]
 
 
 def _sent(row: Row) -> str:

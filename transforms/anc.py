@@ -6,13 +6,16 @@ exact product is rounded once, half up; an upper bound is rounded down and a low
 cells is rejected. Routes, order and tolerances are `definitions/anc`.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
+from transforms.differentials import POSSIBLE, leave_open
 from transforms.grades import severity_of
 from transforms.model.anc import ROUTES, AncRoutes, Route, Tolerance
 from transforms.model.scales import Scale
-from transforms.route_bounds import measure_routes
-from transforms.specimens import SPECIMEN, gather_specimens
+from transforms.route_bounds import measure_routes, possible_routes
+from transforms.specimens import SPECIMEN, gather_specimens, present_inputs
 
 _PERCENT = 100
 
@@ -23,18 +26,21 @@ def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     Also: time_precision, is_rejected (above the white cells), is_chosen (at most one a specimen),
     bands_assumed_zero of the route; and of the specimen chosen_lower_cells_per_ul, chosen_upper_cells_per_ul,
     is_conflicting (results that contradict each other), highest_cells_per_ul and lowest_cells_per_ul of its exact
-    counts. Sorted by person, time, specimen and route.
+    counts, and POSSIBLE. Sorted by person, time, specimen and route.
     """
-    specimens = _choose(measure_routes(gather_specimens(lab, routes), routes), routes)
+    names = present_inputs(lab, routes)
+    possible = possible_routes(names)
+    measured = measure_routes(gather_specimens(lab, routes, names), routes, possible)
+    specimens = leave_open(_choose(measured, routes, possible), routes, names, possible)
     bounds = [f"{which}_cells_per_ul" for which in ("chosen_lower", "chosen_upper", "highest", "lowest")]
-    shared = ["time_precision", "is_conflicting", *bounds]
+    shared = ["time_precision", "is_conflicting", *bounds, *POSSIBLE]
     listed = {
-        "route": [pl.lit(place, dtype=pl.UInt8) for place in range(len(ROUTES))],
-        "lower_cells_per_ul": [pl.col(f"{route}_lower") for route in ROUTES],
-        "upper_cells_per_ul": [pl.col(f"{route}_upper") for route in ROUTES],
-        "is_rejected": [pl.col(f"{route}_is_rejected") for route in ROUTES],
-        "is_chosen": [(pl.col(f"{route}_rank") == pl.col("best_rank")).fill_null(False) for route in ROUTES],
-        "bands_assumed_zero": [pl.col(f"{route}_bands_assumed_zero") for route in ROUTES],
+        "route": [pl.lit(place, dtype=pl.UInt8) for place in range(len(possible))],
+        "lower_cells_per_ul": [pl.col(f"{route}_lower") for route in possible],
+        "upper_cells_per_ul": [pl.col(f"{route}_upper") for route in possible],
+        "is_rejected": [pl.col(f"{route}_is_rejected") for route in possible],
+        "is_chosen": [(pl.col(f"{route}_rank") == pl.col("best_rank")).fill_null(False) for route in possible],
+        "bands_assumed_zero": [pl.col(f"{route}_bands_assumed_zero") for route in possible],
     }
     # Fixed-size arrays: exploding them is forty times faster than a list of structs.
     candidates = (
@@ -47,7 +53,7 @@ def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
         "person_index",
         "specimen_id",
         "collected_at",
-        pl.col("route").replace_strict(dict(enumerate(ROUTES)), return_dtype=pl.String),
+        pl.col("route").replace_strict(dict(enumerate(possible)), return_dtype=pl.String),
         pl.when(is_exact).then("lower_cells_per_ul").alias("anc_cells_per_ul"),
         "lower_cells_per_ul",
         "upper_cells_per_ul",
@@ -79,6 +85,7 @@ def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.
         is_discordant=pl.col("is_conflicting") | (highest - lowest > allowance).fill_null(False),
         bands_assumed_zero=pl.col("bands_assumed_zero"),
         severity=severity_of(lower, upper, scale),
+        **{name: pl.col(name) for name in POSSIBLE},
     )
 
 
@@ -95,22 +102,22 @@ def add_limits_of_normal(anc: pl.LazyFrame, limits: pl.DataFrame) -> pl.LazyFram
     return anc.join(highest.lazy(), on=SPECIMEN, how="left", nulls_equal=True, maintain_order="left")
 
 
-def _choose(measured: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
+def _choose(measured: pl.LazyFrame, routes: AncRoutes, possible: Sequence[Route]) -> pl.LazyFrame:
     """Add what is rejected, which route is best, and the bounds of the specimen."""
-    whites = pl.col("wbc_only_upper")
+    whites = pl.col("wbc_only_upper") if "wbc_only" in possible else pl.lit(None, pl.Int64)
     rejected = {
         f"{route}_is_rejected": (pl.col(f"{route}_lower") - whites > _allowance(whites, routes.above_wbc)).fill_null(
             False
         )
-        for route in ROUTES
+        for route in possible
     }
-    ranks = {f"{route}_rank": _rank(route, routes) for route in ROUTES}
-    best = pl.min_horizontal(f"{route}_rank" for route in ROUTES)
+    ranks = {f"{route}_rank": _rank(route, routes, possible) for route in possible}
+    best = pl.min_horizontal(f"{route}_rank" for route in possible)
     ranked = measured.with_columns(**rejected).with_columns(**ranks).with_columns(best_rank=best)
-    chosen = {f"best_{bound}": _of_best(bound) for bound in ("lower", "upper")}
+    chosen = {f"best_{bound}": _of_best(bound, possible) for bound in ("lower", "upper")}
     limits = {
-        "lower_limit": pl.max_horizontal(_limits("lower")),
-        "upper_limit": pl.min_horizontal(_limits("upper")),
+        "lower_limit": pl.max_horizontal(_limits("lower", possible)),
+        "upper_limit": pl.min_horizontal(_limits("upper", possible)),
     }
     bounded = ranked.with_columns(**chosen).with_columns(**limits)
     is_exact = (pl.col("best_lower") == pl.col("best_upper")).fill_null(False)
@@ -118,23 +125,23 @@ def _choose(measured: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     takes_limits = ~is_exact & ~is_contrary
     counts = [
         pl.when(_is_usable(r) & (pl.col(f"{r}_lower") == pl.col(f"{r}_upper"))).then(f"{r}_lower")
-        for r in ROUTES
+        for r in possible
         if r not in {"granulocytes", "wbc_only"}
     ]
     return bounded.with_columns(
         chosen_lower_cells_per_ul=pl.when(takes_limits).then("lower_limit").otherwise("best_lower"),
         chosen_upper_cells_per_ul=pl.when(takes_limits).then("upper_limit").otherwise("best_upper"),
         is_conflicting=pl.col("is_conflicting") | is_contrary,
-        highest_cells_per_ul=pl.max_horizontal(counts),
-        lowest_cells_per_ul=pl.min_horizontal(counts),
+        highest_cells_per_ul=pl.max_horizontal(pl.lit(None, pl.Int64), *counts),
+        lowest_cells_per_ul=pl.min_horizontal(pl.lit(None, pl.Int64), *counts),
     )
 
 
-def _rank(route: Route, routes: AncRoutes) -> pl.Expr:
+def _rank(route: Route, routes: AncRoutes, possible: Sequence[Route]) -> pl.Expr:
     """Place of the route on its specimen: routes that give the whole count first, then those that only limit it."""
     places = {name: place for place, name in enumerate(routes.routes_in_order)}
     place = pl.lit(places[route])
-    if routes.manual_before_automated_when_both:
+    if routes.manual_before_automated_when_both and {"direct_auto", "direct_manual"} <= set(possible):
         first, second = sorted((places["direct_auto"], places["direct_manual"]))
         if route == "direct_manual":
             place = pl.when(_is_usable("direct_auto")).then(first).otherwise(place)
@@ -148,17 +155,17 @@ def _is_usable(route: str) -> pl.Expr:
     return pl.col(f"{route}_lower").is_not_null() & ~pl.col(f"{route}_is_rejected")
 
 
-def _of_best(bound: str) -> pl.Expr:
+def _of_best(bound: str, possible: Sequence[Route]) -> pl.Expr:
     best: pl.Expr = pl.lit(None, dtype=pl.Int64)
-    for route in ROUTES:
+    for route in possible:
         best = pl.when(pl.col(f"{route}_rank") == pl.col("best_rank")).then(pl.col(f"{route}_{bound}")).otherwise(best)
     return best
 
 
-def _limits(bound: str) -> list[pl.Expr]:
+def _limits(bound: str, possible: Sequence[Route]) -> list[pl.Expr]:
     """The bounds of the best route and of every usable route that only limits the count."""
     limiting = [
-        pl.when(_is_usable(route) & ~pl.col(f"{route}_is_whole")).then(pl.col(f"{route}_{bound}")) for route in ROUTES
+        pl.when(_is_usable(route) & ~pl.col(f"{route}_is_whole")).then(pl.col(f"{route}_{bound}")) for route in possible
     ]
     return [pl.col(f"best_{bound}"), *limiting]
 

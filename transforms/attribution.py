@@ -57,17 +57,26 @@ class Evidence:
 
 
 def attribute_causes(
-    episodes: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], conditions: pl.DataFrame, naranjo: Naranjo
+    episodes: pl.LazyFrame,
+    evidence: Evidence,
+    causes: Sequence[Cause],
+    conditions: pl.DataFrame,
+    naranjo: Naranjo,
+    *,
+    tells_doubts: bool = True,
 ) -> pl.LazyFrame:
     """One row per episode and candidate, sorted by episode and rank; columns: OUTPUT.
 
-    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days.
+    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days. What moves no rank is
+    not looked for without `tells_doubts`: is_window_certain and began_while_falling mean nothing then.
     """
     onsets = _hold(_list_onsets(episodes))
     drugs = _hold(find_drug_candidates(onsets, evidence.recognised, causes))
     codes = find_code_candidates(onsets, evidence.diagnosis, conditions, causes)
-    early = _hold(find_early(onsets, evidence.recognised, evidence.diagnosis, conditions, causes))
-    found = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(codes)])
+    looked_at = onsets if tells_doubts else onsets.head(0)
+    early = _hold(find_early(looked_at, evidence.recognised, evidence.diagnosis, conditions, causes))
+    judged_drugs = _challenge(drugs, onsets, evidence, causes, tells_doubts=tells_doubts)
+    found = pl.concat([judged_drugs, _support(codes)])
     judged = _hold(tell_certain_windows(found, onsets, early))
     keyed = _hold(episodes.select(*EPISODE, "onset_after", "recovery_by").join(onsets, on=ONSET, nulls_equal=True))
     candidates = keyed.select(*EPISODE, "onset_id").join(judged, on="onset_id").join(_kinds(causes), on=KIND)
@@ -104,7 +113,9 @@ def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
+def _challenge(
+    drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], *, tells_doubts: bool
+) -> pl.LazyFrame:
     """Judge each piece of drug evidence by its own rule; expected toxicity has no dechallenge."""
     by_rule: dict[Challenge | None, list[pl.Expr]] = {}
     for cause in causes:
@@ -118,7 +129,10 @@ def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, ca
             judged.append(_support(selected))
         else:
             answered = judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule)
-            judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
+            if tells_doubts:
+                judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
+            else:
+                judged.append(answered.with_columns(began_while_falling=pl.lit(None, pl.Boolean)))
     return pl.concat(judged)
 
 

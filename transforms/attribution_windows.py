@@ -45,7 +45,8 @@ def attribute_in_windows(
 
 
 def _primary(episodes: pl.LazyFrame, evidence: Evidence, known: Known, window: str) -> pl.LazyFrame:
-    every = attribute_causes(episodes, evidence, known.causes, known.conditions, known.naranjo)
+    causes, conditions = known.causes, known.conditions
+    every = attribute_causes(episodes, evidence, causes, conditions, known.naranjo, tells_doubts=False)
     named = every.filter("is_primary").with_columns(window=pl.lit(window)).select(OUTPUT)
     return named.collect().lazy()  # one length of windows in memory at a time
 

@@ -20,7 +20,8 @@ def judge_dechallenge(
 
     `candidates` has onset_id, agent, course_number; `onsets` has onset_id, person_index, onset_day, recovered_day.
     """
-    stops = _find_stops(candidates.join(onsets, on="onset_id"), _running_doses(recognised), rule)
+    blamed = candidates.join(onsets, on="onset_id")
+    stops = _find_stops(blamed, _running_doses(recognised, blamed), rule)
     from_day = pl.max_horizontal("stop_day", pl.col("onset_day") + 1)
     dated = stops.with_columns(from_day.alias("from_day"), (pl.col("stop_day") + rule.within_days).alias("until_day"))
     people = stops.select("person_index").unique()
@@ -57,11 +58,12 @@ def judge_dechallenge(
     return judged.select(*COLUMNS, "dechallenge", "is_recovered_on_drug", "is_reexposed")
 
 
-def _running_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
-    """Doses with the latest end so far in their course, and the end of the whole course, in days since 1970."""
-    doses = recognised.select(
+def _running_doses(recognised: pl.LazyFrame, blamed: pl.LazyFrame) -> pl.LazyFrame:
+    """Doses of blamed drugs with the latest end so far in their course, and the end of all of it, days since 1970."""
+    named = recognised.rename({"drug": "agent"}).join(blamed, on=DOSE_KEY[:2], how="semi")
+    doses = named.select(
         "person_index",
-        pl.col("drug").alias("agent"),
+        "agent",
         "course_number",
         pl.col("started_at").dt.date().to_physical().alias("start_day"),
         pl.col("ended_at").dt.date().to_physical().alias("end_day"),

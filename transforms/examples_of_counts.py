@@ -88,6 +88,9 @@ def _rows(frame: pl.LazyFrame) -> list[dict[str, Any]]:
 def _facts(expect: AncExpected) -> Mapping[str, Any]:
     count, given = expect.cells_per_ul, expect.model_fields_set
     route = {"route": expect.route} if "route" in given else {}
+    named = {"possible_lower": "possible_lower_cells_per_ul", "possible_upper": "possible_upper_cells_per_ul"}
+    named |= {"has_uncorrected_nrbc": "has_uncorrected_nrbc"}
+    possible = {column: getattr(expect, name) for name, column in named.items() if name in given}
     return {
         "anc_cells_per_ul": count,
         "lower_cells_per_ul": expect.lower if "lower" in given else count,
@@ -95,6 +98,7 @@ def _facts(expect: AncExpected) -> Mapping[str, Any]:
         **route,
         "bands_assumed_zero": expect.bands_assumed_zero,
         "is_discordant": expect.is_discordant,
+        **possible,
     }
 
 

@@ -5,6 +5,8 @@ exactly has equal bounds. Two results of one quantity in one specimen are settle
 averaged where only the day is known; different ones mark the specimen as conflicting. Obeys `definitions/anc`.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from transforms.model.anc import AncRoutes
@@ -14,14 +16,14 @@ MILLION = 10**6
 _OTHER_PART = "other_part"
 
 
-def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
+def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.LazyFrame:
     """One row per specimen: SPECIMEN, time_precision, is_conflicting, other_parts_pct, NAME_lower and NAME_upper.
 
-    NAME is each input of `routes`; bounds are null where the specimen lacks it. `other_parts_pct` is the sum of the
-    shares that are no neutrophils, null when none is listed. Sorted by SPECIMEN.
+    NAME is each input of `routes`; bounds are null where the specimen lacks it, and `names` are those of
+    `present_inputs`. `other_parts_pct` is the sum of the shares that are no neutrophils, null when none is listed.
+    Sorted by SPECIMEN.
     """
     results = _read_results(lab, routes)
-    names = _present(lab, routes)
     # Collected, because the rows of doubled specimens are read again only if there are any.
     single = _pivot(results.with_columns(is_conflicting=pl.lit(False)), names).collect()
     is_doubled = pl.col("n_results") > _n_inputs(names)
@@ -38,7 +40,7 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     return single.sort(SPECIMEN).lazy().drop("n_results").with_columns(**absent)
 
 
-def _present(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
+def present_inputs(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
     """The inputs this extract has at all; most extracts have few, and each costs a pass over all rows."""
     found = set(lab.select("analyte", "method").unique().collect().iter_rows())
     return [
@@ -46,7 +48,7 @@ def _present(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
     ]
 
 
-def _n_inputs(names: list[str]) -> pl.Expr:
+def _n_inputs(names: Sequence[str]) -> pl.Expr:
     return pl.sum_horizontal(pl.lit(0), *(pl.col(f"{name}_lower").is_not_null().cast(pl.UInt32) for name in names))
 
 
@@ -90,7 +92,7 @@ def _rank(column: str, order: tuple[str, ...]) -> pl.Expr:
     return pl.col(column).replace_strict(ranks, default=len(order), return_dtype=pl.UInt8)
 
 
-def _pivot(results: pl.LazyFrame, names: list[str]) -> pl.LazyFrame:
+def _pivot(results: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
     is_other = pl.col("input") == _OTHER_PART
     bounds = [
         pl.when(pl.col("input") == name).then(bound).min().alias(f"{name}_{bound}")

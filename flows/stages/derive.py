@@ -126,7 +126,8 @@ def derive_people(
     found = find_episodes(anc, definitions.rules, treatments)
     episodes = _keep(number_by_cycle(found, cycles), folder / "episode.parquet")
     _keep(find_chronic(anc, definitions.chronic, treatments), folder / "chronic.parquet")
-    evidence = Evidence(recognised, diagnosis, observation, anc, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
+    after = _keep(_counts_of(episodes, anc), folder / "anc_of_low.parquet")
+    evidence = Evidence(recognised, diagnosis, observation, after, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions, definitions.naranjo)
     _keep(causes, folder / "episode_cause.parquet")
     signs = Signs(vital, diagnosis, encounter, anc, conditions, has_diagnoses=has_diagnoses)
@@ -148,6 +149,12 @@ def derive_people(
     _keep(members, folder / "cohort_member.parquet")
 
 
+def _counts_of(episodes: pl.LazyFrame, anc: pl.LazyFrame) -> pl.LazyFrame:
+    """The counts of people with an episode, which is all that suspects of episodes are judged by."""
+    columns = ("person_index", "collected_at", "lower_cells_per_ul", "upper_cells_per_ul")
+    return anc.select(columns).join(episodes.select("person_index").unique(), on="person_index", how="semi")
+
+
 def _derive_cycles(anc: pl.LazyFrame, recognised: pl.LazyFrame, definitions: Definitions) -> pl.DataFrame:
     rules, regimens = definitions.cycles, definitions.regimens
     doses = antineoplastic_days(recognised, regimens.drugs)
@@ -158,7 +165,7 @@ def _derive_cycles(anc: pl.LazyFrame, recognised: pl.LazyFrame, definitions: Def
 
 def _keep(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
     """Compute once: written as Parquet, read back lazily."""
-    frame.sink_parquet(path)
+    frame.sink_parquet(path, compression="snappy")
     return pl.scan_parquet(path)
 
 

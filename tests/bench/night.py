@@ -41,6 +41,7 @@ print(json.dumps({'seconds': time.perf_counter() - started,
 SIZES = {"1M": 1_000_000, "10M": 10_000_000}
 PROBE_PEOPLE = 1000
 WAITED = re.compile(r"^waited\s+([\d.]+) s", re.MULTILINE)
+DERIVE_AIM = 1.5
 BUSY_LOAD = 0.5  # of the cores, before the first measurement
 
 
@@ -152,10 +153,15 @@ def print_table(results: Sequence[Measured]) -> None:
             f"| {result.rows:,} | whole command, largest process | {result.night.seconds:.1f} | "
             f"{result.night.cpu_seconds or 0:.1f} | | {result.night.peak_mb:,.0f} | |"
         )
+    print()
+    for result in results:
+        seconds = {stage.name: stage.seconds for stage in result.stages}
+        ratio = seconds["derive"] / seconds["receive"]
+        print(f"At {result.rows:,} lab rows derive took {ratio:.1f} times the seconds of receive (aim: {DERIVE_AIM}).")
     if len(results) > 1:
         first, last = results[0], results[-1]
         print(
-            f"\n{last.rows / first.rows:.1f} times the rows took {last.work_seconds / first.work_seconds:.1f} times "
+            f"{last.rows / first.rows:.1f} times the rows took {last.work_seconds / first.work_seconds:.1f} times "
             "the seconds."
         )
 

@@ -187,3 +187,51 @@ def test_a_lower_limit_of_normal_stands_beside_the_count_it_came_with(
         },
     )
     assert add_limits_of_normal(anc, given).collect()["reference_low_cells_per_ul"].to_list() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("counted", "least", "most"), [(0, 0, 362), (5, 165, 1128), (10, 491, 1762), (20, 1267, 2918), (50, 3984, 6016)]
+)
+def test_a_share_of_a_hundred_cells_has_its_exact_limits(
+    counted: int, least: int, most: int, specimen: Any, anc_of: Any
+) -> None:
+    """5 % is 1.6 to 11.3 %, 10 % 4.9 to 17.6, 20 % 12.7 to 29.2, 50 % 39.8 to 60.2 (exact 95 % limits)."""
+    (row,) = anc_of(specimen({"wbc auto": 10000, "segs_pct manual": counted, "bands_pct manual": 0}))
+    assert row["anc_cells_per_ul"] == counted * 100
+    assert (row["possible_lower_cells_per_ul"], row["possible_upper_cells_per_ul"]) == (least, most)
+
+
+def test_white_cells_of_3000_with_ten_percent_counted_by_hand_may_be_150_or_530(specimen: Any, anc_of: Any) -> None:
+    for results in (
+        {"wbc auto": 3000, "neut_pct manual": 10},
+        {"wbc auto": 3000, "segs_pct manual": 8, "bands_pct manual": 2},
+        {"wbc auto": 3000, "neut_pct auto": 8, "bands_pct manual": 2},
+        {"wbc auto": 3000, "anc_direct manual": 300},
+        {"wbc auto": 3000, "segs_abs manual": 240, "bands_abs manual": 60},
+    ):
+        (row,) = anc_of(specimen(results))
+        assert (row["anc_cells_per_ul"], row["severity"]) == (300, "severe")
+        assert (row["possible_lower_cells_per_ul"], row["possible_upper_cells_per_ul"]) == (148, 528)
+
+
+def test_what_a_machine_counted_is_left_open_by_nothing(specimen: Any, anc_of: Any) -> None:
+    for results in ({"anc_direct auto": 300, "wbc auto": 3000}, {"wbc auto": 3000, "neut_pct auto": 10}):
+        (row,) = anc_of(specimen(results))
+        assert (row["possible_lower_cells_per_ul"], row["possible_upper_cells_per_ul"]) == (300, 300)
+        assert row["has_uncorrected_nrbc"] is False
+
+
+def test_red_cells_among_uncorrected_white_ones_are_flagged_and_bounded_but_not_taken_off(
+    specimen: Any, anc_of: Any
+) -> None:
+    """White cells x 100 / (100 + nucleated red cells), from 5 of them per 100 white cells on."""
+    counts = {"wbc auto": 3000, "neut_pct auto": 60}
+    (row,) = anc_of(specimen({**counts, "nrbc_per_100wbc auto": 50}))
+    assert (row["anc_cells_per_ul"], row["possible_lower_cells_per_ul"]) == (1800, 1200)
+    assert row["has_uncorrected_nrbc"] is True
+    (few,) = anc_of(specimen({**counts, "nrbc_per_100wbc auto": 4.9}))
+    assert (few["possible_lower_cells_per_ul"], few["has_uncorrected_nrbc"]) == (1800, False)
+    (corrected,) = anc_of(specimen({**counts, "wbc_corrected auto": 2000, "nrbc_per_100wbc auto": 50}))
+    assert (corrected["anc_cells_per_ul"], corrected["possible_lower_cells_per_ul"]) == (1200, 1200)
+    (reported,) = anc_of(specimen({**counts, "anc_direct auto": 1800, "nrbc_per_100wbc auto": 50}))
+    assert (reported["possible_lower_cells_per_ul"], reported["has_uncorrected_nrbc"]) == (1800, False)

@@ -41,6 +41,20 @@ class AncInputs(Part):
     gran_pct: Input
     wbc: Input
     wbc_corrected: Input
+    nrbc: Input
+
+
+class ByHand(Part):
+    """A differential counted by hand: so many cells, and the level of the limits of a share of them."""
+
+    cells: int = Field(ge=1)
+    level: float = Field(gt=0, lt=1)
+
+
+class RedCells(Part):
+    """From so many nucleated red cells per 100 white ones on, uncorrected white cells are flagged."""
+
+    from_per_100_white: int = Field(ge=1)
 
 
 class Tolerance(Part):
@@ -65,6 +79,8 @@ class AncRoutes(Definition):
     manual_before_automated_when_both: bool
     method_order: tuple[str, ...]
     status_order: tuple[str, ...]
+    by_hand: ByHand
+    red_cells: RedCells
     agreement: Tolerance
     above_wbc: Tolerance
 

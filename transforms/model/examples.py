@@ -206,7 +206,10 @@ class CodeExample(Part):
 
 
 class AncExpected(Part):
-    """The count of a specimen in cells/uL; without bounds of its own it is known exactly."""
+    """The count of a specimen in cells/uL; without bounds of its own it is known exactly.
+
+    What a sample of cells, or red cells among the white ones, leave possible is compared where it is named.
+    """
 
     cells_per_ul: int | None
     lower: int | None = None
@@ -214,6 +217,9 @@ class AncExpected(Part):
     route: Route | None = None
     bands_assumed_zero: bool = False
     is_discordant: bool = False
+    possible_lower: int | None = None
+    possible_upper: int | None = None
+    has_uncorrected_nrbc: bool | None = None
 
 
 class AncExample(Part):
