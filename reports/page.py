@@ -6,6 +6,7 @@ HTML here is the view that the page opens with, so that it can be read without a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
 from reports.rendering import pack, read_asset, render_template, script_sources
 from reports.rows import TABLES, encode
-from reports.view import alt_text, chosen_rows, fill
+from reports.view import Choices, alt_text, chosen_rows, fill
 from reports.wording import Wording, plain
 from transforms.load import Definitions
 from transforms.release import Released
@@ -157,7 +158,7 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
         "min_width": chart.min_width,
         "is_drawn": _has_rows(chart, numbers),
         "why_not": _why_not(chart, facts),
-        "headings": [(column.heading, _is_numeric(column.kind)) for column in chart.columns],
+        "headings": [(words.with_unit(column.heading), _is_numeric(column.kind)) for column in chart.columns],
         "rows": [[words.cell(row, column.kind, column.keys) for column in chart.columns] for row in rows],
     }
 
@@ -171,6 +172,7 @@ CONTROLS: Mapping[str, str] = {
     "denominator": "Denominator",
     "scale": "Severity scale",
     "drug": "Drug of the curve",
+    "unit": "Counts in",
     "sort": "Sort cohorts by",
 }
 SORTS = {"value": "value", "size": "size", "name": "name"}
@@ -211,8 +213,12 @@ def _why_not(chart: Chart, facts: NightFacts) -> str:
     return reasons[0] if reasons else "There is no released number for this figure."
 
 
+def _threshold_names(words: Wording, choices: Choices, unit: str) -> dict[str, str]:
+    return {option: replace(words, unit=unit).threshold(int(option)) for option in choices.options["threshold"]}
+
+
 def _is_numeric(kind: str) -> bool:
-    return kind in {"count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step"}
+    return kind in {"count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step", "cells"}
 
 
 def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> dict[str, Any]:
@@ -233,7 +239,7 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
         "neutral": list(words.glossary.get("neutral", ())),
         "names": {kind: {key: plain(name) for key, name in names.items()} for kind, names in words.titles.items()},
         "captions": {
-            "threshold": {option: words.threshold(int(option)) for option in choices.options["threshold"]},
+            "threshold": {unit: _threshold_names(words, choices, unit) for unit in choices.options["unit"]},
             **{name: words.glossary.get(name, {}) for name in ("denominator_long", "measure_long")},
         },
         "styles": {

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.charts.spec import Chart
 from reports.rows import Cell, Row, is_number
-from reports.wording import Wording, count
+from reports.wording import GIGA, PER_UL, Wording, count
 
 DIMENSIONS: Mapping[str, str] = {
     "cohort": "cohort",
@@ -43,6 +43,7 @@ def choices_of(tables: Mapping[str, Sequence[Row]], wording: Wording) -> Choices
         options[dimension] = _ordered(dimension, found, wording)
     if options["denominator"]:
         options["denominator"] = (BOTH, *options["denominator"])
+    options["unit"] = (PER_UL, GIGA)
     options["sort"] = ("value", "size", "name")
     estimation = wording.definitions.estimation
     wanted = {"rule": estimation.default_rule, "scale": estimation.severity_scale}
@@ -73,6 +74,7 @@ def fill(template: str, selection: Selection, wording: Wording) -> str:
 def caption_words(selection: Selection, wording: Wording) -> dict[str, str]:
     """What captions may name."""
     words = {name: wording.name(name, selection.get(name, "")) for name in DIMENSIONS}
+    words["cells"] = wording.name("unit", wording.unit)
     threshold = selection.get("threshold", "")
     words["threshold"] = wording.threshold(int(threshold)) if threshold else ""
     for name in ("denominator", "measure"):

@@ -17,8 +17,10 @@ from transforms.load import Definitions
 
 NBSP, DASH, TIMES, MINUS = "\u00a0", "\u2013", "\u00d7", "\u2212"
 CELLS_PER_GIGA = 1000  # 1 x10^9/L is 1,000 cells/uL
+PER_UL, GIGA = "per_ul", "giga"
 LABELLED = (
     "marks",
+    "unit",
     "outcome",
     "method",
     "reliability",
@@ -61,9 +63,13 @@ LABELLED = (
 
 @dataclass(frozen=True)
 class Wording:
-    """Names from the definitions, else from the glossary, else the id as it is written."""
+    """Names from the definitions, else from the glossary, else the id as it is written.
+
+    Released counts of cells are per microlitre; `unit` says in which unit they are written.
+    """
 
     definitions: Definitions
+    unit: str = PER_UL
 
     @cached_property
     def glossary(self) -> Mapping[str, Any]:
@@ -100,11 +106,19 @@ class Wording:
         return str(self.glossary.get("marks_long", {}).get(word, self.mark(word)))
 
     def threshold(self, cells_per_ul: Cell) -> str:
-        """A threshold in both units."""
+        """A threshold in both units, the selected one first."""
         number = float(cells_per_ul or 0)
-        giga = f"{number / CELLS_PER_GIGA:g}"
-        giga = giga if "." in giga else f"{giga}.0"
-        return f"{count(number)}{NBSP}cells/µL ({giga}{NBSP}{TIMES}10⁹/L)"
+        both = [f"{count(number)}{NBSP}cells/µL", f"{giga(number)}{NBSP}{TIMES}10⁹/L"]
+        first, second = reversed(both) if self.unit == GIGA else both
+        return f"{first} ({second})"
+
+    def cells(self, cells_per_ul: float) -> str:
+        """A number of cells in a volume of blood, in the selected unit and without its name."""
+        return giga(cells_per_ul) if self.unit == GIGA else count(cells_per_ul)
+
+    def with_unit(self, text: str) -> str:
+        """A heading or a caption with the name of the selected unit for `{cells}`."""
+        return text.replace("{cells}", self.name("unit", self.unit))
 
     def threshold_word(self, cells_per_ul: Cell) -> str:
         """What a value below the threshold is called; empty when it has no name."""
@@ -121,7 +135,7 @@ class Wording:
             "text": lambda: "" if cell is None else plain(str(cell)),
             "month": lambda: str(cell or "")[:7],
             "yes": lambda: "yes" if cell else "no",
-            "bin": lambda: bin_text(cell, second),
+            "bin": lambda: self.bin(cell, second),
             "range": lambda: self.range(cell, second),
             "days_range": lambda: self.range(cell, second, kind),
             "ratio_range": lambda: self.range(cell, second, kind),
@@ -138,7 +152,18 @@ class Wording:
             return percent(value)
         if kind == "ratio":
             return ratio(value)
+        if kind == "cells":
+            return self.cells(value)
         return count(value) if kind == "count" else decimal(value)
+
+    def bin(self, lower: Cell, upper: Cell) -> str:
+        """A bin of whole counts: `500-999`; the last one is open."""
+        low = float(lower or 0)
+        if upper is None:
+            return f"{self.cells(low)} or more"
+        if self.unit == GIGA:
+            return f"{giga(low)} to <{giga(float(upper))}"
+        return f"{count(low)}{DASH}{count(float(upper) - 1)}"
 
     def range(self, lo: Cell, hi: Cell, kind: str = "range") -> str:
         """An interval: of fractions in percent, of days as they are."""
@@ -176,10 +201,10 @@ def ratio(value: float) -> str:
     return f"{MINUS}{text}" if value < 0 else text
 
 
-def bin_text(lower: Cell, upper: Cell) -> str:
-    """A bin of whole counts: `500-999`; the last one is open."""
-    low = count(float(lower or 0))
-    return f"{low} or more" if upper is None else f"{low}{DASH}{count(float(upper) - 1)}"
+def giga(cells_per_ul: float) -> str:
+    """Cells per microlitre as 10^9 cells per litre: 1500 is 1.5; exact for whole counts."""
+    text = f"{Decimal(cells_per_ul) / CELLS_PER_GIGA:,.3f}"
+    return text.removesuffix("0").removesuffix("0")
 
 
 def step_text(first: Cell, last: Cell) -> str:

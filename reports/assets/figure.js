@@ -6,7 +6,7 @@ const CONFIG = {
   plotlyServerURL: "",
   showTips: false,
   doubleClick: "reset",
-  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]],
+  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 const NARROW = 560;
 
@@ -20,6 +20,8 @@ function setAt(target, path, value) {
   here[last] = value;
 }
 
+const cellScale = () => (isGiga(view) ? 0.001 : 1);
+const withUnit = (figure) => JSON.parse(unitText(JSON.stringify(figure)));
 const scaled = (row, name, scale) => (isNumber(row[name]) ? row[name] * scale : null);
 
 function difference(row, bind, scale) {
@@ -53,7 +55,7 @@ function label(chart, row, kind, keys, view, width) {
 }
 
 function bound(bind, row, draw) {
-  const scale = bind.scale ?? 1;
+  const scale = bind.unit === "cells" ? cellScale() : (bind.scale ?? 1);
   if ("const" in bind) return bind.const;
   if ("name" in bind) return label(draw.chart, row, `name:${bind.name}`, [bind.col], draw.view, draw.width);
   if ("minus" in bind) return difference(row, bind, scale);
@@ -77,7 +79,7 @@ function drawnBy(trace, row) {
 }
 
 function oneTrace(trace, rows, draw, value) {
-  const drawn = structuredClone(trace.figure);
+  const drawn = withUnit(trace.figure);
   for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => bound(bind, row, draw)));
   if (drawn.mode === "text") setAt(drawn, "textfont.color", colourOf(trace.lacks ? "--quiet" : "--ink"));
   if (value === undefined) return drawn;
@@ -126,7 +128,7 @@ function thresholdLines(chart, rows, view, layout) {
     layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: place - 0.5, x1: place - 0.5, y0: 0, y1: 1, line });
     layout.annotations.push({
       x: place - 0.5, xref: "x", y: 1, yref: "paper", yanchor: "bottom", showarrow: false,
-      text: isChosen ? `<b>${count(Number(threshold))}</b>` : count(Number(threshold)),
+      text: isChosen ? `<b>${cells(Number(threshold))}</b>` : cells(Number(threshold)),
     });
   }
 }
@@ -136,10 +138,11 @@ function levelLines(view, layout) {
   for (const threshold of page.options.threshold) {
     const isChosen = threshold === view.threshold;
     const line = { color: colourOf(isChosen ? "--accent" : "--quiet"), width: isChosen ? 2 : 1, dash: "dash" };
-    const y = Number(threshold);
+    const y = Number(threshold) * cellScale();
+    const text = cells(Number(threshold));
     layout.shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
     layout.annotations.push({
-      x: 1, xref: "paper", xanchor: "left", y, yref: "y", showarrow: false, text: isChosen ? `<b>${count(y)}</b>` : count(y),
+      x: 1, xref: "paper", xanchor: "left", y, yref: "y", showarrow: false, text: isChosen ? `<b>${text}</b>` : text,
     });
   }
 }
@@ -183,7 +186,7 @@ function figureOf(chart, allRows, view, width) {
     const kept = new Set([...new Set(rows.map((row) => cellText(row, axis.kind, axis.keys)))].slice(0, chart.top));
     rows = rows.filter((row) => kept.has(cellText(row, axis.kind, axis.keys)));
   }
-  const layout = themed(structuredClone(chart.layout), width);
+  const layout = themed(withUnit(chart.layout), width);
   let height = chart.height;
   for (const axis of chart.categories) {
     const names = categoriesOf(chart, rows, axis, view, width);
@@ -214,7 +217,7 @@ const ALL_HIDDEN = "Nothing to draw: every number of this selection is hidden or
 const hasNumber = (chart, rows) => rows.some((row) =>
   isNumber(row[chart.alt.value]) && (!chart.alt.above || row[chart.alt.above[0]] > chart.alt.above[1]));
 
-async function drawFigure(chart, rows, view) {
+async function drawFigure(chart, rows) {
   const place = document.getElementById(`plot-${chart.id}`);
   const holder = place.closest("figure");
   holder.querySelector("figcaption").textContent = captionText(chart, view);
@@ -232,4 +235,38 @@ async function drawFigure(chart, rows, view) {
   if (!hasNumbers) return;
   const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
   await Plotly.react(place, data, layout, CONFIG);
+  openToKeyboard(place);
+  if (place.dataset.followed) return;
+  place.dataset.followed = "yes";
+  place.on("plotly_afterplot", () => openToKeyboard(place));
+  if (chart.at_risk) place.on("plotly_restyle", () => fillAtRisk(chart, chosenRows(chart, view)));
+}
+
+/* Plotly draws its legend for a pointer only; here each entry is a switch that is reached and worked by keyboard. */
+function openToKeyboard(place) {
+  place.querySelector(".main-svg")?.setAttribute("aria-hidden", "true");
+  for (const entry of place.querySelectorAll(".legend .traces")) {
+    const toggle = entry.querySelector(".legendtoggle");
+    const trace = place._fullData.find((one) => one.index === entry.__data__?.[0]?.trace?.index);
+    if (!toggle || !trace || trace.showlegend === false) continue;
+    const names = { role: "switch", tabindex: "0", "aria-checked": String(trace.visible !== "legendonly") };
+    names["aria-label"] = `Show ${toggle.parentNode.textContent.trim()}`;
+    for (const [name, value] of Object.entries(names)) toggle.setAttribute(name, value);
+  }
+}
+
+function followLegendKeys() {
+  document.addEventListener("keydown", (event) => {
+    const toggle = event.target.closest?.(".legendtoggle");
+    if (!toggle || ![" ", "Enter"].includes(event.key)) return;
+    event.preventDefault();
+    const place = toggle.closest(".plot");
+    const { index } = toggle.closest(".traces").__data__[0].trace;
+    const isShown = place._fullData[index].visible !== "legendonly";
+    const order = [...place.querySelectorAll(".legendtoggle")].indexOf(toggle);
+    Plotly.restyle(place, { visible: isShown ? "legendonly" : true }, [index]).then(() => {
+      openToKeyboard(place);
+      place.querySelectorAll(".legendtoggle")[order]?.focus();
+    });
+  });
 }

@@ -1,10 +1,10 @@
 /* The page as a whole: one selection drives every figure and table, and is kept in the address. */
 const root = document.documentElement;
 const controls = document.getElementById("controls");
-let view = { ...page.default };
 
 function readAddress() {
-  const hash = decodeURIComponent(location.hash.slice(1));
+  const sent = location.hash.slice(1);
+  const hash = sent.includes("=") ? sent : decodeURIComponent(sent);
   const found = Object.fromEntries(new URLSearchParams(hash.includes("=") ? hash : `at=${hash}`));
   const next = { ...page.default };
   for (const [name, options] of Object.entries(page.options)) {
@@ -20,10 +20,17 @@ function writeAddress(next, at) {
   else location.hash = hash;
 }
 
-async function drawAll() {
-  for (const chart of charts) {
+/* What is read now comes first; a newer selection takes the place of one that is still being drawn. */
+async function drawAll(turn) {
+  const away = (chart) => {
+    const { top, bottom } = document.getElementById(`chart-${chart.id}`).getBoundingClientRect();
+    return bottom < 0 ? -bottom : Math.max(top - innerHeight, 0);
+  };
+  const places = new Map(charts.map((chart) => [chart, away(chart)]));
+  for (const chart of [...charts].sort((one, two) => places.get(one) - places.get(two))) {
+    if (turn !== lastTurn) return;
     const rows = chosenRows(chart, view);
-    await drawFigure(chart, rows, view);
+    await drawFigure(chart, rows);
     fillTable(chart, rows);
     if (chart.at_risk) fillAtRisk(chart, rows);
     await new Promise((resume) => setTimeout(resume)); // the first figures show while the others are drawn
@@ -32,11 +39,13 @@ async function drawAll() {
 }
 
 let drawing = Promise.resolve();
+let lastTurn = 0;
 
 function redraw() {
   delete root.dataset.drawn;
-  drawing = drawing.then(drawAll);
-  return drawing;
+  lastTurn += 1;
+  const turn = lastTurn;
+  drawing = drawing.then(() => drawAll(turn));
 }
 
 function show() {
@@ -55,6 +64,9 @@ function show() {
 }
 
 function followControls() {
+  for (const select of controls?.querySelectorAll("select") ?? []) {
+    page.options[select.name].forEach((option, place) => { select.options[place].value = option; });
+  }
   controls?.addEventListener("change", (event) => writeAddress({ ...view, [event.target.name]: event.target.value }, ""));
   document.getElementById("reset")?.addEventListener("click", () => writeAddress({ ...page.default }, ""));
   window.addEventListener("hashchange", show);
@@ -96,12 +108,6 @@ function followTables() {
     field?.addEventListener("input", () => applySearch(table));
   }
   for (const fold of document.querySelectorAll("details.twin")) fold.open = !canDraw;
-}
-
-function followLegends() {
-  for (const chart of charts.filter((one) => one.at_risk)) {
-    document.getElementById(`plot-${chart.id}`).on?.("plotly_restyle", () => fillAtRisk(chart, chosenRows(chart, view)));
-  }
 }
 
 /* Printed: every fold open, light colours, figures as wide as the paper. */
@@ -149,5 +155,5 @@ followTables();
 followControls();
 followPrinter();
 followReading();
+followLegendKeys();
 show();
-drawing.then(followLegends);

@@ -71,7 +71,7 @@ function chosenRows(chart, view) {
 }
 
 function captionText(chart, view) {
-  const words = { threshold: page.captions.threshold[view.threshold] ?? "" };
+  const words = { cells: nameOf("unit", view.unit), threshold: page.captions.threshold[view.unit]?.[view.threshold] ?? "" };
   for (const name of ["cohort", "rule", "measure", "denominator", "scale", "drug"]) words[name] = nameOf(name, view[name] ?? "");
   for (const name of ["denominator_long", "measure_long"]) {
     words[name] = (page.captions[name][view[name.replace("_long", "")]] ?? "").replace("{rule}", words.rule);

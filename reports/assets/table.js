@@ -1,5 +1,5 @@
 /* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching, saving as CSV. */
-const NUMERIC = ["count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step"];
+const NUMERIC = ["count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step", "cells"];
 const isNumericKind = (kind) => NUMERIC.includes(kind);
 
 function element(name, text, className) {
@@ -11,6 +11,10 @@ function element(name, text, className) {
 
 function fillTable(chart, rows) {
   const body = document.querySelector(`#table-${chart.id} tbody`);
+  const headings = body.closest("table").tHead.rows[0].cells;
+  chart.columns.forEach((column, place) => {
+    if (column.heading.includes("{")) (headings[place].firstElementChild ?? headings[place]).textContent = unitText(column.heading);
+  });
   body.replaceChildren(...rows.map((row) => {
     const line = element("tr");
     chart.columns.forEach((column, place) => {

@@ -9,6 +9,7 @@ async function unpack(text) {
 }
 
 const page = await unpack(document.getElementById("page-data").textContent);
+let view = { ...page.default };
 const NBSP = "\u00a0";
 const DASH = "\u2013";
 const MINUS = "\u2212";
@@ -28,6 +29,15 @@ function ratio(value) {
 }
 
 const count = (value) => commas(String(Math.round(value)));
+
+/* A number of cells in a volume of blood, in the unit that is selected; the released number is per microlitre. */
+const isGiga = (view) => view.unit === "giga";
+function giga(value) {
+  const [whole, part] = (value / 1000).toFixed(3).split(".");
+  return `${commas(whole)}.${part.replace(/0{1,2}$/, "")}`;
+}
+const cells = (value) => (isGiga(view) ? giga(value) : count(value));
+const unitText = (text) => text.replaceAll("{cells}", page.names.unit[view.unit] ?? "");
 function percent(fraction) {
   if (fraction > 0 && decimal(fraction * 100, true) === "0.0") return `<0.1${NBSP}%`;
   return `${decimal(fraction * 100, fraction !== 0)}${NBSP}%`;
@@ -48,6 +58,7 @@ function numberText(cell, kind) {
   if (!isNumber(cell)) return cell === null || cell === undefined ? "" : markWords(cell);
   if (kind === "percent") return percent(cell);
   if (kind === "ratio") return ratio(cell);
+  if (kind === "cells") return cells(cell);
   return kind === "count" ? count(cell) : decimal(cell, false);
 }
 
@@ -61,7 +72,8 @@ function rangeText(lo, hi, kind) {
 }
 
 function binText(lower, upper) {
-  return upper === null || upper === undefined ? `${count(lower)} or more` : `${count(lower)}${DASH}${count(upper - 1)}`;
+  if (upper === null || upper === undefined) return `${cells(lower)} or more`;
+  return isGiga(view) ? `${giga(lower)} to <${giga(upper)}` : `${count(lower)}${DASH}${count(upper - 1)}`;
 }
 
 function stepText(first, last) {

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS
 
-BIN = TableColumn("Lowest ANC, cells/µL", "bin", ("bin_lower_cells_per_ul", "bin_upper_cells_per_ul"))
+BIN = TableColumn("Lowest ANC, {cells}", "bin", ("bin_lower_cells_per_ul", "bin_upper_cells_per_ul"))
 
 
 def chart() -> Chart:
@@ -16,7 +16,7 @@ def chart() -> Chart:
         textposition="outside",
         cliponaxis=False,
         texttemplate="%{customdata[1]}",
-        hovertemplate="%{customdata[0]} cells/µL<br><b>%{customdata[1]}</b> people<extra></extra>",
+        hovertemplate="%{customdata[0]} {cells}<br><b>%{customdata[1]}</b> people<extra></extra>",
         showlegend=False,
     )
     bind: dict[str, Bind] = {
@@ -52,7 +52,7 @@ def chart() -> Chart:
         threshold_lines="bin_lower_cells_per_ul",
         layout=go.Layout(
             bargap=0.12,
-            xaxis={"type": "category", "tickangle": -40, "title": {"text": "Lowest ANC, cells/µL"}},
+            xaxis={"type": "category", "tickangle": -40, "title": {"text": "Lowest ANC, {cells}"}},
             yaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
         ).to_plotly_json(),
     )

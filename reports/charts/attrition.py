@@ -22,7 +22,7 @@ def chart() -> Chart:
         sorts={"value": (("step_order", "asc"),)},
         traces=_traces(),
         columns=(
-            TableColumn("", "count", ("step_order",)),
+            TableColumn("Number", "count", ("step_order",)),
             STEP,
             TableColumn("People left", "count", ("n_people",)),
             TableColumn("Left out at this step", "count", ("n_left_out",)),

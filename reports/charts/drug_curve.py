@@ -31,18 +31,18 @@ def chart() -> Chart:
             DAY,
             TableColumn("Since", "name:anchor", ("anchor",)),
             TableColumn("People", "count", ("n_people",)),
-            TableColumn("10 %, cells/µL", "count", ("p10_cells_per_ul",)),
-            TableColumn("25 %", "count", ("p25_cells_per_ul",)),
-            TableColumn("Median", "count", ("p50_cells_per_ul",)),
-            TableColumn("75 %", "count", ("p75_cells_per_ul",)),
-            TableColumn("90 %", "count", ("p90_cells_per_ul",)),
+            TableColumn("10 %, {cells}", "cells", ("p10_cells_per_ul",)),
+            TableColumn("25 %", "cells", ("p25_cells_per_ul",)),
+            TableColumn("Median", "cells", ("p50_cells_per_ul",)),
+            TableColumn("75 %", "cells", ("p75_cells_per_ul",)),
+            TableColumn("90 %", "cells", ("p90_cells_per_ul",)),
         ),
-        alt=Alt("p50_cells_per_ul", "count", (DAY,)),
+        alt=Alt("p50_cells_per_ul", "cells", (DAY,)),
         threshold_lines="yaxis",
         height=440,
         layout=go.Layout(
             xaxis={"title": {"text": "Days since the dose"}},
-            yaxis={"title": {"text": "Neutrophils, cells/µL"}, "rangemode": "tozero", "tickformat": ",d"},
+            yaxis={"title": {"text": "Neutrophils, {cells}"}, "rangemode": "tozero"},
             hovermode="x",
         ).to_plotly_json(),
     )
@@ -78,7 +78,7 @@ def _median() -> Trace:
         hovertemplate="day %{customdata[0]}<br>median %{customdata[1]}, 25 %% %{customdata[2]}, 75 %% %{customdata[3]}"
         "<br>%{customdata[4]} people<extra></extra>".replace("%%", "%"),
     )
-    cells = [["step", "day", "day_until"], *(["count", f"p{share}_cells_per_ul"] for share in (50, 25, 75))]
+    cells = [["step", "day", "day_until"], *(["cells", f"p{share}_cells_per_ul"] for share in (50, 25, 75))]
     bind: dict[str, Bind] = {
         **_place("p50_cells_per_ul"),
         "customdata": {"cells": [*cells, ["count", "n_people"]]},
@@ -87,4 +87,4 @@ def _median() -> Trace:
 
 
 def _place(column: str) -> dict[str, Bind]:
-    return {"x": {"col": "day"}, "y": {"col": column}}
+    return {"x": {"col": "day"}, "y": {"col": column, "unit": "cells"}}

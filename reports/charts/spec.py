@@ -4,6 +4,7 @@ A chart holds no numbers. It binds the columns of one table to the attributes of
 draw it again for any selection from the same rows. A binding is one of:
 
 - `{"col": name, "scale": factor}`, optionally `"minus": other`: a number of the row;
+  with `"unit": "cells"` in the unit of counts that is selected;
 - `{"name": kind, "col": name}`: the name of an id; `{"mark": name}`: the words of a mark; `{"const": value}`;
 - `{"when": column, "yes": a, "no": b}`; `{"style": kind, "col": name, "part": "colour" | "symbol"}`;
 - `{"beside": [kind, column, ...]}`: a text written as in the table, set a little apart from its point;
@@ -73,7 +74,8 @@ class Chart:
 
     `where` and `unless` fix columns; `follows` names the selections that filter the rows. `sorts` maps the choices of
     the page's sort selector to orders; the first is the default. `caption` may use {cohort}, {threshold}, {rule},
-    {measure}, {measure_long}, {denominator_long} and {scale}. A figure of `min_width` pixels scrolls on a
+    {measure}, {measure_long}, {denominator_long} and {scale}; it, headings, and
+    texts of a figure may use {cells} for the unit of counts. A figure of `min_width` pixels scrolls on a
     narrower page. An `is_optional` one is left out of a page that has no row for it.
     """
 

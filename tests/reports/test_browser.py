@@ -1,51 +1,34 @@
 """The page in a browser: drawn, driven by its selectors, kept in its address, and without a network."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import plotly
+import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs
 
 from reports.facts import NightFacts
 from reports.numbers import read_numbers
 from reports.page import load_charts, render_report
+from reports.rows import is_number
 from reports.view import alt_text, chosen_rows, fill
+from tests.reports.browser import LOCAL, Opened, start_chromium
+from tests.reports.placing import places_of
 from transforms.load import Definitions
 from transforms.release import Released
 
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DRAWN = "html[data-drawn]"
-LOCAL = re.compile(r"^(file|data|blob):")
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must have Debian's chromium: apt-get install chromium")
-        pytest.skip("Debian's chromium is not installed")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with start_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -63,43 +46,6 @@ def site(
     return root
 
 
-class Opened:
-    """A page with all it asked for and complained about."""
-
-    def __init__(self, browser: Any, path: Path, address: str = "", **context: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
-        self.page = self.context.new_page()
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.goto(f"{path.as_uri()}{address}")
-        self.wait()
-
-    def wait(self) -> None:
-        self.page.wait_for_selector(DRAWN, timeout=40_000, state="attached")
-
-    def select(self, name: str, value: str) -> None:
-        self.page.select_option(f"select[name={name}]", value)
-        self.page.wait_for_selector(f'html[data-drawn*=\'"{name}":"{value}"\']', state="attached")
-
-    def wait_for_start(self) -> None:
-        """Until the page shows again what it opens with."""
-        self.page.wait_for_selector("#reset:disabled")
-        self.wait()
-
-    def drawn(self, chart: str) -> Any:
-        """What a figure shows; nothing where a line says why there is none."""
-        plot = f"document.getElementById('plot-{chart}')"
-        return self.page.evaluate(f"{plot}.offsetParent === null ? null : JSON.stringify({plot}.data)")
-
-    def table(self, chart: str) -> list[list[str]]:
-        script = f"""[...document.querySelectorAll('#table-{chart} tbody tr')]
-            .map((row) => [...row.cells].map((cell) => cell.textContent))"""
-        return list(self.page.evaluate(script))
-
-
 @pytest.fixture(scope="module")
 def opened(chromium: Any, site: Path) -> Iterator[Opened]:
     report = Opened(chromium, site / "runs" / "one" / "index.html")
@@ -107,13 +53,23 @@ def opened(chromium: Any, site: Path) -> Iterator[Opened]:
     report.context.close()
 
 
-@pytest.mark.parametrize("name", ["runs/one/index.html", "latest.html"])
-def test_every_figure_is_drawn_without_a_network_and_without_a_complaint(chromium: Any, site: Path, name: str) -> None:
-    report = Opened(chromium, site / name)
+@pytest.fixture(autouse=True)
+def _as_it_opens(opened: Opened) -> Iterator[None]:
+    """Every test begins with the view that the page opens with."""
+    yield
+    if opened.page.is_enabled("#reset"):
+        opened.page.click("#reset")
+        opened.wait_for_start()
+
+
+def test_every_figure_is_drawn_without_a_network_and_without_a_complaint(opened: Opened) -> None:
+    assert_whole(opened)
+
+
+def assert_whole(report: Opened) -> None:
     assert report.page.locator(".plot").count() == report.page.locator(".plot:has(.main-svg)").count() >= 15
     assert [url for url in report.asked if not LOCAL.match(url)] == []
     assert report.said == []
-    report.context.close()
 
 
 def test_no_trace_is_dropped_by_plotly(opened: Opened) -> None:
@@ -127,25 +83,28 @@ def test_the_script_writes_the_same_words_as_the_page_without_a_script(
     assert shown(opened) == written(released, facts, definitions, {})
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"threshold": "500", "cohort": "chemotherapy", "measure": "confirmed", "rule": "simple_run"},
-        {"denominator": "observed", "sort": "name", "cohort": "rituximab"},
-        {"sort": "size", "threshold": "1000"},
-    ],
+CHANGES: tuple[dict[str, str], ...] = (
+    {"threshold": "500", "cohort": "chemotherapy", "measure": "confirmed", "rule": "simple_run"},
+    {"denominator": "observed", "sort": "name", "scale": "ctcae_v5", "drug": "rituximab", "unit": "giga"},
 )
+
+
+def test_all_selectors_of_the_page_are_tried_here(opened: Opened) -> None:
+    names = opened.page.eval_on_selector_all("#controls select", "(found) => found.map((one) => one.name)")
+    assert {name for changes in CHANGES for name in changes} == set(names)
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=", ".join)
 def test_every_selector_changes_tables_captions_and_alt_texts_to_the_released_numbers(
     opened: Opened, released: Released, facts: NightFacts, definitions: Definitions, changes: dict[str, str]
 ) -> None:
     for name, value in changes.items():
-        opened.select(name, value)
+        opened.page.select_option(f"select[name={name}]", value)
+    opened.wait_for(changes)
     assert shown(opened) == written(released, facts, definitions, changes)
-    opened.page.click("#reset")
-    opened.wait_for_start()
 
 
-Words = dict[str, tuple[list[list[str]], str | None, str | None]]
+Words = dict[str, tuple[list[str], list[list[str]], str | None, str | None]]
 
 
 def shown(opened: Opened) -> Words:
@@ -153,6 +112,7 @@ def shown(opened: Opened) -> Words:
     page = opened.page
     return {
         chart.id: (
+            page.locator(f"#table-{chart.id} thead th").all_text_contents(),
             opened.table(chart.id),
             page.locator(f"#plot-{chart.id}").get_attribute("aria-label"),
             page.locator(f"#chart-{chart.id} figcaption").text_content(),
@@ -166,23 +126,60 @@ def written(released: Released, facts: NightFacts, definitions: Definitions, cha
     """The same from the released tables, without a browser."""
     numbers = read_numbers(released, facts, definitions)
     selection = {**numbers.choices.default, **changes}
+    wording = replace(numbers.wording, unit=selection["unit"])
     words: Words = {}
     for chart in (chart for chart in load_charts() if not chart.is_optional):
-        rows = chosen_rows(chart, numbers.tables[chart.table], selection, numbers.wording)
-        cells = [[numbers.wording.cell(row, c.kind, c.keys) for c in chart.columns] for row in rows]
-        caption = fill(chart.caption, selection, numbers.wording)
-        words[chart.id] = (cells, alt_text(chart, rows, selection, numbers.wording), caption)
+        rows = chosen_rows(chart, numbers.tables[chart.table], selection, wording)
+        headings = [wording.with_unit(column.heading) for column in chart.columns]
+        cells = [[wording.cell(row, c.kind, c.keys) for c in chart.columns] for row in rows]
+        caption = fill(chart.caption, selection, wording)
+        words[chart.id] = (headings, cells, alt_text(chart, rows, selection, wording), caption)
     return words
 
 
-def test_a_figure_shows_the_numbers_of_its_table(opened: Opened, released: Released) -> None:
-    points = [trace for trace in json.loads(opened.drawn("prevalence-by-cohort")) if trace["mode"] == "markers"]
-    drawn = sorted(round(x, 4) for trace in points for x in trace["x"])
-    table = released.tables["released.prevalence"]
-    wanted = table.filter(interval_unit="all", measure="any_low", threshold_cells_per_ul=1500)[
-        "prevalence"
-    ].drop_nulls()
-    assert drawn == sorted(round(value * 100, 4) for value in wanted)
+@pytest.mark.parametrize("changes", [{}, CHANGES[0], {"unit": "giga", "denominator": "tested"}], ids=", ".join)
+def test_every_figure_draws_the_released_numbers_of_the_selection(
+    opened: Opened, released: Released, facts: NightFacts, definitions: Definitions, changes: dict[str, str]
+) -> None:
+    numbers = read_numbers(released, facts, definitions)
+    selection = {**numbers.choices.default, **changes}
+    for name, value in changes.items():
+        opened.page.select_option(f"select[name={name}]", value)
+    opened.wait_for(changes)
+    n_drawn = 0
+    for chart in (chart for chart in load_charts() if not chart.is_optional):
+        rows = chosen_rows(chart, numbers.tables[chart.table], selection, numbers.wording)
+        wanted = sorted(places_of(chart, rows, selection, numbers.wording))
+        traces = [trace for trace in json.loads(opened.drawn(chart.id) or "[]") if trace.get("mode") != "text"]
+        found = [cell for trace in traces for axis in "xyz" for cell in trace.get(axis, ()) if is_number(cell)]
+        assert sorted(round(cell, 4) for cell in found) == wanted, chart.id
+        n_drawn += len(found)
+    assert n_drawn > 300
+
+
+def test_sentence_and_key_numbers_are_those_of_the_released_tables(opened: Opened, released: Released) -> None:
+    sentence = opened.page.locator("h1").text_content()
+    table = released.tables["released.prevalence"].filter(
+        cohort="everyone", measure="any_low", denominator_name="tested", standard="crude", is_weighted=False
+    )
+    months = table.filter(pl.col("is_complete") & (pl.col("interval_unit") == "month"))
+    last = months.filter(pl.col("interval_start") == pl.col("interval_start").max())
+    row = last.filter(threshold_cells_per_ul=1500).row(0, named=True)
+    said = [
+        float(text.replace(",", "")) for text in re.findall(r"\d[\d,.]*\d|\d", re.sub(r" in \w+ \d{4}", "", sentence))
+    ]
+    shares = [round(row[name] * 100, 1) for name in ("prevalence", "prevalence_lo", "prevalence_hi")]
+    assert said[:5] == [row["n_low"], row["n_population"], *shares]
+    for suffix, rows in (("", last), ("_all", table.filter(interval_unit="all"))):
+        for row in rows.iter_rows(named=True):
+            tile = opened.page.locator(f"#key-low_{row['threshold_cells_per_ul']}{suffix} .value")
+            if not tile.count():
+                continue
+            value = tile.get_attribute("data-value")
+            assert (value is None) == (row["prevalence"] is None)
+            if value is not None:
+                assert float(value) == pytest.approx(row["prevalence"], abs=1e-6)
+                assert tile.text_content().startswith(f"{round(row['prevalence'] * 100, 1)}")
 
 
 def test_the_threshold_changes_what_the_figures_draw(opened: Opened) -> None:
@@ -196,16 +193,17 @@ def test_the_threshold_changes_what_the_figures_draw(opened: Opened) -> None:
     assert {chart: opened.drawn(chart) for chart in charts} == before
 
 
-def test_an_address_that_was_sent_opens_the_same_view(chromium: Any, site: Path, opened: Opened) -> None:
+def test_an_address_that_was_sent_opens_the_same_view_in_the_file_that_is_mailed(
+    chromium: Any, site: Path, opened: Opened
+) -> None:
     opened.select("cohort", "chemotherapy")
     opened.select("threshold", "1000")
     sent = opened.page.evaluate("location.hash")
     report = Opened(chromium, site / "latest.html", sent)
+    assert_whole(report)
     assert report.page.input_value("select[name=cohort]") == "chemotherapy"
     assert report.table("prevalence-over-time") == opened.table("prevalence-over-time")
     report.context.close()
-    opened.page.click("#reset")
-    opened.wait_for_start()
 
 
 def test_the_episodes_at_risk_follow_the_legend(opened: Opened) -> None:
@@ -230,14 +228,6 @@ def test_a_table_can_be_sorted_and_searched_with_the_keyboard(opened: Opened) ->
     opened.page.locator("#chart-prevalence-by-cohort input[type=search]").fill("")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scrolling(chromium: Any, site: Path, scheme: str) -> None:
-    report = Opened(chromium, site / "latest.html", viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    assert report.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert report.said == []
-    report.context.close()
-
-
 def test_without_a_script_every_table_is_open(chromium: Any, site: Path) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -245,14 +235,6 @@ def test_without_a_script_every_table_is_open(chromium: Any, site: Path) -> None
     assert page.locator("table.data:visible").count() >= 15
     assert page.locator("#controls").is_hidden()
     context.close()
-
-
-def test_printing_opens_every_table(opened: Opened) -> None:
-    opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert opened.page.evaluate("[...document.querySelectorAll('details')].every((fold) => fold.open)")
-    opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    opened.wait()
-    assert not opened.page.evaluate("[...document.querySelectorAll('details.twin')].every((fold) => fold.open)")
 
 
 def test_no_button_of_a_figure_sends_anything_anywhere(opened: Opened) -> None:

@@ -1,0 +1,203 @@
+"""The report for everyone: judged by axe-core, worked by keyboard, printed whole, and proof against hostile text."""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+import pytest
+from pypdf import PdfReader
+
+from reports.facts import InputFact, NightFacts, RefusedFact
+from reports.page import render_report
+from tests.reports.browser import LOCAL, Opened, start_chromium
+from tests.reports.conftest import draw_estimates, released_of
+from transforms.load import Definitions
+
+pytestmark = pytest.mark.browser
+MARKUP = "<img src=x onerror=alert(1)><script>alert('2')</script>\"'& \u202eevil"
+FORMULA = '=HYPERLINK("a")'
+SHOWN = MARKUP.replace("\u202e", "\ufffd")
+COHORTS = {"everyone": 5200, "chemotherapy": 900, MARKUP: 640, FORMULA: 210}
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, facts: NightFacts, definitions: Definitions) -> Iterator[Opened]:
+    """A small night whose cohorts, drugs, units, files and sources have names that want to be more than text."""
+    drawn = draw_estimates(cohorts=COHORTS)
+    for row in (row for rows in drawn.values() for row in rows):
+        renamed = {"docetaxel": MARKUP, "clozapine": FORMULA, "chem drug 1": MARKUP}
+        row |= {name: renamed.get(str(row[name]), row[name]) for name in ("drug", "agent") if name in row}
+    hostile = replace(
+        facts,
+        inputs=(InputFact(MARKUP, 1, 1, "ab", "delimited", MARKUP),),
+        refused=(RefusedFact("unit_unknown", f"unit {MARKUP}", "canonical.lab", 12, MARKUP, MARKUP, 24, FORMULA),),
+    )
+    page = tmp_path_factory.mktemp("everyone") / "latest.html"
+    page.write_text(render_report(released_of(drawn), hostile, definitions, plotly="inline"), encoding="utf-8")
+    with start_chromium() as browser:
+        opened = Opened(browser, page)
+        yield opened
+        opened.context.close()
+
+
+def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: Opened) -> None:
+    page = report.page
+    assert report.said == []
+    assert [url for url in report.asked if not LOCAL.match(url)] == []
+    assert page.locator("main img, header img, form img, [onerror]").count() == 0
+    assert page.locator("script").count() == 3
+    assert SHOWN in page.locator("select[name=cohort]").text_content()
+    assert SHOWN in page.locator("select[name=drug]").text_content()
+    for chart in ("prevalence-by-cohort", "severity-by-cohort", "testing-by-cohort", "drug-shares", "cause-drugs"):
+        assert SHOWN in {cell for row in report.table(chart) for cell in row}, chart
+    drawn = page.locator("#plot-prevalence-by-cohort .ytick").all_text_contents()
+    assert {SHOWN, FORMULA} <= set(drawn)
+    for table in ("refused", "inputs"):
+        assert SHOWN in page.locator(f"#table-{table}").text_content()
+    page.select_option("select[name=cohort]", MARKUP)
+    page.wait_for_selector("html[data-drawn*='alert(1)']", state="attached")
+    assert page.locator("#chart-prevalence-over-time figcaption").text_content().count(SHOWN) == 1
+    assert SHOWN in page.locator("#plot-prevalence-over-time").get_attribute("aria-label")
+    assert report.said == []
+    assert "\u202e" not in page.locator("body").inner_text()
+    page.click("#reset")
+    report.wait_for_start()
+
+
+def test_a_saved_table_runs_no_formula_and_says_which_night_it_is_of(report: Opened, facts: NightFacts) -> None:
+    with report.page.expect_download() as saving:
+        report.page.click("[data-save=csv][data-of=prevalence-by-cohort]")
+    text = Path(saving.value.path()).read_text(encoding="utf-8-sig")
+    assert not re.search(r'(^|,)"?[=+@-]', text, re.MULTILINE)
+    assert "'=HYPERLINK" in text
+    lines = text.strip().splitlines()
+    assert all(facts.run_id in line and facts.definitions_hash in line for line in lines[1:])
+    for kind, start in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        with report.page.expect_download() as saving:
+            report.page.click(f"[data-save={kind}][data-of=prevalence-by-cohort]")
+        assert Path(saving.value.path()).read_bytes().startswith(start)
+        assert facts.run_id in saving.value.suggested_filename
+
+
+def test_keyboard_alone_reaches_everything_and_focus_is_seen(report: Opened) -> None:
+    page = report.page
+    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    wanted = page.evaluate(
+        """() => {
+        const all = document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]');
+        const seen = [...all].filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.disabled);
+        seen.forEach((one) => { one.dataset.wanted = one.outerHTML.slice(0, 90); });
+        window.unseen = [];
+        document.addEventListener('focusin', (event) => {
+            event.target.dataset.reached = 'yes';
+            const style = getComputedStyle(event.target);
+            if (style.outlineStyle === 'none' && style.boxShadow === 'none') window.unseen.push(event.target.outerHTML);
+        });
+        return seen.length;
+    }"""
+    )
+    assert wanted > 150
+    for _ in range(wanted + 20):
+        page.keyboard.press("Tab")
+    missed = "[...document.querySelectorAll('[data-wanted]:not([data-reached])')].map((one) => one.dataset.wanted)"
+    assert page.evaluate(missed) == []
+    assert page.evaluate("window.unseen") == []
+
+
+def test_keyboard_alone_works_selectors_figures_tables_and_folds(report: Opened) -> None:
+    page = report.page
+    page.focus("select[name=threshold]")
+    page.keyboard.press("ArrowDown")
+    report.wait_for({"threshold": "1000"})
+    page.focus("#reset")
+    page.keyboard.press("Enter")
+    report.wait_for_start()
+    at_risk = page.locator("#at-risk-duration-curves tbody tr")
+    before = at_risk.count()
+    switch = page.locator("#plot-duration-curves [role=switch]").first
+    for shown, n_rows in (("false", before - 1), ("true", before)):
+        page.evaluate("document.activeElement.blur()")
+        switch.focus()
+        page.keyboard.press("Space")
+        report.until(f"document.activeElement.getAttribute('aria-checked') === '{shown}'")
+        assert at_risk.count() == n_rows
+    axis = "document.getElementById('plot-duration-curves')._fullLayout.xaxis.range"
+    spread = f"({axis}[1] - {axis}[0])"
+    wide = page.evaluate(spread)
+    page.locator("#plot-duration-curves [aria-label='Zoom in']").focus()
+    page.keyboard.press("Enter")
+    report.until(f"{spread} < {wide}")
+    page.locator("#plot-duration-curves [aria-label='Reset axes']").focus()
+    page.keyboard.press("Enter")
+    report.until(f"Math.abs({spread} - {wide}) < 1e-6")
+    fold = page.locator("#chart-prevalence-by-cohort details.twin")
+    page.locator("#chart-prevalence-by-cohort summary").focus()
+    page.keyboard.press("Enter")
+    assert fold.get_attribute("open") is not None
+    page.locator("#table-prevalence-by-cohort thead button").nth(4).focus()
+    page.keyboard.press("Enter")
+    sizes = [int(row[4].replace(",", "")) for row in report.table("prevalence-by-cohort") if row[4][0].isdigit()]
+    assert sizes == sorted(sizes)
+    page.locator("#chart-prevalence-by-cohort input[type=search]").focus()
+    page.keyboard.type("hyperlink")
+    names = page.locator("#table-prevalence-by-cohort tbody tr:visible th").all_text_contents()
+    assert set(names) == {FORMULA}
+    for _ in "hyperlink":
+        page.keyboard.press("Backspace")
+
+
+def test_printing_gives_a_file_with_every_row_of_every_table(report: Opened) -> None:
+    page = report.page
+    page.locator("#chart-prevalence-by-cohort input[type=search]").fill("nothing is called this")
+    cells = "[...document.querySelectorAll('main table:not(.moves) :is(td, th)')].map((cell) => cell.textContent)"
+    words = count_words(page.evaluate(cells))
+    printed = PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
+    found = count_words(sheet.extract_text() for sheet in printed.pages)
+    assert sum(words.values()) > 2000
+    assert {word: n for word, n in words.items() if found[word] < n} == {}
+    page.locator("#chart-prevalence-by-cohort input[type=search]").fill("")
+    report.wait()
+    assert not page.evaluate("document.documentElement.classList.contains('printed')")
+
+
+def count_words(texts: Any) -> Counter[str]:
+    """Words and numbers that no line break can part, without ligatures."""
+    return Counter(
+        word for text in texts for word in re.findall(r"[A-Za-z]{1,12}|\d[\d,.]*\d|\d", normalize("NFKC", text))
+    )
+
+
+def test_axe_finds_nothing_serious_in_light_dark_and_on_a_phone(report: Opened) -> None:
+    page = report.page
+    alike = "#methods details:not(:first-of-type)"  # definitions look alike: one of them is enough
+    page.evaluate(f"for (const fold of document.querySelectorAll('main details:not({alike})')) fold.open = true")
+    rows = "document.querySelectorAll('tbody tr:nth-child(n + 5)')"  # and so are four rows of a table
+    page.evaluate(f"for (const row of {rows}) row.hidden = true")
+    page.evaluate(AXE)
+    assert judge(page, {}) == []
+    page.emulate_media(color_scheme="dark")
+    report.wait()
+    assert judge(page, {"runOnly": ["color-contrast"]}) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    report.wait()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert judge(page, {"rules": {"color-contrast": {"enabled": False}}}) == []
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    report.wait()
+
+
+def judge(page: Any, options: dict[str, Any]) -> list[tuple[str, str]]:
+    """What axe-core calls serious or critical."""
+    options = {"resultTypes": ["violations"], **options}
+    found = page.evaluate("(options) => axe.run({ exclude: ['.main-svg:first-child'] }, options)", options)
+    assert found["passes"]
+    grave = [entry for entry in found["violations"] if entry["impact"] in {"serious", "critical"}]
+    return [(entry["id"], str(entry["nodes"][0]["target"])) for entry in grave]
