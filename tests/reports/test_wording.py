@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.wording import Wording, bin_text, count, decimal, percent, plain
+from reports.wording import GIGA, Wording, count, decimal, percent, plain
 from transforms.load import Definitions
 
 
@@ -28,8 +28,17 @@ def test_counts_have_commas_and_days_lose_an_empty_decimal() -> None:
     assert (count(4120), decimal(12.0), decimal(12.25)) == ("4,120", "12", "12.3")
 
 
-def test_a_bin_names_whole_counts_and_the_last_one_is_open() -> None:
-    assert (bin_text(1000, 1500), bin_text(15000, None)) == ("1,000\u20131,499", "15,000 or more")
+def test_a_bin_names_whole_counts_and_the_last_one_is_open(definitions: Definitions) -> None:
+    words = Wording(definitions)
+    assert (words.bin(1000, 1500), words.bin(15000, None)) == ("1,000\u20131,499", "15,000 or more")
+    words = Wording(definitions, GIGA)
+    assert (words.bin(1000, 1500), words.bin(15000, None)) == ("1.0 to <1.5", "15.0 or more")
+
+
+def test_a_count_of_cells_is_the_same_number_in_either_unit(definitions: Definitions) -> None:
+    words = Wording(definitions, GIGA)
+    assert [words.number(cell, "cells") for cell in (1500, 30, 1532, 0)] == ["1.5", "0.03", "1.532", "0.0"]
+    assert words.threshold(500) == "0.5\u00a0\u00d710\u2079/L (500\u00a0cells/\u00b5L)"
 
 
 def test_marks_that_turn_the_direction_of_text_become_visible() -> None:
