@@ -13,6 +13,7 @@ import duckdb
 
 from flows.handover import Validated
 from flows.tonight import tonight_rows
+from transforms.model.causes import Finding
 from transforms.schemas import schema_of
 
 # What no transform reads stays out of the largest hand-over: a third of its time.
@@ -106,6 +107,33 @@ def hand_over_limits(
         f"""COPY ({" UNION ALL ".join(parts)})
         TO '{quoted(folder / "limit.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
     ).fetchall()
+
+
+def hand_over_findings(
+    connection: duckdb.DuckDBPyConnection,
+    night: Validated,
+    population: Population,
+    folder: Path,
+    *,
+    has_history: bool,
+    wanted: Sequence[Finding],
+) -> None:
+    """Write result.parquet: the results of touched people that are beyond a limit for which a cause asks."""
+    people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
+    is_wanted = " OR ".join(["false", *(_finding(one) for one in wanted)])
+    columns = "p.person_index, r.analyte, r.collected_at, r.lower_bound, r.upper_bound"
+    parts = [f"SELECT {columns} FROM ({tonight_rows(night, 'canonical.lab')}) r {people} WHERE {is_wanted}"]
+    if has_history:
+        parts.append(f"SELECT {columns} FROM canonical.lab r {people} {_unless_replaced(night)} WHERE {is_wanted}")
+    connection.execute(
+        f"""COPY ({" UNION ALL ".join(parts)})
+        TO '{quoted(folder / "result.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
+    ).fetchall()
+
+
+def _finding(one: Finding) -> str:
+    limit = f"r.upper_bound < {one.below}" if one.below is not None else f"r.lower_bound > {one.above}"
+    return f"(r.analyte = {_texts([one.analyte])} AND {limit})"
 
 
 def read_sql(name: str) -> str:

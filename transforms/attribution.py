@@ -1,10 +1,11 @@
 """Every episode gets all its candidate causes, ranked, and exactly one primary suspect.
 
-Candidates come from drugs and diagnoses in their windows. Cytotoxics are expected toxicity; other drugs get a WHO-UMC
-category from window, dechallenge, rechallenge and competition; diagnoses support. The order of suspects is the
-`precedence` of the causes; ties go to the higher prior risk, then to the shorter time, then to the name. Without a
-deciding candidate the episode is unexplained, or there was too little data to say. Suspected is all that this claims.
-Obeys `definitions/causes`.
+Candidates come from drugs, diagnoses and laboratory findings in their windows, and from patterns of the counts.
+Cytotoxics are expected toxicity; other drugs get a WHO-UMC category from window, dechallenge, rechallenge and
+competition, and are unlikely where the count was low already when they were begun; the rest supports. The order of
+suspects is the `precedence` of the causes; ties go to the higher prior risk, then the shorter time, then the name.
+Without a deciding candidate the episode is unexplained, or there was too little data to say. Suspected is all that this
+claims. Obeys `definitions/causes`.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.candidates import COLUMNS, find_code_candidates, find_drug_candidates
+from transforms.candidates import find_code_candidates, find_drug_candidates, keep_best
 from transforms.challenge import judge_dechallenge
 from transforms.codelists import RISKS
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
+from transforms.findings import find_lab_candidates
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, Challenge
 from transforms.naranjo import score_naranjo
+from transforms.patterns import find_patterns
 from transforms.spans import to_spans
+from transforms.strata import age_in, read_ages
 
 EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 ONSET = ("person_index", "onset_after", "first_low_at", "recovery_by")
@@ -46,12 +50,17 @@ OUTPUT = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known beside the counts: `recognised` from `recognise_drugs`; the flags say what an extract has."""
+    """What is known beside the counts: `recognised` from `recognise_drugs`; the flags say what an extract has.
+
+    `results` are laboratory results of `list_findings`, `person` has what tells age.
+    """
 
     recognised: pl.LazyFrame
     diagnosis: pl.LazyFrame
     observation: pl.LazyFrame
     anc: pl.LazyFrame
+    results: pl.LazyFrame
+    person: pl.LazyFrame
     has_drugs: bool = True
     has_diagnoses: bool = True
 
@@ -67,19 +76,29 @@ def attribute_causes(
 ) -> pl.LazyFrame:
     """One row per episode and candidate, sorted by episode and rank; columns: OUTPUT.
 
-    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days. What moves no rank is
-    not looked for without `tells_doubts`: is_window_certain and began_while_falling mean nothing then.
+    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days. Without
+    `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
     """
-    onsets = _hold(_list_onsets(episodes))
-    drugs = _hold(find_drug_candidates(onsets, evidence.recognised, causes))
-    codes = find_code_candidates(onsets, evidence.diagnosis, conditions, causes)
+    onsets = _hold(_list_onsets(episodes, evidence.person))
+
+    def find_drugs(when: pl.LazyFrame) -> pl.LazyFrame:
+        return find_drug_candidates(when, evidence.recognised, causes)
+
+    def find_signs(when: pl.LazyFrame) -> pl.LazyFrame:
+        codes = find_code_candidates(when, evidence.diagnosis, conditions, causes)
+        return keep_best(pl.concat([codes, find_lab_candidates(when, evidence.results, causes)]))
+
+    drugs = _hold(find_drugs(onsets))
     looked_at = onsets if tells_doubts else onsets.head(0)
-    early = _hold(find_early(looked_at, evidence.recognised, evidence.diagnosis, conditions, causes))
-    judged_drugs = _challenge(drugs, onsets, evidence, causes, tells_doubts=tells_doubts)
-    found = pl.concat([judged_drugs, _support(codes)])
+    early = _hold(find_early(looked_at, lambda when: pl.concat([find_drugs(when), find_signs(when)])))
+    found = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(find_signs(onsets))])
     judged = _hold(tell_certain_windows(found, onsets, early))
-    keyed = _hold(episodes.select(*EPISODE, "onset_after", "recovery_by").join(onsets, on=ONSET, nulls_equal=True))
-    candidates = keyed.select(*EPISODE, "onset_id").join(judged, on="onset_id").join(_kinds(causes), on=KIND)
+    spans = episodes.select(*EPISODE, "onset_after", "last_low_at", "recovery_by")
+    keyed = _hold(spans.join(onsets, on=ONSET, nulls_equal=True))
+    own = keyed.select(*EPISODE, "onset_id")
+    patterns = find_patterns(keyed, causes).join(own, on=EPISODE).with_columns(is_in_window=pl.lit(value=True))
+    told = pl.concat([own.join(judged, on="onset_id"), _support(patterns)], how="diagonal")
+    candidates = told.join(_kinds(causes), on=KIND)
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
     weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge"), has_earlier=_has_earlier()))
     is_complete = evidence.has_drugs and evidence.has_diagnoses
@@ -91,10 +110,10 @@ def attribute_causes(
     fallbacks = _fall_back(undecided, evidence, causes).join(
         deciding.with_columns(is_found_early=pl.lit(value=True)), on="onset_id", how="left"
     )
-    told = fallbacks.with_columns(
+    left = fallbacks.with_columns(
         is_window_certain=pl.when(pl.col("early_day").is_not_null()).then(pl.col("is_found_early").is_null())
     )
-    every = pl.concat([ranked, told.drop("onset_id", "early_day", "is_found_early")], how="diagonal")
+    every = pl.concat([ranked, left.drop("onset_id", "early_day", "is_found_early")], how="diagonal")
     return _rank(every.with_columns(pl.col("n_competing").fill_null(0)))
 
 
@@ -103,19 +122,21 @@ def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.collect().lazy()
 
 
-def _list_onsets(episodes: pl.LazyFrame) -> pl.LazyFrame:
+def _list_onsets(episodes: pl.LazyFrame, person: pl.LazyFrame) -> pl.LazyFrame:
     """Distinct onsets: rules and thresholds share them, so each is judged once."""
     listed = episodes.select(ONSET).unique().sort(ONSET, nulls_last=True).with_row_index("onset_id")
-    return listed.with_columns(
+    ages = read_ages(person).lazy()
+    aged = listed.join(ages, on="person_index", how="left", maintain_order="left").select(
+        *listed.collect_schema().names(), age_years=age_in(pl.col("first_low_at").dt.year())
+    )
+    return aged.with_columns(
         pl.col("first_low_at").dt.date().to_physical().alias("onset_day"),
         pl.col("recovery_by").dt.date().to_physical().alias("recovered_day"),
         pl.col("onset_after").dt.date().to_physical().alias("early_day"),
     )
 
 
-def _challenge(
-    drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], *, tells_doubts: bool
-) -> pl.LazyFrame:
+def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
     """Judge each piece of drug evidence by its own rule; expected toxicity has no dechallenge."""
     by_rule: dict[Challenge | None, list[pl.Expr]] = {}
     for cause in causes:
@@ -129,20 +150,17 @@ def _challenge(
             judged.append(_support(selected))
         else:
             answered = judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule)
-            if tells_doubts:
-                judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
-            else:
-                judged.append(answered.with_columns(began_while_falling=pl.lit(None, pl.Boolean)))
+            judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
     return pl.concat(judged)
 
 
 def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    return candidates.select(
-        *COLUMNS,
+    return candidates.with_columns(
         pl.lit(None, pl.String).alias("dechallenge"),
         pl.lit(value=False).alias("is_recovered_on_drug"),
         pl.lit(value=False).alias("is_reexposed"),
         pl.lit(None, pl.Boolean).alias("began_while_falling"),
+        pl.lit(None, pl.Int64).alias("count_at_start"),
     )
 
 
@@ -152,8 +170,8 @@ def _kinds(causes: Sequence[Cause]) -> pl.LazyFrame:
     for cause in causes:
         rows += [(cause.id, n, item.judged, True, True) for n, item in enumerate(cause.drug_evidence)]
         first = len(cause.drug_evidence)
-        coded = enumerate(cause.code_evidence, first)
-        rows += [(cause.id, n, "code" if item.decides else "listed", item.competes, item.decides) for n, item in coded]
+        signs = enumerate([*cause.signs, *cause.pattern_evidence], first)
+        rows += [(cause.id, n, "code" if item.decides else "listed", item.competes, item.decides) for n, item in signs]
     schema = {**KIND_SCHEMA, "judged": pl.String(), "competes": pl.Boolean(), "decides": pl.Boolean()}
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
@@ -163,8 +181,8 @@ def _precedences(causes: Sequence[Cause]) -> pl.LazyFrame:
     for cause in causes:
         for number, drug in enumerate(cause.drug_evidence):
             rows += [(cause.id, number, category, place) for category, place in drug.precedence.items()]
-        for number, code in enumerate(cause.code_evidence, len(cause.drug_evidence)):
-            rows.append((cause.id, number, "supported" if code.decides else "none", code.precedence))
+        for number, sign in enumerate([*cause.signs, *cause.pattern_evidence], len(cause.drug_evidence)):
+            rows.append((cause.id, number, "supported" if sign.decides else "none", sign.precedence))
     schema = {**KIND_SCHEMA, "category": pl.String(), "precedence": pl.Int32()}
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
@@ -196,8 +214,12 @@ def _has_earlier() -> pl.Expr:
 
 
 def _weigh(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Add n_competing and category; a drug outside its window, or gone on with, competes with nothing."""
-    is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug")
+    """Add n_competing and category; a drug that is unlikely competes with nothing.
+
+    Unlikely: outside its window, gone on with while the count recovered, or begun when it was below the threshold.
+    """
+    was_low = (pl.col("count_at_start") < pl.col("threshold_cells_per_ul")).fill_null(value=False)
+    is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug") & ~was_low
     contends = pl.col("competes") & pl.col("decides") & is_likely
     n_competing = contends.sum().over(EPISODE).cast(pl.Int32) - contends.cast(pl.Int32)
     alone = pl.col("n_competing") == 0

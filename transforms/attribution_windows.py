@@ -66,7 +66,11 @@ def _days(column: str, factor: float) -> pl.Expr:
 def _scale_cause(cause: Cause, factor: float) -> Cause:
     drugs = tuple(_scale_part(each, _DRUG_DAYS, factor) for each in cause.drug_evidence)
     codes = tuple(_scale_code(each, factor) for each in cause.code_evidence)
-    return cause.model_copy(update={"drug_evidence": drugs, "code_evidence": codes})
+    labs = tuple(
+        each.model_copy(update={name: _scaled(getattr(each, name), factor) for name in _LIST_DAYS})
+        for each in cause.lab_evidence
+    )
+    return cause.model_copy(update={"drug_evidence": drugs, "code_evidence": codes, "lab_evidence": labs})
 
 
 def _scale_code(evidence: CodeEvidence, factor: float) -> CodeEvidence:

@@ -39,13 +39,16 @@ def find_drug_candidates(onsets: pl.LazyFrame, recognised: pl.LazyFrame, causes:
         for cause in causes
         for number, evidence in enumerate(cause.drug_evidence)
     ]
-    return _keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else _no_candidates(onsets)
+    return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
 
 
 def find_code_candidates(
     onsets: pl.LazyFrame, diagnosis: pl.LazyFrame, conditions: pl.DataFrame, causes: Sequence[Cause]
 ) -> pl.LazyFrame:
-    """One row per onset, cause and subgroup of condition, the code nearest to the onset; columns: COLUMNS."""
+    """One row per onset, cause and subgroup of condition, the code nearest to the onset; columns: COLUMNS.
+
+    `onsets` has age_years beside, null where it is not known.
+    """
     listed = recognise_conditions(diagnosis, conditions)
     found = []
     for cause in causes:
@@ -54,7 +57,29 @@ def find_code_candidates(
             coded = _coded(listed, diagnosis, evidence, cause.id)
             near = _near(onsets, coded, evidence)
             found.append(near.with_columns(cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)))
-    return _keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else _no_candidates(onsets)
+    return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
+
+
+def keep_best(found: pl.LazyFrame) -> pl.LazyFrame:
+    """The best row of each onset, cause and agent: in its window, the first evidence that fits, the nearest."""
+    days = pl.col("days_from_exposure")
+    order = (~pl.col("is_in_window"), pl.col("evidence_number"), days.abs(), -days, pl.col("course_number"))
+    kept = [column for column in COLUMNS if column not in CANDIDATE]
+    return found.group_by(CANDIDATE).agg(pl.col(kept).sort_by(order).first()).select(COLUMNS)
+
+
+def no_candidates(onsets: pl.LazyFrame) -> pl.LazyFrame:
+    """No rows, with COLUMNS."""
+    return onsets.head(0).select(
+        "onset_id",
+        pl.lit("").alias("cause_group"),
+        pl.lit("").alias("agent"),
+        pl.lit(0, pl.Int32).alias("evidence_number"),
+        pl.lit(value=True).alias("is_in_window"),
+        pl.lit(0, pl.Int32).alias("days_from_exposure"),
+        pl.lit(None, pl.Int32).alias("course_number"),
+        pl.lit(value=False).alias("has_dechallenge"),
+    )
 
 
 def _select(doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:
@@ -190,6 +215,8 @@ def _near(onsets: pl.LazyFrame, coded: pl.LazyFrame, evidence: CodeEvidence) -> 
         lookahead.alias("lookahead"),
     ).unique()
     days = pl.col("onset_day") - pl.col("coded_day")
+    if evidence.oldest_years is not None:
+        onsets = onsets.filter((pl.col("age_years") <= evidence.oldest_years).fill_null(value=False))
     near = (
         dated.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
         .with_columns(days.alias("days_from_exposure"))
@@ -201,26 +228,6 @@ def _near(onsets: pl.LazyFrame, coded: pl.LazyFrame, evidence: CodeEvidence) -> 
         "agent",
         pl.lit(value=True).alias("is_in_window"),
         "days_from_exposure",
-        pl.lit(None, pl.Int32).alias("course_number"),
-        pl.lit(value=False).alias("has_dechallenge"),
-    )
-
-
-def _keep_best(found: pl.LazyFrame) -> pl.LazyFrame:
-    days = pl.col("days_from_exposure")
-    order = (~pl.col("is_in_window"), pl.col("evidence_number"), days.abs(), -days, pl.col("course_number"))
-    kept = [column for column in COLUMNS if column not in CANDIDATE]
-    return found.group_by(CANDIDATE).agg(pl.col(kept).sort_by(order).first()).select(COLUMNS)
-
-
-def _no_candidates(onsets: pl.LazyFrame) -> pl.LazyFrame:
-    return onsets.head(0).select(
-        "onset_id",
-        pl.lit("").alias("cause_group"),
-        pl.lit("").alias("agent"),
-        pl.lit(0, pl.Int32).alias("evidence_number"),
-        pl.lit(value=True).alias("is_in_window"),
-        pl.lit(0, pl.Int32).alias("days_from_exposure"),
         pl.lit(None, pl.Int32).alias("course_number"),
         pl.lit(value=False).alias("has_dechallenge"),
     )

@@ -3,37 +3,29 @@ was begun while the count was already falling.
 
 The fall began after the last value that was not low and by the first that was; a candidate is judged at the second and
 looked at once more at the first. A drug begun for an illness whose count was falling only travels with it. Both are
-flags and change no rank. Obeys `challenge` in the causes.
+flags and change no rank. A drug begun when the count was low already is judged in `attribution`. Obeys `challenge` in
+the causes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import polars as pl
 
-from transforms.candidates import CANDIDATE, find_code_candidates, find_drug_candidates
-from transforms.model.causes import Cause, Challenge
+from transforms.candidates import CANDIDATE
+from transforms.model.causes import Challenge
 
 _PERCENT = 100
 _COURSE = ("person_index", "agent", "course_number")
 
 
-def find_early(
-    onsets: pl.LazyFrame,
-    recognised: pl.LazyFrame,
-    diagnosis: pl.LazyFrame,
-    conditions: pl.DataFrame,
-    causes: Sequence[Cause],
-) -> pl.LazyFrame:
+def find_early(onsets: pl.LazyFrame, find: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
     """Candidates in their window if the fall began right after the last value that was not low.
 
-    CANDIDATE and evidence_number, of onsets (onset_id, person_index, onset_day, early_day) whose two days differ.
+    CANDIDATE and evidence_number, of onsets (onset_id, person_index, onset_day, early_day) whose two days differ;
+    `find` gives the candidates of onsets.
     """
     early = onsets.filter(pl.col("early_day") < pl.col("onset_day")).with_columns(onset_day=pl.col("early_day"))
-    found = [
-        find_drug_candidates(early, recognised, causes),
-        find_code_candidates(early, diagnosis, conditions, causes),
-    ]
-    return pl.concat(found).filter("is_in_window").select(*CANDIDATE, "evidence_number")
+    return find(early).filter("is_in_window").select(*CANDIDATE, "evidence_number")
 
 
 def tell_certain_windows(candidates: pl.LazyFrame, onsets: pl.LazyFrame, early: pl.LazyFrame) -> pl.LazyFrame:
@@ -54,8 +46,8 @@ def tell_reverse(
 ) -> pl.LazyFrame:
     """Add began_while_falling: the last count by the start of the blamed course had fallen from one shortly before it.
 
-    `candidates` has onset_id, agent, course_number. Counts on the day of the start count as before it. Null without two
-    such counts.
+    And count_at_start, that last count. `candidates` has onset_id, agent, course_number. Counts on the day of the start
+    count as before it. Null without two such counts, and without one.
     """
     starts = (
         recognised.select(
@@ -88,6 +80,10 @@ def tell_reverse(
     )
     left = pl.lit(_PERCENT - rule.falling_percent, pl.Int64)
     has_fallen = pl.col("last").cast(pl.Int64) * _PERCENT <= pl.col("highest").cast(pl.Int64) * left
-    told = seen.filter(pl.col("n_counts") > 1).select(*_COURSE, began_while_falling=has_fallen)
+    told = seen.select(
+        *_COURSE,
+        began_while_falling=pl.when(pl.col("n_counts") > 1).then(has_fallen),
+        count_at_start=pl.col("last").cast(pl.Int64),
+    )
     joined = candidates.join(people, on="onset_id", how="left").join(told, on=list(_COURSE), how="left")
     return joined.drop("person_index")

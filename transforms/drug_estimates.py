@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from transforms.drug_counts import DRUG, ONSET, RECOVERY
-from transforms.drug_weeks import EVERYBODY, ON_DRUG, PRE_EXPOSURE, REFERENCE, RISK
+from transforms.drug_weeks import AROUND_START, EVERYBODY, ON_DRUG, PRE_EXPOSURE, REFERENCE, RISK
 from transforms.frames import empty
 from transforms.intervals import NONE, Numbers, clopper_pearson, wilson
 from transforms.medians import median_of_counts
@@ -99,7 +99,7 @@ def estimate_days(days: pl.DataFrame, rules: DrugRules) -> pl.DataFrame:
 def estimate_ratios(weeks: pl.DataFrame, drug: pl.DataFrame, rules: DrugRules) -> pl.DataFrame:
     """The self-controlled ratio of each drug that enough people were given, with its check and the disproportion."""
     wanted = rules.ratio
-    periods = (RISK, REFERENCE, PRE_EXPOSURE, ON_DRUG)
+    periods = (RISK, REFERENCE, PRE_EXPOSURE, AROUND_START, ON_DRUG)
     rows = (
         weeks.filter(pl.col("period") != EVERYBODY)
         .group_by(DRUG)
@@ -113,9 +113,9 @@ def estimate_ratios(weeks: pl.DataFrame, drug: pl.DataFrame, rules: DrugRules) -
     )
     people = drug.select(*DRUG, "n_people").unique()
     rows = rows.join(people, on=list(DRUG)).filter(pl.col("n_people") >= wanted.people_at_least).sort(DRUG)
-    risk, reference, before = (_side(rows, period) for period in (RISK, REFERENCE, PRE_EXPOSURE))
+    risk, reference = (_side(rows, period) for period in (RISK, REFERENCE))
     ratio = rate_ratio(*risk, *reference, level=wanted.confidence_level)
-    check = rate_ratio(*before, *reference, level=wanted.confidence_level)
+    n_before, check = _check(rows, reference, wanted.confidence_level)
     everybody = weeks.filter(pl.col("period") == EVERYBODY)
     expected = pl.col("weeks_on_drug") * everybody["n_episodes"].sum() / max(everybody["n_weeks"].sum(), 1)
     found = {
@@ -128,7 +128,7 @@ def estimate_ratios(weeks: pl.DataFrame, drug: pl.DataFrame, rules: DrugRules) -
         drugs_screened=pl.len(),
         n_risk="episodes_risk",
         n_reference="episodes_reference",
-        n_pre_exposure="episodes_pre_exposure",
+        n_pre_exposure=pl.Series(n_before),
         n_on_drug="episodes_on_drug",
         pre_check=pl.when(pl.col("pre_ratio_lo") > 1)
         .then(pl.lit(RAISED))
@@ -138,6 +138,15 @@ def estimate_ratios(weeks: pl.DataFrame, drug: pl.DataFrame, rules: DrugRules) -
             ((pl.col("episodes_on_drug") + wanted.shrinkage) / (expected + wanted.shrinkage)).log(2)
         ),
     )
+
+
+def _check(rows: pl.DataFrame, reference: tuple[Counts, Counts], level: float) -> tuple[Counts, list[Numbers]]:
+    """Episodes, ratio and limits of the more raised of the two periods of the check, by their lower limits."""
+    sides = [_side(rows, period) for period in (PRE_EXPOSURE, AROUND_START)]
+    before, around = (rate_ratio(*side, *reference, level=level) for side in sides)
+    is_around = np.nan_to_num(around[1], nan=-1.0) > np.nan_to_num(before[1], nan=-1.0)
+    found = [np.where(is_around, one, other) for one, other in zip(around, before, strict=True)]
+    return np.where(is_around, sides[1][0], sides[0][0]), found
 
 
 def _side(rows: pl.DataFrame, period: str) -> tuple[Counts, Counts]:

@@ -2,10 +2,10 @@
 
 Weeks are counted from the start of a person's first course. A week counts where it holds a test, up to that of the
 person's first episode; who had one whose start was not seen is left out, because nothing says when they were not low.
-The periods of a week: `pre_exposure`, just before the start; `risk`, the drug's own window, from the start of the
-course whether or not it is stopped; `reference`, all others, save those between the end of the window and some time
-after the course, and from the next course on. Cytotoxic windows count nowhere. Obeys `ratio` in
-`definitions/after_drugs`.
+The periods of a week: `pre_exposure`, just before the start; `around_start`, few days on either side of it; `risk`, the
+drug's own window, from the start of the course whether or not it is stopped; `reference`, all others, save those
+between the end of the window and some time after the course, and from the next course on. Cytotoxic windows count
+nowhere. Obeys `ratio` in `definitions/after_drugs`.
 """
 
 import polars as pl
@@ -15,7 +15,7 @@ from transforms.drug_counts import DRUG, Drugs
 from transforms.frames import shape
 from transforms.model.drugs import DrugRules, RatioRule
 
-RISK, REFERENCE, PRE_EXPOSURE = "risk", "reference", "pre_exposure"
+RISK, REFERENCE, PRE_EXPOSURE, AROUND_START = "risk", "reference", "pre_exposure", "around_start"
 ON_DRUG, EVERYBODY = "on_drug", "everybody"
 ALL_DRUGS = ""
 _WEEK = ("person_index", "week")
@@ -85,9 +85,11 @@ def _count_weeks(at_risk: pl.DataFrame, wanted: RatioRule, first: pl.DataFrame) 
         week=since // wanted.week_days, period=_period(since, wanted)
     )
     is_on = (since >= 0) & (pl.col("day") <= pl.col("course_ended"))
+    is_around = since.is_between(*wanted.around_start_days)
     parts = [
         placed.filter(pl.col("period").is_not_null()),
         placed.filter(is_on).with_columns(period=pl.lit(ON_DRUG)),
+        placed.filter(is_around).with_columns(period=pl.lit(AROUND_START)),
         at_risk.with_columns(
             drug=pl.lit(ALL_DRUGS),
             drug_class=pl.lit(ALL_DRUGS),

@@ -27,7 +27,7 @@ from transforms.load import Definitions
 from transforms.model.examples import CauseExample, CohortExample, PrimarySuspect, ScoreExample
 from transforms.naranjo import score_naranjo
 
-RULE, THRESHOLD = "example", 0
+RULE = "example"
 
 EXPOSURE: Schema = {
     "person_index": pl.UInt32,
@@ -53,12 +53,20 @@ ANC: Schema = {
     "lower_cells_per_ul": pl.Int64,
     "upper_cells_per_ul": pl.Int64,
 }
+RESULT: Schema = {
+    "person_index": pl.UInt32,
+    "analyte": pl.String,
+    "collected_at": pl.Datetime("us"),
+    "lower_bound": pl.Float64,
+    "upper_bound": pl.Float64,
+}
 EPISODES: Schema = {
     "person_index": pl.UInt32,
     "rule": pl.String,
     "threshold_cells_per_ul": pl.Int64,
     "onset_after": pl.Datetime("us"),
     "first_low_at": pl.Datetime("us"),
+    "last_low_at": pl.Datetime("us"),
     "recovery_by": pl.Datetime("us"),
 }
 PERSON: Schema = {
@@ -89,6 +97,10 @@ def attribute_patients(definitions: Definitions, patients: Sequence[CauseExample
         diagnosis,
         frame_of(OBSERVATION, [(i, _at(p.observed_from_day), _at(_end(p))) for i, p in enumerate(patients)]),
         frame_of(ANC, [(i, _at(c.day), *[c.cells_per_ul] * 2) for i, p in enumerate(patients) for c in p.counts]),
+        frame_of(
+            RESULT, [(i, r.analyte, _at(r.day), *[r.value] * 2) for i, p in enumerate(patients) for r in p.results]
+        ),
+        frame_of(PERSON, [(i, None, None, p.age_years, ORIGIN.date(), None) for i, p in enumerate(patients)]),
         has_drugs=all(patient.has_drugs for patient in patients),
         has_diagnoses=all(patient.has_diagnoses for patient in patients),
     )
@@ -181,9 +193,12 @@ def _diagnoses(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
 
 
 def _episodes(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
-    first = [(i, patient.last_good_day, 0, patient.recovery_day) for i, patient in enumerate(patients)]
-    further = [(i, None, low.day, low.recovery_day) for i, p in enumerate(patients) for low in p.further_lows]
-    return [(i, RULE, THRESHOLD, *(None if day is None else _at(day) for day in days)) for i, *days in first + further]
+    first = [(i, p.last_good_day, 0, p.last_low_day, p.recovery_day) for i, p in enumerate(patients)]
+    further = [(i, None, low.day, low.day, low.recovery_day) for i, p in enumerate(patients) for low in p.further_lows]
+    thresholds = [patient.threshold_cells_per_ul for patient in patients]
+    return [
+        (i, RULE, thresholds[i], *(None if day is None else _at(day) for day in days)) for i, *days in first + further
+    ]
 
 
 def _end(patient: CauseExample) -> int:

@@ -25,16 +25,20 @@ def read_ages(person: pl.LazyFrame) -> pl.DataFrame:
     ).collect()
 
 
+def age_in(year: pl.Expr) -> pl.Expr:
+    """Age in a calendar year of rows that have the columns of `read_ages`; of a null year, one that needs no date."""
+    since = (year - pl.col("age_at").dt.year()).fill_null(0)
+    is_datable = pl.col("age_at").is_null() | year.is_not_null()
+    return pl.coalesce(year - pl.col("birth_year"), pl.when(is_datable).then(pl.col("age_years") + since))
+
+
 def stratum_of(year: pl.Expr, wanted: Standardisation) -> dict[str, pl.Expr]:
     """`age_from_years` (null: unknown) and `sex` of rows that have the columns of `read_ages`, in a calendar year.
 
     A null year stands for no date: then only an age that needs none is known.
     """
-    since = (year - pl.col("age_at").dt.year()).fill_null(0)
-    is_datable = pl.col("age_at").is_null() | year.is_not_null()
-    age = pl.coalesce(year - pl.col("birth_year"), pl.when(is_datable).then(pl.col("age_years") + since))
     return {
-        "age_from_years": band_of(age, wanted.age_bands_from_years),
+        "age_from_years": band_of(age_in(year), wanted.age_bands_from_years),
         "sex": pl.when(pl.col("sex").is_in(list(wanted.sex_shares))).then("sex").otherwise(pl.lit(UNKNOWN)),
     }
 

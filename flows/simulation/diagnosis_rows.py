@@ -45,7 +45,8 @@ def _found(ward: Ward) -> list[tuple[Ints, str, Floats]]:
     events, on, rows = ward.events, ward.detected_on + AFTER_COUNT, []
     is_found = ward.detected_on >= 0
     for index, cause in enumerate(ward.setting.parameters.causes.causes.values()):
-        has_begun = events.has_event & (events.falls_at <= on)
+        # A cyclic fall has no beginning: `falls_at` only says when one of its lows is.
+        has_begun = events.has_event & ((events.falls_at <= on) | (events.period_days > 0))
         person = np.flatnonzero(is_found & has_begun & (events.cause == index))
         rows += _drawn(ward, person, cause.detected_codes, on[person])
         if cause.coded is not None:

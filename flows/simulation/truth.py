@@ -2,7 +2,7 @@
 
 Computed from the very path that visits sample. Onset is the first whole second that is low, the end the first that is
 not, so that a visit at a whole minute can never contradict them. Null onset: already low when observation began; null
-end: still low when it ended.
+end: still low when it ended. `cause_group` lowers the count at the nadir, `began_by` when it fell below the threshold.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flows.simulation.arrays import Floats, Ints
 from flows.simulation.measurement import CELLS_PER_UNIT
-from flows.simulation.ward import CHEMOTHERAPY, EVENT, VIRAL, Ward
+from flows.simulation.ward import CHEMOTHERAPY, EVENT, NATURAL, VIRAL, Ward
 
 SECONDS_PER_DAY = 86400
 TRUTH_COLUMNS = (
@@ -25,6 +25,7 @@ TRUTH_COLUMNS = (
     "nadir_at",
     "cause_group",
     "agent",
+    "began_by",
     "is_detectable",
     "is_isolated",
     "ended_as",
@@ -78,8 +79,15 @@ def _at_threshold(ward: Ward, specimens: pl.DataFrame, threshold: int) -> pl.Dat
         ended_as=np.where(found.end_s >= 0, "recovered", np.where(died, "died", "censored_end")),
         is_isolated=_is_isolated(ward, found, (starts_s, ends_s)),
     )
-    group, agent = _causes(ward, found.person, np.minimum(nadir_knot // per_day, ward.setting.n_days - 1))
-    return frame.with_columns(pl.Series("cause_group", group), pl.Series("agent", agent))
+    last_day = ward.setting.n_days - 1
+    nadir_day, first_day = (np.minimum(knot // per_day, last_day) for knot in (nadir_knot, found.first_knot))
+    group, agent = _causes(ward, found.person, nadir_day)
+    # Nothing may lower the count enough yet on the day on which chance takes it below the threshold.
+    is_driven = ward.driver[first_day, found.person] != NATURAL
+    began_by, _ = _causes(ward, found.person, np.where(is_driven, first_day, nadir_day))
+    return frame.with_columns(
+        pl.Series("cause_group", group), pl.Series("agent", agent), pl.Series("began_by", began_by)
+    )
 
 
 def _excursions(path: NDArray[np.float32], level: np.float64, window: tuple[Ints, Ints], width: int) -> Excursions:

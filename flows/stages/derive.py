@@ -19,6 +19,7 @@ from flows.handover import Derived, RunContext, Validated
 from flows.history import RunLine, last_published
 from flows.population import (
     Population,
+    hand_over_findings,
     hand_over_limits,
     hand_over_people,
     hand_over_rows,
@@ -39,6 +40,7 @@ from transforms.cycles import find_cycles, number_by_cycle
 from transforms.drug_blocks import find_blocks
 from transforms.episodes import find_episodes
 from transforms.exposures import antineoplastic_days, recognise_drugs
+from transforms.findings import list_findings
 from transforms.load import Definitions
 from transforms.person_time import find_test_days
 from transforms.plan import severe_cut, tested_of
@@ -82,6 +84,8 @@ def derive(validated: Validated, context: RunContext) -> Derived:
         hand_over_rows(connection, validated, population, folder, has_history=has_history, lab_analytes=analytes)
         direct = context.definitions.anc.inputs.direct_auto.analyte
         hand_over_limits(connection, validated, population, folder, has_history=has_history, analyte=direct)
+        findings = list_findings(context.definitions.causes)
+        hand_over_findings(connection, validated, population, folder, has_history=has_history, wanted=findings)
         infer_observation(connection, folder)
         standing = None if population.is_everybody else hand_over_standing(connection, population, folder)
     context.progress.rows(pl.scan_parquet(folder / "lab.parquet").select(pl.len()).collect().item())
@@ -127,7 +131,8 @@ def derive_people(
     episodes = _keep(number_by_cycle(found, cycles), folder / "episode.parquet")
     _keep(find_chronic(anc, definitions.chronic, treatments), folder / "chronic.parquet")
     after = _keep(_counts_of(episodes, anc), folder / "anc_of_low.parquet")
-    evidence = Evidence(recognised, diagnosis, observation, after, has_drugs=has_drugs, has_diagnoses=has_diagnoses)
+    results = pl.scan_parquet(folder / "result.parquet")
+    evidence = Evidence(recognised, diagnosis, observation, after, results, person, has_drugs, has_diagnoses)
     causes = attribute_causes(episodes, evidence, definitions.causes, conditions, definitions.naranjo)
     _keep(causes, folder / "episode_cause.parquet")
     signs = Signs(vital, diagnosis, encounter, anc, conditions, has_diagnoses=has_diagnoses)

@@ -16,12 +16,12 @@ def chart() -> Chart:
         position=3,
         title="Self-controlled ratio",
         caption="Rate of first episodes for each tested week in a fixed window from the start of a drug, over that in "
-        "other weeks of the same people, with the rate shortly before the start as a check. Whole extract; cytotoxics "
-        "are left out, because counts decide their next dose.",
-        note="A ratio above 1 makes a drug suspected, no more. Where the rate was raised before the drug was given "
-        "already, the drug may only travel with illness. Not raised is no proof: the check misses drugs that are "
-        "started before the count has fallen. The disproportion is for screening only. Many drugs are looked at (last "
-        "column), so some intervals lie above 1 by chance.",
+        "other weeks of the same people, with the rate shortly before or around the start as a check. Whole extract; "
+        "cytotoxics are left out, because counts decide their next dose.",
+        note="A ratio above 1 makes a drug suspected, no more. Where the rate was raised before the drug can have "
+        "lowered the count, the drug may only travel with illness. Not raised is no proof: the check misses drugs that "
+        "few of their people were given for an illness. The disproportion is for screening only. Many drugs are looked "
+        "at (last column), so some intervals lie above 1 by chance.",
         table="drug_ratio",
         question="cause_by_drug",
         follows=(),
@@ -35,7 +35,7 @@ def chart() -> Chart:
             TableColumn("In other weeks", "count", ("n_reference",)),
             TableColumn("Ratio", "ratio", ("ratio",)),
             TableColumn("Interval", "ratio_range", ("ratio_lo", "ratio_hi")),
-            TableColumn("Shortly before", "count", ("n_pre_exposure",)),
+            TableColumn("Before or around the start", "count", ("n_pre_exposure",)),
             TableColumn("Ratio before", "ratio", ("pre_ratio",)),
             TableColumn("Interval before", "ratio_range", ("pre_ratio_lo", "pre_ratio_hi")),
             TableColumn("Pre-exposure check", "name:pre_check", ("pre_check",)),
@@ -57,7 +57,7 @@ def chart() -> Chart:
 def _traces() -> tuple[Trace, ...]:
     return (
         _points("ratio", "in the window", COLOURS[0], "circle"),
-        _points("pre_ratio", "shortly before", COLOURS[1], "diamond-open"),
+        _points("pre_ratio", "before or around the start", COLOURS[1], "diamond-open"),
     )
 
 

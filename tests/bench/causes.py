@@ -1,8 +1,8 @@
-"""Suspected causes against the simulated truth, and the self-controlled ratio of drugs that do nothing.
+"""Suspected causes against the simulated truth, beside the best that a classifier could do, and drugs that do nothing.
 
-Run with `make causes`. A confusion matrix of causes over confirmed episodes, each with the lowest true one that it
-holds; how often episodes called unexplained are; how often the interval of the ratio holds 1 for drugs given at random;
-and how often the pre-exposure check tells drugs that are given when people fall ill.
+Run with `make causes`. The truth of a confirmed episode is what lowered the count when the first true episode in it
+began. The best is a posterior learned from another, larger hospital of the same simulator, given everything that the
+extract shows of an episode; no classifier can do better than the posterior, and this comes near it from below.
 """
 
 import sys
@@ -13,157 +13,140 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from tests.bench.boosting import learn
+from tests.bench.nulls import RULE, THRESHOLD, read_hospital, try_nulls
+from tests.bench.shown import read_shown
 from tests.bench.truth import simulate_and_run
-from transforms.drug_counts import Drugs
-from transforms.drug_estimates import RAISED, estimate_ratios
-from transforms.drug_weeks import count_weeks
 from transforms.load import load_definitions
-from transforms.model.drugs import DrugRules
 
-PAIRS = """
-WITH matched AS (
-    SELECT e.episode_id, t.cause_group AS truth FROM read_csv('{truth}', types={{'person_id': 'VARCHAR'}}) t
-    JOIN w.derived.episode e ON e.person_id = t.person_id AND e.threshold_cells_per_ul = t.threshold_cells_per_ul
-     AND e.first_low_at <= coalesce(t.end_at, '2999-01-01') AND e.last_low_at >= coalesce(t.onset_at, '1900-01-01')
-    WHERE e.rule = '{rule}' AND e.is_confirmed AND t.threshold_cells_per_ul = {threshold}
-    QUALIFY row_number() OVER (PARTITION BY e.episode_id ORDER BY t.nadir_cells_per_ul, t.onset_at) = 1
-)
-SELECT truth, c.cause_group AS suspect, count(*) AS n
-FROM matched JOIN w.derived.episode_cause c USING (episode_id) WHERE c.is_primary GROUP BY ALL ORDER BY ALL
+JUDGED = """
+SELECT e.episode_id, e.person_id, t.began_by AS truth, c.cause_group AS suspect, c.category
+FROM read_csv('{truth}', types={{'person_id': 'VARCHAR'}}) t
+JOIN w.derived.episode e ON e.person_id = t.person_id AND e.threshold_cells_per_ul = t.threshold_cells_per_ul
+ AND e.first_low_at <= coalesce(t.end_at, '2999-01-01') AND e.last_low_at >= coalesce(t.onset_at, '1900-01-01')
+JOIN w.derived.episode_cause c ON c.episode_id = e.episode_id AND c.is_primary
+WHERE e.rule = '{rule}' AND e.is_confirmed AND t.threshold_cells_per_ul = {threshold}
+QUALIFY row_number() OVER (PARTITION BY e.episode_id ORDER BY t.onset_at NULLS FIRST) = 1
+ORDER BY e.episode_id
 """
-RULE, THRESHOLD = "clinical", 1500
-COURSE_DAYS, RISK_DAYS, PEOPLE = 14, 28, 400
-BATCH = 100
+NONE, TOO_LITTLE = "unexplained", "insufficient_data"
+TOLD = pl.col("suspect").replace(TOO_LITTLE, NONE)
+SEED, TEACHING_SEED = 5, 77
+ILL_SHARES = (0.0, 0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True)
-class Hospital:
-    """What the counts of drugs are made of, with the span in which each person was tested and true onsets by person."""
+class Best:
+    """The posterior of each episode (rows) and class (columns, named by `classes`)."""
 
-    tests: pl.DataFrame
-    episodes: pl.DataFrame
-    spans: pl.DataFrame
-    onsets: pl.DataFrame
+    classes: tuple[str, ...]
+    posterior: NDArray[np.float64]
 
+    @property
+    def told(self) -> list[str]:
+        """The most probable class of each episode."""
+        return [self.classes[number] for number in self.posterior.argmax(axis=1)]
 
-@dataclass(frozen=True)
-class Nulls:
-    """Of so many null drugs with an interval: how many hold 1, lie above it, and are flagged by the check."""
-
-    n: int
-    covered: float
-    above: float
-    flagged: float
-    above_unflagged: float
+    def of(self, name: str) -> NDArray[np.float64]:
+        """The posterior of one class."""
+        share: NDArray[np.float64] = self.posterior[:, self.classes.index(name)]
+        return share
 
 
-def read_hospital(workspace: Path, truth: Path) -> Hospital:
-    """People, tests and first episodes of a simulated night."""
+def judge(workspace: Path, truth: Path) -> pl.DataFrame:
+    """episode_id, person_id, truth, suspect and its category of each confirmed episode that holds a true one."""
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{workspace / 'warehouse.duckdb'}' AS w (READ_ONLY)").fetchall()
-        connection.execute(
-            "CREATE TABLE p AS SELECT person_id, "
-            "(row_number() OVER (ORDER BY person_id) - 1)::UINTEGER AS person_index "
-            "FROM w.canonical.person"
-        ).fetchall()
-        tests = connection.sql(
-            "SELECT person_index, (collected_at::DATE - DATE '1970-01-01')::INTEGER AS day, "
-            "min(anc_cells_per_ul) AS lowest_cells_per_ul FROM w.derived.anc JOIN p USING (person_id) "
-            "WHERE anc_cells_per_ul IS NOT NULL GROUP BY ALL ORDER BY ALL"
-        ).pl()
-        episodes = connection.sql(
-            "SELECT person_index, threshold_cells_per_ul, "
-            "(first_low_at::DATE - DATE '1970-01-01')::INTEGER AS started, NULL::INTEGER AS ended, "
-            "is_incident FROM w.derived.episode JOIN p USING (person_id) "
-            f"WHERE rule = '{RULE}' AND is_confirmed ORDER BY ALL"
-        ).pl()
-        onsets = connection.sql(
-            f"SELECT person_index, min(onset_at::DATE - DATE '1970-01-01')::INTEGER AS onset FROM read_csv('{truth}', "
-            "types={'person_id': 'VARCHAR'}) JOIN p USING (person_id) WHERE threshold_cells_per_ul = "
-            f"{THRESHOLD} "
-            "AND onset_at IS NOT NULL GROUP BY 1 ORDER BY 1"
-        ).pl()
-    spans = tests.group_by("person_index").agg(first=pl.col("day").min(), last=pl.col("day").max())
-    return Hospital(tests, episodes, spans.filter(pl.col("last") > pl.col("first")).sort("person_index"), onsets)
+        return connection.sql(JUDGED.format(truth=truth, rule=RULE, threshold=THRESHOLD)).pl()
 
 
-def try_nulls(hospital: Hospital, rules: DrugRules, n: int, *, at_illness: bool, seed: int = 1) -> Nulls:
-    """`n` drugs without any effect, given at random, or for half of their people when they fall ill."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for first in range(0, n, BATCH):
-        parts = [_give(hospital, rng, f"null {number}", at_illness) for number in range(first, min(first + BATCH, n))]
-        given = Drugs(pl.concat(parts), hospital.tests, hospital.episodes)
-        drug = given.blocks.group_by("drug", "drug_class").agg(n_people=pl.col("person_index").n_unique())
-        rows.append(estimate_ratios(count_weeks(given, rules), drug, rules))
-    found = pl.concat(rows).filter(pl.col("ratio_lo").is_not_null())
-    lo, hi = pl.col("ratio_lo"), pl.col("ratio_hi").fill_null(np.inf)
-    is_raised = (pl.col("pre_check") == RAISED).fill_null(value=False)
-    row = found.select(
-        covered=((lo <= 1) & (hi >= 1)).mean(),
-        above=(lo > 1).mean(),
-        flagged=is_raised.mean(),
-        above_unflagged=((lo > 1) & ~is_raised).mean(),
-    ).row(0, named=True)
-    return Nulls(found.height, **row)
+def find_best(judged: pl.DataFrame, shown: pl.DataFrame, taught: pl.DataFrame, taught_shown: pl.DataFrame) -> Best:
+    """The posterior of the episodes of `judged`, learned from `taught`; both in the order of their rows."""
+    columns = [name for name in taught_shown.columns if name != "episode_id"]
+    classes = tuple(sorted(taught["truth"].unique()))
+
+    def numbers(episodes: pl.DataFrame, known: pl.DataFrame) -> NDArray[np.float64]:
+        lacking = [pl.lit(None, pl.Float64).alias(name) for name in columns if name not in known.columns]
+        rows = episodes.select("episode_id").join(known.with_columns(lacking), on="episode_id", maintain_order="left")
+        return rows.select(columns).to_numpy().astype(np.float64)
+
+    truth = np.array([classes.index(name) for name in taught["truth"]])
+    model = learn(numbers(taught, taught_shown), truth, len(classes))
+    return Best(classes, model.posterior(numbers(judged, shown)))
 
 
-def _give(hospital: Hospital, rng: np.random.Generator, drug: str, at_illness: bool) -> pl.DataFrame:
-    people = hospital.spans.sample(min(PEOPLE, hospital.spans.height), seed=int(rng.integers(2**31)))
-    first, last = people["first"].to_numpy(), people["last"].to_numpy()
-    start = first + np.floor(rng.random(len(first)) * (last - first + 1)).astype(np.int32)
-    if at_illness:
-        onset = people.join(hospital.onsets, on="person_index", how="left", maintain_order="left")["onset"]
-        is_ill = onset.is_not_null().to_numpy() & (rng.random(len(first)) < 0.5)
-        start = np.where(is_ill, onset.fill_null(0).to_numpy() + rng.integers(-1, 4, len(first)), start)
-    return pl.DataFrame({"person_index": people["person_index"], "started": start.astype(np.int32)}).with_columns(
-        drug=pl.lit(drug),
-        drug_class=pl.lit("other"),
-        anchor=pl.lit("course_start"),
-        course_number=pl.lit(1, pl.Int32),
-        onset_min_days=pl.lit(1, pl.Int32),
-        onset_max_days=pl.lit(RISK_DAYS, pl.Int32),
-        ended=pl.col("started") + COURSE_DAYS,
-        course_started="started",
-        window_from=pl.col("started") + 1,
-        window_until=pl.col("started") + RISK_DAYS,
+def main(people: int, teaching_people: int, n_nulls: int) -> None:
+    """Print all as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace, truth = simulate_and_run(Path(folder) / "judged", people, is_noise_free=False, seed=SEED)
+        taught = simulate_and_run(Path(folder) / "taught", teaching_people, is_noise_free=False, seed=TEACHING_SEED)
+        judged = judge(workspace, truth)
+        best = find_best(
+            judged,
+            read_shown(workspace, RULE, THRESHOLD),
+            judge(*taught),
+            read_shown(taught[0], RULE, THRESHOLD),
+        )
+        print_confusion(judged, "suspect")
+        print_confusion(judged.with_columns(best=pl.Series(best.told)), "best")
+        print_accuracy(judged, best)
+        print_calibration(judged, best)
+        print_nulls(workspace, truth, n_nulls)
+
+
+def print_confusion(judged: pl.DataFrame, column: str) -> None:
+    """True causes down, `column` across."""
+    pairs = judged.group_by("truth", column).agg(n=pl.len())
+    table = pairs.pivot(column, index="truth", values="n", sort_columns=True).fill_null(0).sort("truth")
+    names = table.columns[1:]
+    print(f"\n| true cause | {' | '.join(name.replace('_', ' ') for name in names)} |")
+    print(f"|---|{'---:|' * len(names)}")
+    for row in table.iter_rows():
+        print(f"| {row[0].replace('_', ' ')} | {' | '.join(f'{n:,}' for n in row[1:])} |")
+
+
+def print_accuracy(judged: pl.DataFrame, best: Best) -> None:
+    """Shares that are right, and their difference with its standard error, people as clusters."""
+    ours = judged.select(pl.col("truth") == TOLD).to_series().cast(pl.Int8)
+    theirs = (pl.Series(best.told) == judged["truth"]).cast(pl.Int8)
+    gap = float((theirs - ours).sum()) / judged.height
+    by_person = judged.with_columns(off=(theirs - ours) - gap).group_by("person_id").agg(pl.col("off").sum())
+    error = float((by_person["off"] ** 2).sum()) ** 0.5 / judged.height
+    print(
+        f"\n{judged.height:,} episodes; nadir is right in {ours.mean():.1%}, the best in {theirs.mean():.1%} "
+        f"(it expects {best.posterior.max(axis=1).mean():.1%}): {100 * gap:.1f} points apart, standard error "
+        f"{100 * error:.1f}. Too little data to say counts as unexplained."
     )
 
 
-def confuse(workspace: Path, truth: Path) -> pl.DataFrame:
-    """truth, suspect and n of confirmed episodes that hold a true one."""
-    with duckdb.connect() as connection:
-        connection.execute(f"ATTACH '{workspace / 'warehouse.duckdb'}' AS w (READ_ONLY)").fetchall()
-        return connection.sql(PAIRS.format(truth=truth, rule=RULE, threshold=THRESHOLD)).pl()
+def print_calibration(judged: pl.DataFrame, best: Best) -> None:
+    """By stated certainty, how many are right, and what the posterior gives to the stated cause."""
+    own = np.array(
+        [best.classes.index(name) if name in best.classes else 0 for name in judged.select(TOLD).to_series()]
+    )
+    stated = best.posterior[np.arange(len(own)), own]
+    band = pl.when(pl.col("suspect").is_in([NONE, TOO_LITTLE])).then("suspect").otherwise("category")
+    rows = judged.with_columns(band=band, is_right=pl.col("truth") == TOLD, stated=stated)
+    table = rows.group_by("band").agg(n=pl.len(), right=pl.col("is_right").mean(), stated=pl.col("stated").mean())
+    print("\n| stated | episodes | truly so | expected by the best |\n|---|---:|---:|---:|")
+    for name, n, right, expected in table.sort("band").iter_rows():
+        print(f"| {name.replace('_', ' ')} | {n:,} | {right:.0%} | {expected:.0%} |")
 
 
-def main(people: int, n_nulls: int) -> None:
-    """Print both as Markdown."""
-    rules = load_definitions().drugs
-    with tempfile.TemporaryDirectory() as folder:
-        workspace, truth = simulate_and_run(Path(folder), people, is_noise_free=False)
-        print_confusion(confuse(workspace, truth))
-        hospital = read_hospital(workspace, truth)
-        print(
-            "\n| null drugs | with an interval | interval holds 1 | above 1 | flagged by the check "
-            "| above 1, not flagged |"
-        )
-        print("|---|---:|---:|---:|---:|---:|")
-        for name, at_illness in (("given at random", False), ("given to half of their people at illness", True)):
-            found = try_nulls(hospital, rules, n_nulls, at_illness=at_illness)
-            shares = (found.covered, found.above, found.flagged, found.above_unflagged)
-            print(f"| {name} | {found.n:,} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
-
-
-def print_confusion(pairs: pl.DataFrame) -> None:
-    """True causes down, suspects across; then how many are right, and how many unexplained are truly so."""
-    print(pairs.pivot("suspect", index="truth", values="n", sort_columns=True).fill_null(0))
-    right = pairs.filter(pl.col("truth") == pl.col("suspect"))["n"].sum()
-    called = pairs.filter(pl.col("suspect") == "unexplained")
-    truly = called.filter(pl.col("truth").is_in(["unexplained"]))["n"].sum()
-    print(f"right: {right} of {pairs['n'].sum()}; unexplained and truly so: {truly} of {called['n'].sum()}")
+def print_nulls(workspace: Path, truth: Path, n_nulls: int) -> None:
+    """Coverage of the ratio and what its check tells, by how many of the ill were given the drug."""
+    hospital, rules = read_hospital(workspace, truth), load_definitions().drugs
+    print("\n| null drugs | with an interval | holds 1 | above 1 | flagged by the check | above 1, not flagged |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for share in ILL_SHARES:
+        found = try_nulls(hospital, rules, n_nulls, ill_share=share)
+        shares = (found.covered, found.above, found.flagged, found.above_unflagged)
+        name = f"to {share:.0%} of the ill within days of the fall" if share else "given at random"
+        print(f"| {name} | {found.n:,} | {' | '.join(f'{each:.1%}' for each in shares)} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000, int(sys.argv[2]) if len(sys.argv) > 2 else 2000)
+    wanted = [int(text) for text in sys.argv[1:]]
+    main(*wanted, *(6000, 30000, 2000)[len(wanted) :])

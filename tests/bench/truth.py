@@ -42,7 +42,7 @@ def match_truth(workspace: Path, truth: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool) -> tuple[Path, Path]:
+def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool, seed: int = 5) -> tuple[Path, Path]:
     """A night on a simulated hospital; its workspace and the file of true episodes."""
     truth = folder / "truth.csv"
     simulate_hospital(
@@ -51,7 +51,7 @@ def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool) -> tuple
             days=500,
             format="parquet",
             out=folder / "extract",
-            seed=5,
+            seed=seed,
             truth=truth,
             is_noise_free=is_noise_free,
         )

@@ -240,6 +240,7 @@ def test_tested_weeks_divide_into_before_shortly_before_window_and_long_after() 
     assert _periods(_given([(0, "clozapine", 100, 150)], tests)) == {
         "reference": (4, 0),  # days 0 and 60; days 300 and 400 are long after
         "pre_exposure": (1, 0),  # day 80
+        "around_start": (1, 0),  # days 100 and 103, of one week
         "risk": (3, 0),  # days 110, 118 and 130; before day 107 it is too early
         "on_drug": (4, 0),  # also days 100 and 103, of one week
     }
@@ -301,6 +302,11 @@ def test_a_rate_that_was_raised_before_the_drug_raises_the_pre_exposure_check(es
     calm = estimate(risk=(100, 20), reference=(200, 10), pre_exposure=(50, 3), on_drug=(100, 20))
     assert (raised["ratio"], raised["pre_ratio"], raised["pre_check"]) == (4.0, 6.0, "raised")
     assert calm["pre_check"] == "not_raised"
+
+
+def test_a_fall_that_is_seen_in_the_first_days_of_a_drug_raises_the_check(estimate: Any) -> None:
+    row = estimate(risk=(100, 20), reference=(200, 10), pre_exposure=(50, 1), around_start=(40, 20), on_drug=(100, 20))
+    assert (row["n_pre_exposure"], row["pre_ratio"], row["pre_check"]) == (20, 10.0, "raised")
 
 
 def test_the_disproportion_is_shrunk_towards_none(estimate: Any) -> None:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from transforms.attribution import EPISODE, Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.errors import DefinitionError
-from transforms.examples_of_patients import ANC, DIAGNOSIS, EPISODES, EXPOSURE, OBSERVATION, attribute_patients
+from transforms.example_results import frame_of
+from transforms.examples_of_patients import (
+    ANC,
+    DIAGNOSIS,
+    EPISODES,
+    EXPOSURE,
+    OBSERVATION,
+    PERSON,
+    RESULT,
+    attribute_patients,
+)
 from transforms.exposures import recognise_drugs
 from transforms.load import SHIPPED, Definitions, load_definitions
 from transforms.model.examples import CauseExample
@@ -161,9 +171,12 @@ def _attribute(data: dict[str, list[dict[str, object]]], has_drugs: bool) -> pl.
         diagnosis,
         _frame(OBSERVATION, data["observed"], ("started_on", "ended_on")),
         _frame(ANC, data["counted"], ("collected_at",)),
+        frame_of(RESULT, []),
+        frame_of(PERSON, []),
         has_drugs=has_drugs,
     )
-    episodes = _frame(EPISODES, data["low"], ("first_low_at", "recovery_by")).unique(EPISODE, keep="any")
+    lows = [{**row, "last_low_at": row["first_low_at"]} for row in data["low"]]
+    episodes = _frame(EPISODES, lows, ("first_low_at", "last_low_at", "recovery_by")).unique(EPISODE, keep="any")
     causes, naranjo = DEFINITIONS.causes, DEFINITIONS.naranjo
     return attribute_causes(episodes.sort(EPISODE), evidence, causes, CONDITIONS, naranjo).collect()
 

@@ -86,7 +86,7 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
     "sepsis the day after is a consequence": ({"diagnoses": [_code("A419", 1)]}, {"cause_group": "unexplained"}),
     "sepsis on the day is a candidate": ({"diagnoses": [_code("A419", 0)]}, {"cause_group": "infection"}),
     "HIV of years ago still counts": ({"diagnoses": [_code("B20", -3000)]}, {"cause_group": "infection"}),
-    "a cold neither decides nor competes with a drug": (
+    "a cold neither outranks a drug nor competes with it": (
         {**CLOZAPINE, "diagnoses": [_code("J069", -3)], "counts": [_count(0, 400), _count(14, 2500)]},
         {"agent": "clozapine", "category": "probable", "n_competing": 0},
     ),

@@ -1,7 +1,8 @@
 """Cause groups: which evidence, in which window, how it is judged, and which cause comes before which.
 
-A cause is evidence from drugs, evidence from codes, or a fallback for an episode that has neither. Every piece of
-evidence says, for each category it can end in, where it stands in the order of suspects (`precedence`: low first).
+A cause is evidence from drugs, codes, laboratory tests or the pattern of the counts, or a fallback for an episode that
+has none. Every piece of evidence says, for each category it can end in, where it stands in the order of suspects
+(`precedence`: low first).
 """
 
 from typing import Literal, Self
@@ -76,7 +77,7 @@ class CodeEvidence(Part):
 
     `max_*` narrow that window; `at_least_days_before` asks for that much time between code and onset. Evidence that
     does not compete (a coder's own attribution, weak codes) does not cast doubt on a drug; evidence that does not
-    decide is listed but never the primary suspect.
+    decide is listed but never the primary suspect. `oldest_years`: people of at most this age at the first low value.
     """
 
     cause_groups: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class CodeEvidence(Part):
     max_lookback_days: int | None = Field(None, ge=0)
     max_lookahead_days: int | None = Field(None, ge=0)
     at_least_days_before: int | None = Field(None, ge=0)
+    oldest_years: int | None = Field(None, ge=0)
     competes: bool = True
     decides: bool = True
     precedence: int
@@ -95,6 +97,64 @@ class CodeEvidence(Part):
     def _check(self) -> Self:
         if not (self.cause_groups or self.subgroups or self.own_codes):
             raise ValueError("name cause_groups, subgroups or own_codes")
+        return self
+
+
+class Finding(Part):
+    """A result of a laboratory test that counts: below a limit or above one, in the test's canonical unit."""
+
+    analyte: str
+    below: float | None = None
+    above: float | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.below is None) == (self.above is None):
+            raise ValueError("a finding needs `below` or `above`, one of them")
+        return self
+
+
+class LabEvidence(Part):
+    """Findings that count when each of them is there within [onset - lookback, onset + lookahead]; `agent` names them.
+
+    A result with bounds counts when all that it may be is beyond the limit.
+    """
+
+    agent: str
+    findings: tuple[Finding, ...] = Field(min_length=1)
+    lookback_days: int = Field(ge=0)
+    lookahead_days: int = Field(ge=0)
+    competes: bool = True
+    decides: bool = True
+    precedence: int
+
+
+class Returns(Part):
+    """So many episodes in a row, each beginning so many days after the one before."""
+
+    episodes: int = Field(ge=2)
+    apart_days: tuple[int, int]
+
+
+class PatternEvidence(Part):
+    """What the counts tell by themselves: an episode that lasts, or one that returns.
+
+    `lasts_days`: at least so many from the first to the last low value. `oldest_years`: people of at most this age at
+    the first low value; who has no known age is left out.
+    """
+
+    agent: str
+    lasts_days: int | None = Field(None, gt=0)
+    returns: Returns | None = None
+    oldest_years: int | None = Field(None, ge=0)
+    competes: bool = False
+    decides: bool = True
+    precedence: int
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.lasts_days is None) == (self.returns is None):
+            raise ValueError("a pattern needs `lasts_days` or `returns`, one of them")
         return self
 
 
@@ -113,10 +173,17 @@ class Cause(Definition):
     wording: str
     drug_evidence: tuple[DrugEvidence, ...] = ()
     code_evidence: tuple[CodeEvidence, ...] = ()
+    lab_evidence: tuple[LabEvidence, ...] = ()
+    pattern_evidence: tuple[PatternEvidence, ...] = ()
     fallback: Fallback | None = None
+
+    @property
+    def signs(self) -> tuple[CodeEvidence | LabEvidence, ...]:
+        """Evidence of codes and then of laboratory tests; its number follows those of drugs."""
+        return (*self.code_evidence, *self.lab_evidence)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not (self.drug_evidence or self.code_evidence or self.fallback):
-            raise ValueError("a cause needs drug_evidence, code_evidence or a fallback")
+        if not (self.drug_evidence or self.signs or self.pattern_evidence or self.fallback):
+            raise ValueError("a cause needs evidence of drugs, codes, laboratory tests or patterns, or a fallback")
         return self

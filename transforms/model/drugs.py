@@ -42,6 +42,7 @@ class RatioRule(Part):
     threshold_cells_per_ul: int = Field(gt=0)
     week_days: int = Field(gt=0)
     pre_exposure_days: int = Field(gt=0)
+    around_start_days: tuple[int, int] = Field(description="from, until, counted from the start of the course")
     risk_days_at_most: int = Field(gt=0)
     reference_after_days: int = Field(ge=0)
     people_at_least: int = Field(ge=1)

@@ -50,6 +50,14 @@ class CountOnDay(Part):
     cells_per_ul: int
 
 
+class ResultOnDay(Part):
+    """A laboratory result in the test's canonical unit, in days from the first low value."""
+
+    analyte: str
+    day: int
+    value: float
+
+
 class FurtherLow(Part):
     """Another episode of the same patient and rule."""
 
@@ -92,8 +100,12 @@ class CauseExample(Part):
     exposures: tuple[DoseOnDay, ...] = ()
     diagnoses: tuple[CodeOnDay, ...] = ()
     counts: tuple[CountOnDay, ...] = ()
+    results: tuple[ResultOnDay, ...] = ()
+    age_years: int | None = Field(None, ge=0, description="at the first low value; none: not known")
+    threshold_cells_per_ul: int = Field(0, ge=0, description="of the episode")
     further_lows: tuple[FurtherLow, ...] = ()
     recovery_day: int | None = None
+    last_low_day: int = Field(0, ge=0)
     last_good_day: int | None = Field(None, lt=0, description="last value that is not low; none: start not seen")
     observed_from_day: int = Field(-400, description="first day under observation")
     has_drugs: bool = True
