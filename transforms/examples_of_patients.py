@@ -24,7 +24,8 @@ from transforms.example_results import (
 )
 from transforms.exposures import recognise_drugs
 from transforms.load import Definitions
-from transforms.model.examples import CauseExample, CohortExample, PrimarySuspect, ScoreExample
+from transforms.model.cause_examples import CauseExample, PrimarySuspect, ScoreExample
+from transforms.model.examples import CohortExample
 from transforms.naranjo import score_naranjo
 
 RULE = "example"

@@ -6,7 +6,7 @@ import pytest
 
 from transforms.examples_of_patients import attribute_patients
 from transforms.load import Definitions, load_definitions
-from transforms.model.examples import CauseExample
+from transforms.model.cause_examples import CauseExample
 
 
 @pytest.fixture(scope="module")

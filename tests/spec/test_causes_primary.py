@@ -25,7 +25,7 @@ from transforms.examples_of_patients import (
 )
 from transforms.exposures import recognise_drugs
 from transforms.load import SHIPPED, Definitions, load_definitions
-from transforms.model.examples import CauseExample
+from transforms.model.cause_examples import CauseExample
 from transforms.schemas import schema_of
 
 DEFINITIONS = load_definitions()

@@ -7,7 +7,7 @@ import pytest
 
 from transforms.examples_of_patients import attribute_patients
 from transforms.load import load_definitions
-from transforms.model.examples import CauseExample
+from transforms.model.cause_examples import CauseExample
 
 DEFINITIONS = load_definitions()
 Facts = dict[str, Any]

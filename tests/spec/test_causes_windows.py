@@ -9,7 +9,7 @@ import pytest
 
 from transforms.examples_of_patients import attribute_patients
 from transforms.load import SHIPPED, Definitions, load_definitions
-from transforms.model.examples import CauseExample, CodeOnDay, DoseOnDay
+from transforms.model.cause_examples import CauseExample, CodeOnDay, DoseOnDay
 
 
 @pytest.fixture(scope="module")
