@@ -7,37 +7,38 @@ from platform import python_version
 from typing import Any
 
 from flows.code_version import code_version
+from flows.earlier_night import find_earlier
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
 from flows.ledger import merge_lines
 from flows.night_verdict import judge_night
 from flows.refusal import condense
 from flows.refusals import EARLIER
-from reports.facts import AnswerFact, IdentifierFact, InputFact, LedgerFact, NightFacts
+from reports.facts import AnswerFact, Earlier, IdentifierFact, InputFact, LedgerFact, NightFacts
 from transforms.load import Definitions
 
 ENGINES = ("polars", "duckdb", "plotly")
 
 
-def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]]) -> NightFacts:
+def gather_facts(
+    night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]], earlier: Earlier | None = None
+) -> NightFacts:
     """The facts of this night; `nights` is what each published night said of itself, oldest first."""
     derived = night.estimated.derived
     validated = derived.validated
     received = validated.received
+    sources = list_sources(received.inputs)
     first, last = derived.span if received.dates == "real" else (None, None)
     names = {entry.input_id: entry.name for entry in received.inputs}
     judged = judge_night(validated, context)
-    previous = find_comparable(
-        nights,
-        sources=list_sources(received.inputs),
-        channel=night.released.channel,
-        definitions_hash=context.definitions.hash,
-    )
+    channel = night.released.channel
+    previous = find_earlier(nights, sources=sources, channel=channel, definitions_hash=context.definitions.hash)
     return NightFacts(
         run_id=context.run_id,
         result_id=received.result_id,
         started_at=context.started_at,
         verdict=validated.verdict,
-        channel=night.released.channel,
+        channel=channel,
+        earlier=earlier,
         dates=received.dates,
         definitions_hash=context.definitions.hash,
         code_version=code_version(),
@@ -58,18 +59,15 @@ def gather_facts(night: ReleasedNight, context: RunContext, nights: Sequence[Map
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
+        previous_periods=_periods(previous) if previous else {},
         versions={"python": python_version(), **{name: version(name) for name in ENGINES}},
         stage_seconds={stage.stage: round(stage.seconds, 1) for stage in context.progress.stages},
     )
 
 
-def find_comparable(
-    nights: Sequence[Mapping[str, Any]], *, sources: Sequence[str], channel: str, definitions_hash: str
-) -> Mapping[str, Any] | None:
-    """The newest night whose numbers mean the same: of the same sources, released and defined in the same way."""
-    wanted = {"sources": list(sources), "channel": channel, "definitions_hash": definitions_hash}
-    alike = [night for night in nights if all(night.get(key) == value for key, value in wanted.items())]
-    return alike[-1] if alike else None
+def _periods(night: Mapping[str, Any]) -> dict[str, str]:
+    """What each key number of an earlier night was of."""
+    return {one["id"]: str(one.get("title", "")).removeprefix(f"{one['label']}, ") for one in night["key_numbers"]}
 
 
 def list_sources(inputs: Sequence[ReceivedInput]) -> list[str]:

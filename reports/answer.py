@@ -1,7 +1,8 @@
 """The first words of the page: one sentence that answers, how fresh the data are, and what cannot be answered."""
 
+from reports.content import WHOLE, say_change
 from reports.facts import AnswerFact, NightFacts
-from reports.numbers import Numbers, headline_interval, prevalence_row, weighted_row, when
+from reports.numbers import Numbers, headline_interval, month_name, prevalence_row, weighted_row, when
 from reports.rows import Row, is_number
 from reports.wording import count, plain
 
@@ -24,6 +25,7 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
         return f"Nobody was tested {when(interval)}."
     weighted = None if interval else weighted_row(numbers, numbers.thresholds[0])
     first = _first_clause(numbers, row, when(interval), weighted)
+    first += "" if weighted else _change(numbers, row, interval, facts)
     grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
     if not is_number(row["n_low"]) or len(numbers.thresholds) == 1:
         return f"{first}."
@@ -70,6 +72,16 @@ def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None)
     share = f"{lead}{words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
     return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"
+
+
+def _change(numbers: Numbers, row: Row, interval: str, facts: NightFacts) -> str:
+    """How the share of the sentence moved; empty where either is not shown."""
+    share = row["prevalence"]
+    if row["n_low"] == 0 or not is_number(share):
+        return ""
+    period = month_name(interval) if interval else WHOLE
+    words = say_change(f"low_{numbers.thresholds[0]}", float(share or 0), "percent", period, facts)
+    return f", {words}" if words else ""
 
 
 def _grave_clause(numbers: Numbers, row: Row | None) -> str:

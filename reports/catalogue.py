@@ -27,6 +27,7 @@ class CatalogueEntry:
     key_values: Mapping[str, float | None] = field(default_factory=dict)
     data_through: str = ""
     definitions_hash: str = ""
+    definition_versions: Mapping[str, str] = field(default_factory=dict)
     code_version: str = ""
     sources: Sequence[str] = ()
     channel: str = ""

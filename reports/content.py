@@ -228,11 +228,18 @@ def _float(cell: Cell) -> float | None:
 
 
 def _with_change(number: KeyNumber, facts: NightFacts) -> KeyNumber:
-    before = facts.previous_key_numbers.get(number.id)
-    if before is None or number.value is None:
-        return number
-    moved = number.value - before
-    size = f"{decimal(abs(moved) * 100, True)} points" if number.kind == "percent" else decimal(abs(moved))
-    size = count(abs(moved)) if number.kind == "count" else size
+    return replace(number, change=say_change(number.id, number.value, number.kind, number.period, facts))
+
+
+def say_change(name: str, value: float | None, kind: str, period: str, facts: NightFacts) -> str:
+    """How a key number moved since the last comparable run; with what it was of there, where that is another month."""
+    before = facts.previous_key_numbers.get(name)
+    if before is None or value is None:
+        return ""
+    moved = value - before
+    points = decimal(abs(moved) * 100, True)
+    size = f"{'less than 0.1' if points == '0.0' else points} points" if kind == "percent" else decimal(abs(moved))
+    size = count(abs(moved)) if kind == "count" else size
     words = "as in" if moved == 0 else f"{size} {'up' if moved > 0 else 'down'} on"
-    return replace(number, change=f"{words} the last comparable run")
+    other = facts.previous_periods.get(name, period)
+    return f"{words} the last comparable run" + (f" ({other})" if other != period else "")

@@ -146,13 +146,35 @@ class AnswerFact:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The last night of the same sources and channel, whatever its definitions: what it was, and what differs now.
+
+    `definitions` lists those that are new, gone or of another version, as (id, version before, version now); a version
+    is empty where there is none.
+    """
+
+    run_id: str
+    started_at: str
+    n_new_files: int = 0
+    is_other_definitions: bool = False
+    is_other_code: bool = False
+    definitions: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def movers(self) -> tuple[str, ...]:
+        """Which of data, definitions and code differ."""
+        differs = {"data": self.n_new_files, "definitions": self.is_other_definitions, "code": self.is_other_code}
+        return tuple(name for name, is_other in differs.items() if is_other)
+
+
+@dataclass(frozen=True)
 class NightFacts:
     """One night. `dates` is the date policy; `data_from` and `data_through` are None unless dates mean something.
 
     They are the day from which and the day until which enough people were observed, not the first and the last of all.
-    `previous_key_numbers` maps the id of a key number to the number of the last comparable run; both are empty where
-    none of the `n_earlier_runs` is comparable. `versions` names the libraries that made the numbers,
-    `identifier_classes` what was looked for.
+    `previous_key_numbers` maps the id of a key number to the number of the last comparable run, `previous_periods` to
+    what it was of; both are empty where none of the `n_earlier_runs` is comparable. `versions` names the libraries that
+    made the numbers, `identifier_classes` what was looked for.
     """
 
     run_id: str
@@ -175,7 +197,9 @@ class NightFacts:
     identifiers: tuple[IdentifierFact, ...] = ()
     identifier_classes: tuple[str, ...] = ()
     n_earlier_runs: int = 0
+    earlier: Earlier | None = None
     previous_run_id: str = ""
     previous_key_numbers: Mapping[str, float | None] = field(default_factory=dict)
+    previous_periods: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)

@@ -36,6 +36,11 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
     ]
 
 
+def versions_of(definitions: Definitions, channel: str) -> dict[str, str]:
+    """The version of every definition that the methods name, by its id."""
+    return {item["id"]: str(item["version"]) for group in methods_of(definitions, channel) for item in group["items"]}
+
+
 def calibration_of(definitions: Definitions) -> dict[str, Any]:
     """How estimates of durations did where the truth was known: title, lead, headings, and a row a situation."""
     words, measured = definitions.glossary.get("calibration", {}), definitions.calibration

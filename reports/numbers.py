@@ -1,7 +1,7 @@
 """All rows a page may show, read once: the released tables, and two made of facts; with the rows of the headline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -18,11 +18,12 @@ OUTCOMES = ("accepted", "duplicate", "superseded", "quarantined", "irrelevant")
 
 @dataclass(frozen=True)
 class Numbers:
-    """The night's rows by table, what can be selected, and the words for both."""
+    """The night's rows by table, what can be selected, the words for both, and the rows of the night before."""
 
     tables: Mapping[str, tuple[Row, ...]]
     choices: Choices
     wording: Wording
+    before: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
 
     @cached_property
     def of_default_cohort(self) -> Mapping[str, Sequence[Row]]:
@@ -45,16 +46,27 @@ class Numbers:
         return self.choices.options["threshold"]
 
 
-def read_numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
-    """The rows of `released`, with the attrition's differences, and the ledger summed by table and outcome."""
+def read_numbers(
+    released: Released, facts: NightFacts, definitions: Definitions, earlier: Released | None = None
+) -> Numbers:
+    """The rows of `released`, with the attrition's differences, and the ledger summed by table and outcome.
+
+    `earlier` are the numbers of the night that `facts.earlier` tells of.
+    """
     wording = Wording(definitions)
+    tables = _read_tables(released, wording)
+    choices = choices_of(tables, wording)
+    before = _read_tables(earlier, wording) if earlier is not None else {}
+    return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording, before)
+
+
+def _read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["duration"] = with_longest_mean(tables["duration"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
-    choices = choices_of(tables, wording)
-    return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording)
+    return tables
 
 
 def headline_interval(numbers: Numbers, facts: NightFacts) -> str:

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from reports import charts as chart_package
 from reports.answer import answer_sentence, comparison, freshness, unanswered
+from reports.changed import tell_changes
 from reports.charts.spec import Chart
 from reports.charts.style import ladder_styles, name_styles
 from reports.content import WHOLE, KeyNumber, key_numbers_of
@@ -57,9 +58,10 @@ def render_report(
     *,
     plotly: Literal["shared", "inline"],
     plotly_src: str = "",
+    earlier: Released | None = None,
 ) -> str:
     """The page. `shared` loads Plotly from `plotly_src`, a path beside it; `inline` carries it inside."""
-    content = gather_content(read_numbers(released, facts, definitions), facts, definitions)
+    content = gather_content(read_numbers(released, facts, definitions, earlier), facts, definitions)
     return render_content(content, plotly=plotly, plotly_src=plotly_src)
 
 
@@ -102,6 +104,7 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
         tables=TABLES,
         archive=ARCHIVE,
         dictionary=DICTIONARY,
+        **tell_changes(charts, numbers, facts),
         **quality_tables(facts, words),
         **identifier_tables(facts, words),
         payload=pack(_payload(charts, numbers, facts)),

@@ -55,7 +55,7 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
 
     Shares of people, weighted and standardised shares are tables of their own here.
     """
-    schema = schema_of(f"released.{'prevalence' if table in _VIEWS else table}")
+    schema = schema_of(f"released.{table_behind(table)}")
     frame = released.tables.get(schema.name, pl.DataFrame())
     if frame.height and table in _VIEWS:
         frame = frame.filter(_VIEWS[table])
@@ -67,6 +67,11 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     ordered = frame.sort(key, nulls_last=False)
     columns = [_cells(ordered, name, is_value=name in schema.values) for name in kept]
     return tuple(dict(zip(kept, cells, strict=True)) for cells in zip(*columns, strict=True))
+
+
+def table_behind(table: str) -> str:
+    """The released table that a table of rows is a view of; empty where it is made of facts."""
+    return "prevalence" if table in _VIEWS else table if table in TABLES else ""
 
 
 def is_number(cell: Cell) -> bool:

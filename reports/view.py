@@ -58,7 +58,7 @@ def choices_of(tables: Mapping[str, Sequence[Row]], wording: Wording) -> Choices
 def chosen_rows(chart: Chart, rows: Sequence[Row], selection: Selection, wording: Wording) -> list[Row]:
     """The rows of the chart's table twin, in the order of the page."""
     neutral = set(wording.glossary.get("neutral", ()))
-    kept = [row for row in rows if _is_fixed(chart, row) and _is_selected(chart, row, selection, neutral)]
+    kept = [row for row in rows if is_of_chart(chart, row) and _is_selected(chart, row, selection, neutral)]
     for key, direction in reversed(chart.sorts[_sort(chart, selection)]):
         order = partial(_sort_key, key=key, direction=direction, wording=wording)
         kept.sort(key=order, reverse=direction == "desc")
@@ -104,7 +104,8 @@ def _say(chart: Chart, row: Row, wording: Wording) -> str:
     return f"{', '.join(labels)} {wording.number(row[chart.alt.value], chart.alt.kind)}"
 
 
-def _is_fixed(chart: Chart, row: Row) -> bool:
+def is_of_chart(chart: Chart, row: Row) -> bool:
+    """Whether the chart draws the row under some selection."""
     return all(row.get(column) == value for column, value in chart.where.items()) and all(
         row.get(column) != value for column, value in chart.unless.items()
     )

@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 from flows.attempts import close_line
 from flows.catalogue import rebuild_catalogue
 from flows.commit import commit_night
+from flows.earlier_night import read_earlier
 from flows.facts import gather_facts
 from flows.handover import Published, ReleasedNight, RunContext
 from flows.history import list_runs
@@ -31,6 +32,7 @@ from flows.warehouse import open_warehouse
 from reports.content import KeyNumber, key_numbers_of
 from reports.downloads import download_files
 from reports.facts import NightFacts
+from reports.methods import versions_of
 from reports.numbers import Numbers, read_numbers
 from reports.page import gather_content, render_content
 
@@ -40,8 +42,9 @@ PLOTLY = f"plotly-{plotly.__version__}.min.js"
 def publish(night: ReleasedNight, context: RunContext) -> Published:
     """The report of the night, its downloads and the catalogue, and every table of the night in the warehouse."""
     nights = read_summaries(context.workspace)
-    facts = gather_facts(night, context, nights)
-    rows = read_numbers(night.released, facts, context.definitions)
+    earlier, before = read_earlier(night, context, nights) or (None, None)
+    facts = gather_facts(night, context, nights, earlier)
+    rows = read_numbers(night.released, facts, context.definitions, before)
     numbers = key_numbers_of(rows, facts)
     aside = context.work / "site"
     write_aside(aside, _files(night, facts, rows, numbers, context))
@@ -77,11 +80,11 @@ def _files(
         yield f"downloads/{name}", data
     yield (
         SUMMARY,
-        json.dumps(_summarise(facts, numbers), indent=1, ensure_ascii=False, sort_keys=True).encode(),
+        json.dumps(_summarise(facts, numbers, context), indent=1, ensure_ascii=False, sort_keys=True).encode(),
     )
 
 
-def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber]) -> Mapping[str, Any]:
+def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber], context: RunContext) -> Mapping[str, Any]:
     return {
         "run_id": facts.run_id,
         "started_at": facts.started_at.isoformat(timespec="seconds"),
@@ -89,6 +92,7 @@ def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber]) -> Mapping[str, 
         "data_through": facts.data_through.isoformat() if facts.data_through else "",
         "channel": facts.channel,
         "definitions_hash": facts.definitions_hash,
+        "definition_versions": versions_of(context.definitions, facts.channel),
         "code_version": facts.code_version,
         "sources": sorted({entry.source_id for entry in facts.inputs}),
         "key_numbers": [

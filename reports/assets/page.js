@@ -64,6 +64,10 @@ function show() {
 }
 
 function followControls() {
+  const wide = matchMedia("(min-width: 40.01rem)");
+  const unfold = () => document.getElementById("selectors")?.toggleAttribute("open", wide.matches);
+  wide.addEventListener("change", unfold);
+  unfold();
   for (const select of controls?.querySelectorAll("select") ?? []) {
     page.options[select.name].forEach((option, place) => { select.options[place].value = option; });
   }
@@ -74,7 +78,10 @@ function followControls() {
     const link = event.target.closest("a[href^='#']");
     if (link) {
       event.preventDefault();
-      writeAddress(view, link.getAttribute("href").slice(1));
+      const sent = link.getAttribute("href").slice(1);
+      if (!sent.includes("=")) writeAddress(view, sent);
+      else if (location.hash.slice(1) === sent) show();
+      else location.hash = sent;
       return;
     }
     const button = event.target.closest("button[data-save]");
@@ -104,7 +111,7 @@ function followTheme() {
 function followTables() {
   for (const table of document.querySelectorAll("table.data")) {
     makeSortable(table);
-    const field = table.closest(".table-holder").querySelector("input[type=search]");
+    const field = table.closest(".table-holder")?.querySelector("input[type=search]");
     field?.addEventListener("input", () => applySearch(table));
   }
   for (const fold of document.querySelectorAll("details.twin")) fold.open = !canDraw;

@@ -92,7 +92,7 @@ function applySort(table) {
 }
 
 function applySearch(table) {
-  const field = table.closest(".table-holder").querySelector("input[type=search]");
+  const field = table.closest(".table-holder")?.querySelector("input[type=search]");
   if (!field) return;
   const wanted = field.value.trim().toLowerCase();
   for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);

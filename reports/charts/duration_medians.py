@@ -32,6 +32,7 @@ def chart() -> Chart:
         note="Where tests are too far apart to see an episode of median length, the median is not estimable: then the "
         "bounds are what is known, and the naive median is wrong by up to the gap between two tests.",
         table="duration",
+        no_chance={"estimator": "turnbull_naive"},
         question="duration",
         where={"cause_group": "all"},
         follows=("rule", "threshold"),

@@ -76,7 +76,8 @@ class Chart:
     the page's sort selector to orders; the first is the default. `caption` may use {cohort}, {threshold}, {rule},
     {measure}, {measure_long}, {denominator_long} and {scale}; it, headings, and
     texts of a figure may use {cells} for the unit of counts. A figure of `min_width` pixels scrolls on a
-    narrower page. An `is_optional` one is left out of a page that has no row for it.
+    narrower page. The interval of rows with
+    the values of `no_chance` is not one of chance. An `is_optional` one is left out of a page that has no row for it.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Chart:
     threshold_lines: str = ""
     top: int = 0
     note: str = ""
+    no_chance: Mapping[str, Any] = field(default_factory=dict)
     is_optional: bool = False
 
     def to_json(self) -> dict[str, Any]:

@@ -104,24 +104,41 @@ def test_the_same_extract_again_publishes_nothing_new(
     assert [state for (state,) in states] == ["published", "unchanged"]
 
 
-def test_a_night_in_two_parts_ends_in_the_same_tables_as_one(
-    tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published], run_directly: Run
-) -> None:
+@pytest.fixture(scope="module")
+def two_nights(
+    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, run_directly: Run
+) -> tuple[Path, Published, Published]:
+    """The small extract in two nights, half of the people's results in each."""
+    folder = tmp_path_factory.mktemp("two")
     labs = next(small_extract.glob("labs*"))
-    first, second = tmp_path / "first", tmp_path / "second"
+    first, second = folder / "first", folder / "second"
     shutil.copytree(small_extract, first, ignore=shutil.ignore_patterns(labs.name, "source.yaml"))
     second.mkdir()
     with duckdb.connect() as connection:
-        for number, folder in enumerate((first, second)):
+        for number, half in enumerate((first, second)):
             connection.execute(
                 f"COPY (SELECT * FROM read_csv('{labs}', all_varchar=true) WHERE hash(person_id) % 2 = {number}) "
-                f"TO '{folder / 'labs.csv'}' (HEADER)"
+                f"TO '{half / 'labs.csv'}' (HEADER)"
             ).fetchall()
-    workspace = tmp_path / "workspace"
-    run_directly(workspace, first)
-    run_directly(workspace, second)
+    workspace = folder / "workspace"
+    return workspace, run_directly(workspace, first), run_directly(workspace, second)
+
+
+def test_a_night_in_two_parts_ends_in_the_same_tables_as_one(
+    two_nights: tuple[Path, Published, Published], published_night: tuple[Path, Published]
+) -> None:
+    workspace, *_ = two_nights
     for table in [name for name in load_tables() if name.split(".")[0] in {"canonical", "derived", "counts"}]:
         assert _differing_rows(workspace, published_night[0], table) == (0, 0), table
+
+
+def test_a_later_night_tells_what_changed_and_that_the_data_did(two_nights: tuple[Path, Published, Published]) -> None:
+    _, first, second = two_nights
+    page = second.report.read_text()
+    assert f'href="../{first.run_id}/index.html"' in page
+    assert "only the data moved the numbers" in page
+    assert 'id="table-moved"' in page
+    assert "so there is nothing to compare with" in first.report.read_text()
 
 
 def test_a_broken_extract_leaves_tables_and_site_as_they_were(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flows.facts import find_comparable
+from flows.earlier_night import find_earlier
 
 TONIGHT: dict[str, Any] = {"sources": ["demo"], "channel": "internal", "definitions_hash": "aa"}
 
@@ -14,7 +14,7 @@ def night(run_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_the_newest_alike_night_is_compared_with() -> None:
-    found = find_comparable([night("one"), night("two"), night("three", sources=["other"])], **TONIGHT)
+    found = find_earlier([night("one"), night("two"), night("three", sources=["other"])], **TONIGHT)
     assert found is not None
     assert found["run_id"] == "two"
 
@@ -24,9 +24,9 @@ def test_the_newest_alike_night_is_compared_with() -> None:
     [{"sources": ["demo", "other"]}, {"sources": []}, {"channel": "public"}, {"definitions_hash": "bb"}],
 )
 def test_a_night_of_other_sources_rules_or_definitions_is_not_compared_with(changes: dict[str, Any]) -> None:
-    assert find_comparable([night("one", **changes)], **TONIGHT) is None
+    assert find_earlier([night("one", **changes)], **TONIGHT) is None
 
 
 def test_a_night_that_does_not_say_how_it_was_released_is_not_compared_with() -> None:
     old = {key: value for key, value in night("one").items() if key != "channel"}
-    assert find_comparable([old], **TONIGHT) is None
+    assert find_earlier([old], **TONIGHT) is None
