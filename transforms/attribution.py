@@ -15,7 +15,6 @@ import polars as pl
 
 from transforms.candidates import find_code_candidates, find_drug_candidates, keep_best
 from transforms.challenge import judge_dechallenge
-from transforms.codelists import RISKS
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
 from transforms.findings import find_lab_candidates
@@ -23,29 +22,14 @@ from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, Challenge
 from transforms.naranjo import score_naranjo
 from transforms.patterns import find_patterns
+from transforms.ranking import EPISODE, rank_candidates
 from transforms.spans import to_spans
 from transforms.strata import age_in, read_ages
 
-EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
 ONSET = ("person_index", "onset_after", "first_low_at", "recovery_by")
 KIND = ("cause_group", "evidence_number")
+SUSPECT = ("series", "cause_group", "agent")
 KIND_SCHEMA: dict[str, pl.DataType] = {"cause_group": pl.String(), "evidence_number": pl.Int32()}
-OUTPUT = (
-    *EPISODE,
-    "cause_group",
-    "agent",
-    "rank",
-    "is_primary",
-    "category",
-    "days_from_exposure",
-    "dechallenge",
-    "rechallenge",
-    "n_competing",
-    "naranjo_score",
-    "naranjo_band",
-    "is_window_certain",
-    "began_while_falling",
-)
 
 
 @dataclass(frozen=True)
@@ -94,19 +78,19 @@ def attribute_causes(
     found = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(find_signs(onsets))])
     judged = _hold(tell_certain_windows(found, onsets, early))
     spans = episodes.select(*EPISODE, "onset_after", "last_low_at", "recovery_by")
-    keyed = _hold(spans.join(onsets, on=ONSET, nulls_equal=True))
-    own = keyed.select(*EPISODE, "onset_id")
-    patterns = find_patterns(keyed, causes).join(own, on=EPISODE).with_columns(is_in_window=pl.lit(value=True))
+    keyed = _hold(_number(spans.join(onsets, on=ONSET, nulls_equal=True)))
+    own = keyed.select("episode", "series", "threshold_cells_per_ul", "onset_id")
+    patterns = find_patterns(keyed, causes).join(own, on="episode").with_columns(is_in_window=pl.lit(value=True))
     told = pl.concat([own.join(judged, on="onset_id"), _support(patterns)], how="diagonal")
     candidates = told.join(_kinds(causes), on=KIND)
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
-    weighed = _weigh(candidates.with_columns(_rechallenge().alias("rechallenge"), has_earlier=_has_earlier()))
+    weighed = _weigh(_look_back(candidates))
     is_complete = evidence.has_drugs and evidence.has_diagnoses
     scored = score_naranjo(weighed.join(risks, on="agent", how="left"), naranjo, is_complete=is_complete)
     ranked = _hold(scored.join(_precedences(causes), on=(*KIND, "category")))
-    decided = ranked.filter("decides", pl.col("category") != "unlikely").select(EPISODE).unique()
+    decided = ranked.filter("decides", pl.col("category") != "unlikely").select("episode").unique()
     deciding = early.join(_kinds(causes).filter("decides"), on=KIND).select("onset_id").unique()
-    undecided = keyed.join(decided, on=EPISODE, how="anti")
+    undecided = keyed.join(decided, on="episode", how="anti")
     fallbacks = _fall_back(undecided, evidence, causes).join(
         deciding.with_columns(is_found_early=pl.lit(value=True)), on="onset_id", how="left"
     )
@@ -114,12 +98,19 @@ def attribute_causes(
         is_window_certain=pl.when(pl.col("early_day").is_not_null()).then(pl.col("is_found_early").is_null())
     )
     every = pl.concat([ranked, left.drop("onset_id", "early_day", "is_found_early")], how="diagonal")
-    return _rank(every.with_columns(pl.col("n_competing").fill_null(0)))
+    return rank_candidates(every.with_columns(pl.col("n_competing").fill_null(0)), keyed.select("episode", *EPISODE))
 
 
 def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Compute once what several branches read: a plan that repeats it doubles with each step."""
     return frame.collect().lazy()
+
+
+def _number(episodes: pl.LazyFrame) -> pl.LazyFrame:
+    """Sorted, with `episode` for the key and `series` for person, rule and threshold: numbers are cheap to group by."""
+    ordered = episodes.sort(EPISODE).with_row_index("episode")
+    is_next = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in EPISODE[:-1])
+    return ordered.with_columns(series=is_next.fill_null(value=True).cum_sum())
 
 
 def _list_onsets(episodes: pl.LazyFrame, person: pl.LazyFrame) -> pl.LazyFrame:
@@ -187,18 +178,25 @@ def _precedences(causes: Sequence[Cause]) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
+def _look_back(candidates: pl.LazyFrame) -> pl.LazyFrame:
+    """Add rechallenge and has_earlier, which only what is judged by WHO-UMC has."""
+    is_judged = pl.col("judged") == "who_umc"
+    judged = candidates.filter(is_judged).with_columns(rechallenge=_rechallenge(), has_earlier=_has_earlier())
+    others = candidates.filter(~is_judged).with_columns(
+        rechallenge=pl.lit(None, pl.String), has_earlier=pl.lit(value=False)
+    )
+    return pl.concat([judged, others])
+
+
 def _rechallenge() -> pl.Expr:
     """Positive: another course of the drug has an episode of the same rule and threshold in its window.
 
     Negative: the drug was given again, counts were taken, and no such episode came.
     """
-    group = ("person_index", "rule", "threshold_cells_per_ul", "cause_group", "agent")
     in_window = pl.when("is_in_window").then("course_number")
-    is_repeated = in_window.drop_nulls().n_unique().over(group) > 1
+    is_repeated = in_window.drop_nulls().n_unique().over(SUSPECT) > 1
     return (
-        pl.when(pl.col("judged") != "who_umc")
-        .then(pl.lit(None, pl.String))
-        .when(is_repeated & pl.col("is_in_window"))
+        pl.when(is_repeated & pl.col("is_in_window"))
         .then(pl.lit("positive"))
         .when(pl.col("is_reexposed") & ~is_repeated)
         .then(pl.lit("negative"))
@@ -208,8 +206,7 @@ def _rechallenge() -> pl.Expr:
 
 def _has_earlier() -> pl.Expr:
     """The drug was in its window at an earlier episode of the same rule and threshold, in another course."""
-    group = ("person_index", "rule", "threshold_cells_per_ul", "cause_group", "agent")
-    first_course = pl.col("course_number").filter("is_in_window").min().over(group)
+    first_course = pl.col("course_number").filter("is_in_window").min().over(SUSPECT)
     return (pl.col("is_in_window") & (pl.col("course_number") > first_course)).fill_null(value=False)
 
 
@@ -221,7 +218,7 @@ def _weigh(candidates: pl.LazyFrame) -> pl.LazyFrame:
     was_low = (pl.col("count_at_start") < pl.col("threshold_cells_per_ul")).fill_null(value=False)
     is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug") & ~was_low
     contends = pl.col("competes") & pl.col("decides") & is_likely
-    n_competing = contends.sum().over(EPISODE).cast(pl.Int32) - contends.cast(pl.Int32)
+    n_competing = contends.sum().over("episode").cast(pl.Int32) - contends.cast(pl.Int32)
     alone = pl.col("n_competing") == 0
     is_back = pl.col("dechallenge") == "positive"
     who_umc = (
@@ -255,7 +252,7 @@ def _fall_back(undecided: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cau
         chosen = pl.when(is_first).then(pl.lit(cause.id)).otherwise(chosen)
     observed = _add_observed_days(undecided, evidence.observation)
     return observed.select(
-        *EPISODE,
+        "episode",
         "onset_id",
         "early_day",
         chosen.alias("cause_group"),
@@ -289,14 +286,3 @@ def _add_observed_days(undecided: pl.LazyFrame, observation: pl.LazyFrame) -> pl
     )
     days = pl.when(pl.col("end_day") >= pl.col("onset_day")).then(pl.col("onset_day") - pl.col("start_day"))
     return last.with_columns(days.alias("observed_days"))
-
-
-def _rank(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    risk = pl.col("risk").replace_strict({name: place for place, name in enumerate(RISKS)}, default=len(RISKS))
-    order = ("precedence", "risk_place", "distance", "cause_group", "agent")
-    ordered = candidates.with_columns(
-        risk.cast(pl.Int8).alias("risk_place"), pl.col("days_from_exposure").abs().alias("distance")
-    ).sort(*EPISODE, *order, nulls_last=True)
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(EPISODE)
-    ranked = ordered.with_columns(rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64))
-    return ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).select(OUTPUT).sort(*EPISODE, "rank")

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from transforms.attribution import EPISODE, Evidence, attribute_causes
+from transforms.attribution import Evidence, attribute_causes
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, CodeEvidence, DrugEvidence
 from transforms.model.estimation import DEFAULT_WINDOW
+from transforms.ranking import EPISODE
 
 OUTPUT = (*EPISODE, "window", "cause_group", "agent")
 _DRUG_DAYS = ("beyond_max_days", "default_tail_days")

@@ -49,18 +49,13 @@ def tell_reverse(
     And count_at_start, that last count. `candidates` has onset_id, agent, course_number. Counts on the day of the start
     count as before it. Null without two such counts, and without one.
     """
-    starts = (
-        recognised.select(
-            "person_index",
-            "course_number",
-            agent="drug",
-            course_day=pl.col("started_at").dt.date().to_physical(),
-        )
-        .group_by(_COURSE)
-        .agg(pl.col("course_day").min())
-    )
     people = onsets.select("onset_id", "person_index")
-    blamed = candidates.join(people, on="onset_id").join(starts, on=list(_COURSE), how="inner")
+    known = candidates.join(people, on="onset_id")
+    doses = recognised.select(
+        "person_index", "course_number", agent="drug", course_day=pl.col("started_at").dt.date().to_physical()
+    ).join(known, on=list(_COURSE), how="semi")
+    starts = doses.group_by(_COURSE).agg(pl.col("course_day").min())
+    blamed = known.join(starts, on=list(_COURSE), how="inner")
     counts = anc.select(
         "person_index",
         "collected_at",

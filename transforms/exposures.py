@@ -27,6 +27,7 @@ DRUG_COLUMNS = (
     "risk",
 )
 TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
+DOSE = (*TIMES, "is_end_repaired")
 COURSE = ("person_index", "drug", "course_number")
 
 
@@ -43,13 +44,14 @@ def recognise_drugs(
     onset_min_days, onset_max_days, tail_days, risk, may_cause, is_growth_factor), started_at, ended_at (never null),
     evidence, is_end_repaired, course_number, has_malignancy (a malignancy code near the start; decides dual use).
     """
+    names = pl.Enum(drugs["drug"].sort())  # sorts as text does, and costs as much as a number
     listed = drugs.lazy().select(
         *DRUG_COLUMNS,
         (~pl.col("cause_group").is_in(rules.never_causes)).alias("may_cause"),
         pl.col("subgroup").is_in(rules.growth_factor_subgroups).alias("is_growth_factor"),
     )
     keyed = exposure.with_columns(pl.col(*KEY).fill_null(""))
-    recognised = match_exposures(keyed.select(KEY).unique(), drugs, rules)
+    recognised = match_exposures(keyed.select(KEY).unique(), drugs, rules).with_columns(pl.col("drug").cast(names))
     doses = keyed.join(recognised, on=KEY).select(
         "person_index",
         "drug",
@@ -58,9 +60,10 @@ def recognise_drugs(
         "evidence",
         (pl.col("ended_at") < pl.col("started_at")).fill_null(value=False).alias("is_end_repaired"),
     )
-    best = _keep_best_evidence(doses.unique(), rules)
-    told = _tell_malignancy(number_courses(best, rules.course_gap_days), diagnosis, conditions, rules)
-    return told.join(listed, on="drug").sort(*TIMES, "is_end_repaired")
+    told = _tell_malignancy(_keep_best_evidence(doses.unique(), rules), diagnosis, conditions, rules)
+    own = listed.with_columns(pl.col("drug").cast(names))
+    named = told.join(own, on="drug", maintain_order="left")
+    return named.with_columns(pl.col("drug").cast(pl.String))
 
 
 def chemotherapy_doses(recognised: pl.LazyFrame) -> pl.LazyFrame:
@@ -120,7 +123,7 @@ def match_exposures(keys: pl.LazyFrame, drugs: pl.DataFrame, rules: ExposureRule
 def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
     """Add course_number (from 1) per person and drug: a gap of more than `gap_days` days starts a new course."""
     group = ("person_index", "drug")
-    ordered = doses.sort(*TIMES)
+    ordered = doses.sort(*DOSE)
     previous_end = pl.col("ended_at").cum_max().shift(1).over(group).dt.date()
     gap = (pl.col("started_at").dt.date() - previous_end).dt.total_days()
     is_new = (gap > gap_days).fill_null(value=True)
@@ -141,11 +144,20 @@ def _given(recognised: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _keep_best_evidence(doses: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFrame:
+    """The best of each course, numbered and sorted; what is left out of one may leave a gap that makes it two."""
     order = {evidence: place for place, evidence in enumerate(rules.evidence_order)}
     place = pl.col("evidence").replace_strict(order, default=len(order), return_dtype=pl.Int8)
     numbered = number_courses(doses, rules.course_gap_days).with_columns(place.alias("place"))
-    best = numbered.filter(pl.col("place") == pl.col("place").min().over(COURSE))
-    return best.select(*TIMES, "is_end_repaired")
+    kept = (*DOSE, "course_number")
+    placed = numbered.with_columns(least=pl.col("place").min().over("person_index", "drug"))
+    is_plain = (pl.col("place").max().over("person_index", "drug")) == pl.col("least")
+    told = placed.with_columns(is_plain=is_plain).collect()
+    if told["is_plain"].all():
+        return told.lazy().select(kept)
+    plain, mixed = told.lazy().filter("is_plain"), told.lazy().filter(~pl.col("is_plain"))
+    best = mixed.filter(pl.col("place") == pl.col("place").min().over(COURSE)).select(DOSE)
+    again = number_courses(best, rules.course_gap_days)
+    return pl.concat([plain.select(kept), again.select(kept)]).sort(DOSE)
 
 
 def _match_atc(codes: pl.LazyFrame, drugs: pl.DataFrame) -> pl.LazyFrame:
@@ -196,9 +208,11 @@ def _tell_malignancy(
         .unique()
         .sort("coded_on")
     )
-    until = pl.col("started_at").dt.date() + pl.duration(days=rule.lookahead_days)
-    dated = doses.with_columns(until.alias("until")).sort("until")
-    told = dated.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", check_sortedness=False)
-    age_days = (pl.col("started_at").dt.date() - pl.col("coded_on")).dt.total_days()
+    until = pl.col("given_on") + pl.duration(days=rule.lookahead_days)
+    dated = doses.with_columns(given_on=pl.col("started_at").dt.date())
+    days = dated.select("person_index", "given_on").unique().with_columns(until.alias("until")).sort("until")
+    told = days.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", check_sortedness=False)
+    age_days = (pl.col("given_on") - pl.col("coded_on")).dt.total_days()
     is_near = (age_days <= rule.lookback_days).fill_null(value=False)
-    return told.with_columns(is_near.alias("has_malignancy")).drop("until", "coded_on")
+    near = told.select("person_index", "given_on", has_malignancy=is_near)
+    return dated.join(near, on=["person_index", "given_on"], how="left", maintain_order="left").drop("given_on")

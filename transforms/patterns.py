@@ -9,18 +9,15 @@ import polars as pl
 
 from transforms.model.causes import Cause, PatternEvidence
 
-_SERIES = ("person_index", "rule", "threshold_cells_per_ul")
-_EPISODE = (*_SERIES, "first_low_at")
-
 
 def find_patterns(episodes: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
-    """One row per episode, cause and pattern: the key of the episode, cause_group, agent and evidence_number.
+    """One row per episode, cause and pattern: episode, cause_group, agent and evidence_number.
 
-    `episodes` has the key, last_low_at and age_years (null: not known).
+    `episodes` is in order of `series` (person, rule and threshold) and time; it has the number `episode`, first_low_at,
+    last_low_at and age_years (null: not known).
     """
-    ordered = episodes.sort(_EPISODE)
-    found = [_fits(ordered, evidence, cause.id, number) for cause, number, evidence in _list(causes)]
-    return pl.concat(found) if found else _name(ordered.head(0), "", "", 0)
+    found = [_fits(episodes, evidence, cause.id, number) for cause, number, evidence in _list(causes)]
+    return pl.concat(found) if found else _name(episodes.head(0), "", "", 0)
 
 
 def _list(causes: Sequence[Cause]) -> list[tuple[Cause, int, PatternEvidence]]:
@@ -39,17 +36,17 @@ def _fits(ordered: pl.LazyFrame, evidence: PatternEvidence, cause: str, number: 
         conditions.append(pl.col("age_years") <= evidence.oldest_years)
     if evidence.returns is not None:
         least, most = evidence.returns.apart_days
-        apart = pl.col("first_low_at").dt.date().diff().over(_SERIES).dt.total_days()
+        apart = pl.col("first_low_at").dt.date().diff().over("series").dt.total_days()
         ordered = ordered.with_columns(is_new=~apart.is_between(least, most).fill_null(value=False))
-        ordered = ordered.with_columns(series=pl.col("is_new").cum_sum().over(_SERIES))
-        conditions.append(pl.len().over(*_SERIES, "series") >= evidence.returns.episodes)
+        ordered = ordered.with_columns(row=pl.col("is_new").cum_sum().over("series"))
+        conditions.append(pl.len().over("series", "row") >= evidence.returns.episodes)
     fits = ordered.with_columns(fits=pl.all_horizontal(conditions)).filter(pl.col("fits").fill_null(value=False))
     return _name(fits, cause, evidence.agent, number)
 
 
 def _name(episodes: pl.LazyFrame, cause: str, agent: str, number: int) -> pl.LazyFrame:
     return episodes.select(
-        *_EPISODE,
+        "episode",
         cause_group=pl.lit(cause),
         agent=pl.lit(agent),
         evidence_number=pl.lit(number, pl.Int32),

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import duckdb
 
+from tests.bench.attribution import print_attribution
 from tests.bench.later_nights import LaterNight, measure_later, print_later
 from tests.bench.rules import RuleCosts, measure_rules, print_rules
 
@@ -115,6 +116,7 @@ def measure(rows: int, folder: Path) -> Measured:
     waited = sum(float(seconds) for seconds in WAITED.findall(log))
     stages = _stages(workspace)
     rules = measure_rules(workspace)
+    print_attribution(workspace)
     later = measure_later(extract, folder, workspace, _run_command)
     measured = Measured(_lab_rows(extract), floor, night, stages, waited, later, rules)
     shutil.rmtree(workspace)

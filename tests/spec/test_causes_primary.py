@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.attribution import EPISODE, Evidence, attribute_causes
+from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.errors import DefinitionError
 from transforms.example_results import frame_of
@@ -26,6 +26,7 @@ from transforms.examples_of_patients import (
 from transforms.exposures import recognise_drugs
 from transforms.load import SHIPPED, Definitions, load_definitions
 from transforms.model.cause_examples import CauseExample
+from transforms.ranking import EPISODE
 from transforms.schemas import schema_of
 
 DEFINITIONS = load_definitions()

@@ -1,0 +1,54 @@
+"""The order of the candidates of each episode, and which of them is the primary suspect.
+
+By precedence, then by prior risk, then by the shorter time, then by name: so that every night ranks alike.
+"""
+
+import polars as pl
+
+from transforms.codelists import RISKS
+
+EPISODE = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
+OUTPUT = (
+    *EPISODE,
+    "cause_group",
+    "agent",
+    "rank",
+    "is_primary",
+    "category",
+    "days_from_exposure",
+    "dechallenge",
+    "rechallenge",
+    "n_competing",
+    "naranjo_score",
+    "naranjo_band",
+    "is_window_certain",
+    "began_while_falling",
+)
+
+
+def rank_candidates(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFrame:
+    """Columns OUTPUT, sorted by episode and rank.
+
+    `candidates` has episode, precedence, risk, days_from_exposure and the rest of OUTPUT but its key; `keys` has
+    episode and EPISODE, in one order.
+    """
+    held = candidates.collect()
+    names = {name: pl.Enum(held[name].unique().sort()) for name in ("cause_group", "agent")}
+    risk = pl.col("risk").replace_strict({name: place for place, name in enumerate(RISKS)}, default=len(RISKS))
+    order = ("precedence", "risk_place", "distance", "cause_group", "agent")
+    ordered = (
+        held.lazy()
+        .with_columns(
+            risk.cast(pl.Int8).alias("risk_place"),
+            pl.col("days_from_exposure").abs().alias("distance"),
+            # Sorts as its text does, and costs as much as a number.
+            *(pl.col(name).cast(kind) for name, kind in names.items()),
+        )
+        .sort("episode", *order, nulls_last=True)
+    )
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("episode")
+    ranked = ordered.with_columns(
+        pl.col(*names).cast(pl.String), rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64)
+    )
+    named = ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).drop(*EPISODE, strict=False)
+    return named.join(keys, on="episode", how="left", maintain_order="left").select(OUTPUT)
