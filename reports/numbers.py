@@ -9,7 +9,7 @@ from reports.facts import LedgerFact, NightFacts
 from reports.horizons import with_longest_mean
 from reports.rows import DECIMALS, NOT_ESTIMABLE, STANDARDISED, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
 from reports.view import Choices, choices_of
-from reports.wording import Wording, plain
+from reports.wording import Wording, count, plain
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -64,6 +64,7 @@ def _read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, .
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
+    tables["rule"] = tuple(_with_limit(row, wording) for row in tables["rule"])
     tables["duration"] = with_longest_mean(tables["duration"])
     tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
     return tables
@@ -171,6 +172,15 @@ def _with_line(row: Row, wording: Wording) -> Row:
     is_run = not row["is_intended"]
     run = f", {wording.name('applied_to', row['applied_to'])}" if is_run else ""
     return {**row, "scale_line": f"{wording.name('scale', row['scale'])}{run}"}
+
+
+def _with_limit(row: Row, wording: Wording) -> Row:
+    """The row with the name of its rule and what it takes for low."""
+    rules = {rule.id: rule for rule in wording.definitions.rules}
+    rule, limit = str(row["compared_rule"]), int(row["limit_cells_per_ul"] or 0)
+    operators = {each.low_cells_per_ul: each.low_operator for each in rules[rule].thresholds} if rule in rules else {}
+    word = "at most" if operators.get(limit) == "le" else "below"
+    return {**row, "rule_line": f"{wording.name('rule', rule)}, {word} {count(limit)}"}
 
 
 def _with_left_out(rows: Sequence[Row]) -> list[Row]:

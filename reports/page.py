@@ -249,7 +249,7 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
             "cohort": name_styles(cohorts),
             "severity": {name: ladder[str(grade)] for name, grade in sorted(graded.items()) if grade > 0},
             "grade": ladder,
-            "change": name_styles(sorted(words.titles.get("change", {}))),
+            **{kind: name_styles(sorted(words.titles.get(kind, {}))) for kind in ("change", "certainty")},
             **{kind: name_styles(names) for kind, names in known.items()},
         },
     }

@@ -31,6 +31,8 @@ TABLES = (
     "anc_distribution",
     "person_days",
     "chronic",
+    "rule",
+    "certainty",
     "cycle",
     "cycle_severe",
     "attrition",

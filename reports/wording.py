@@ -39,6 +39,8 @@ LABELLED = (
     "kind",
     "band",
     "regimen",
+    "bounds",
+    "certainty",
     "severe_status",
     "drug",
     "drug_class",
@@ -87,6 +89,7 @@ class Wording:
         words["band"] |= {item.id: item.title for item in self.definitions.estimation.duration_bands.all}
         words["standard"] |= {item.id: item.title for item in self.definitions.standards}
         words["cause_group"] |= {item.id: item.title for item in self.definitions.causes}
+        words["differs"] = {item.id: item.differs for item in self.definitions.rules}
         words["regimen"] |= {item.id: item.title for item in self.definitions.regimens.regimens}
         return words
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.certainty import count_certainty
 from transforms.chronic import count_chronic, find_assessable, read_tracks
 from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.cycle_counts import count_cycles, read_cycles
@@ -21,6 +22,7 @@ from transforms.person_days import count_person_days
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.prevalence_strata import count_strata
+from transforms.rules_compared import count_rules
 from transforms.schemas import load_tables
 from transforms.severities import count_severity, read_grading
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
@@ -65,6 +67,9 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     parts["counts.survey_psu"].append(count_psus(frames["person"], plan))
     for name, rows in _count_after_drugs(frames, test_days, episodes, plan).items():
         parts[name].append(rows)
+    certainty = count_certainty(frames["anc"], plan)
+    parts["counts.certainty"].append(certainty)
+    parts["counts.rule"].append(count_rules(frames["episode"], plan, is_tested=not certainty.is_empty()))
     parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from transforms.certainty import estimate_certainty
 from transforms.chronic import estimate_chronic
 from transforms.complication_counts import estimate_complications
 from transforms.cycle_counts import estimate_cycles, estimate_severe_days
@@ -24,6 +25,7 @@ from transforms.person_days import estimate_person_days
 from transforms.prevalence import estimate_prevalence
 from transforms.prevalence_strata import with_standardised
 from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
+from transforms.rules_compared import estimate_rules
 from transforms.schemas import schema_of
 from transforms.severities import estimate_scale_changes, estimate_severity
 from transforms.shares import estimate_causes
@@ -50,6 +52,8 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.attrition": counts["counts.attrition"],
         "estimate.person_days": estimate_person_days(counts["counts.person_days"], plan),
         "estimate.chronic": estimate_chronic(counts["counts.chronic"], plan),
+        "estimate.rule": estimate_rules(counts["counts.rule"]),
+        "estimate.certainty": estimate_certainty(counts["counts.certainty"]),
         "estimate.cycle": estimate_cycles(counts, plan),
         "estimate.cycle_severe": estimate_severe_days(counts),
         **estimate_after_drugs(counts, plan),

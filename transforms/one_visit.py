@@ -25,6 +25,7 @@ def leave_out_unseen(
     steps = _orders(plan, SEEN_TWICE)
     is_undated = pl.col("step_order").is_in([] if plan.has_dates else _orders(plan, frozenset({"observed"})))
     unseen = {
+        "estimate.rule": pl.col("n_episodes") == 0,
         "estimate.prevalence": (pl.col("measure") == "confirmed") & (pl.col("n_low").sum().over("rule") == 0),
         "estimate.attrition": is_undated | (pl.col("step_order").is_in(steps) & (pl.col("n_people") == 0)),
     }

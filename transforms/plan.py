@@ -40,6 +40,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         chronic=definitions.chronic,
         standards=definitions.standards,
         drugs=definitions.drugs,
+        rules=definitions.rules,
     )
 
 

@@ -26,6 +26,7 @@ from transforms.hiding import (
     hide_severity,
     hide_testing,
 )
+from transforms.hiding_beside import hide_certainty, hide_rules
 from transforms.hiding_complications import hide_complications
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
@@ -163,6 +164,8 @@ def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: Co
         "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),
         "estimate.person_days": hide_person_days(estimates["estimate.person_days"], people, least),
         "estimate.chronic": hide_chronic(estimates["estimate.chronic"], people, least),
+        "estimate.rule": hide_rules(estimates["estimate.rule"], episode, people, least),
+        "estimate.certainty": hide_certainty(estimates["estimate.certainty"], people, least),
         "estimate.cycle": cycle if rule.shows_agents else cycle.filter(pl.col("regimen") == "all"),
         "estimate.cycle_severe": hide_severe_days(estimates["estimate.cycle_severe"], cycle, least),
         **hide_after_drugs(estimates, cause, rule),

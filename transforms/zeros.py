@@ -2,7 +2,7 @@
 
 So counts of all people are the same whether everybody was counted or only those who changed, and zeros do not depend
 on who was counted with whom. Put back are: months of a cohort between its first and its last, every severity of every
-scale where somebody was tested, every bin of counts, and every step of the attrition.
+scale where somebody was tested, every bin of counts, every rule and every step of the attrition.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from transforms.frames import polars_schema, stack
 from transforms.model.estimation import Plan
 from transforms.person_time import month_of
 from transforms.prevalence import name_intervals
+from transforms.rules_compared import expected_rules
 from transforms.schemas import schema_of
 from transforms.severity_levels import expected_levels
 
@@ -72,6 +73,7 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
         .unique()
         .join(expected_levels(plan), on="interval_unit"),
         "counts.anc_distribution": intervals.select("cohort").unique().join(bins, how="cross"),
+        "counts.rule": expected_rules(plan).filter(not counts["counts.certainty"].is_empty()),
         "counts.attrition": pl.DataFrame(steps, schema=["step_order", "step"], orient="row"),
     }
     return {name: _fill(name, rows, expected.get(name)) for name, rows in counts.items()}

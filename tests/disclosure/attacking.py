@@ -7,7 +7,7 @@ import polars as pl
 from tests.disclosure.drawn_hospital import background
 from tests.disclosure.puzzle import Key, Puzzle
 from tests.disclosure.reading_episodes import read_curves, read_episodes, relate_episodes
-from tests.disclosure.reading_people import read_people
+from tests.disclosure.reading_people import read_people, read_rules
 
 Tables = Mapping[str, pl.DataFrame]
 WIDTH = 9  # of 1 to 10
@@ -18,6 +18,7 @@ def read_counts(tables: Tables) -> Puzzle:
     puzzle = Puzzle()
     read_people(puzzle, tables, background())
     read_episodes(puzzle, tables)
+    read_rules(puzzle, tables["released.rule"])
     relate_episodes(puzzle, background())
     return puzzle
 
@@ -36,4 +37,5 @@ def true_counts(estimates: Tables) -> dict[Key, float]:
     puzzle = Puzzle()
     read_people(puzzle, named, background())
     read_episodes(puzzle, named)
+    read_rules(puzzle, named["released.rule"])
     return puzzle.shown

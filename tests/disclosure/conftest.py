@@ -81,6 +81,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         chronic=definitions.chronic,
         standards=definitions.standards,
         drugs=definitions.drugs,
+        rules=definitions.rules,
     )
 
 
@@ -148,6 +149,8 @@ def _measure(rng: np.random.Generator, people: int, days: int) -> pl.LazyFrame:
         pl.when(is_number).then("count").alias("anc_cells_per_ul"),
         pl.when(is_number).then("count").otherwise(0).alias("lower_cells_per_ul"),
         pl.col("count").alias("upper_cells_per_ul"),
+        pl.when(is_number).then(pl.col("count") * 97 // 100).otherwise(0).alias("possible_lower_cells_per_ul"),
+        (pl.col("count") * 103 // 100).alias("possible_upper_cells_per_ul"),
         pl.when(is_number)
         .then(pl.lit("direct_auto"))
         .when(is_white)
@@ -171,12 +174,26 @@ def _neutropenia(rng: np.random.Generator, people: int, days: int, odds: Odds) -
     )
     cause = episode.select("episode_id", "cause_group", "agent", is_primary=pl.lit(value=True))
     frames = {
-        "episode": episode.drop("cause_group", "agent").lazy(),
+        "episode": _with_compared(episode.drop("cause_group", "agent"), people).lazy(),
         "episode_cause": cause.lazy(),
         "cause_window": _move_causes(rng, episode.filter(pl.col("rule") == "clinical")),
         "drug_block": _give_drugs(rng, people, days),
     }
     return frames | _complications(rng, episode)
+
+
+def _with_compared(episode: pl.DataFrame, people: int) -> pl.DataFrame:
+    """Episodes of rules that are only compared as well: nearly those of the clinical rule."""
+    own = episode.filter(pl.col("rule") == "clinical")
+    rng, parts = np.random.default_rng(people), []
+    for rule, limit in (("ohdsi_213", 1500), ("allmt", 500), ("icaht_early", 500)):
+        at = own.filter(pl.col("threshold_cells_per_ul") == limit)
+        kept = at.filter(pl.Series(rng.random(at.height) < rng.choice([0.2, 0.95, 1.0]), dtype=pl.Boolean))
+        parts.append(kept.with_columns(rule=pl.lit(rule), episode_id=rule + pl.lit("|") + "episode_id"))
+    days = pl.when(pl.col("recovery_by").is_not_null()).then(
+        (pl.col("recovery_by") - pl.col("first_low_at")).dt.total_days().cast(pl.Float64)
+    )
+    return pl.concat([episode, *parts]).with_columns(duration_ruled_days=days)
 
 
 def _complications(rng: np.random.Generator, episode: pl.DataFrame) -> dict[str, pl.LazyFrame]:

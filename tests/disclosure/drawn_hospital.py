@@ -95,6 +95,7 @@ def plan_hospital(definitions: Definitions) -> Plan:
         complications=definitions.complications,
         has_calendar=True,
         has_dates=True,
+        rules=definitions.rules,
     )
 
 
@@ -167,6 +168,8 @@ def _as_results(tests: Frame) -> Frame:
         anc_cells_per_ul=pl.when(is_number).then("count"),
         lower_cells_per_ul=pl.when(is_number).then("count").otherwise(0),
         upper_cells_per_ul=pl.col("count"),
+        possible_lower_cells_per_ul=pl.when(is_number).then(pl.col("count") * 9 // 10).otherwise(0),
+        possible_upper_cells_per_ul=pl.col("count") * 11 // 10,
         route=pl.when(is_number).then(pl.lit("direct_auto")).otherwise(pl.lit("granulocytes")),
     )
 
@@ -191,6 +194,7 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
         last_low_at=_time("last"),
         onset_after=_time("before"),
         recovery_by=_time("after"),
+        duration_ruled_days=(pl.col("after") - pl.col("first")).cast(pl.Float64),
     )
     is_primary = pl.lit(value=True)
     cause = episode.select("episode_id", cause_group="cause", agent="agent", is_primary=is_primary)

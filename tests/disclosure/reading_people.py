@@ -38,6 +38,7 @@ def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
     _read_severity(puzzle, tables["released.severity"], background)
     _read_bins(puzzle, tables["released.anc_distribution"])
     _read_attrition(puzzle, tables["released.attrition"])
+    _read_certainty(puzzle, tables["released.certainty"])
     _relate_cuts(puzzle)
     _relate_months(puzzle)
     relate_cohorts(puzzle, background)
@@ -128,6 +129,49 @@ def _read_bins(puzzle: Puzzle, bins: pl.DataFrame) -> None:
                 below = (cohort, ALL, "below", upper, "bins")
                 puzzle.suppose(below)
                 puzzle.adds_up([(cohort, ALL, "bin", lower) for lower, _ in edges if lower < upper], below)
+
+
+def _read_certainty(puzzle: Puzzle, certainty: pl.DataFrame) -> None:
+    """Three parts of the tested: as told they are those of the prevalence, left open fewer are certain of either."""
+    place, parts = ("everyone", ALL), ("low", "undecided", "not_low")
+    for row in certainty.rows(named=True):
+        key = (*place, "certainty", row["bounds"], row["threshold_cells_per_ul"], row["certainty"])
+        puzzle.see(key, row["n_people"])
+        learn_share(puzzle, row["share"], key, (*place, "tested"))
+    limits = sorted(certainty["threshold_cells_per_ul"].unique())
+    for bounds in certainty["bounds"].unique().sort():
+        for limit in limits:
+            own = [(*place, "certainty", bounds, limit, part) for part in parts]
+            puzzle.adds_up(own, (*place, "tested"))
+            if bounds == "as_told":
+                low, possible = (
+                    (*place, kind, "any_low", "any_value", limit, "tested") for kind in ("low", "possible")
+                )
+                puzzle.adds_up(own[:1], low)
+                puzzle.adds_up(own[:2], possible)
+            else:
+                for part in ("low", "not_low"):
+                    told = (*place, "certainty", "as_told", limit, part)
+                    puzzle.lies_in((*place, "certainty", bounds, limit, part), told)
+        for below, above in pairwise(limits):
+            puzzle.lies_in((*place, "certainty", bounds, below, "low"), (*place, "certainty", bounds, above, "low"))
+            not_low = [(*place, "certainty", bounds, limit, "not_low") for limit in (above, below)]
+            puzzle.lies_in(*not_low)
+
+
+def read_rules(puzzle: Puzzle, rules: pl.DataFrame) -> None:
+    """Confirmed episodes of everybody: of the rules that are reported in full the same as there."""
+    place = ("everyone", ALL)
+    for row in rules.rows(named=True):
+        group = (row["compared_rule"], row["limit_cells_per_ul"])
+        for what in ("episodes", "people"):
+            key = (*place, "ruled", *group, what)
+            puzzle.see(key, row[f"n_{what}"])
+            reported = ("everyone", "episodes", *group, True, ALL, what)
+            if reported in puzzle.least:
+                puzzle.adds_up([key], reported)
+        puzzle.lies_in((*place, "ruled", *group, "people"), (*place, "ruled", *group, "episodes"))
+        puzzle.lies_in((*place, "ruled", *group, "people"), (*place, "tested"))
 
 
 def _relate_cuts(puzzle: Puzzle) -> None:

@@ -313,6 +313,50 @@ def test_two_attrition_steps_never_differ_by_1_to_10_people(
     assert all(abs(one - other) not in range(1, 11) for one, other in combinations(shown, 2))
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rules_and_certainty_never_differ_by_1_to_10_from_a_number_of_people_that_may_hold_them(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    tables = draw_released(seed).tables
+    people = tables["released.rule"]["n_people"].drop_nulls().to_list()
+    wide = tables["released.certainty"].pivot(
+        "certainty", index=["bounds", "threshold_cells_per_ul"], values="n_people"
+    )
+    cuts = wide["low"].drop_nulls().to_list() + (wide["low"] + wide["undecided"]).drop_nulls().to_list()
+    is_people = (pl.col("cohort") == "everyone") & (pl.col("interval_unit") == "all") & (pl.col("standard") == "crude")
+    rows = tables["released.prevalence"].filter(is_people, ~pl.col("is_weighted"))
+    for own, others in ((people, rows), (cuts, rows.filter(pl.col("measure") == "any_low"))):
+        beside = [0, *own, *others["n_low"].drop_nulls(), *others["n_low_possible"].drop_nulls()]
+        assert all(abs(one - other) not in range(1, 11) for one in own for other in beside)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_rule_is_hidden_where_its_own_table_hides_it(seed: int, draw_released: Callable[[int], Released]) -> None:
+    tables = draw_released(seed).tables
+    whole = pl.col("is_confirmed"), pl.col("ended_as") == "all", pl.col("cohort") == "everyone"
+    own = (
+        tables["released.episode"]
+        .filter(*whole)
+        .select(
+            compared_rule="rule",
+            limit_cells_per_ul="threshold_cells_per_ul",
+            mark="n_episodes_mark",
+            people="n_people_mark",
+        )
+    )
+    both = tables["released.rule"].join(own, on=["compared_rule", "limit_cells_per_ul"])
+    assert both.filter(pl.col("mark") == "hidden")["n_episodes"].drop_nulls().is_empty()
+    assert both.filter(pl.col("people") == "hidden")["n_people"].drop_nulls().is_empty()
+
+
+def test_a_rule_after_infusions_is_not_named_where_few_people_have_one(
+    draw_released: Callable[[int], Released],
+) -> None:
+    rows = pl.concat([draw_released(seed).tables["released.rule"].filter("is_anchored") for seed in SEEDS])
+    assert rows.height
+    assert rows["n_episodes"].null_count() == 0
+
+
 def test_the_same_estimates_give_the_same_release(draw_estimates: Draw, definitions: Definitions) -> None:
     once, again = (_release(draw_estimates(2), definitions) for _ in range(2))
     shuffled = {name: rows.sample(fraction=1, shuffle=True, seed=4) for name, rows in draw_estimates(2).items()}

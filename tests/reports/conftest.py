@@ -85,10 +85,36 @@ def draw_estimates(
         _draw_drugs(out, rng)
     people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
     tested = people[0]["n_tested"] if people else 0
+    _draw_rules(out, int(tested))
     steps = {"In the extract": 5480, "Under observation for at least a day": 5200, "Tested": tested}
     for order, (step, n) in enumerate(steps.items()):
         out["estimate.attrition"].append({"step_order": order + 1, "step": step, "n_people": n})
     return out
+
+
+def _draw_rules(out: dict[str, list[dict[str, Any]]], tested: int) -> None:
+    """What each rule makes of the same counts, and how certain they are; numbers follow from the tested alone."""
+    limits = {"clinical": (1500, 1000, 500), "simple_run": (1500, 1000, 500), "allmt": (500,), "ohdsi_213": (1500,)}
+    for place, (rule, own) in enumerate(limits.items(), start=10):
+        for limit in own:
+            n = tested * limit // (place * 1000)
+            row = {
+                "compared_rule": rule,
+                "limit_cells_per_ul": limit,
+                "is_anchored": False,
+                "n_people": n,
+                "n_episodes": n * 2,
+            }
+            out["estimate.rule"].append({**row, "mean_days": place + 0.25 if n else None})
+    for bounds, undecided in (("as_told", 0.01), ("left_open", 0.04)):
+        for threshold, depth in DEPTHS.items():
+            low, open_ = round(tested * 0.1 * depth), round(tested * undecided)
+            parts = {"low": low, "undecided": open_, "not_low": tested - low - open_}
+            key = {"bounds": bounds, "threshold_cells_per_ul": threshold}
+            out["estimate.certainty"] += [
+                {**key, "certainty": name, "n_people": n, "share": n / tested if tested else None}
+                for name, n in parts.items()
+            ]
 
 
 def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
@@ -151,6 +177,8 @@ TABLES = (
     "anc_distribution",
     "person_days",
     "chronic",
+    "rule",
+    "certainty",
     "cycle",
     "cycle_severe",
     "attrition",

@@ -101,11 +101,13 @@ class EpisodeRule(Definition):
     What only some published rules have: `ignores_below_cells_per_ul`, a count that may lie below it takes no part;
     `exit_days`, so long after its last low an episode ends by the clock, seen or not; `length_unit_days`, lengths are
     told in whole units of so many days; `anchor` and `grades`. A rule `is_compared_only` when nothing is made of its
-    episodes but their number and length. `gcsf_days` and `raising_days`: growth factors, and drugs that raise the
-    count, are flagged from so many days before the first low.
+    episodes but their number and length; `differs` says beside those in a sentence what is different about it.
+    `gcsf_days` and `raising_days`: growth factors, and drugs that raise the count, are flagged from so many days before
+    the first low.
     """
 
     rule: str
+    differs: str = ""
     is_default: bool = False
     is_compared_only: bool = False
     thresholds: tuple[Threshold, ...] = Field(min_length=1)

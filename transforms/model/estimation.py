@@ -187,7 +187,7 @@ class Plan:
 
     Without `survey` no share is weighted, without `standards` none is standardised, without `person_days` no days are
     counted, without `chronic` no tracks.
-    Without `drugs` nothing is counted after a drug.
+    Without `drugs` nothing is counted after a drug, without `rules` none are compared.
     """
 
     estimation: Estimation
@@ -202,6 +202,7 @@ class Plan:
     chronic: tuple[EpisodeRule, ...] = ()
     standards: tuple[Standard, ...] = ()
     drugs: DrugRules | None = None
+    rules: tuple[EpisodeRule, ...] = ()
 
     @property
     def any_low(self) -> tuple[Cut, ...]:
