@@ -27,6 +27,8 @@ settings.register_profile("fixed", derandomize=True, database=None, deadline=Non
 settings.register_profile("fuzz", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 os.environ.setdefault("NADIR_STEADY_SECONDS", "0")  # tests write their extracts a moment before they are read
+# Nights of tests count four cohorts; `every_cohort` is asked for where the others matter.
+os.environ["NADIR_DEFINITIONS"] = str(Path(__file__).parent / "short_shelf")
 
 
 # Files that wait or take long are started first, so that at the end no core stands idle.
@@ -80,6 +82,20 @@ def see(event, details):
         log.write(f"import {details[0]} analytics={os.environ.get('GX_ANALYTICS_ENABLED')}\\n")
 sys.addaudithook(see)
 """
+
+
+@pytest.fixture
+def every_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nights count all shipped cohorts, as they do for a user."""
+    monkeypatch.delenv("NADIR_DEFINITIONS")
+
+
+@pytest.fixture(scope="module")
+def every_cohort_of_the_file() -> Iterator[None]:
+    """As `every_cohort`, for fixtures of a whole file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NADIR_DEFINITIONS")
+        yield
 
 
 @pytest.fixture(scope="session")

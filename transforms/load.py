@@ -1,8 +1,8 @@
 """Reads every definition once, checks it, and hashes the tree; the only I/O in this package.
 
 A folder given with `--definitions` lies over the shipped one: a file at the same relative path replaces, any other
-adds; files in its `suites` are laid over the validation suites. The hash covers every file that was read and the
-validation suites, so a changed comma is a changed result.
+adds; files in its `suites` are laid over the validation suites; its `shelf.yaml` chooses among the cohorts. The hash
+covers every file that was read and the validation suites, so a changed comma is a changed result.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from transforms.errors import DefinitionError
 from transforms.model.anc import AncRoutes
-from transforms.model.base import Definition
+from transforms.model.base import Definition, Part
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause
 from transforms.model.changes import Changes
-from transforms.model.cohorts import Cohort
+from transforms.model.cohorts import Cohort, Shelf
 from transforms.model.complications import Complication
 from transforms.model.cycles import CycleRules
 from transforms.model.disclosure import DisclosureRule
@@ -43,8 +43,10 @@ from transforms.schemas import parse_yaml
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
+SHELF = "shelf.yaml"
 
 D = TypeVar("D", bound=Definition)
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,9 @@ class Definitions:
 
     @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
-        """Cohorts."""
-        return self._all("cohorts", Cohort)
+        """Cohorts, or those of them that `shelf.yaml` names."""
+        every, path = self._all("cohorts", Cohort), self.files.get(SHELF)
+        return every if path is None else _read(path, Shelf).choose(every)
 
     @cached_property
     def denominators(self) -> tuple[Denominator, ...]:
@@ -287,7 +290,7 @@ def _hash(*trees: Mapping[str, Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path, kind: type[D]) -> D:
+def _read(path: Path, kind: type[P]) -> P:
     try:
         return kind.model_validate(_read_yaml(path))
     except ValidationError as error:

@@ -1,5 +1,7 @@
 """A new cause is one YAML file and nothing else: the night suspects it, counts it and names it in the report."""
 
+import os
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -33,6 +35,7 @@ def test_one_file_adds_a_cause_to_a_whole_night(tmp_path: Path, small_extract: P
     own = tmp_path / "definitions" / "causes" / "breast_cancer.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(BREAST_CANCER, encoding="utf-8")
+    shutil.copy(os.environ["NADIR_DEFINITIONS"] + "/shelf.yaml", tmp_path / "definitions")
     settings = Settings(workspace=tmp_path / "workspace", definitions=tmp_path / "definitions")
     published = run_night(Request((small_extract,), "auto"), settings, Progress(is_quiet=True), warm_worker)
     with duckdb.connect(str(tmp_path / "workspace" / "warehouse.duckdb"), read_only=True) as warehouse:

@@ -46,8 +46,15 @@ def write_survey(folder: Path, *, has_design: bool = True) -> Path:
     return extract
 
 
+pytestmark = pytest.mark.usefixtures("every_cohort_of_the_file")
+
+
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory, run_directly: Callable[..., Published]) -> tuple[Path, Published]:
+def night(
+    tmp_path_factory: pytest.TempPathFactory,
+    run_directly: Callable[..., Published],
+    every_cohort_of_the_file: None,
+) -> tuple[Path, Published]:
     folder = tmp_path_factory.mktemp("survey")
     extract = write_survey(folder)
     return folder / "workspace", run_directly(folder / "workspace", extract, source=str(folder / "survey.yaml"))

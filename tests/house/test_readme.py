@@ -35,6 +35,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_cohort")
 def test_every_command_of_the_readme_works_in_its_order(newcomer: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     assert len(HERE) >= 8
@@ -48,6 +49,7 @@ def test_every_command_of_the_readme_works_in_its_order(newcomer: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_cohort")
 def test_make_demo_ends_with_the_path_of_a_report(tmp_path: Path) -> None:
     # These tests are run by make themselves; the demo must not take itself for a part of that.
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

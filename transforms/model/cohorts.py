@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 
 
@@ -77,3 +78,17 @@ class Cohort(Definition):
 
     rule: str
     criterion: Criterion
+
+
+class Shelf(Part):
+    """Which cohorts take part: a site that asks about five need not compute, protect and read the others."""
+
+    cohorts: tuple[str, ...] = Field(min_length=1)
+    why: str
+
+    def choose(self, every: tuple[Cohort, ...]) -> tuple[Cohort, ...]:
+        """The named ones among `every`; DefinitionError where a name is of none."""
+        if unknown := sorted(set(self.cohorts) - {cohort.id for cohort in every}):
+            valid = ", ".join(cohort.id for cohort in every)
+            raise DefinitionError("The shelf names no such cohorts.", details=unknown, repair=f"Cohorts: {valid}.")
+        return tuple(cohort for cohort in every if cohort.id in self.cohorts)
