@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test fuzz fuzz-readers canary oracle check fix bench truth causes calibrate clean install
+.PHONY: demo test coverage fuzz fuzz-readers canary oracle check fix bench truth causes calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
 
 test: $(STAMP)            ## install, run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+coverage: $(STAMP)        ## every test, and which lines and branches none of them reached
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 check: $(STAMP)           ## format, lint, types, imports, definitions
 	@$(BIN)/python -m ruff format --check .
