@@ -43,6 +43,7 @@ fix: $(STAMP)             ## mend what can be mended by machine
 bench: $(STAMP)           ## time and memory of each stage, and the ratio to the floor
 	@$(BIN)/python -m tests.bench.night
 	@$(BIN)/python -m tests.bench.receiving
+	@$(BIN)/python -m tests.bench.rendering
 
 truth: $(STAMP)           ## how often the bounds hold the simulated truth, with and without noise
 	@$(BIN)/python -m tests.bench.truth
