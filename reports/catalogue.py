@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from reports.rendering import read_asset, render_template
+from reports.rendering import in_script, read_asset, render_template, script_sources
 from reports.wording import plain
 
 HEADLINES = 4  # key numbers with a sparkline
@@ -35,6 +35,7 @@ class CatalogueEntry:
 
 def render_catalogue(runs: Sequence[CatalogueEntry]) -> str:
     """One HTML page; the newest night first. It lies in `site/`, the nights in `site/runs/RUN_ID/`."""
+    script = read_asset("compare.js")
     ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
     return render_template(
         "catalogue.html.j2",
@@ -42,7 +43,24 @@ def render_catalogue(runs: Sequence[CatalogueEntry]) -> str:
         trends=_trends(ordered),
         css=read_asset("page.css"),
         verdicts=VERDICTS,
+        can_compare=len(ordered) > 1,
+        nights=in_script([_side(run) for run in reversed(ordered)]),
+        script=script,
+        script_sources=script_sources(script, shares=False),
     )
+
+
+def _side(run: CatalogueEntry) -> dict[str, Any]:
+    """What the comparison of two nights reads of one."""
+    return {
+        **{name: plain(str(getattr(run, name))) for name in ("run_id", "channel", "definitions_hash", "code_version")},
+        "date": run.started_at[:16].replace("T", " "),
+        "sources": [plain(source) for source in run.sources],
+        "key_numbers": [
+            {name: plain(cell) if isinstance(cell, str) else cell for name, cell in number.items()}
+            for number in run.key_numbers
+        ],
+    }
 
 
 def _line(run: CatalogueEntry) -> dict[str, Any]:

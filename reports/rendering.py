@@ -33,6 +33,12 @@ def pack(content: Any) -> str:
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
+def in_script(content: Any) -> str:
+    """JSON that stands in an element of a script and cannot end it."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
 def unpack(packed: str) -> Any:
     """What `pack` was given."""
     return json.loads(zlib.decompress(b64decode(packed)))

@@ -96,7 +96,8 @@ def _summarise(facts: NightFacts, numbers: Sequence[KeyNumber], context: RunCont
         "code_version": facts.code_version,
         "sources": sorted({entry.source_id for entry in facts.inputs}),
         "key_numbers": [
-            {"id": n.id, "label": n.label, "title": n.title, "text": n.text, "value": n.value} for n in numbers
+            {"id": n.id, "label": n.label, "title": n.title, "text": n.text, "value": n.value, "kind": n.kind}
+            for n in numbers
         ],
         "key_values": {number.id: number.value for number in numbers},
     }

@@ -42,7 +42,7 @@ def start_chromium() -> Iterator[Any]:
 class Opened:
     """A page, all that it asked for and complained about; the network is cut."""
 
-    def __init__(self, browser: Any, path: Path, address: str = "", **context: Any) -> None:
+    def __init__(self, browser: Any, path: Path, address: str = "", drawn: str = DRAWN, **context: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
         self.context.set_offline(True)
         self.page = self.context.new_page()
@@ -53,7 +53,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         self.page.goto(f"{path.as_uri()}{address}")
-        self.wait()
+        self.page.wait_for_selector(drawn, timeout=40_000, state="attached")
 
     def wait(self) -> None:
         """Until every figure is drawn."""

@@ -53,9 +53,17 @@ def test_without_a_night_the_page_says_what_to_do() -> None:
 
 
 def test_a_hostile_run_is_text() -> None:
-    page = render_catalogue([night(1, run_id=HOSTILE)])
-    assert "<script" not in page
+    page = render_catalogue([night(1, run_id=HOSTILE), night(2, sources=[HOSTILE])])
+    assert "<script>alert" not in page
+    assert "alert(1)<" not in page
     assert "\u202e" not in page
+    assert page.count("</script>") == 2
+
+
+def test_one_night_is_compared_with_nothing_and_runs_no_script() -> None:
+    page = render_catalogue([night(1)])
+    assert "<script" not in page
+    assert "script-src" not in page
 
 
 def test_the_order_in_which_nights_are_given_does_not_matter() -> None:

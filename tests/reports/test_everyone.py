@@ -13,6 +13,7 @@ from unicodedata import normalize
 import pytest
 from pypdf import PdfReader
 
+from reports.catalogue import CatalogueEntry, render_catalogue
 from reports.facts import InputFact, NightFacts, RefusedFact
 from reports.page import render_report
 from tests.reports.browser import LOCAL, Opened, start_chromium
@@ -172,6 +173,41 @@ def count_words(texts: Any) -> Counter[str]:
     return Counter(
         word for text in texts for word in re.findall(r"[A-Za-z]{1,12}|\d[\d,.]*\d|\d", normalize("NFKC", text))
     )
+
+
+def test_any_two_nights_of_the_catalogue_are_compared_and_the_address_keeps_which(
+    report: Opened, tmp_path: Path
+) -> None:
+    number = {"id": "low_1500", "label": "Neutropenia", "title": "Neutropenia, May", "kind": "percent"}
+    nights = [
+        CatalogueEntry(
+            f"run-{day}",
+            f"2026-10-0{day}T02:00:00",
+            "go",
+            [{**number, "text": f"{share * 100:.1f} %", "value": share}],
+            {"low_1500": share},
+            sources=[MARKUP],
+            definitions_hash=f"{day // 3}",
+        )
+        for day, share in ((1, 0.061), (2, 0.079), (3, 0.06))
+    ]
+    page = tmp_path / "index.html"
+    page.write_text(render_catalogue(nights), encoding="utf-8")
+    opened = Opened(report.context.browser, page, drawn="html.scripted")
+    cells = opened.page.locator("#compared td")
+    assert cells.all_text_contents() == ["7.9 %", "6.0 %", "1.9 points down"]
+    assert "differ in their definitions" in opened.page.locator("#compared").text_content()
+    opened.page.select_option("select[name=before]", "run-1")
+    opened.page.select_option("select[name=now]", "run-2")
+    opened.page.wait_for_selector("#compared td:has-text('1.8 points up')")
+    assert "what changed is the data" in opened.page.locator("#compared").text_content()
+    again = Opened(report.context.browser, page, opened.page.evaluate("location.hash"), drawn="html.scripted")
+    assert again.page.locator("#compared td").all_text_contents() == ["6.1 %", "7.9 %", "1.8 points up"]
+    again.page.evaluate(AXE)
+    assert judge(again.page, {}) == []
+    assert opened.said == again.said == []
+    again.context.close()
+    opened.context.close()
 
 
 def test_axe_finds_nothing_serious_in_light_dark_and_on_a_phone(report: Opened) -> None:
