@@ -17,6 +17,7 @@ import typer
 from flows.errors import IdentifiersFound, UserError, guard_values
 from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
+from flows.report_commands import add_report_commands
 from flows.spending import print_result as _print
 from flows.spending import result_of, spend_night, summarise
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
 app.add_typer(definitions_app, name="definitions")
 app.add_typer(quarantine_app, name="quarantine")
+add_report_commands(app)
 
 Extracts = Annotated[list[Path], typer.Argument(metavar="EXTRACT...", help="Files or folders of the extract.")]
 Source = Annotated[str, typer.Option(help="auto, a format's name, or a source map (YAML).")]

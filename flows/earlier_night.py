@@ -13,7 +13,6 @@ from flows.warehouse import open_warehouse
 from reports.facts import Earlier
 from reports.methods import versions_of
 from reports.rows import TABLES
-from transforms.load import Definitions
 from transforms.release import Released, reopen
 
 Summary = Mapping[str, Any]
@@ -41,20 +40,25 @@ def read_earlier(
         tables = _read_tables(connection, str(summary["run_id"]))
         known = _known_files(connection)
     n_new = sum(entry.input_id not in known for entry in received.inputs)
-    earlier = tell_difference(summary, context.definitions, night.released.channel, n_new)
+    tonight = {
+        "definitions_hash": context.definitions.hash,
+        "code_version": code_version(),
+        "definition_versions": versions_of(context.definitions, night.released.channel),
+    }
+    earlier = tell_difference(summary, tonight, n_new)
     return earlier, reopen(tables, night.released.channel)
 
 
-def tell_difference(before: Summary, definitions: Definitions, channel: str, n_new_files: int) -> Earlier:
-    """What differs between a published night and these definitions and this code."""
-    old, new = before.get("definition_versions", {}), versions_of(definitions, channel)
-    moved = sorted(name for name in {*old, *new} if old.get(name) != new.get(name)) if old else []
+def tell_difference(before: Summary, now: Summary, n_new_files: int) -> Earlier:
+    """What differs between what two nights say of themselves."""
+    old, new = (night.get("definition_versions", {}) for night in (before, now))
+    moved = sorted(name for name in {*old, *new} if old.get(name) != new.get(name)) if old and new else []
     return Earlier(
         run_id=str(before["run_id"]),
         started_at=str(before["started_at"]),
         n_new_files=n_new_files,
-        is_other_definitions=before["definitions_hash"] != definitions.hash,
-        is_other_code=before.get("code_version") != code_version(),
+        is_other_definitions=before["definitions_hash"] != now["definitions_hash"],
+        is_other_code=before.get("code_version") != now["code_version"],
         definitions=tuple((name, str(old.get(name, "")), str(new.get(name, ""))) for name in moved),
     )
 

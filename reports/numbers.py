@@ -54,13 +54,14 @@ def read_numbers(
     `earlier` are the numbers of the night that `facts.earlier` tells of.
     """
     wording = Wording(definitions)
-    tables = _read_tables(released, wording)
+    tables = read_tables(released, wording)
     choices = choices_of(tables, wording)
-    before = _read_tables(earlier, wording) if earlier is not None else {}
+    before = read_tables(earlier, wording) if earlier is not None else {}
     return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording, before)
 
 
-def _read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:
+def read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:
+    """The rows of every table as figures read them, by the name of the table."""
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])

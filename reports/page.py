@@ -22,6 +22,7 @@ from reports.content import WHOLE, KeyNumber, key_numbers_of
 from reports.downloads import ARCHIVE, DICTIONARY
 from reports.facts import NightFacts
 from reports.identifiers import identifier_tables
+from reports.mailing import as_one_file
 from reports.methods import calibration_of, methods_of
 from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
@@ -67,18 +68,16 @@ def render_report(
 
 def render_content(content: Mapping[str, Any], *, plotly: Literal["shared", "inline"], plotly_src: str = "") -> str:
     """`render_report` of what was gathered before: a night is written twice and gathered once."""
-    inline = get_plotlyjs() if plotly == "inline" else ""
     script = f"(async () => {{\n{read_asset(*SCRIPTS)}}})();\n"
-    return render_template(
+    page = render_template(
         "page.html.j2",
         **content,
-        is_shared=plotly == "shared",
         plotly_src=plotly_src,
-        plotly_script=inline,
-        script_sources=script_sources(*([inline, script] if inline else [script]), shares=plotly == "shared"),
+        script_sources=script_sources(script, shares=True),
         css=read_asset("page.css"),
         script=script,
     )
+    return page if plotly == "shared" else as_one_file(page, get_plotlyjs(), content["facts"].run_id)
 
 
 def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions) -> Mapping[str, Any]:
@@ -216,6 +215,10 @@ def _why_not(chart: Chart, facts: NightFacts) -> str:
     return reasons[0] if reasons else "There is no released number for this figure."
 
 
+def _by_grade(level: tuple[str, int]) -> tuple[int, str]:
+    return (level[1], level[0])
+
+
 def _threshold_names(words: Wording, choices: Choices, unit: str) -> dict[str, str]:
     return {option: replace(words, unit=unit).threshold(int(option)) for option in choices.options["threshold"]}
 
@@ -247,7 +250,9 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
         },
         "styles": {
             "cohort": name_styles(cohorts),
-            "severity": {name: ladder[str(grade)] for name, grade in sorted(graded.items()) if grade > 0},
+            "severity": {
+                name: ladder[str(grade)] for name, grade in sorted(graded.items(), key=_by_grade) if grade > 0
+            },
             "grade": ladder,
             **{kind: name_styles(sorted(words.titles.get(kind, {}))) for kind in ("change", "certainty")},
             **{kind: name_styles(names) for kind, names in known.items()},

@@ -109,7 +109,9 @@ function wordsFor(trace, rows, draw) {
 function tracesOf(trace, rows, draw) {
   const drawn = trace.lacks && trace.figure.mode === "text" ? wordsFor(trace, rows, draw) : rows.filter((row) => drawnBy(trace, row));
   if (!trace.split) return drawn.length ? [oneTrace(trace, drawn, draw)] : [];
-  const values = [...new Set(drawn.map((row) => row[trace.split[0]]))];
+  const order = Object.keys(page.styles[trace.split[1]] ?? {});
+  const rank = (value) => (order.includes(value) ? order.indexOf(value) : order.length);
+  const values = [...new Set(drawn.map((row) => row[trace.split[0]]))].sort((one, two) => rank(one) - rank(two));
   return values.map((value) => oneTrace(trace, drawn.filter((row) => row[trace.split[0]] === value), draw, value));
 }
 
@@ -133,14 +135,24 @@ function thresholdLines(chart, rows, view, layout) {
   }
 }
 
+const LABEL_HEIGHT = 14;
+
 /* Where counts are on the vertical axis, a threshold is a line across. */
-function levelLines(view, layout) {
-  for (const threshold of page.options.threshold) {
+function levelLines(chart, rows, view, layout) {
+  const columns = chart.traces.map((trace) => trace.bind.y?.col).filter(Boolean);
+  const highest = Math.max(...rows.flatMap((row) => columns.map((column) => row[column]).filter(isNumber)), 1);
+  const pixels = (layout.height - 2 * layout.margin.b) / (highest * cellScale());
+  const written = [];
+  const thresholds = [...page.options.threshold].sort((one, two) => (two === view.threshold) - (one === view.threshold));
+  for (const threshold of thresholds) {
     const isChosen = threshold === view.threshold;
     const line = { color: colourOf(isChosen ? "--accent" : "--quiet"), width: isChosen ? 2 : 1, dash: "dash" };
     const y = Number(threshold) * cellScale();
+    const hasRoom = written.every((other) => Math.abs(other - y) * pixels > LABEL_HEIGHT);
     const text = cells(Number(threshold));
     layout.shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
+    if (!hasRoom) continue;
+    written.push(y);
     layout.annotations.push({
       x: 1, xref: "paper", xanchor: "left", y, yref: "y", showarrow: false, text: isChosen ? `<b>${text}</b>` : text,
     });
@@ -198,7 +210,7 @@ function figureOf(chart, allRows, view, width) {
     }
   }
   layout.height = height;
-  if (chart.threshold_lines === "yaxis") levelLines(view, layout);
+  if (chart.threshold_lines === "yaxis") levelLines(chart, rows, view, layout);
   else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
   const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
   if (!data.some((trace) => trace.showlegend !== false && trace.name)) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 : 8;

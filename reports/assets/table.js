@@ -62,7 +62,8 @@ function fillAtRisk(chart, rows) {
   table.tHead.replaceChildren(head);
   const [column, kind] = chart.traces.find((trace) => trace.split).split;
   const counted = rows.filter((row) => row.n_at_risk !== "not_applicable");
-  const curves = [...new Set(counted.map((row) => row[column]))].filter((value) => seen.includes(value));
+  const curves = [...new Set(counted.map((row) => row[column]))].filter((value) => seen.includes(value))
+    .sort((one, two) => seen.indexOf(one) - seen.indexOf(two));
   table.tBodies[0].replaceChildren(...curves.map((value) => {
     const curve = counted.filter((row) => row[column] === value);
     const line = element("tr");

@@ -8,10 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.errors import Busy, SourceError
+from flows.diffing import diff_runs
+from flows.errors import Busy, SourceError, WrongUse
+from flows.exporting import export_report
 from flows.handover import Published
 from flows.lock import hold_workspace
 from flows.recovery import recover
+from flows.settings import Settings
 from flows.workspace import Workspace
 from transforms.schemas import load_tables, schema_of
 
@@ -139,6 +142,26 @@ def test_a_later_night_tells_what_changed_and_that_the_data_did(two_nights: tupl
     assert "only the data moved the numbers" in page
     assert 'id="table-moved"' in page
     assert "so there is nothing to compare with" in first.report.read_text()
+
+
+def test_two_runs_are_told_apart_by_number_and_an_old_report_is_written_as_one_file(
+    two_nights: tuple[Path, Published, Published], tmp_path: Path
+) -> None:
+    workspace, first, second = two_nights
+    settings = Settings(workspace=workspace)
+    found = diff_runs(first.run_id, second.run_id, settings).as_dict()
+    assert found["moved_by"] == ["data"]
+    tested = next(line for line in found["key_numbers"] if line["id"] == "tested_all")
+    assert int(tested["before"].replace(",", "")) < int(tested["now"].replace(",", ""))
+    assert sum(found["figures"]["testing-by-cohort"].values()) > 0
+    assert set(diff_runs(second.run_id, second.run_id, settings).as_dict()["figures"]["testing-by-cohort"]) == {"same"}
+    latest = export_report(second.run_id, tmp_path / "second.html", settings)
+    assert latest.read_bytes() == (workspace / "site" / "latest.html").read_bytes()
+    old = export_report(first.run_id, tmp_path / "first.html", settings).read_text()
+    assert first.run_id in old
+    assert "<script src" not in old
+    with pytest.raises(WrongUse, match="no published run"):
+        export_report("never", None, settings)
 
 
 def test_a_broken_extract_leaves_tables_and_site_as_they_were(

@@ -1,0 +1,48 @@
+"""The commands about reports that are published: what moved between two of them, and one of them as a file to send."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.spending import print_result
+
+Workspace = Annotated[Path | None, typer.Option(help="Folder of the warehouse and the site. [default: ./workspace]")]
+Overlay = Annotated[Path | None, typer.Option(help="Folder of definitions laid over the shipped ones.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def add_report_commands(app: typer.Typer) -> None:
+    """`diff` and `export`, beside the other commands."""
+    app.command()(diff)
+    app.command()(export)
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN_ID", help="The earlier run.")],
+    now: Annotated[str, typer.Argument(metavar="RUN_ID", help="The later run.")],
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """What moved between two published runs, and whether data, definitions or code moved it."""
+    from flows.diffing import diff_runs
+    from flows.settings import read_settings
+
+    found = diff_runs(before, now, read_settings(workspace=workspace, definitions=definitions))
+    print_result(found.as_dict(), as_json, "" if as_json else found.as_text())
+
+
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The published run.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write. [default: RUN_ID.html]")] = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """One published report as a single file that needs no network and nothing beside it."""
+    from flows.exporting import export_report
+    from flows.settings import read_settings
+
+    path = export_report(run_id, out, read_settings(workspace=workspace))
+    result: dict[str, Any] = {"report": str(path), "bytes": path.stat().st_size}
+    print_result(result, as_json, f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
