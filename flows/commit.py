@@ -12,6 +12,7 @@ import duckdb
 from flows.attempts import close_line, record_answers, record_night
 from flows.handover import Derived, Estimated, ReleasedNight, RunContext, Validated
 from flows.population import TABLES, quoted
+from flows.shown_before import keep_shown
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
@@ -31,6 +32,7 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
         try:
             replace_people(connection, night.estimated)
             _append_estimates(connection, night)
+            keep_shown(connection, night)
             record_night(connection, context, derived.validated)
             record_answers(connection, context.run_id, derived.answers)
             close_line(connection, context.run_id, "released")

@@ -1,6 +1,6 @@
 """Released tables as plain rows: a value is a number, or the word of its mark where it is not shown.
 
-A mark `zero` becomes the number 0. Any other mark, or a value that is null without one, becomes a word, so that no
+A mark `zero` becomes the number 0, and a number that is `held` stays one. Any other mark, or a value that is null without one, becomes a word, so that no
 later step can take it for a number. Rows are in the order of the table's key. Floats keep six decimals: page, key
 numbers and catalogue all start from the same rounded number.
 """
@@ -101,6 +101,8 @@ def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
 def _value(fact: Cell, mark: str | None) -> Cell:
     if mark == "zero":
         return fact if fact is not None else 0
+    if mark == "held" and fact is not None:
+        return fact
     if mark is not None:
         return mark
     return NOT_ESTIMABLE if fact is None else fact

@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.cohort_order import CohortOrder
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
+from transforms.suppression import least_of
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _ALL = "all"
@@ -37,7 +38,7 @@ def close_episodes(tables: Hidden, order: CohortOrder, min_cell: int) -> Hidden:
     )
     cells = unique.sort(*_RULE, "node").with_row_index("cell").cast({"cell": pl.Int64})
     is_total = pl.col("node").str.ends_with(f"|{_ALL}")
-    cells = cells.with_columns(weigh(cells, order, is_total))
+    cells = cells.with_columns(weigh(cells, order, is_total, min_cell))
     is_shown = close_counts(cells, _relate(cells, order), min_cell, together=True)
     hidden = cells.select(*_RULE, "node", is_hidden=~is_shown)
     episode, cause, duration = (_hide(named[name], _values(name), hidden) for name in ("episode", "cause", "duration"))
@@ -75,7 +76,11 @@ def _long(rows: pl.DataFrame, least: pl.Expr, *values: str) -> pl.DataFrame:
             node=pl.format(f"{_WORDS[value]}|{{}}", "group"),
             n=value,
             is_shown=~pl.col(f"hide_{value}"),
-            least=least if value == "n_episodes" else pl.lit(0 if value in ("n_censored", "n_died") else 1),
+            least=least_of(
+                value,
+                f"last_{value}",
+                least if value == "n_episodes" else pl.lit(0 if value in ("n_censored", "n_died") else 1),
+            ),
         )
         for value in values
     ]

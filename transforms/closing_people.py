@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.cohort_order import CohortOrder
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
+from transforms.suppression import least_of
 
 _PLACE = ["cohort", "interval"]
 _ALL = "all"
@@ -25,8 +26,9 @@ def close_people(
     order: CohortOrder,
     min_cell: int,
 ) -> pl.DataFrame:
-    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown) with more of n_shown null.
+    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last) with more of n_shown null.
 
+    A count that is hidden is taken to be known to be at least what was shown of it `last`, as nights add people.
     `pairs` are (part, whole) of nodes in every interval, `pairs_of_whole` in the whole extract alone; of `cuts` each
     two are nested in the order of their counts.
     """
@@ -45,10 +47,15 @@ def close_people(
     apart = apart_pairs(cells, order, ["interval"])
     months = _months(cells).filter(~pl.col("node").str.starts_with("episode")).select("part", "whole")
     counts = cells.select(
-        "cell", "cohort", "interval", n="n_people", is_shown=pl.col("n_shown").is_not_null(), least=pl.lit(1)
+        "cell",
+        "cohort",
+        "interval",
+        n="n_people",
+        is_shown=pl.col("n_shown").is_not_null(),
+        least=least_of("n_people", "last"),
     )
     is_shown = close_counts(
-        counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL)),
+        counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL, min_cell)),
         Relations(inside=pl.concat(inside), covers=months, adds=apart, sums=apart.clear()),
         min_cell,
         together=False,

@@ -23,7 +23,7 @@ from transforms.nested import (
     step_nodes,
     weighted_node,
 )
-from transforms.suppression import hide_sums, is_small, is_small_total
+from transforms.suppression import hide_sums, is_held, is_small, is_small_total
 
 ALL = "all"
 _CELL = [*INTERVAL, "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
@@ -190,7 +190,10 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     rows = with_hidden(testing, people, {"n_observed": pl.lit(OBSERVED), "n_tested": pl.lit(TESTED)})
     extra = pl.col("n_tests") - pl.col("n_tested")
     rows = rows.with_columns(
-        hide_n_tests=pl.col("hide_n_tested") | _is_few("n_tests", min_cell) | is_small(extra, min_cell)
+        hide_n_tests=pl.col("hide_n_tested")
+        | _is_few("n_tests", min_cell)
+        | is_small(extra, min_cell)
+        | is_held(rows.columns)
     )
     rows = _hide_months(rows, "n_tests", min_cell)
     rows = rows.with_columns(hide_n_gaps=pl.col("hide_n_tests") | _is_few("n_gaps", min_cell))
@@ -214,8 +217,9 @@ def hide_attrition(attrition: pl.DataFrame, people: pl.DataFrame, min_cell: int)
     )
     near = whole["n_shown"].drop_nulls().to_list()
     hidden: dict[int, bool] = {}
+    held = set(attrition.filter(is_held(attrition.columns))["step_order"])
     for order, count in sorted(zip(attrition["step_order"], attrition["n_people"], strict=True), reverse=True):
-        hidden[order] = any(0 < abs(count - other) < min_cell for other in [0, *near])
+        hidden[order] = order in held or any(0 < abs(count - other) < min_cell for other in [0, *near])
         near += [] if hidden[order] else [count]
     return attrition.with_columns(
         hide_n_people=pl.Series([hidden[order] for order in attrition["step_order"]], dtype=pl.Boolean)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from transforms.hiding import ALL
-from transforms.suppression import hide_sums, is_small, is_small_total
+from transforms.suppression import hide_sums, is_held, is_small, is_small_total
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _COMPLICATION = [*_RULE, "complication"]
@@ -30,7 +30,7 @@ def hide_complications(complication: pl.DataFrame, episode: pl.DataFrame, min_ce
     rows = _add_near(rows, "n_episodes", [*_CELL, "kind"], min_cell)
     rows = _add_near(rows, "n_people", [*_CELL, "kind"], min_cell)
     rest = pl.col("_whole") - pl.col("n_assessed")
-    assessed = _is_few("n_assessed", min_cell) | pl.col("_is_near_n_assessed")
+    assessed = _is_few("n_assessed", min_cell) | pl.col("_is_near_n_assessed") | is_held(rows.columns)
     is_all = pl.col("band_kind") == ALL
     beyond = is_all & (pl.col("_is_whole_hidden").fill_null(value=True) | is_small(rest, min_cell))
     rows = _hide(rows, "n_assessed", assessed | beyond, min_cell)

@@ -9,7 +9,7 @@ import polars as pl
 
 from transforms.hiding_days import hide_nested, near_low_people, shown_beside
 from transforms.nested import OBSERVED, TESTED
-from transforms.suppression import hide_parts, hide_sums, is_small, is_small_total
+from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total
 
 ALL = "all"
 _REGIMEN = ["cohort", "regimen"]
@@ -35,7 +35,7 @@ def hide_severe_days(severe: pl.DataFrame, cycles: pl.DataFrame, min_cell: int) 
         "cohort", hide_total="hide_n_tested", total_people="n_people", hide_total_people="hide_n_people"
     )
     rows = severe.join(totals, on="cohort", how="left", maintain_order="left")
-    few = is_small(pl.col("n_cycles"), min_cell) | is_small(pl.col("n_people"), min_cell)
+    few = is_small(pl.col("n_cycles"), min_cell) | is_small(pl.col("n_people"), min_cell) | is_held(rows.columns)
     rows = rows.with_columns(hide_n_cycles=few | pl.col("hide_total").fill_null(value=True))
     rows = rows.with_columns(
         hide_parts(
@@ -55,7 +55,7 @@ def _hide_regimens(once: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFram
     is_all = pl.col("regimen") == ALL
     n_reasons = severe.group_by("cohort").agg(n_reasons=(pl.col("n_cycles") > 0).sum().cast(pl.Int64))
     rows = once.join(n_reasons, on="cohort", how="left").with_columns(pl.col("n_reasons").fill_null(0))
-    few = is_small(pl.col("n_cycles"), min_cell) | is_small(pl.col("n_people"), min_cell)
+    few = is_small(pl.col("n_cycles"), min_cell) | is_small(pl.col("n_people"), min_cell) | is_held(rows.columns)
     rows = _hide_sums(rows.with_columns(hide_n_cycles=few), ["cohort"], "n_cycles", min_cell)
     n_parts = pl.when(is_all).then("n_reasons").otherwise(1)
     untested = pl.col("n_cycles") - pl.col("n_tested")
@@ -81,7 +81,7 @@ def _hide_affected(rows: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> p
         seen_people=pl.when(~pl.col("hide_n_people")).then("n_people"),
     )
     rows = hide_nested(rows, _REGIMEN, "n_affected", {"seen": "seen"}, min_cell)
-    few = is_small(pl.col("n_people_affected"), min_cell)
+    few = is_small(pl.col("n_people_affected"), min_cell) | is_held(rows.columns, "is_affected_held")
     rows = rows.with_columns(hide_n_affected=pl.col("hide_n_affected") | pl.col("hide_n_tested") | few)
     rows = _hide_sums(rows, ["cohort", "threshold_cells_per_ul"], "n_affected", min_cell)
     rows = hide_nested(rows, _REGIMEN, "n_people_affected", {"seen_people": "seen_people"}, min_cell)

@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.hiding import ALL, with_hidden
 from transforms.nested import OBSERVED, TESTED
-from transforms.suppression import Nesting, close_relations, is_small, shown_nested
+from transforms.suppression import Nesting, close_relations, is_held, is_small, shown_nested
 
 _LIMIT = "threshold_cells_per_ul"
 _KNOWN = ("n_days_low", "n_days_not_low")
@@ -25,10 +25,11 @@ def hide_person_days(days: pl.DataFrame, people: pl.DataFrame, min_cell: int) ->
     for value in _KNOWN:
         rows = hide_nested(rows, ["cohort"], value, {}, min_cell)
     is_few = pl.any_horizontal(is_small(pl.col(name), min_cell) for name in (*_KNOWN, "n_days_unknown"))
+    is_few = is_few | is_held(rows.columns)
     known = [f"hide_{name}" for name in _KNOWN]
     hide = pl.any_horizontal("hide_n_people", "hide_tested", "hide_low", *known) | is_few
     return rows.with_columns(
-        hide_n_days_observed=pl.col("hide_n_people") | is_small(pl.col("n_days_observed"), min_cell),
+        hide_n_days_observed=pl.col("hide_n_people") | is_small(pl.col("n_days_observed"), min_cell) | is_few,
         **{f"hide_{name}": hide for name in (*_KNOWN, *_RATES)},
     )
 
@@ -39,11 +40,13 @@ def hide_chronic(chronic: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     assessable = is_small(pl.col("n_assessable"), min_cell)
     for whole in ("observed", "tested"):
         assessable = assessable | is_small((pl.col(whole) - pl.col("n_assessable")).abs(), min_cell)
+    assessable = assessable | is_held(rows.columns)
     rows = rows.with_columns(hide_n_assessable=assessable.any().over("cohort", "rule"))
     rows = rows.with_columns(seen=pl.when(~pl.col("hide_n_assessable")).then("n_assessable"))
     key = ["cohort", "rule"]
     rows = hide_nested(rows, key, "n_people", {"seen": "seen", "observed": "observed", "tested": "tested"}, min_cell)
     rows = _hide_near_low(rows, people, min_cell)
+    rows = rows.with_columns(pl.col("hide_n_people") | is_held(rows.columns))
     rows = hide_nested(rows, key, "n_people_open", {}, min_cell)
     left = pl.col("n_people") - pl.col("n_people_open")
     is_open_hidden = pl.col("hide_n_people_open") | pl.col("hide_n_people") | is_small(left, min_cell)

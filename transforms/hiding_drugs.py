@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.hiding import ALL
 from transforms.model.disclosure import DisclosureRule
-from transforms.suppression import Nesting, is_small, shown_nested
+from transforms.suppression import Nesting, is_held, is_small, shown_nested
 
 _OF_PEOPLE = ("n_people", "n_tested", "n_courses")
 _WITH_AFFECTED = ("share", "share_lo", "share_hi", "method")
@@ -26,7 +26,8 @@ def hide_after_drugs(
     Nothing is left of them where the rule shows no single drugs.
     """
     drug, days, ratio = (estimates[f"estimate.{name}"] for name in ("drug", "drug_day", "drug_ratio"))
-    known = drug.filter(pl.col("n_people") >= rule.min_cell, pl.lit(rule.shows_agents))
+    is_free = ~is_held(drug.columns).any().over("drug")
+    known = drug.filter(pl.col("n_people") >= rule.min_cell, pl.lit(rule.shows_agents), is_free)
     hidden = _hide_courses(known, cause, rule.min_cell)
     given = hidden.select("drug", given="n_people", hide_given="hide_n_people").unique("drug", keep="any")
     return {
@@ -87,7 +88,7 @@ def _with_blamed(wide: pl.DataFrame, cause: pl.DataFrame) -> tuple[list[str], pl
 
 def _hide_days(days: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
     number = pl.col("n_people")
-    few = is_small(number, rule.min_cell)
+    few = is_small(number, rule.min_cell) | is_held(days.columns)
     rest = ~pl.col("hide_given") & is_small(pl.col("given") - number, rule.min_cell)
     quantiles = [name for name in days.columns if name.endswith("_cells_per_ul") and name[1].isdigit()]
     beyond = {name: int(name[1:].split("_")[0]) for name in quantiles}
@@ -101,7 +102,10 @@ def _hide_days(days: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
 
 
 def _hide_ratios(ratio: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    few = {name: is_small(pl.col(f"n_{name}"), min_cell) for name in ("risk", "reference", "pre_exposure", "on_drug")}
+    few = {
+        name: is_small(pl.col(f"n_{name}"), min_cell) | is_held(ratio.columns)
+        for name in ("risk", "reference", "pre_exposure", "on_drug")
+    }
     made, before = few["risk"] | few["reference"], few["pre_exposure"] | few["reference"]
     return ratio.with_columns(
         hide_n_people=pl.col("hide_given"),

@@ -12,7 +12,7 @@ import polars as pl
 from transforms.hiding import ALL, with_hidden
 from transforms.model.disclosure import DisclosureRule
 from transforms.nested import episode_node
-from transforms.suppression import hide_parts, hide_sums, is_small, is_small_total
+from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _CAUSE = [*_RULE, "cause_group"]
@@ -43,12 +43,14 @@ def hide_episodes(episode: pl.DataFrame, cause: pl.DataFrame, people: pl.DataFra
     whole = rows.filter(is_all).join(n_endings, on=key, how="left").join(n_causes, on=_RULE, how="left")
     whole = whole.with_columns(
         hide_n_episodes=is_small_total(pl.col("n_episodes"), pl.max_horizontal("n_endings", "n_causes"), min_cell)
+        | is_held(rows.columns)
     )
     whole = whole.drop("n_endings", "n_causes").with_columns(
         hide_n_people=pl.col("hide_people") | _hide_people(min_cell)
     )
     parts = rows.filter(~is_all).join(_totals(whole, key), on=key, how="left")
-    parts = parts.with_columns(hide_n_episodes=is_small(pl.col("n_episodes"), min_cell) | pl.col("hide_total"))
+    few = is_small(pl.col("n_episodes"), min_cell) | is_held(parts.columns)
+    parts = parts.with_columns(hide_n_episodes=few | pl.col("hide_total"))
     parts = parts.with_columns(hide_n_episodes=_parts(parts, key, "n_episodes", min_cell))
     parts = parts.with_columns(hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell))
     return pl.concat([whole, parts.select(whole.columns)])
@@ -62,10 +64,11 @@ def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl
     """
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
-    causes = _hide_shares(causes, _RULE, is_small(pl.col("n_episodes"), min_cell), min_cell)
+    few = is_small(pl.col("n_episodes"), min_cell) | is_held(causes.columns)
+    causes = _hide_shares(causes, _RULE, few, min_cell)
     agents = _with_unnamed(cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left"))
     is_rare = pl.col("agent").is_not_null() & is_small(pl.col("n_people"), min_cell)
-    is_few = is_small(pl.col("n_episodes"), min_cell) | is_rare
+    is_few = is_small(pl.col("n_episodes"), min_cell) | is_rare | is_held(agents.columns)
     has_small = is_few.any().over(_CAUSE)
     is_protected = ~is_small_total(pl.col("total"), pl.len().over(_CAUSE).cast(pl.Int64), min_cell)
     agents = agents.filter(pl.col("hide_total") | ~has_small | is_protected)
@@ -78,7 +81,12 @@ def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl
 def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:
     """Agents, and for each cause the episodes of none of them as agent null."""
     rest = pl.col("total") - pl.col("n_episodes").sum().over(_CAUSE)
-    unnamed = agents.with_columns(n_episodes=rest, agent=pl.lit(None, pl.String))
+    known = [name for name in agents.columns if name.startswith("last_")]
+    unnamed = agents.with_columns(
+        n_episodes=rest, agent=pl.lit(None, pl.String), **dict.fromkeys(known, pl.lit(None, pl.Int64))
+    )
+    if "is_held" in agents.columns:
+        unnamed = unnamed.with_columns(is_held=pl.lit(value=False))
     return pl.concat([agents, unnamed.filter(pl.col("n_episodes") > 0).unique(_CAUSE, keep="first")])
 
 
@@ -95,7 +103,7 @@ def hide_durations(
     once = duration.sort(*_CAUSE, "estimator").unique(_CAUSE, keep="first", maintain_order=True)
     rows = once.join(_wider(cause, episode), on=_CAUSE, how="left")
     number = pl.col("n_episodes")
-    few = _is_few("n_episodes", min_cell) | pl.col("hide_total").fill_null(value=True)
+    few = _is_few("n_episodes", min_cell) | pl.col("hide_total").fill_null(value=True) | is_held(rows.columns)
     rows = rows.with_columns(few=few, primary=few | is_small(pl.col("total") - number, min_cell))
     rows = _hide_by_cause(rows, "n_episodes", pl.col("primary"), min_cell)
     rows = rows.with_columns(hide_values=pl.col("few") | (pl.col("hide_n_episodes") & ~pl.col("primary")))

@@ -8,7 +8,7 @@ import polars as pl
 
 from transforms.hiding import with_hidden
 from transforms.nested import TESTED, new_node
-from transforms.suppression import hide_sums, is_small
+from transforms.suppression import hide_sums, is_held, is_small
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _VALUES = ("n_episodes", "person_days", "rate_per_1000_py", "rate_lo", "rate_hi", "method")
@@ -27,7 +27,13 @@ def hide_incidence(incidence: pl.DataFrame, episode: pl.DataFrame, people: pl.Da
     rows = rows.join(_confirmed(episode), on=_RULE, how="left", maintain_order="left")
     n = pl.col("n_episodes")
     near = is_small(n - pl.col("n_first"), min_cell) | is_small((n - pl.col("n_confirmed")).abs(), min_cell)
-    hide = is_small(n, min_cell) | pl.col("hide_tested") | (whole & pl.col("hide_new")) | (every & near)
+    hide = (
+        is_small(n, min_cell)
+        | pl.col("hide_tested")
+        | (whole & pl.col("hide_new"))
+        | (every & near)
+        | is_held(rows.columns)
+    )
     hidden = _hide_years(rows.with_columns(hide_n_episodes=hide), min_cell)
     return hidden.with_columns(pl.col("hide_n_episodes").alias(f"hide_{name}") for name in _VALUES).select(
         *incidence.columns, *(f"hide_{name}" for name in _VALUES)

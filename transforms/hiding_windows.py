@@ -8,7 +8,7 @@ of one length protect each other as those of the default do, and are left out wh
 import polars as pl
 
 from transforms.hiding import ALL
-from transforms.suppression import hide_parts, is_protected, is_small
+from transforms.suppression import hide_parts, is_held, is_protected, is_small, room_of
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _COUNTS = ("n_episodes", "n_people")
@@ -31,6 +31,7 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
     )
     rows = others.join(totals, on=_RULE, how="left").join(usual, on=[*_RULE, "cause_group"], how="left")
     rows = rows.sort(*_RULE, "cause_group", "window").with_columns(_is_few(count, min_cell) for count in _COUNTS)
+    rows = rows.with_columns(pl.col(f"few_{count}") | is_held(rows.columns) for count in _COUNTS)
     rows = rows.with_columns(hide_n_episodes=pl.col("few_n_episodes") | pl.col("hide_total").fill_null(value=True))
     by, key = [*_RULE, "window"], ["cause_group"]
     rows = rows.with_columns(
@@ -38,9 +39,10 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
             rows, by=by, key=key, value="n_episodes", primary="hide_n_episodes", min_cell=min_cell
         )
     )
-    held = pl.col("n_episodes").filter("hide_n_episodes").sum().over(by)
-    n_hidden = pl.col("hide_n_episodes").sum().over(by).cast(pl.Int64)
-    rows = rows.filter((held == 0) | is_protected(n_hidden, held, min_cell) | pl.col("hide_total"))
+    hidden = pl.col("hide_n_episodes") & (pl.col("n_episodes") > 0)
+    n_hidden = hidden.sum().over(by).cast(pl.Int64)
+    room = room_of("n_episodes", rows.columns).filter(hidden).sum().over(by)
+    rows = rows.filter((n_hidden == 0) | is_protected(n_hidden, room, min_cell) | pl.col("hide_total"))
     again, rest = pl.col("n_episodes") - pl.col("n_people"), pl.col("total_people") - pl.col("n_people")
     return rows.with_columns(
         hide_share=pl.col("hide_n_episodes"),

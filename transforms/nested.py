@@ -19,13 +19,32 @@ from transforms.suppression import Nesting, close_relations, shown_nested
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
 OBSERVED, TESTED = "observed", "tested"
 _WHOLE = "whole:"
+Related = Mapping[str, frozenset[str]]
 _HOLDS = {"aged": "new", "new": "episode"}
 
 
-def shown_people(estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int) -> pl.DataFrame:
-    """Long: INTERVAL, node, n_people, n_shown (null where hidden). See `*_node` for the names of nodes."""
-    long = _nodes(estimates)
-    wide = long.pivot("node", index=INTERVAL, values="n_people", sort_columns=True)
+def people_nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Long: INTERVAL, node, n_people of every count of people. See `*_node` for the names of nodes."""
+    return _nodes(estimates)
+
+
+def related_nodes(people: pl.DataFrame, estimates: Mapping[str, pl.DataFrame]) -> tuple[list[str], Related]:
+    """Nodes from those to keep first, and for each those of its place that hold it or that it holds."""
+    nodes = people["node"].unique().sort().to_list()
+    nesting = _nesting(nodes, [*_pairs(nodes), *_pairs_of_confirmed(nodes)], _uses(estimates["estimate.severity"]))
+    return list(nesting.order), nesting.related
+
+
+def shown_people(
+    estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int, held: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Long: INTERVAL, node, n_people, n_shown (null where hidden).
+
+    `held` (INTERVAL, node, last, is_held) are counts that were shown before, and whether they may not be tonight.
+    """
+    long = _with_held(_nodes(estimates), held)
+    may_show = pl.when(~pl.col("is_held")).then("n_people").alias("may_show")
+    wide = long.select(*INTERVAL, "node", may_show).pivot("node", index=INTERVAL, values="may_show", sort_columns=True)
     nodes = sorted(set(wide.columns) - set(INTERVAL))
     pairs = _pairs(nodes)
     uses = _uses(estimates["estimate.severity"])
@@ -48,7 +67,14 @@ def shown_people(estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_
         cuts=[node for node in nodes if _family_of_cuts(node) == TESTED],
         order=order,
         min_cell=min_cell,
-    )
+    ).drop("last", "is_held")
+
+
+def _with_held(long: pl.DataFrame, held: pl.DataFrame | None) -> pl.DataFrame:
+    if held is None:
+        return long.with_columns(last=pl.lit(None, pl.Int64), is_held=pl.lit(value=False))
+    joined = long.join(held, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
+    return joined.with_columns(pl.col("is_held").fill_null(value=False))
 
 
 def low_node() -> pl.Expr:

@@ -15,7 +15,7 @@ from transforms.closing import Cells, Sums, close_sums
 from transforms.cohort_order import CohortOrder
 from transforms.suppression import is_small
 
-_A_WHOLE, _A_COHORT = 2**32, 2**33  # more than any number of people or episodes
+_STILL, _A_WHOLE, _A_COHORT = 2**31, 2**32, 2**33  # more than any number of people or episodes
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,17 @@ def apart_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> 
     return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole", "family")
 
 
-def weigh(cells: pl.DataFrame, order: CohortOrder, is_whole: pl.Expr) -> pl.Series:
-    """How little a count may be missed: by how many cohorts lie in its own, then wholes, then by its number (n)."""
+def weigh(cells: pl.DataFrame, order: CohortOrder, is_whole: pl.Expr, min_cell: int) -> pl.Series:
+    """How little a count may be missed: by how many cohorts lie in its own, then wholes, then by its number (n).
+
+    A count that has hardly grown since it was shown (`least`) comes late, because hiding it gives others no room.
+    """
+    is_still = (pl.col("least") > 1) & (pl.col("n") - pl.col("least") < min_cell - 2)
     held = Counter(whole for _, whole in order.inside)
     n_inside = pl.col("cohort").replace_strict(held, default=0, return_dtype=pl.Int64)
-    return cells.select(weight=n_inside * _A_COHORT + is_whole.cast(pl.Int64) * _A_WHOLE + pl.col("n"))["weight"]
+    return cells.select(
+        weight=n_inside * _A_COHORT
+        + is_whole.cast(pl.Int64) * _A_WHOLE
+        + is_still.cast(pl.Int64) * _STILL
+        + pl.col("n")
+    )["weight"]

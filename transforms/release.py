@@ -18,6 +18,7 @@ from transforms.curves import coarsen_curves
 from transforms.cycles import COUNTED
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
+from transforms.held_rows import HELD, show_held
 from transforms.hiding import (
     hide_anc_distribution,
     hide_attrition,
@@ -34,10 +35,12 @@ from transforms.hiding_drugs import hide_after_drugs
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_incidence import hide_incidence
 from transforms.hiding_windows import hide_windows
+from transforms.holding import hold_back, shown_cells
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
 from transforms.nested import shown_people
+from transforms.renewal import NO_REPORTS, Earlier, renew_counts
 from transforms.schemas import schema_of
 
 _DOOR = object()
@@ -54,6 +57,7 @@ class Utility:
 
     n_values: int
     n_hidden: int
+    n_held: int = 0
 
     @property
     def share_hidden(self) -> float:
@@ -65,13 +69,15 @@ class Utility:
 class Released:
     """Released tables by name (`released.prevalence`), safe to show. Only `release` can make one.
 
-    `closed` tells what the last look found and hid: nothing, unless the hiding before it has a gap.
+    `closed` tells what the last look found and hid: nothing, unless the hiding before it has a gap. `renewed` are the
+    counts to add to `renewal.Earlier.counts` once this is published.
     """
 
     tables: Mapping[str, pl.DataFrame]
     channel: str
     utility: Mapping[str, Utility] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
+    renewed: pl.DataFrame = field(default_factory=pl.DataFrame)
     door: InitVar[object] = None
 
     def __post_init__(self, door: object) -> None:
@@ -89,21 +95,27 @@ def release(
     *,
     run_id: str,
     definitions_hash: str,
+    earlier: Earlier = NO_REPORTS,
 ) -> Released:
     """Released tables of all `estimate.*` tables, for the channel of `rule`.
 
-    What the last look finds to follow from other numbers is hidden with its whole group. Raises DisclosureStop when a
-    small count is simply shown: then the hiding itself is broken.
+    Against the reports of `earlier` nights, rows that have moved by a few are held back. What the last look finds to
+    follow from other numbers is hidden with its whole group. Raises DisclosureStop when a small count is simply shown:
+    then the hiding itself is broken.
     """
     tables: dict[str, pl.DataFrame] = {}
-    for name, rows in hide_small_cells(estimates, rule, order).items():
+    holding = hold_back(estimates, order, rule, earlier)
+    people = shown_people(estimates, order, rule.min_cell, holding.people)
+    for name, rows in hide_small_cells(holding.rows, rule, order, people).items():
         named = rows.with_columns(
             run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions_hash), channel=pl.lit(rule.channel)
         )
         tables[name] = fit(named, name)
     tables, found = _close(tables, rule)
+    cells = holding.cells.join(shown_cells(tables, people), on=["place", "node"], how="semi")
+    tables = show_held(tables, estimates, earlier.tables, run_id=run_id)
     utility = {name: _utility(name, rows) for name, rows in tables.items()}
-    return Released(tables, rule.channel, utility, found, _DOOR)
+    return Released(tables, rule.channel, utility, found, renew_counts(cells, earlier), door=_DOOR)
 
 
 def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:
@@ -125,17 +137,21 @@ def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:
 
 
 def hide_small_cells(
-    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, people: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
-    """Rows of `released.*` by name, rounded, hidden and marked; what `release` looks at once more."""
-    hidden = _hide(estimates, rule, order)
+    """Rows of `released.*` by name, rounded, hidden and marked; what `release` looks at once more.
+
+    `people` is what `shown_people` gave.
+    """
+    hidden = _hide(estimates, rule, order, people)
     return {_released(name): _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
 
 
-def _hide(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> dict[str, pl.DataFrame]:
+def _hide(
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, people: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
     """Every table with hide_VALUE columns."""
     least = rule.min_cell
-    people = shown_people(estimates, order, least)
     is_default = pl.col("window") == DEFAULT_WINDOW
     causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
     episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
@@ -265,8 +281,10 @@ def _without(rows: pl.DataFrame, name: str, finding: Finding) -> pl.DataFrame:
 
 def _utility(name: str, rows: pl.DataFrame) -> Utility:
     marks = [f"{value}_mark" for value in schema_of(name).values]
-    hidden = rows.select(pl.sum_horizontal((pl.col(mark) == HIDDEN).sum() for mark in marks)).item() if marks else 0
-    return Utility(rows.height * len(marks), int(hidden or 0))
+    n_hidden, n_held = (
+        rows.select(pl.sum_horizontal((pl.col(mark) == word).sum() for mark in marks)).item() for word in (HIDDEN, HELD)
+    )
+    return Utility(rows.height * len(marks), int(n_hidden or 0), int(n_held or 0))
 
 
 def _released(name: str) -> str:

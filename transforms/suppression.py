@@ -35,6 +35,17 @@ def is_small_total(total: pl.Expr, n_parts: pl.Expr, min_cell: int) -> pl.Expr:
     return is_small(total, min_cell) | is_too_small.fill_null(value=False)
 
 
+def is_held(columns: Sequence[str], flag: str = "is_held") -> pl.Expr:
+    """Whether a row must be held back because it has moved by a few since a report showed it (`holding.py`)."""
+    return pl.col(flag) if flag in columns else pl.lit(value=False)
+
+
+def least_of(count: str, last: str, least: pl.Expr | None = None) -> pl.Expr:
+    """What a hidden count is known to be at least: what was shown of it `last`, or `least` (1 if not given)."""
+    bound = pl.lit(1, pl.Int64) if least is None else least
+    return pl.min_horizontal(pl.max_horizontal(pl.col(last), bound), count).cast(pl.Int64)
+
+
 def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.DataFrame:
     """`wide` with every column of `nesting.order` null where it must be hidden.
 
@@ -70,9 +81,16 @@ def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str
     return {name: frozenset(others) for name, others in related.items()}
 
 
-def is_protected(n_hidden: pl.Expr, held: pl.Expr, min_cell: int) -> pl.Expr:
-    """Whether hidden parts of a total protect each other: at least two that hold enough."""
-    return (n_hidden >= _A_PAIR) & (held - (n_hidden - 1) >= min_cell - 1)
+def is_protected(n_hidden: pl.Expr, room: pl.Expr, min_cell: int) -> pl.Expr:
+    """Whether hidden parts of a total protect each other: at least two that have enough room together."""
+    return (n_hidden >= _A_PAIR) & (room >= min_cell - 2)
+
+
+def room_of(value: str, columns: Sequence[str]) -> pl.Expr:
+    """By how much a part may be less as far as a reader knows: to 1, or to what was shown last (`last_VALUE`)."""
+    last = f"last_{value}"
+    least = least_of(value, last) if last in columns else pl.min_horizontal(pl.lit(1, pl.Int64), value)
+    return pl.col(value) - least
 
 
 def hide_sums(
@@ -92,8 +110,8 @@ def hide_sums(
     )
     hidden = hide_parts(parts, by=by, key=key, value=value, primary=hide, min_cell=min_cell)
     parts = parts.drop("_is_hidden").with_columns(hidden.alias(hide))
-    held, n_hidden = count.sum(), pl.len().cast(pl.Int64)
-    is_bare = (held > 0) & ~is_protected(n_hidden, held, min_cell)
+    room, n_hidden = room_of(value, parts.columns).sum(), (count > 0).sum().cast(pl.Int64)
+    is_bare = (count.sum() > 0) & ~is_protected(n_hidden, room, min_cell)
     bare = parts.filter(hide).group_by(by).agg(_is_bare=is_bare)
     totals = totals.join(bare, on=by, how="left").with_columns(
         pl.col(hide) | pl.col("_is_bare").fill_null(value=False).alias(hide)
@@ -107,23 +125,26 @@ def hide_parts(
     """Which parts of a total must be hidden, `primary` included.
 
     Beside a hidden part the next smallest is hidden, until there are two and together they hold enough that each can
-    be one of at least `min_cell` - 1 values; parts that are nobody hide nothing. `by` is the total's key, `key` makes
-    the order of equal parts fixed.
+    be one of at least `min_cell` - 1 values; parts that are nobody hide nothing. Parts that have hardly grown since
+    they were shown (`last_VALUE`) come last. `by` is the total's key, `key` makes the order of equal parts fixed.
     """
-    is_primary, count = pl.col(primary), pl.col(value)
+    is_primary, count, room = pl.col(primary), pl.col(value), pl.col("_room")
     is_next = ~is_primary & (count > 0)
     ranked = (
         rows.with_row_index("_row")
-        .sort([*by, value, *key, "_row"])
+        .with_columns(_room=room_of(value, rows.columns))
+        .with_columns(_is_still=(room < min_cell - 2) & (room < count - 1))
+        .sort([*by, "_is_still", value, *key, "_row"])
         .with_columns(
-            _n_hidden=is_primary.sum().over(by, mapping_strategy="group_to_rows"),
+            _n_hidden=(is_primary & (count > 0)).sum().over(by, mapping_strategy="group_to_rows"),
             _held=pl.when(is_primary).then(count).otherwise(0).sum().over(by),
+            _free=pl.when(is_primary).then(room).otherwise(0).sum().over(by),
             _n_before=is_next.cast(pl.Int64).cum_sum().over(by) - is_next.cast(pl.Int64),
-            _held_before=pl.when(is_next).then(count).otherwise(0).cum_sum().over(by)
-            - pl.when(is_next).then(count).otherwise(0),
+            _free_before=pl.when(is_next).then(room).otherwise(0).cum_sum().over(by)
+            - pl.when(is_next).then(room).otherwise(0),
         )
     )
     n_hidden = pl.col("_n_hidden").cast(pl.Int64) + pl.col("_n_before")
-    held = pl.col("_held") + pl.col("_held_before")
-    hidden = is_primary | (is_next & (pl.col("_held") > 0) & ~is_protected(n_hidden, held, min_cell))
+    free = pl.col("_free") + pl.col("_free_before")
+    hidden = is_primary | (is_next & (pl.col("_held") > 0) & ~is_protected(n_hidden, free, min_cell))
     return ranked.select("_row", hidden=hidden).sort("_row")["hidden"]

@@ -3,6 +3,7 @@
 import polars as pl
 
 from flows.handover import Estimated, ReleasedNight, RunContext
+from flows.shown_before import read_earlier
 from transforms.cohort_order import order_cohorts
 from transforms.errors import DefinitionError
 from transforms.model.disclosure import DisclosureRule
@@ -10,7 +11,7 @@ from transforms.release import release as release_estimates
 
 
 def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
-    """Hide what must be hidden. Raises DisclosureStop when a small count could be read from the result."""
+    """Hide what must be hidden, and hold back what has moved by a few since an earlier report. Raises DisclosureStop when a small count could be read from the result."""
     estimates = {name: pl.read_parquet(path) for name, path in estimated.tables.items() if name.startswith("estimate.")}
     context.progress.rows(sum(rows.height for rows in estimates.values()))
     rule = _rule_of(context)
@@ -21,6 +22,7 @@ def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
         order_cohorts(definitions.cohorts),
         run_id=context.run_id,
         definitions_hash=definitions.hash,
+        earlier=read_earlier(context),
     )
     return ReleasedNight(estimated, released)
 

@@ -67,6 +67,40 @@ def draw_odd_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
     return draw
 
 
+@pytest.fixture(scope="session")
+def draw_growing(definitions: Definitions) -> Callable[[int], Estimates]:
+    """Estimates of a hospital of 680 people with every kind of table, before most of its people came."""
+    plan = _plan(definitions)
+    whole = {name: rows.collect().lazy() for name, rows in _growing_hospital().items()}
+    drawn: dict[int, Estimates] = {}
+
+    def draw(n_people: int) -> Estimates:
+        if n_people not in drawn:
+            is_here = pl.col("person_index") < n_people
+            episodes = whole["episode"].filter(is_here).select("episode_id")
+            here = {
+                name: rows.filter(is_here)
+                if "person_index" in rows.collect_schema().names()
+                else rows.join(episodes, on="episode_id", how="semi")
+                for name, rows in whole.items()
+            }
+            drawn[n_people] = estimate_counts(count_people(here, plan), plan, run_id="night")
+        return drawn[n_people]
+
+    return draw
+
+
+def _growing_hospital() -> dict[str, pl.LazyFrame]:
+    people, days = 680, 50
+    return {
+        "person": _people(people),
+        **_observe(np.random.default_rng(1), people, days, COHORTS),
+        "anc": _measure(np.random.default_rng(2), people, days),
+        **_neutropenia(np.random.default_rng(3), people, days, Odds(0.6, 0.9)),
+        **_treat(np.random.default_rng(4), people, days),
+    }
+
+
 def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: bool = True) -> Plan:
     return Plan(
         estimation=definitions.estimation,

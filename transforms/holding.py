@@ -1,0 +1,142 @@
+"""Estimates with what earlier reports showed of each count, and whether its row must be held back tonight.
+
+A row is renewed as a whole: it is held when one of its counts, or the difference of two of them, has moved by 1 to 10
+people, episodes, tests or days since a report showed it (`renewal.py`). Durations go with their curve.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.cohort_order import CohortOrder
+from transforms.model.disclosure import DisclosureRule
+from transforms.nested import INTERVAL, people_nodes, related_nodes
+from transforms.renewal import Earlier, find_held, nested_columns, nested_people
+
+_RULE = ("cohort", "rule", "threshold_cells_per_ul")
+_CAUSE = (*_RULE, "cause_group")
+_CYCLE = ("cohort", "regimen")
+_COUNT = ["place", "node"]
+CURVE = "curve"
+Estimates = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Counts of a table that stand or fall together: those of one `key`, with the flag that tells they are held."""
+
+    table: str
+    key: tuple[str, ...]
+    counts: tuple[str, ...]
+    flag: str = "is_held"
+
+
+ROWS = (
+    Counted("incidence", (*_RULE, "interval_unit", "interval_start", "onset", "standard"),
+            ("n_episodes", "person_days")),
+    Counted("testing", ("cohort", "interval_unit", "interval_start"), ("n_tests", "n_gaps")),
+    Counted("attrition", ("step_order",), ("n_people",)),
+    Counted("episode", (*_RULE, "is_confirmed", "ended_as"), ("n_episodes", "n_people")),
+    Counted("cause", (*_CAUSE, "agent", "window"), ("n_episodes", "n_people")),
+    Counted("duration", _CAUSE, ("n_episodes", "n_censored", "n_died")),
+    Counted("complication", (*_RULE, "complication", "band_kind", "band"), ("n_assessed", "n_episodes", "n_people")),
+    Counted("person_days", ("cohort", "threshold_cells_per_ul"),
+            ("n_days_observed", "n_days_low", "n_days_not_low", "n_days_unknown")),
+    Counted("chronic", _RULE, ("n_people", "n_people_open", "n_assessable")),
+    Counted("cycle", _CYCLE, ("n_cycles", "n_people", "n_tested")),
+    Counted("cycle", (*_CYCLE, "threshold_cells_per_ul"), ("n_affected", "n_people_affected"), "is_affected_held"),
+    Counted("cycle_severe", ("cohort", "severe_status"), ("n_cycles", "n_people")),
+    Counted("drug", ("drug", "threshold_cells_per_ul"), ("n_people", "n_courses", "n_tested", "n_affected")),
+    Counted("drug_day", ("drug", "day"), ("n_people",)),
+    Counted("drug_ratio", ("drug",), ("n_people", "n_risk", "n_reference", "n_pre_exposure", "n_on_drug")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Holding:
+    """`people`: INTERVAL, node, last (as last shown), is_held, of counts that were shown. `rows`: tables with `is_held`
+    and for each count `last_COUNT`. `cells`: place, node and n of every count as it is tonight.
+    """
+
+    people: pl.DataFrame
+    rows: Estimates
+    cells: pl.DataFrame
+
+
+def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, earlier: Earlier) -> Holding:
+    """What earlier reports showed of every count tonight, and what must be held back."""
+    people = _place(people_nodes(estimates), "people", INTERVAL)
+    ranked, related = related_nodes(people, estimates)
+    rank = pl.DataFrame({"node": ranked, "rank": range(len(ranked))}, schema={"node": pl.String, "rank": pl.Int64})
+    cells = people.select(*_COUNT, n="n_people").join(rank, on="node")
+    held = find_held(cells, nested_people(people, related, order), earlier, rule.min_cell)
+    found = people.select(*INTERVAL, *_COUNT).join(held, on=_COUNT).drop("place")
+    rows, counted = dict(estimates), [cells.drop("rank")]
+    curves = _curve_cells(estimates["estimate.duration_curve"], rule.curve_days)
+    held_curves = find_held(curves, nested_columns(curves, ()), earlier, rule.min_cell).filter("is_held")
+    for each in ROWS:
+        name = f"estimate.{each.table}"
+        placed = _place(rows[name], f"{each.table} {each.flag}", each.key)
+        own = _cells_of(placed, each.counts)
+        held = find_held(own, nested_columns(own, each.counts), earlier, rule.min_cell)
+        rows[name] = _flag(placed, each, held, held_curves if each.table == "duration" else None)
+        counted.append(own.drop("rank"))
+    return Holding(found, rows, pl.concat([*counted, curves.drop("rank")]))
+
+
+def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.DataFrame:
+    """place and node of every count that released tables, and `people` (of `shown_people`), show."""
+    nodes = _place(people.filter(pl.col("n_shown").is_not_null()), "people", INTERVAL).select(_COUNT)
+    parts = [nodes]
+    for each in ROWS:
+        placed = _place(tables[f"released.{each.table}"], f"{each.table} {each.flag}", each.key)
+        parts.append(_cells_of(placed, each.counts).select(_COUNT))
+    curve = tables["released.duration_curve"].filter(pl.col("still_low").is_not_null())
+    placed = _place(curve, CURVE, _CAUSE).select("place", "day").unique()
+    parts += [placed.select("place", node=pl.format("{}|{}", pl.lit(name), "day")) for name in _GONE]
+    return pl.concat(parts).unique()
+
+
+_GONE = ("n_recovered", "n_censored")
+
+
+def _place(rows: pl.DataFrame, name: str, key: Sequence[str]) -> pl.DataFrame:
+    texts = [pl.col(each).cast(pl.String).fill_null("") for each in key]
+    return rows.with_columns(place=pl.concat_str([pl.lit(name), *texts], separator="|"))
+
+
+def _cells_of(placed: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+    long = placed.select("place", *counts).unpivot(counts, index="place", variable_name="node", value_name="n")
+    known = long.drop_nulls("n").cast({"n": pl.Int64}).unique(_COUNT, keep="any")
+    return known.with_columns(rank=pl.lit(0, pl.Int64))
+
+
+def _curve_cells(curve: pl.DataFrame, days: Sequence[int]) -> pl.DataFrame:
+    """Recovered and censored by each shown day of each group of episodes, whatever is shown of them."""
+    counted = curve.filter(pl.col("n_at_risk").is_not_null()).sort(*_CAUSE, "day")
+    gone = counted.with_columns(pl.col(name).cum_sum().over(_CAUSE) for name in _GONE).sort("day")
+    grid = pl.DataFrame({"day": list(days)}, schema={"day": pl.Int64})
+    groups = _place(counted.select(_CAUSE).unique(), CURVE, _CAUSE).join(grid, how="cross").sort("day")
+    states = groups.join_asof(gone.select(*_CAUSE, "day", *_GONE), on="day", by=_CAUSE, check_sortedness=False)
+    long = states.unpivot(_GONE, index=["place", "day"], variable_name="name", value_name="n")
+    return long.select(
+        "place",
+        node=pl.format("{}|{}", "name", "day"),
+        n=pl.col("n").fill_null(0).cast(pl.Int64),
+        rank=pl.lit(0, pl.Int64),
+    )
+
+
+def _flag(placed: pl.DataFrame, each: Counted, held: pl.DataFrame, held_curves: pl.DataFrame | None) -> pl.DataFrame:
+    places = held.filter("is_held").select("place")
+    if held_curves is not None:
+        of_curve = pl.col("place").str.replace(CURVE, f"{each.table} {each.flag}", literal=True)
+        places = pl.concat([places, held_curves.select(of_curve)])
+    flagged = places.unique().with_columns(pl.lit(value=True).alias(each.flag))
+    rows = placed.join(flagged, on="place", how="left", maintain_order="left")
+    rows = rows.with_columns(pl.col(each.flag).fill_null(value=False))
+    for count in each.counts:
+        last = held.filter(pl.col("node") == count).select("place", pl.col("last").alias(f"last_{count}"))
+        rows = rows.join(last, on="place", how="left", maintain_order="left")
+    return rows.drop("place")

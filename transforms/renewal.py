@@ -1,0 +1,134 @@
+"""Which counts may not be renewed tonight: they have moved by a few people since a report showed them.
+
+Whoever keeps every report subtracts tonight's numbers from earlier ones. So a count that differs by 1 to 10 from any
+that was shown of it is held back, and of two counts that lie in each other one is, where their difference has moved
+so. To the rest of the release a count held back is a hidden one, and is protected as those are: what is shown tonight
+does not tell it. `held_rows.py` then shows the row as the last report did.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import polars as pl
+
+from transforms.cohort_order import CohortOrder
+from transforms.suppression import is_small
+
+INTERVAL = ["cohort", "interval_unit", "interval_start"]
+_COUNT = ["place", "node"]
+_STANDS = 2**62  # the last version of a count has not been replaced
+
+
+def _no_counts() -> pl.DataFrame:
+    return pl.DataFrame(schema={"place": pl.String, "node": pl.String, "epoch": pl.Int64, "n": pl.Int64})
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a channel has shown until now.
+
+    `tables` are the released tables of its last report. `counts` has each count that a report renewed: place (a table
+    and its key), node (which count), epoch (rising from report to report) and n.
+    """
+
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    counts: pl.DataFrame = field(default_factory=_no_counts)
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch of counts that are renewed tonight."""
+        last = self.counts["epoch"].max()
+        return int(last) + 1 if isinstance(last, int) else 0
+
+
+NO_REPORTS = Earlier()
+
+
+def find_held(cells: pl.DataFrame, nested: pl.DataFrame, earlier: Earlier, min_cell: int) -> pl.DataFrame:
+    """place, node, last (as last shown) and is_held (must not be renewed) of `cells` that were shown before.
+
+    `cells` have place, node, n and rank, unique by place and node.
+    `nested` has `place`, `node`, `other_place` and `other_node` of counts of which one lies in the other; of two that
+    together tell of a few people the one of higher rank is held. Nobody at all (0) is never held.
+    """
+    numbered = cells.sort(pl.col("n") > 0, "rank", *_COUNT).with_row_index("cell")  # of two the later gives way
+    known = _versions(earlier.counts).join(numbered, on=_COUNT, suffix="_now")
+    known = known.select("cell", *_COUNT, "epoch", "until", then="n", n="n_now")
+    alone = known.filter(is_small((pl.col("n") - pl.col("then")).abs(), min_cell)).select("cell").unique()
+    free = known.join(alone, on="cell", how="anti")
+    loses = _lose_of_pairs(_pairs(free, nested), free, min_cell)
+    held = pl.concat([alone, loses.select("cell")]).unique()
+    last = known.filter(pl.col("until") == _STANDS)
+    told = last.join(held.with_columns(is_held=pl.lit(value=True)), on="cell", how="left")
+    return told.select(*_COUNT, last="then", is_held=pl.col("is_held").fill_null(value=False)).sort(_COUNT)
+
+
+def renew_counts(shown: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
+    """Rows to add to `Earlier.counts`: place, node, epoch and n of the counts `shown` tonight that have moved."""
+    last = _versions(earlier.counts).filter(pl.col("until") == _STANDS).select(*_COUNT, "n")
+    moved = shown.select(*_COUNT, "n").unique().join(last, on=[*_COUNT, "n"], how="anti")
+    return moved.select(*_COUNT, epoch=pl.lit(earlier.next_epoch, pl.Int64), n="n").sort(_COUNT)
+
+
+def nested_people(people: pl.DataFrame, related: Mapping[str, frozenset[str]], order: CohortOrder) -> pl.DataFrame:
+    """Pairs for `find_held` of counts of people: nodes of a place that are related, and a cohort in one that holds it.
+
+    `people` has INTERVAL, place and node.
+    """
+    named = [(node, other) for node, others in sorted(related.items()) for other in sorted(others) if node < other]
+    schema = {"node": pl.String, "other_node": pl.String}
+    beside = people.join(pl.DataFrame(named, schema=schema, orient="row"), on="node")
+    beside = beside.select(*_COUNT, other_place="place", other_node="other_node")
+    inside = pl.DataFrame(list(order.inside), schema={"cohort": pl.String, "other": pl.String}, orient="row")
+    whole = people.select(*INTERVAL[1:], "node", other="cohort", other_place="place")
+    across = people.join(inside, on="cohort").join(whole, on=[*INTERVAL[1:], "node", "other"], nulls_equal=True)
+    return pl.concat([beside, across.select(*_COUNT, "other_place", other_node="node")])
+
+
+def nested_columns(cells: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Pairs for `find_held` of the counts of one row."""
+    named = pl.DataFrame(
+        list(combinations(columns, 2)), schema={"node": pl.String, "other_node": pl.String}, orient="row"
+    )
+    return cells.join(named, on="node").select(*_COUNT, other_place="place", other_node="other_node")
+
+
+def _versions(counts: pl.DataFrame) -> pl.DataFrame:
+    """Each count with the last epoch `until` which its reports showed it."""
+    ordered = counts.sort(*_COUNT, "epoch")
+    return ordered.with_columns(until=(pl.col("epoch").shift(-1).over(_COUNT) - 1).fill_null(_STANDS))
+
+
+def _pairs(free: pl.DataFrame, nested: pl.DataFrame) -> pl.DataFrame:
+    """Cells `one` and `other` of pairs of which both were shown and at least one has moved."""
+    last = free.filter(pl.col("until") == _STANDS).select("cell", *_COUNT, is_moved=pl.col("n") != pl.col("then"))
+    moved = last.filter("is_moved")
+    other = {"place": "other_place", "node": "other_node", "cell": "other", "is_moved": "other_moved"}
+    places = moved.select("place").unique()
+    near = pl.concat(
+        [
+            nested.join(places, on="place", how="semi"),
+            nested.join(places, left_on="other_place", right_on="place", how="semi"),
+        ]
+    ).unique()
+    both = near.join(last, on=_COUNT).join(last.rename(other), on=["other_place", "other_node"])
+    return both.filter(pl.col("is_moved") | pl.col("other_moved")).select(one="cell", other="other")
+
+
+def _lose_of_pairs(pairs: pl.DataFrame, free: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Cells that give way in pairs whose difference has moved by a few since both were shown."""
+    facts = free.select("cell", "epoch", "until", "then", "n")
+    one = facts.rename({name: f"{name}_one" for name in facts.columns if name != "cell"})
+    both = pairs.join(one, left_on="one", right_on="cell").join(facts.rename({"cell": "other"}), on="other")
+    stand = (pl.col("until") == _STANDS) | (pl.col("until_one") == _STANDS)
+    met = (pl.col("epoch") <= pl.col("until_one")) & (pl.col("epoch_one") <= pl.col("until"))
+    step = (pl.col("n_one") - pl.col("n")) - (pl.col("then_one") - pl.col("then"))
+    found = both.filter(stand & met & is_small(step.abs(), min_cell))
+    edges = found.select(keep=pl.min_horizontal("one", "other"), cell=pl.max_horizontal("one", "other")).unique()
+    lost = edges.select("cell").clear()
+    while edges.height:
+        losing = edges.join(edges.select(keep="cell"), on="keep", how="anti").select("cell").unique()
+        lost = pl.concat([lost, losing])
+        edges = edges.join(losing, on="cell", how="anti").join(losing.rename({"cell": "keep"}), on="keep", how="anti")
+    return lost
