@@ -13,7 +13,8 @@ from transforms.renewal import Earlier
 from transforms.schemas import load_tables, schema_of
 
 _LAST = """SELECT r.run_id FROM ops.run r SEMI JOIN released.attrition a ON a.run_id = r.run_id AND a.channel = $channel
-    WHERE r.state IN ('released', 'published') AND r.run_id <> $run_id ORDER BY r.started_at DESC, r.run_id DESC LIMIT 1"""
+    WHERE r.state IN ('released', 'published') AND r.run_id <> $run_id
+    ORDER BY r.started_at DESC, r.run_id DESC LIMIT 1"""
 
 
 def read_earlier(context: RunContext) -> Earlier:
@@ -45,4 +46,5 @@ def keep_shown(connection: duckdb.DuckDBPyConnection, night: ReleasedNight) -> N
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, named: dict[str, str]) -> pl.DataFrame:
-    return connection.sql(sql, params=named).pl()
+    rows: pl.DataFrame = connection.sql(sql, params=named).pl()
+    return rows

@@ -1,7 +1,7 @@
 """Released tables as plain rows: a value is a number, or the word of its mark where it is not shown.
 
-A mark `zero` becomes the number 0, and a number that is `held` stays one. Any other mark, or a value that is null without one, becomes a word, so that no
-later step can take it for a number. Rows are in the order of the table's key. Floats keep six decimals: page, key
+A mark `zero` becomes the number 0; a number that is `held` stays one. Any other mark, or null, becomes a word, so that
+no later step can take it for a number. Rows are in the order of the table's key. Floats keep six decimals: page, key
 numbers and catalogue all start from the same rounded number.
 """
 

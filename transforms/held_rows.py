@@ -12,8 +12,14 @@ from transforms.frames import fit
 from transforms.schemas import schema_of
 
 HELD = "held"
+_TOGETHER = {  # rows that are parts of one whole are of one night
+    "released.attrition": [],
+    "released.severity": ["cohort", "interval_unit", "interval_start", "scale", "applied_to"],
+    "released.scale_change": ["cohort", "interval_unit", "interval_start", "scale"],
+    "released.anc_distribution": ["cohort"],
+    "released.duration": ["cohort", "rule", "threshold_cells_per_ul", "cause_group"],
+}
 _DURATION, _CURVE = "released.duration", "released.duration_curve"
-_GROUP = ["cohort", "rule", "threshold_cells_per_ul", "cause_group"]
 Tables = Mapping[str, pl.DataFrame]
 
 
@@ -31,8 +37,12 @@ def show_held(tables: Tables, estimates: Tables, last: Tables, *, run_id: str) -
         known = estimates[name.replace("released.", "estimate.")].select(key).unique()
         left_out = last[name].join(rows, on=key, how="anti", nulls_equal=True).select(key)
         lost = pl.concat([lost, left_out.join(known, on=key, how="semi", nulls_equal=True)]).unique()
+        if lost.is_empty():
+            continue
+        if name in _TOGETHER:
+            group = _TOGETHER[name]
+            lost = lost.select(group).unique() if group else last[name].select(key)
         if name == _DURATION:
-            lost = lost.select(_GROUP).unique()
             shown[_CURVE] = _replace(tables[_CURVE], last.get(_CURVE), _CURVE, lost, run_id)
         shown[name] = _replace(rows, last[name], name, lost, run_id)
     return shown

@@ -11,8 +11,6 @@ import polars as pl
 
 from transforms.nested import (
     INTERVAL,
-    OBSERVED,
-    TESTED,
     aged_node,
     bin_node,
     is_for_all,
@@ -23,6 +21,7 @@ from transforms.nested import (
     step_nodes,
     weighted_node,
 )
+from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import hide_sums, is_held, is_small, is_small_total
 
 ALL = "all"

@@ -8,7 +8,7 @@ number is hidden is left out, because its name alone would tell that few people 
 import polars as pl
 
 from transforms.hiding_days import hide_nested, near_low_people, shown_beside
-from transforms.nested import OBSERVED, TESTED
+from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total
 
 ALL = "all"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from transforms.hiding import ALL, with_hidden
-from transforms.nested import OBSERVED, TESTED
+from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import Nesting, close_relations, is_held, is_small, shown_nested
 
 _LIMIT = "threshold_cells_per_ul"

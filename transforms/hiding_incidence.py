@@ -7,7 +7,8 @@ compared with the first ones and with all confirmed episodes. A standardised rat
 import polars as pl
 
 from transforms.hiding import with_hidden
-from transforms.nested import TESTED, new_node
+from transforms.nested import new_node
+from transforms.nested_pairs import TESTED
 from transforms.suppression import hide_sums, is_held, is_small
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]

@@ -7,20 +7,18 @@ others. A grade or bin is shown when both counts that it is the difference of ar
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import polars as pl
 
 from transforms.closing_people import close_people
 from transforms.cohort_order import CohortOrder
 from transforms.model.scales import EVERYBODY
+from transforms.nested_pairs import OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
 from transforms.suppression import Nesting, close_relations, shown_nested
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
-OBSERVED, TESTED = "observed", "tested"
 _WHOLE = "whole:"
 Related = Mapping[str, frozenset[str]]
-_HOLDS = {"aged": "new", "new": "episode"}
 
 
 def people_nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -31,7 +29,7 @@ def people_nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 def related_nodes(people: pl.DataFrame, estimates: Mapping[str, pl.DataFrame]) -> tuple[list[str], Related]:
     """Nodes from those to keep first, and for each those of its place that hold it or that it holds."""
     nodes = people["node"].unique().sort().to_list()
-    nesting = _nesting(nodes, [*_pairs(nodes), *_pairs_of_confirmed(nodes)], _uses(estimates["estimate.severity"]))
+    nesting = _nesting(nodes, [*pairs_of(nodes), *pairs_of_confirmed(nodes)], _uses(estimates["estimate.severity"]))
     return list(nesting.order), nesting.related
 
 
@@ -46,12 +44,12 @@ def shown_people(
     may_show = pl.when(~pl.col("is_held")).then("n_people").alias("may_show")
     wide = long.select(*INTERVAL, "node", may_show).pivot("node", index=INTERVAL, values="may_show", sort_columns=True)
     nodes = sorted(set(wide.columns) - set(INTERVAL))
-    pairs = _pairs(nodes)
+    pairs = pairs_of(nodes)
     uses = _uses(estimates["estimate.severity"])
-    over_time = [(_WHOLE + part, _WHOLE + whole) for part, whole in [*pairs, *_pairs_of_confirmed(nodes)]]
+    over_time = [(_WHOLE + part, _WHOLE + whole) for part, whole in [*pairs, *pairs_of_confirmed(nodes)]]
     over_time += [(node, _WHOLE + node) for node in nodes]
     whole = wide.filter(pl.col("interval_unit") == "all")
-    shown_whole = shown_nested(whole, _nesting(nodes, [*pairs, *_pairs_of_confirmed(nodes)], uses), min_cell)
+    shown_whole = shown_nested(whole, _nesting(nodes, [*pairs, *pairs_of_confirmed(nodes)], uses), min_cell)
     months = wide.filter(pl.col("interval_unit") != "all")
     above = shown_whole.select("cohort", *(pl.col(node).alias(_WHOLE + node) for node in nodes))
     with_whole = months.join(above, on="cohort", how="left")
@@ -63,7 +61,7 @@ def shown_people(
     return close_people(
         people,
         pairs=pairs,
-        pairs_of_whole=_pairs_of_confirmed(nodes),
+        pairs_of_whole=pairs_of_confirmed(nodes),
         cuts=[node for node in nodes if _family_of_cuts(node) == TESTED],
         order=order,
         min_cell=min_cell,
@@ -140,8 +138,8 @@ def step_nodes(people: pl.DataFrame) -> list[str]:
     """Nodes that attrition steps lie in or hold: observed, tested, and low at the highest threshold by any measure."""
     names = people["node"].unique().sort().to_list()
     low = [name for name in names if name.startswith("low|")]
-    highest = max((_threshold(name) for name in low), default=0)
-    return [OBSERVED, TESTED, *(name for name in low if _threshold(name) == highest)]
+    highest = max((threshold_of(name) for name in low), default=0)
+    return [OBSERVED, TESTED, *(name for name in low if threshold_of(name) == highest)]
 
 
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -244,92 +242,4 @@ def _priority(node: str, uses: Mapping[str, int]) -> tuple[int, bool, int, int, 
     first = {TESTED: 0, "low": 1 if is_any else 3, OBSERVED: 2}
     rank = first.get(kind, kinds.index(kind) if kind in kinds else len(kinds))
     n_uses = uses.get(node.rsplit("|", maxsplit=1)[-1], 0) if kind in {"grade", "scope", "out"} else 0
-    return rank, node.endswith(OBSERVED), -n_uses, -_threshold(node), node
-
-
-def _threshold(node: str) -> int:
-    numbers = [int(part) for part in node.split("|") if part.isdigit()]
-    return numbers[0] if numbers else 0
-
-
-def _pairs(nodes: list[str]) -> list[tuple[str, str]]:
-    """(part, whole) of every two counts of which one is known to lie in the other."""
-    split = {node: node.split("|") for node in nodes}
-    pairs = [(TESTED, OBSERVED)]
-    for node, parts in split.items():
-        if parts[0] in {"low", "possible"}:
-            pairs += _pairs_of_low(node, parts)
-        elif parts[0].startswith("weighted_"):
-            pairs += _pairs_of_weighted(node, parts)
-        elif parts[0].startswith("aged_"):
-            pairs += _pairs_of_aged(node, parts)
-        elif parts[0] in {"grade", "level", "bin"}:
-            pairs.append((node, TESTED))
-        elif parts[0] in {"scope", "out"}:
-            pairs += _pairs_of_scope(node, parts, nodes)
-        elif parts[0] == "episode":
-            pairs.append((node, f"low|confirmed|{parts[1]}|{parts[2]}|{OBSERVED}"))
-        elif parts[0] in {"new", "aged"}:
-            pairs.append((node, "|".join([_HOLDS[parts[0]], *parts[1:]])))
-        elif parts[0] == "isolated":
-            pairs.append((node, f"low|any_low|any_value|{parts[2]}|{OBSERVED}"))
-    return [pair for pair in [*pairs, *_pairs_of_thresholds(nodes)] if pair[1] in split]
-
-
-def _pairs_of_scope(node: str, parts: list[str], nodes: list[str]) -> list[tuple[str, str]]:
-    """People that a scale is meant for lie in all below the same boundary, and may lie in those of another scope."""
-    kind, scope, *cut = parts
-    if cut == ["all"]:
-        return [(node, TESTED)]
-    others = [other for other in nodes if other.startswith("scope|") and other.split("|")[2:] == cut != ["all"]]
-    beside = [(node, other) for other in others if kind == "scope" and other > node]
-    return [(node, f"{kind}|{scope}|all"), (node, f"grade|{cut[0]}"), (node, TESTED), *beside]
-
-
-def _pairs_of_confirmed(nodes: list[str]) -> list[tuple[str, str]]:
-    """Over the whole extract a confirmed episode needs a low value; in one month an open episode may have none."""
-    confirmed = [node.split("|") for node in nodes if node.startswith("low|confirmed")]
-    pairs = [("|".join(parts), f"low|any_low|any_value|{parts[3]}|{parts[4]}") for parts in confirmed]
-    return [pair for pair in pairs if pair[1] in nodes]
-
-
-def _pairs_of_low(node: str, parts: list[str]) -> list[tuple[str, str]]:
-    kind, measure, rule, threshold, denominator = parts
-    rest = f"{measure}|{rule}|{threshold}"
-    pairs = [(node, denominator)]
-    if kind == "low":
-        pairs.append((node, f"possible|{rest}|{denominator}"))
-    if denominator == TESTED:
-        pairs.append((node, f"{kind}|{rest}|{OBSERVED}"))
-    if kind == "low" and measure == "any_low" and denominator == OBSERVED:
-        pairs.append((node, f"low|{rest}|{TESTED}"))  # a low value is a test, so the two are the same people
-    return pairs
-
-
-def _pairs_of_weighted(node: str, parts: list[str]) -> list[tuple[str, str]]:
-    """People with a weight lie in the same people with and without one."""
-    kind, *cut, denominator = parts
-    if kind == "weighted_population":
-        return [(node, denominator)]
-    pairs = [(node, "|".join([kind.removeprefix("weighted_"), *cut, denominator]))]
-    pairs.append((node, f"weighted_population|all|{denominator}"))
-    return [*pairs, (node, "|".join(["weighted_possible", *cut, denominator]))] if kind == "weighted_low" else pairs
-
-
-def _pairs_of_aged(node: str, parts: list[str]) -> list[tuple[str, str]]:
-    """People of known age and sex lie in the same people whatever their age."""
-    kind, *cut, denominator = parts
-    if kind == "aged_population":
-        return [(node, denominator)]
-    return [(node, "|".join(["low", *cut, denominator])), (node, f"aged_population|all|{denominator}")]
-
-
-def _pairs_of_thresholds(nodes: list[str]) -> list[tuple[str, str]]:
-    families: dict[str, list[str]] = {}
-    for node in nodes:
-        parts = node.split("|")
-        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible", "aged_low"}:
-            families.setdefault("|".join(part for part in parts if not part.isdigit()), []).append(node)
-    return [
-        pair for family in families.values() for pair in pairwise(sorted(family, key=_threshold)) if len(family) > 1
-    ]
+    return rank, node.endswith(OBSERVED), -n_uses, -threshold_of(node), node

@@ -11,7 +11,10 @@ from transforms.release import release as release_estimates
 
 
 def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
-    """Hide what must be hidden, and hold back what has moved by a few since an earlier report. Raises DisclosureStop when a small count could be read from the result."""
+    """Hide what must be hidden, and hold back what has moved by a few since an earlier report.
+
+    Raises DisclosureStop when a small count could be read from the result.
+    """
     estimates = {name: pl.read_parquet(path) for name, path in estimated.tables.items() if name.startswith("estimate.")}
     context.progress.rows(sum(rows.height for rows in estimates.values()))
     rule = _rule_of(context)

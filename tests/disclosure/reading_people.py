@@ -220,7 +220,7 @@ def _relate_months(puzzle: Puzzle) -> None:
         if is_people or whole[2] == "below":
             for part in parts:
                 puzzle.lies_in(part, whole)
-            if whole[2:4] != ("possible", "confirmed"):  # what is undecided may be so of no month
+            if whole[2] != "possible":  # what is undecided may be so of no month
                 puzzle.covers(parts, whole)
 
 

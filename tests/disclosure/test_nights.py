@@ -18,7 +18,7 @@ import transforms.release
 from tests.disclosure.attacking import WIDTH, read_counts, true_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import Key, Puzzle
-from tests.disclosure.solving import attack, is_possible
+from tests.disclosure.solving import attack, find_narrowed, is_possible
 from transforms.cohort_order import CohortOrder, order_cohorts
 from transforms.load import Definitions
 from transforms.model.disclosure import DisclosureRule
@@ -27,7 +27,8 @@ from transforms.renewal import Earlier
 from transforms.schemas import schema_of
 
 IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
-N_NIGHTS, N_PEOPLE, FIRST_DAY = (30, 1500, 200) if IS_WHOLE else (3, 900, 150)
+N_NIGHTS, N_PEOPLE, FIRST_DAY = (30, 800, 120) if IS_WHOLE else (2, 400, 110)
+LOOKED_AT = (1, 7, 15, 22, 29) if IS_WHOLE else (1,)  # nights of which every program is solved
 Tables = Mapping[str, pl.DataFrame]
 
 
@@ -155,13 +156,23 @@ def _only_grows(key: Key) -> bool:
     return len(key) > 2 and (key[2] in {"observed", "tested"} or key[2:4] == ("low", "any_low"))
 
 
-def find_told_changes(nights: list[Night], number: int) -> list[tuple[Key, tuple[float, float]]]:
+def solve_all(puzzle: Puzzle) -> list[tuple[Key, tuple[float, float]]]:
+    """Every hidden count that some program narrows below 1 to 10."""
+    return attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+
+
+def sum_alone(puzzle: Puzzle) -> list[tuple[Key, tuple[float, float]]]:
+    """The same as far as one sum after the other tells; quick, and not all there are."""
+    return find_narrowed(puzzle, WIDTH)
+
+
+def find_told_changes(
+    nights: list[Night], number: int, look: Callable[[Puzzle], list[tuple[Key, tuple[float, float]]]] = solve_all
+) -> list[tuple[Key, tuple[float, float]]]:
     """Hidden or held counts of which this night tells how many of 1 to 10 people have come."""
-    puzzle = read_night(nights, number)
-    found = attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH)
-    before = read_counts(fresh(nights[number - 1].released.tables)).shown
+    before = read_counts(nights[number - 1].released.tables).shown
     told = []
-    for key, (least, most) in found.narrower_than(WIDTH):
+    for key, (least, most) in look(read_night(nights, number)):
         last = before.get(key, 0.0)
         if most - last >= 1 and least - last <= 10:
             told.append((key, (least, most)))
@@ -174,7 +185,7 @@ def test_what_the_keeper_of_reports_believes_is_true(nights: list[Night]) -> Non
 
 
 def test_no_change_of_a_hidden_or_held_count_can_be_worked_out(nights: list[Night]) -> None:
-    for number in range(1, len(nights)):
+    for number in LOOKED_AT:
         assert find_told_changes(nights, number) == []
 
 
@@ -192,7 +203,7 @@ def test_programs_catch_a_release_that_holds_counts_alone(
     drawn: list[Tables], internal: DisclosureRule, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
-    assert find_told_changes(follow(drawn[:2], internal, order_cohorts(definitions.cohorts)), 1)
+    assert find_told_changes(follow(drawn[:2], internal, order_cohorts(definitions.cohorts)), 1, sum_alone)
 
 
 @pytest.mark.parametrize("channel", ["internal", "public"])
