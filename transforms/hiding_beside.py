@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.certainty import AS_TOLD, LOW, NOT_LOW, UNDECIDED
 from transforms.hiding import ALL
-from transforms.nested import OBSERVED, TESTED
+from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import is_small
 
 _OF_CUTS = r"^(observed|tested|low\|any_low|possible\|any_low|grade|level|bin)"

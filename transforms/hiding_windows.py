@@ -39,10 +39,10 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
             rows, by=by, key=key, value="n_episodes", primary="hide_n_episodes", min_cell=min_cell
         )
     )
-    hidden = pl.col("hide_n_episodes") & (pl.col("n_episodes") > 0)
-    n_hidden = hidden.sum().over(by).cast(pl.Int64)
-    room = room_of("n_episodes", rows.columns).filter(hidden).sum().over(by)
-    rows = rows.filter((n_hidden == 0) | is_protected(n_hidden, room, min_cell) | pl.col("hide_total"))
+    held = pl.col("n_episodes").filter("hide_n_episodes").sum().over(by)
+    n_hidden = pl.col("hide_n_episodes").sum().over(by).cast(pl.Int64)
+    room = room_of("n_episodes", rows.columns).filter("hide_n_episodes").sum().over(by)
+    rows = rows.filter((held == 0) | is_protected(n_hidden, room, min_cell) | pl.col("hide_total"))
     again, rest = pl.col("n_episodes") - pl.col("n_people"), pl.col("total_people") - pl.col("n_people")
     return rows.with_columns(
         hide_share=pl.col("hide_n_episodes"),

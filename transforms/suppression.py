@@ -89,8 +89,8 @@ def is_protected(n_hidden: pl.Expr, room: pl.Expr, min_cell: int) -> pl.Expr:
 def room_of(value: str, columns: Sequence[str]) -> pl.Expr:
     """By how much a part may be less as far as a reader knows: to 1, or to what was shown last (`last_VALUE`)."""
     last = f"last_{value}"
-    least = least_of(value, last) if last in columns else pl.min_horizontal(pl.lit(1, pl.Int64), value)
-    return pl.col(value) - least
+    known = pl.min_horizontal(pl.col(last).fill_null(1), value) if last in columns else pl.lit(1, pl.Int64)
+    return pl.col(value) - pl.max_horizontal(known, pl.lit(1, pl.Int64))  # a reader takes a hidden part for somebody
 
 
 def hide_sums(
@@ -110,7 +110,7 @@ def hide_sums(
     )
     hidden = hide_parts(parts, by=by, key=key, value=value, primary=hide, min_cell=min_cell)
     parts = parts.drop("_is_hidden").with_columns(hidden.alias(hide))
-    room, n_hidden = room_of(value, parts.columns).sum(), (count > 0).sum().cast(pl.Int64)
+    room, n_hidden = room_of(value, parts.columns).sum(), pl.len().cast(pl.Int64)
     is_bare = (count.sum() > 0) & ~is_protected(n_hidden, room, min_cell)
     bare = parts.filter(hide).group_by(by).agg(_is_bare=is_bare)
     totals = totals.join(bare, on=by, how="left").with_columns(
@@ -136,7 +136,7 @@ def hide_parts(
         .with_columns(_is_still=(room < min_cell - 2) & (room < count - 1))
         .sort([*by, "_is_still", value, *key, "_row"])
         .with_columns(
-            _n_hidden=(is_primary & (count > 0)).sum().over(by, mapping_strategy="group_to_rows"),
+            _n_hidden=is_primary.sum().over(by, mapping_strategy="group_to_rows"),
             _held=pl.when(is_primary).then(count).otherwise(0).sum().over(by),
             _free=pl.when(is_primary).then(room).otherwise(0).sum().over(by),
             _n_before=is_next.cast(pl.Int64).cum_sum().over(by) - is_next.cast(pl.Int64),
