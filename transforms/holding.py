@@ -6,6 +6,7 @@ people, episodes, tests or days since a report showed it (`renewal.py`). Duratio
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from transforms.cohort_order import CohortOrder
 from transforms.model.disclosure import DisclosureRule
 from transforms.nested import INTERVAL, people_nodes, related_nodes
 from transforms.renewal import Earlier, find_held, nested_columns, nested_people
+from transforms.schemas import load_tables
 
 _RULE = ("cohort", "rule", "threshold_cells_per_ul")
 _CAUSE = (*_RULE, "cause_group")
@@ -53,6 +55,22 @@ ROWS = (
 )  # fmt: skip
 
 
+_OTHERWISE = {"prevalence", "severity", "scale_change", "anc_distribution", "duration_curve"}  # as nodes, and curves
+
+
+@cache
+def counted_rows() -> tuple[Counted, ...]:
+    """`ROWS`, and every other table of estimates with all of its counts, row by row."""
+    named = {each.table for each in ROWS} | _OTHERWISE
+    others = []
+    for name, table in sorted(load_tables().items()):
+        if name.startswith("estimate.") and name.removeprefix("estimate.") not in named:
+            counts = tuple(c.name for c in table.columns if c.name in table.values and c.type == "BIGINT")
+            key = tuple(column for column in table.key if column != "run_id")
+            others.append(Counted(name.removeprefix("estimate."), key, counts))
+    return (*ROWS, *others)
+
+
 @dataclass(frozen=True)
 class Holding:
     """`people`: INTERVAL, node, last (as last shown), is_held, of counts that were shown. `rows`: tables with `is_held`
@@ -75,7 +93,7 @@ def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, ea
     rows, counted = dict(estimates), [cells.drop("rank")]
     curves = _curve_cells(estimates["estimate.duration_curve"], rule.curve_days)
     held_curves = find_held(curves, nested_columns(curves, ()), earlier, rule.min_cell).filter("is_held")
-    for each in ROWS:
+    for each in counted_rows():
         name = f"estimate.{each.table}"
         placed = _place(rows[name], f"{each.table} {each.flag}", each.key)
         own = _cells_of(placed, each.counts)
@@ -89,7 +107,7 @@ def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.
     """place and node of every count that released tables, and `people` (of `shown_people`), show."""
     nodes = _place(people.filter(pl.col("n_shown").is_not_null()), "people", INTERVAL).select(_COUNT)
     parts = [nodes]
-    for each in ROWS:
+    for each in counted_rows():
         placed = _place(tables[f"released.{each.table}"], f"{each.table} {each.flag}", each.key)
         parts.append(_cells_of(placed, each.counts).select(_COUNT))
     curve = tables["released.duration_curve"].filter(pl.col("still_low").is_not_null())

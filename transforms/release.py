@@ -143,8 +143,16 @@ def hide_small_cells(
 
     `people` is what `shown_people` gave.
     """
-    hidden = _hide(estimates, rule, order, people)
+    hidden = {name: _hide_held(rows) for name, rows in _hide(estimates, rule, order, people).items()}
     return {_released(name): _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
+
+
+def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:
+    """Whatever else a table hides for it, a row that is held back is hidden."""
+    if "is_held" not in rows.columns:
+        return rows
+    flags = [name for name in rows.columns if name.startswith("hide_")]
+    return rows.with_columns(pl.col(flag) | pl.col("is_held") for flag in flags)
 
 
 def _hide(
