@@ -1,11 +1,18 @@
-"""The simulated truth: without noise, every true onset and recovery lies inside the bounds that nadir gives."""
+"""The simulated truth: without noise, every true onset and recovery lies inside the bounds that nadir gives.
+
+And suspects are held to what began each episode, ratios to drugs that do nothing: a fixed sample of `make causes`.
+"""
 
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
+from tests.bench.causes import TOLD, judge
+from tests.bench.nulls import read_hospital, try_nulls
 from tests.bench.truth import INSIDE, match_truth, simulate_and_run
+from transforms.load import load_definitions
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +56,28 @@ def test_without_noise_every_detectable_isolated_episode_is_found(
     ).fetchall()
     assert len(seen) >= 100
     assert found == seen
+
+
+def test_suspects_are_mostly_what_began_the_episode_and_unexplained_is_mostly_so(
+    without_noise: tuple[Path, Path],
+) -> None:
+    judged = judge(*without_noise).with_columns(is_right=pl.col("truth") == TOLD)
+    assert judged.height >= 300
+    assert judged["is_right"].mean() > 0.85
+    unexplained = judged.filter(pl.col("suspect") == "unexplained")
+    assert unexplained.height >= 10
+    assert unexplained["is_right"].mean() > 0.5
+
+
+def test_the_ratio_of_drugs_that_do_nothing_holds_1_and_its_check_tells_those_that_travel_with_illness(
+    without_noise: tuple[Path, Path],
+) -> None:
+    hospital, rules = read_hospital(*without_noise), load_definitions().drugs
+    at_random = try_nulls(hospital, rules, 200, ill_share=0.0)
+    # 95 % of 200 drugs, give or take three standard errors.
+    assert at_random.n == 200
+    assert 0.90 <= at_random.covered <= 1.0
+    assert at_random.flagged <= 0.1
+    at_illness = try_nulls(hospital, rules, 50, ill_share=0.5)
+    assert at_illness.above > 0.5
+    assert at_illness.flagged > 0.5
