@@ -10,12 +10,22 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.frames import shape
+from transforms.clustered import clustered_shares
+from transforms.frames import empty, shape
 from transforms.grades import order_of_worst
+from transforms.intervals import NONE
 from transforms.model.estimation import Plan
 from transforms.shares import ALL
 
 _KEY = ["rule", "threshold_cells_per_ul", "band_kind", "band", "band_order"]
+_SUMS = (
+    "n_assessed",
+    "n_episodes",
+    "n_people_assessed",
+    "n_assessed_squared",
+    "n_episodes_squared",
+    "n_assessed_episodes",
+)
 _LOOKS = ("temperatures", "codes")
 
 
@@ -57,25 +67,54 @@ def count_complications(cohort: str, spans: pl.DataFrame, seen: Seen, plan: Plan
         .drop("started_stay", "ended")
     )
     episodes = _in_bands(begun, plan)
-    had = episodes.join(seen.complications, on="number").group_by([*_KEY, "complication"])
-    present = had.agg(n_episodes=pl.len(), n_people=pl.col("person_index").n_unique())
-    assessed = [
-        episodes.filter(pl.any_horizontal(one.looks))
-        .group_by(_KEY)
-        .agg(n_assessed=pl.len())
-        .with_columns(complication=pl.lit(one.id), kind=pl.lit(one.kind))
+    looks = sorted({one.looks for one in plan.complications})
+    assessed = {each: _by_person(episodes.filter(pl.any_horizontal(each)), [], "m") for each in looks}
+    had = _by_person(episodes.join(seen.complications, on="number"), ["complication"], "x")
+    parts = [
+        _sum_people(assessed[one.looks], had.filter(pl.col("complication") == one.id)).with_columns(
+            complication=pl.lit(one.id), kind=pl.lit(one.kind), cohort=pl.lit(cohort)
+        )
         for one in plan.complications
     ]
-    if not assessed:
-        return shape(pl.DataFrame(schema=_schema()), "counts.complication")
-    rows = pl.concat(assessed).join(present, on=[*_KEY, "complication"], how="left")
-    counted = rows.with_columns(pl.col("n_episodes", "n_people").fill_null(0), cohort=pl.lit(cohort))
-    return shape(counted, "counts.complication")
+    if not parts:
+        return empty("counts.complication")
+    return shape(pl.concat(parts), "counts.complication")
 
 
-def estimate_complications(complication: pl.DataFrame) -> pl.DataFrame:
-    """`estimate.complication` without its run: shares of the episodes in which the complication could be seen."""
-    return complication.with_columns(share=pl.col("n_episodes") / pl.col("n_assessed"))
+def estimate_complications(complication: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`estimate.complication` without its run: shares of the episodes in which the complication could be seen.
+
+    Intervals take people as clusters; there is none where no or every episode came with it, because it would tell the
+    number of people in which it could be seen.
+    """
+    lo, hi, method = clustered_shares(complication, _SUMS, plan.estimation)
+    is_part = pl.col("n_episodes").is_between(1, pl.col("n_assessed") - 1)
+    limits = {name: pl.when(is_part).then(pl.Series(values)) for name, values in (("share_lo", lo), ("share_hi", hi))}
+    return complication.with_columns(
+        share=pl.col("n_episodes") / pl.col("n_assessed"),
+        method=pl.when(is_part).then(pl.Series(method, dtype=pl.String)).otherwise(pl.lit(NONE)),
+        **limits,
+    )
+
+
+def _by_person(episodes: pl.DataFrame, more: list[str], name: str) -> pl.DataFrame:
+    counted = episodes.group_by([*_KEY, *more, "person_index"]).agg(pl.len().cast(pl.Int64).alias(name))
+    return counted.cast({"person_index": pl.UInt32})
+
+
+def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame) -> pl.DataFrame:
+    """Sums over people of the episodes in which it could be seen (m), of those with it (x), and of their products."""
+    m, x = pl.col("m"), pl.col("x").fill_null(0)
+    both = assessed.join(had.drop("complication"), on=[*_KEY, "person_index"], how="left")
+    return both.group_by(_KEY).agg(
+        n_episodes=x.sum(),
+        n_assessed=m.sum(),
+        n_people=(x > 0).sum(),
+        n_people_assessed=pl.len(),
+        n_assessed_squared=(m * m).sum(),
+        n_episodes_squared=(x * x).sum(),
+        n_assessed_episodes=(m * x).sum(),
+    )
 
 
 def _in_bands(episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -107,9 +146,3 @@ def _duration_order(plan: Plan) -> pl.Expr:
         if band.most_days is not None:
             order = pl.when(days <= band.most_days).then(pl.lit(place, pl.Int32)).otherwise(order)
     return pl.when(days.is_null()).then(pl.lit(len(bands.days), pl.Int32)).otherwise(order)
-
-
-def _schema() -> dict[str, pl.DataType]:
-    texts = dict.fromkeys(("cohort", "rule", "complication", "kind", "band_kind", "band"), pl.String())
-    numbers = ("threshold_cells_per_ul", "band_order", "n_episodes", "n_assessed", "n_people")
-    return {**texts, **dict.fromkeys(numbers, pl.Int64())}

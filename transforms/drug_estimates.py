@@ -10,16 +10,18 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from transforms.clustered import clustered_shares
 from transforms.drug_counts import DRUG, ONSET, RECOVERY
 from transforms.drug_weeks import AROUND_START, EVERYBODY, ON_DRUG, PRE_EXPOSURE, REFERENCE, RISK
 from transforms.frames import empty
-from transforms.intervals import NONE, Numbers, clopper_pearson, wilson
+from transforms.intervals import Numbers
 from transforms.medians import median_of_counts
 from transforms.model.drugs import DrugRules
 from transforms.model.estimation import Plan
 from transforms.rate_ratios import Counts, rate_ratio
 
 RAISED, NOT_RAISED = "raised", "not_raised"
+_SUMS = ("n_tested", "n_affected", "n_people_tested", "n_tested_squared", "n_affected_squared", "n_tested_affected")
 _COURSE = [*DRUG, "threshold_cells_per_ul"]
 
 
@@ -39,7 +41,7 @@ def estimate_after_drugs(counts: Mapping[str, pl.DataFrame], plan: Plan) -> dict
 def estimate_courses(drug: pl.DataFrame, times: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """Share of tested courses with an episode, its interval, and median times to onset and recovery."""
     rows = drug.sort(_COURSE)
-    lo, hi, method = _clustered(rows, plan)
+    lo, hi, method = clustered_shares(rows, _SUMS, plan.estimation)
     share = pl.when(pl.col("n_tested") > 0).then(pl.col("n_affected") / pl.col("n_tested"))
     known = rows.with_columns(share=share, share_lo=pl.Series(lo), share_hi=pl.Series(hi), method=pl.Series(method))
     for measure in (ONSET, RECOVERY):
@@ -47,30 +49,6 @@ def estimate_courses(drug: pl.DataFrame, times: pl.DataFrame, plan: Plan) -> pl.
         medians = median_of_counts(own, by=_COURSE, value="days", count="n_episodes")
         known = known.join(medians.rename({"median": f"median_{measure}_days"}), on=_COURSE, how="left")
     return known.with_columns(pl.col("share_lo", "share_hi").fill_nan(None))
-
-
-def _clustered(rows: pl.DataFrame, plan: Plan) -> tuple[Numbers, Numbers, list[str]]:
-    """Limits and method: the usual interval at the number of courses that independent ones would need.
-
-    It is at most the number of courses, and that of people where none or all are affected.
-    """
-    names = ("n_tested", "n_affected", "n_people_tested", "n_tested_squared", "n_affected_squared", "n_tested_affected")
-    m, x, k, mm, xx, mx = (rows[name].to_numpy().astype(np.float64) for name in names)
-    wanted = plan.estimation
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = x / m
-        spread = (xx - 2 * share * mx + share * share * mm) * k / (k - 1) / (m * m)
-        effective = np.where((x == 0) | (x == m), k, share * (1 - share) / spread)
-        size = np.minimum(np.where(k > 1, effective, k), m)
-    affected, unaffected = x, m - x
-    is_exact = np.minimum(affected, unaffected) <= wanted.prevalence_interval.exact_at_most
-    with np.errstate(invalid="ignore"):
-        at = share * size
-        usual = wilson(at, size, level=wanted.confidence_level)
-        exact = clopper_pearson(at, size, level=wanted.confidence_level)
-    names_of = wanted.prevalence_interval
-    method = np.where(m == 0, NONE, np.where(is_exact, names_of.exact, names_of.usual)).tolist()
-    return np.where(is_exact, exact[0], usual[0]), np.where(is_exact, exact[1], usual[1]), method
 
 
 def estimate_days(days: pl.DataFrame, rules: DrugRules) -> pl.DataFrame:

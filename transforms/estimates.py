@@ -46,7 +46,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),
         "estimate.episode": counts["counts.episode"],
         **estimate_all_durations(counts["counts.duration"], plan),
-        "estimate.complication": estimate_complications(counts["counts.complication"]),
+        "estimate.complication": estimate_complications(counts["counts.complication"], plan),
         "estimate.cause": estimate_causes(counts["counts.cause"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],

@@ -41,6 +41,9 @@ def hide_complications(complication: pl.DataFrame, episode: pl.DataFrame, min_ce
         hide_n_people=pl.col("hide_n_episodes") | pl.col("_is_near_n_people") | _hide_people(min_cell),
         hide_share=pl.col("hide_n_episodes"),
     )
+    # An interval says how many episodes a person has, so it goes with the people too.
+    limits = pl.col("hide_n_episodes") | pl.col("hide_n_people")
+    rows = rows.with_columns(**{f"hide_{name}": limits for name in ("share_lo", "share_hi", "method")})
     return rows.select(*complication.columns, *(name for name in rows.columns if name.startswith("hide_")))
 
 

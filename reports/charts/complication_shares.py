@@ -10,6 +10,7 @@ COUNTS = (
     TableColumn("Episodes in which it could be seen", "count", ("n_assessed",)),
     TableColumn("People", "count", ("n_people",)),
     TableColumn("Share", "percent", ("share",)),
+    TableColumn("Interval", "range", ("share_lo", "share_hi")),
 )
 
 
@@ -22,7 +23,7 @@ def chart() -> Chart:
         title="Complications of one cohort",
         caption="{cohort}: share of the confirmed episodes below {threshold} (default rule) that came with the "
         "complication, of those in which it could be seen: with a temperature for fever, with coded diagnoses for the "
-        "rest. Definitions of fever overlap, so bars do not add up.",
+        "rest; whiskers: 95 % interval, people as clusters. Definitions of fever overlap, so bars do not add up.",
         table="complication",
         question="complications",
         where={"band_kind": "all"},
@@ -52,8 +53,9 @@ def _traces() -> tuple[Trace, ...]:
         textposition="outside",
         cliponaxis=False,
         texttemplate=" %{customdata[3]}",
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} episodes, %{customdata[3]}"
-        "<extra></extra>",
+        error_x={"type": "data", "symmetric": False, "thickness": 1.2, "width": 0},
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} episodes, %{customdata[3]} "
+        "(%{customdata[4]})<extra></extra>",
     )
     words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     cells = [
@@ -61,11 +63,18 @@ def _traces() -> tuple[Trace, ...]:
         ["count", "n_episodes"],
         ["count", "n_assessed"],
         ["percent", "share"],
+        ["range", "share_lo", "share_hi"],
     ]
     return (
         Trace(
             bars.to_plotly_json(),
-            {"x": {"col": "share", "scale": 100}, "y": place, "customdata": {"cells": cells}},
+            {
+                "x": {"col": "share", "scale": 100},
+                "y": place,
+                "error_x.array": {"col": "share_hi", "minus": "share", "scale": 100},
+                "error_x.arrayminus": {"col": "share", "minus": "share_lo", "scale": 100},
+                "customdata": {"cells": cells},
+            },
             needs="share",
             split=("kind", "kind"),
         ),

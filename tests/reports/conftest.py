@@ -365,7 +365,11 @@ def _draw_complications(
                 counts = {"n_assessed": n_assessed, "n_episodes": round(n_assessed * share)}
                 counts["n_people"] = round(counts["n_episodes"] * 0.9)
                 shown = counts["n_episodes"] / n_assessed if n_assessed else None
-                out["estimate.complication"].append({**key, **row, **counts, "band_order": order, "share": shown})
+                limits = {"share_lo": None, "share_hi": None, "method": "none"}
+                if shown is not None and 0 < counts["n_episodes"] < n_assessed:
+                    limits = {"share_lo": shown * 0.8, "share_hi": min(1.0, shown * 1.2), "method": "wilson"}
+                whole = {**key, **row, **counts, **limits, "band_order": order, "share": shown}
+                out["estimate.complication"].append(whole)
 
 
 def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:

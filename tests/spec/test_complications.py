@@ -106,7 +106,7 @@ def _count(*patients: ComplicationExample) -> pl.DataFrame:
 
 
 def test_a_share_is_of_the_episodes_in_which_the_complication_could_be_seen() -> None:
-    rows = estimate_complications(_count(_patient(**FEVERISH, recovery_day=5), _patient(recovery_day=20)))
+    rows = estimate_complications(_count(_patient(**FEVERISH, recovery_day=5), _patient(recovery_day=20)), PLAN)
     whole = {row["complication"]: row for row in rows.filter(pl.col("band_kind") == "all").to_dicts()}
     fever, pneumonia = whole["fn_idsa_asco"], whole["pneumonia"]
     assert (fever["n_episodes"], fever["n_assessed"], fever["n_people"], fever["share"]) == (1, 1, 1, 1.0)
@@ -124,3 +124,29 @@ def test_bands_divide_episodes_by_depth_and_by_length(kind: str, expected: dict[
     counted = _count(_patient(**PNEUMONIA, recovery_day=5), _patient(recovery_day=20))
     rows = counted.filter(pl.col("complication") == "pneumonia", pl.col("band_kind") == kind)
     assert {row["band"]: (row["n_episodes"], row["n_assessed"]) for row in rows.to_dicts()} == expected
+
+
+def _share(people: int, tested: int, affected: int, with_it: int) -> dict[str, object]:
+    """`with_it` of the `people` have `affected` of their `tested` episodes with it, the others none."""
+    m, x = people * tested, with_it * affected
+    sums = {
+        "n_assessed": m,
+        "n_episodes": x,
+        "n_people_assessed": people,
+        "n_assessed_squared": people * tested**2,
+        "n_episodes_squared": with_it * affected**2,
+        "n_assessed_episodes": with_it * tested * affected,
+    }
+    return estimate_complications(pl.DataFrame([sums]), PLAN).row(0, named=True)
+
+
+def test_the_interval_of_a_share_takes_people_as_clusters() -> None:
+    apart, together = _share(200, 1, 1, 50), _share(50, 4, 4, 12)
+    assert (apart["share"], apart["method"]) == (0.25, "wilson")
+    assert (apart["share_lo"], apart["share_hi"]) == pytest.approx((0.195, 0.314), abs=0.001)
+    assert together["share_hi"] - together["share_lo"] > 1.8 * (apart["share_hi"] - apart["share_lo"])
+
+
+def test_no_interval_tells_the_number_of_people_where_nobody_or_everybody_had_it() -> None:
+    for row in (_share(40, 2, 1, 0), _share(40, 1, 1, 40)):
+        assert (row["share_lo"], row["share_hi"], row["method"]) == (None, None, "none")
