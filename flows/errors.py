@@ -4,6 +4,7 @@
 fails the same way.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ __all__ = [
 
 HOUSE = Path(__file__).resolve().parents[1]
 PANIC = "PanicException"
+FULL = ("No space left on device", "Disk quota exceeded", "os error 28")
 PACKAGES = ("flows", "transforms", "expectations", "reports")
 
 
@@ -109,7 +111,28 @@ def guard_values() -> Iterator[None]:
     except BaseException as error:
         if shows_faults() or not isinstance(error, (Exception, *_panics(error))):
             raise
-        raise (error if isinstance(error, UserError) else Fault.of(error)) from None
+        raise (error if isinstance(error, UserError) else _passing_or_damaged(error) or Fault.of(error)) from None
+
+
+def _passing_or_damaged(error: BaseException) -> UserError | None:
+    """What the machine did to us: a full disk, a folder that is shut, a warehouse whose bytes have changed."""
+    text, code = str(error), getattr(error, "errno", None)
+    if "Corrupt database file" in text:
+        return SourceError(
+            "The warehouse is damaged: what is on the disk is not what was written.",
+            repair="Restore it from a backup (nadir restore), or move it away to start anew.",
+        )
+    if code in {errno.ENOSPC, errno.EDQUOT} or any(words in text for words in FULL):
+        return TryAgainLater(
+            "There is no room left on the disk; the warehouse and the last report are as they were.",
+            repair="Make room where the workspace lies, then run again.",
+        )
+    if isinstance(error, PermissionError):
+        return WrongUse(
+            "A file or folder that this run needs may not be read or written by this user.",
+            repair="Give the user who runs nadir the right to read the extract and to write the workspace.",
+        )
+    return None
 
 
 def shows_faults() -> bool:

@@ -7,10 +7,10 @@ work folder removed. Called with the workspace held.
 import shutil
 
 from flows.attempts import close_line
-from flows.catalogue import rebuild_catalogue
 from flows.commit import install_staged
 from flows.history import list_runs
-from flows.site import check_aside, install_night
+from flows.placing import place_night
+from flows.site import check_aside
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 
@@ -27,17 +27,10 @@ def recover(workspace: Workspace, memory_limit: str) -> None:
             check_aside(aside)
         if is_committed:
             install_staged(workspace, run.run_id)
-            _finish_site(workspace, run.run_id)
+            place_night(workspace, run.run_id)
         with open_warehouse(workspace.warehouse, memory_limit=memory_limit) as connection:
             close_line(
                 connection, run.run_id, "published" if is_committed else "failed", None if is_committed else KILLED
             )
     shutil.rmtree(workspace.root / "work", ignore_errors=True)
     shutil.rmtree(workspace.spill, ignore_errors=True)
-
-
-def _finish_site(workspace: Workspace, run_id: str) -> None:
-    target = workspace.site / "runs" / run_id
-    if not target.exists() or (target / "latest.html").exists():
-        install_night(workspace.work(run_id) / "site", workspace, run_id)
-    rebuild_catalogue(workspace)

@@ -44,6 +44,7 @@ def install_night(aside: Path, workspace: Workspace, run_id: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if aside.exists() and not target.exists():
         aside.rename(target)
+        _flush_folder(target.parent)
     _replace(workspace.site / MAILABLE, (target / MAILABLE).read_bytes())
     (target / MAILABLE).unlink()
     return target / REPORT
@@ -74,3 +75,13 @@ def _replace(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{path.name}.new")
     write_aside(aside.parent, [(aside.name, content)])
     aside.replace(path)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a new name outlive a power cut: it is on the disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

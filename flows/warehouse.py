@@ -14,6 +14,9 @@ from flows.errors import Busy, SourceError
 from flows.workspace import SPILL, make_private, private_files
 from transforms.schemas import Column, Table, load_tables
 
+# "lock" alone is in "block", which is what DuckDB says of a damaged one.
+LOCKED = "Could not set lock on file"
+
 
 @contextmanager
 def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -66,14 +69,14 @@ def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyC
         connection = duckdb.connect(
             str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(SPILL))
         )
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
+    except duckdb.Error as error:
+        if LOCKED in str(error):
             raise Busy(
                 f"{path.name} is open in another process.", repair="Wait until that run has ended, then try again."
             ) from error
         raise SourceError(
             f"{path.name} cannot be opened as a warehouse.",
-            repair="Restore it from a backup, or move it away to start anew.",
+            repair="Restore it from a backup (nadir restore), or move it away to start anew.",
         ) from error
     _quieten(connection)
     return connection

@@ -8,23 +8,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import plotly
-from plotly.offline import get_plotlyjs
-
 from flows.attempts import close_line
-from flows.catalogue import rebuild_catalogue
 from flows.commit import commit_night
 from flows.earlier_night import read_earlier
 from flows.facts import gather_facts
 from flows.handover import Published, ReleasedNight, RunContext
 from flows.history import list_runs
+from flows.placing import PLOTLY, place_night
 from flows.site import (
     MAILABLE,
     REPORT,
     SUMMARY,
     check_aside,
-    install_asset,
-    install_night,
     read_summaries,
     write_aside,
 )
@@ -35,8 +30,6 @@ from reports.facts import NightFacts
 from reports.methods import versions_of
 from reports.numbers import Numbers, read_numbers
 from reports.page import gather_content, render_content
-
-PLOTLY = f"plotly-{plotly.__version__}.min.js"
 
 
 def publish(night: ReleasedNight, context: RunContext) -> Published:
@@ -50,9 +43,7 @@ def publish(night: ReleasedNight, context: RunContext) -> Published:
     write_aside(aside, _files(night, facts, rows, numbers, context))
     check_aside(aside)
     commit_night(night, context)
-    install_asset(context.workspace, PLOTLY, get_plotlyjs())
-    report = install_night(aside, context.workspace, context.run_id)
-    catalogue = rebuild_catalogue(context.workspace)
+    report, catalogue = place_night(context.workspace, context.run_id)
     with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         close_line(connection, context.run_id, "published")
     texts = {number.title: number.text for number in numbers}
