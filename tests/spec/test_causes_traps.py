@@ -25,6 +25,10 @@ def _count(day: int, cells_per_ul: int) -> Facts:
     return {"day": day, "cells_per_ul": cells_per_ul}
 
 
+def _result(analyte: str, day: int, value: float) -> Facts:
+    return {"analyte": analyte, "day": day, "value": value}
+
+
 CLOZAPINE = {"exposures": [_dose("clozapine", -40, 0)]}
 TRAPS: dict[str, tuple[Facts, Facts]] = {
     "the last dose came too late, the one before did it": (
@@ -82,6 +86,38 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
     "metamizole counts ten days after its end": (
         {"exposures": [_dose("metamizole", -14, -10)]},
         {"cause_group": "medication", "agent": "metamizole sodium"},
+    ),
+    "a cold alone is suspected, for want of anything else": (
+        {"diagnoses": [_code("J069", -3)]},
+        {"cause_group": "infection", "agent": "viral_other"},
+    ),
+    "a low vitamin B12 that nobody coded": (
+        {"results": [_result("b12", -180, 199)]},
+        {"cause_group": "nutritional", "agent": "low_vitamin_b12"},
+    ),
+    "blasts in the blood and no diagnosis yet": (
+        {"results": [_result("blasts_pct", 3, 5)]},
+        {"cause_group": "malignancy_or_marrow", "agent": "blasts"},
+    ),
+    "all three cell lines low speaks for the marrow, but after a drug": (
+        {**CLOZAPINE, "results": [_result("hgb", 0, 8), _result("platelets", 0, 50_000)]},
+        {"cause_group": "medication", "agent": "clozapine", "n_competing": 0},
+    ),
+    "the count was low before the drug": (
+        {**CLOZAPINE, "counts": [_count(-45, 1400), _count(0, 1300)], "threshold_cells_per_ul": 1500},
+        {"cause_group": "unexplained"},
+    ),
+    "immunoglobulin of three days before": (
+        {"exposures": [_dose("IVIG", -3)]},
+        {"cause_group": "medication", "agent": "immunoglobulins, normal human, for intravascular adm."},
+    ),
+    "mitomycin into the bladder does not reach the marrow": (
+        {"exposures": [_dose("mitomycin", -30, route="intravesical")]},
+        {"cause_group": "unexplained"},
+    ),
+    "an operation on the stomach alone is context": (
+        {"diagnoses": [_code("Z9884", -700)]},
+        {"cause_group": "unexplained"},
     ),
     "sepsis the day after is a consequence": ({"diagnoses": [_code("A419", 1)]}, {"cause_group": "unexplained"}),
     "sepsis on the day is a candidate": ({"diagnoses": [_code("A419", 0)]}, {"cause_group": "infection"}),
