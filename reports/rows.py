@@ -19,6 +19,7 @@ Row = Mapping[str, Cell]
 
 TABLES = (
     "prevalence",
+    "population",
     "incidence",
     "severity",
     "scale_change",

@@ -20,6 +20,7 @@ from transforms.incidence import count_incidence, find_risk
 from transforms.model.estimation import Plan
 from transforms.person_days import count_person_days
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
+from transforms.populations import Exposed, count_populations, read_exposed
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.prevalence_strata import count_strata
 from transforms.rules_compared import count_rules
@@ -43,6 +44,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     members = read_members(frames["cohort_member"])
     episodes = _read_episodes(frames, plan)
     seen = read_seen(frames, plan)
+    exposed = read_exposed(frames.get("drug_block"))
     windows = frames["cause_window"].select("episode_id", "window", "cause_group").collect()
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in load_tables() if name.startswith("counts.")}
     sample = read_sample(frames["person"], plan)
@@ -60,7 +62,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
         counted |= count_incidence(stays, risk, plan)
         counted["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
-        for name, rows in (counted | _count_cohort(stays, Found(episodes, windows, seen), plan)).items():
+        for name, rows in (counted | _count_cohort(stays, Found(episodes, windows, seen, exposed), plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
@@ -84,11 +86,12 @@ def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Found:
-    """Episodes of all people, their causes by windows of another length, and what was seen in their time."""
+    """Episodes of all, causes by windows of another length, what was seen in their time, and days with drugs."""
 
     episodes: pl.DataFrame
     windows: pl.DataFrame
     seen: Seen
+    exposed: Exposed
 
 
 def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:
@@ -102,6 +105,7 @@ def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFr
     )
     counted: dict[str, Callable[[], pl.DataFrame]] = {
         "counts.person_interval": lambda: count_person_intervals(stays, population, confirmed, plan),
+        "counts.population": lambda: count_populations(stays, confirmed, found.exposed, plan),
         "counts.testing": lambda: count_tests(stays.cohort, population),
         "counts.testing_gap": lambda: count_gaps(stays, plan),
         "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),

@@ -22,6 +22,7 @@ from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
 from transforms.person_days import estimate_person_days
+from transforms.population_estimates import estimate_populations
 from transforms.prevalence import estimate_prevalence
 from transforms.prevalence_strata import with_standardised
 from transforms.reference_durations import estimate_by_bounds, estimate_with_deaths
@@ -38,6 +39,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
     people = estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan)
     made = {
         "estimate.prevalence": with_standardised(with_weighted(people, counts, plan), counts, plan),
+        "estimate.population": estimate_populations(counts["counts.population"], counts["counts.observed_time"], plan),
         "estimate.incidence": estimate_incidence(
             counts["counts.incidence"], counts["counts.incidence_group"], counts["counts.observed_time"], plan
         ),

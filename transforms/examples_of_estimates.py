@@ -5,7 +5,7 @@ shown of it, through the one door out.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -27,11 +27,11 @@ from transforms.load import Definitions
 from transforms.model.anc import ROUTES
 from transforms.model.base import Part
 from transforms.model.disclosure import DisclosureRule
-from transforms.model.estimation import Denominator, require_denominators
+from transforms.model.estimation import Denominator, Plan, require_denominators
 from transforms.model.examples import CellExample, PersonExample, ShareExample, SpecimenExample, SurveyExample
-from transforms.person_time import find_test_days, month_of, read_members, stays_of, test_flags
+from transforms.person_time import find_test_days, read_members, stays_of, test_flags
 from transforms.plan import plan_of
-from transforms.prevalence import count_population
+from transforms.populations import Exposed, count_populations
 from transforms.release import release
 from transforms.schemas import load_tables
 from transforms.survey import estimate_weighted
@@ -46,6 +46,7 @@ COUNT: Schema = {
 }
 MEMBER: Schema = {"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date}
 NAME = "example"
+_EXPOSED: Schema = {"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}
 
 
 def check_estimates(definitions: Definitions) -> list[ExampleResult]:
@@ -60,7 +61,7 @@ def check_estimates(definitions: Definitions) -> list[ExampleResult]:
 
 def _check_denominators(definitions: Definitions) -> Iterable[ExampleResult]:
     require_denominators(definitions.denominators)
-    tested = next(entry for entry in definitions.denominators if entry.counts == "tested")
+    plan = plan_of(definitions, has_calendar=True, has_dates=True)
     for entry in definitions.denominators:
         for number, written in enumerate(entry.examples):
             if "is_test" in written:
@@ -68,7 +69,7 @@ def _check_denominators(definitions: Definitions) -> Iterable[ExampleResult]:
                 yield _result(entry, count, "is_test", got=_is_test(count, entry))
             else:
                 person = read_example(PersonExample, "denominators", entry, number)
-                yield _result(entry, person, "is_counted", got=_is_counted(person, entry, tested))
+                yield _result(entry, person, "is_counted", got=_is_counted(person, entry, plan))
 
 
 def _result(entry: Denominator, example: Part, name: str, *, got: bool) -> ExampleResult:
@@ -83,16 +84,29 @@ def _is_test(example: SpecimenExample, denominator: Denominator) -> bool:
     return bool(value.item())
 
 
-def _is_counted(example: PersonExample, denominator: Denominator, tested: Denominator) -> bool:
-    """The person is in the cohort from the first of a month on, or only the day before; tests are on the first."""
+def _is_counted(example: PersonExample, denominator: Denominator, plan: Plan) -> bool:
+    """The person is in the cohort from the first of a month on, or only the day before; tests are on the first.
+
+    Days with a drug are the first ones of the month.
+    """
     first, last = (0, example.observed_days_in_interval - 1) if example.observed_days_in_interval else (-1, -1)
     stay = (0, NAME, ORIGIN + timedelta(days=first), ORIGIN + timedelta(days=last))
     members = read_members(frame_of(MEMBER, [stay]))
     tests = frame_of(COUNT, [(0, ORIGIN, 0, 0, 0, ROUTES[0])] * example.n_tests)
-    stays = stays_of(NAME, members, find_test_days(tests, tested, ()))
-    month = pl.select(month_of(pl.lit(ORIGIN.date()))).item()
-    counted = count_population(stays, has_calendar=True).filter(pl.col("month") == month)
-    return bool(counted[f"n_{denominator.counts}"].sum())
+    stays = stays_of(NAME, members, find_test_days(tests, plan.tested, plan.any_low))
+    drug = (0, _day(0), _day(example.exposed_days - 1))
+    exposed = Exposed(pl.DataFrame([drug] if example.exposed_days else [], schema=_EXPOSED, orient="row"))
+    none = pl.DataFrame(schema={**_EXPOSED, "rule": pl.String, "threshold_cells_per_ul": pl.Int64})
+    counted = count_populations(stays, none, exposed, plan).filter(
+        pl.col("interval_unit") == "month",
+        pl.col("interval_start") == ORIGIN.date(),
+        pl.col("denominator_name") == denominator.id,
+    )
+    return bool(counted["n_population"].sum())
+
+
+def _day(days: int) -> int:
+    return (ORIGIN.date() + timedelta(days=days) - date(1970, 1, 1)).days
 
 
 def _check_shares(definitions: Definitions) -> Iterable[ExampleResult]:

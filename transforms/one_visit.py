@@ -27,6 +27,8 @@ def leave_out_unseen(
     unseen = {
         "estimate.rule": pl.col("n_episodes") == 0,
         "estimate.prevalence": (pl.col("measure") == "confirmed") & (pl.col("n_low").sum().over("rule") == 0),
+        "estimate.population": pl.col("measure").is_in(["confirmed", "point"])
+        & (pl.col("n_low").sum().over("rule") == 0),
         "estimate.attrition": is_undated | (pl.col("step_order").is_in(steps) & (pl.col("n_people") == 0)),
     }
     return {name: rows.filter(~unseen[name]) if name in unseen else rows for name, rows in estimates.items()}

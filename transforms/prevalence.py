@@ -28,7 +28,7 @@ def count_person_intervals(stays: Stays, population: pl.DataFrame, episodes: pl.
     confirmed = _count_confirmed(stays, episodes, plan)
     cuts = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in plan.cuts], orient="row")
     rows = []
-    for denominator in plan.denominators:
+    for denominator in plan.main_denominators:
         flag = denominator.counts
         low = pl.concat([any_low, confirmed]).select(
             "month", *_CUT, n_low=f"n_low_{flag}", n_low_possible=f"n_low_possible_{flag}"

@@ -96,7 +96,6 @@ def _count(people: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _of_denominators(cuts: pl.DataFrame, plan: Plan) -> list[pl.DataFrame]:
-    whole = [each for each in plan.denominators if each.counts in {"observed", "tested"}]
     return [
         cuts.select(
             *_CUT,
@@ -105,5 +104,5 @@ def _of_denominators(cuts: pl.DataFrame, plan: Plan) -> list[pl.DataFrame]:
             n_low=pl.col(f"n_low_{each.counts}").fill_null(0),
             n_population=f"n_population_{each.counts}",
         )
-        for each in whole
+        for each in plan.main_denominators
     ]

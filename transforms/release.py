@@ -34,6 +34,7 @@ from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_drugs import hide_after_drugs
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_incidence import hide_incidence
+from transforms.hiding_populations import hide_populations
 from transforms.hiding_windows import hide_windows
 from transforms.holding import hold_back, shown_cells
 from transforms.model.disclosure import DisclosureRule
@@ -174,6 +175,7 @@ def _hide(
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.incidence": hide_incidence(estimates["estimate.incidence"], episode, people, least),
+        "estimate.population": hide_populations(estimates["estimate.population"], people, order, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
         "estimate.scale_change": hide_scale_changes(
             estimates["estimate.scale_change"], estimates["estimate.severity"], people

@@ -42,7 +42,7 @@ def count_weighted(stays: Stays, sample: pl.DataFrame, plan: Plan) -> pl.DataFra
         return empty("counts.survey_cell")
     people = stays.spans.select("person_index").unique().join(sample, on="person_index", how="inner")
     known = people.join(stays.people, on="person_index", how="left")
-    parts = [_count_cell(known, denominator, cut) for denominator in plan.denominators for cut in plan.any_low]
+    parts = [_count_cell(known, denominator, cut) for denominator in plan.main_denominators for cut in plan.any_low]
     return shape(pl.concat(parts).with_columns(cohort=pl.lit(stays.cohort)), "counts.survey_cell")
 
 

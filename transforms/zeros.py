@@ -61,7 +61,7 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
     intervals = _intervals(counts["counts.testing"])
     names = ("measure", "rule", "threshold_cells_per_ul")
     cuts = pl.DataFrame([{name: getattr(cut, name) for name in names} for cut in plan.cuts], orient="row")
-    denominators = pl.DataFrame({"denominator_name": [each.id for each in plan.denominators]})
+    denominators = pl.DataFrame({"denominator_name": [each.id for each in plan.main_denominators]})
     edges = plan.estimation.anc_bins_cells_per_ul
     bins = pl.DataFrame({"bin_lower_cells_per_ul": edges, "bin_upper_cells_per_ul": [*edges[1:], None]})
     steps = [(order, step.title) for order, step in enumerate(plan.estimation.attrition, start=1)]

@@ -30,13 +30,21 @@ ANY_VALUE = "any_value"  # the rule of any_low: no episode rule takes part
 class Denominator(Definition):
     """One named denominator: whom a prevalence is a part of.
 
-    `upper_bound_below_cells_per_ul` and `uninformative_routes` say which count without a number is still a test.
+    `upper_bound_below_cells_per_ul` and `uninformative_routes` say which count without a number is still a test;
+    `least_share_of_days` which part of an interval is enough time under observation.
     """
 
     rule: str
-    counts: Literal["observed", "tested"]
+    counts: Literal["observed", "tested", "day_one", "whole_period", "sufficient_time", "exposed"]
+    least_share_of_days: float | None = Field(None, gt=0, le=1)
     upper_bound_below_cells_per_ul: int | None = Field(None, gt=0)
     uninformative_routes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_how_much_time_is_enough(self) -> "Denominator":
+        if (self.counts == "sufficient_time") != (self.least_share_of_days is not None):
+            raise ValueError("least_share_of_days belongs to `counts: sufficient_time`, and to nothing else")
+        return self
 
 
 class IntervalMethod(Part):
@@ -221,17 +229,22 @@ class Plan:
         return next(each for each in self.scales if each.id == self.estimation.severity_scale)
 
     @property
+    def main_denominators(self) -> tuple[Denominator, ...]:
+        """The observed and the tested; the others are counted by `counts.population` alone."""
+        return tuple(each for each in self.denominators if each.counts in {"observed", "tested"})
+
+    @property
     def tested(self) -> Denominator:
         """The denominator that says what a test is."""
         return next(each for each in self.denominators if each.counts == "tested")
 
 
 def require_denominators(denominators: Sequence[Denominator]) -> None:
-    """Stop when `tested` or `observed` is not defined, or twice."""
+    """Stop when `tested` or `observed` is not defined, or anything twice."""
     found = sorted(each.counts for each in denominators)
-    if found != ["observed", "tested"]:
+    if len(set(found)) < len(found) or not {"observed", "tested"} <= set(found):
         raise DefinitionError(
-            "definitions/denominators must define one that counts the observed and one that counts the tested.",
+            "definitions/denominators must define one that counts the observed, one the tested, and none twice.",
             details=found,
-            repair="Each file names `counts: observed` or `counts: tested`.",
+            repair="Each file names one of the words of `counts`, and no two files the same.",
         )

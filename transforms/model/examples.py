@@ -165,10 +165,14 @@ class SpecimenExample(Part):
 
 
 class PersonExample(Part):
-    """A person observed and tested so often in a month, and whether the denominator counts them."""
+    """A person observed and tested so often in a month of 31 days, and whether the denominator counts them.
 
-    observed_days_in_interval: int = Field(ge=0, le=28)
+    They are observed, and exposed, from the first day of the month on.
+    """
+
+    observed_days_in_interval: int = Field(ge=0, le=31)
     n_tests: int = Field(ge=0)
+    exposed_days: int = Field(0, ge=0, le=31)
     is_counted: bool
 
 

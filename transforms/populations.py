@@ -1,0 +1,294 @@
+"""The same people low, counted among populations of different names, by week, month, quarter, year and over all.
+
+A population says who is asked about in an interval: everybody observed on its first day, on all of its days, on enough
+of them, on any; the tested; the exposed. Low are those with a value certainly low (`any_low`), those whose first test
+of the interval is (`index_test`), those in a confirmed episode on a day of it (`confirmed`), those in one on its first
+day (`point`). Weeks are counted among the tested alone, and every episode rule over the extract and by year alone.
+Obeys `definitions/denominators`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from transforms.calendar_units import ALL, EVERY, Calendar, calendar_of, first_day_of
+from transforms.frames import shape, stack
+from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
+from transforms.person_time import Stays
+
+ANY_LOW, INDEX, CONFIRMED, POINT = "any_low", "index_test", "confirmed", "point"
+TABLE = "counts.population"
+_CUT = ["measure", "rule", "threshold_cells_per_ul"]
+_NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
+_ALWAYS = -(10**9)  # the place of the whole extract among first days
+_LONG = frozenset({ALL, "year"})  # units of which every rule is counted
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Days on which somebody's drug may be suspected: person_index, started, ended (days since 1970); may overlap."""
+
+    spans: pl.DataFrame
+
+
+def read_exposed(drug_block: pl.LazyFrame | None) -> Exposed:
+    """From the windows of the courses of `derived.drug_block`; nobody where there is no such frame."""
+    if drug_block is None:
+        return Exposed(pl.DataFrame(schema={"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}))
+    ends = {"started": "window_from_on", "ended": "window_until_on"}
+    spans = {name: pl.col(column).cast(pl.Int32) for name, column in ends.items()}
+    return Exposed(
+        drug_block.select("person_index", **spans).filter(pl.col("started") <= pl.col("ended")).unique().collect()
+    )
+
+
+def count_populations(stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
+    """`counts.population` of one cohort. `confirmed`: person_index, rule, threshold_cells_per_ul, started, ended."""
+    if stays.spans.is_empty():
+        return stack([], TABLE)
+    parts = [_count_unit(ALL, stays, confirmed, exposed, plan)]
+    if plan.has_calendar:
+        parts += [_count_unit(unit, stays, confirmed, exposed, plan) for unit in EVERY]
+    rows = pl.concat(parts).filter(pl.any_horizontal(pl.col("n_low", "n_population") > 0))
+    return shape(rows.with_columns(cohort=pl.lit(stays.cohort)), TABLE)
+
+
+def cuts_of(unit: str, population: Denominator, plan: Plan) -> list[tuple[str, str, int]]:
+    """Measure, rule and threshold of what is counted of a population in a unit."""
+    cuts = [(ANY_LOW, ANY_VALUE, cut.threshold_cells_per_ul) for cut in plan.any_low]
+    own = [cut for cut in plan.cuts if cut.measure == CONFIRMED]
+    default = [cut for cut in own if cut.rule == plan.estimation.default_rule]
+    if unit != "week" and population.counts == "tested":
+        cuts += [(INDEX, ANY_VALUE, cut.threshold_cells_per_ul) for cut in plan.any_low]
+    if unit in _LONG:
+        cuts += [(CONFIRMED, cut.rule, cut.threshold_cells_per_ul) for cut in own]
+    if population.counts == "day_one":
+        cuts += [(POINT, cut.rule, cut.threshold_cells_per_ul) for cut in default]
+    return cuts
+
+
+def populations_of(unit: str, plan: Plan) -> list[Denominator]:
+    """The populations that a unit is counted among; the first day of the extract and all of it mean little."""
+    kept = {"week": {"tested"}, ALL: {"observed", "tested", "exposed"}}.get(unit)
+    return [each for each in plan.denominators if kept is None or each.counts in kept]
+
+
+def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
+    asked = populations_of(unit, plan)
+    sizes = _sizes(unit, stays, exposed, asked)
+    tests = _tests(unit, stays)
+    values = _with_flags(tests, unit, stays, exposed, asked)
+    open_people = _with_flags(_open(unit, stays, confirmed, plan), unit, stays, exposed, asked)
+    parts = []
+    for each in asked:
+        is_in = pl.col(f"in_{each.id}")
+        tested = (
+            values.filter(is_in, pl.col("n_tests") > 0)
+            .group_by("place")
+            .agg(n_tested=pl.len().cast(pl.Int64), n_tests=pl.col("n_tests").sum().cast(pl.Int64))
+        )
+        low = [_low_values(values.filter(is_in), cut) for cut in plan.any_low]
+        opened = open_people.filter(is_in, (pl.col("n_tests") > 0) | pl.lit(each.counts != "tested"))
+        low.append(opened.group_by("place", *_CUT).agg(n_low=pl.len().cast(pl.Int64)))
+        cuts = pl.DataFrame(cuts_of(unit, each, plan), schema=_cut_schema(), orient="row")
+        size = tested.select("place", n_population="n_tested") if each.counts == "tested" else sizes[each.id]
+        rows = size.join(tested, on="place", how="left").join(cuts, how="cross")
+        rows = rows.join(
+            pl.concat([part.select("place", *_CUT, "n_low") for part in low]), on=["place", *_CUT], how="left"
+        )
+        parts.append(rows.with_columns(denominator_name=pl.lit(each.id)).with_columns(pl.col(_NUMBERS).fill_null(0)))
+    rows = pl.concat([part.select("place", *_CUT, "denominator_name", *_NUMBERS) for part in parts])
+    start = pl.when(pl.col("place") != _ALWAYS).then(pl.col("place").cast(pl.Int32).cast(pl.Date))
+    return rows.with_columns(interval_unit=pl.lit(unit), interval_start=start).drop("place")
+
+
+def _cut_schema() -> dict[str, pl.DataType]:
+    return {"measure": pl.String(), "rule": pl.String(), "threshold_cells_per_ul": pl.Int64()}
+
+
+def _place(day: pl.Expr, unit: str) -> pl.Expr:
+    return pl.lit(_ALWAYS, pl.Int64) if unit == ALL else first_day_of(day, unit).cast(pl.Int64)
+
+
+def _tests(unit: str, stays: Stays) -> pl.DataFrame:
+    """person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first value."""
+    is_test = pl.col("n_tests") > 0
+    dated = stays.days if unit == ALL else stays.days.filter(pl.col("day").is_not_null())
+    return (
+        dated.filter(is_test)
+        .with_columns(place=_place(pl.col("day"), unit))
+        .group_by("person_index", "place")
+        .agg(
+            pl.col("n_tests").sum(),
+            lowest=pl.col("lowest_cells_per_ul").min(),
+            index=pl.col("lowest_cells_per_ul").sort_by("day").first(),
+        )
+    )
+
+
+def _low_values(values: pl.DataFrame, cut: Cut) -> pl.DataFrame:
+    """place, cut, n_low of people with a value below, and of those whose first one is."""
+    low = {ANY_LOW: pl.col("lowest"), INDEX: pl.col("index")}
+    counted = values.group_by("place").agg(
+        cut.is_low(value).sum().cast(pl.Int64).alias(name) for name, value in low.items()
+    )
+    named = counted.unpivot(list(low), index="place", variable_name="measure", value_name="n_low")
+    return named.with_columns(
+        rule=pl.lit(ANY_VALUE), threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul, pl.Int64)
+    )
+
+
+def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """person_index, place, cut, n_tests of people in a confirmed episode in the cohort: on a day, or on the first."""
+    rules = [
+        cut.rule
+        for cut in plan.cuts
+        if cut.measure == CONFIRMED and (unit in _LONG or cut.rule == plan.estimation.default_rule)
+    ]
+    inside = (
+        confirmed.filter(pl.col("rule").is_in(rules))
+        .join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        .select(
+            "person_index", "rule", "threshold_cells_per_ul",
+            first=pl.max_horizontal("started", "started_stay"), last=pl.min_horizontal("ended", "ended_stay"),
+        )
+        .filter(pl.col("first") <= pl.col("last"))
+    )  # fmt: skip
+    if unit == ALL:
+        spread = inside.with_columns(place=pl.lit(_ALWAYS, pl.Int64), measure=pl.lit(CONFIRMED))
+    else:
+        spread = _spread(inside, unit)
+        point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(measure=pl.lit(POINT))
+        spread = pl.concat([spread.with_columns(measure=pl.lit(CONFIRMED)), point])
+    people = spread.select("person_index", "place", *_CUT).unique()
+    tests = _tests(unit, stays).select("person_index", "place", "n_tests")
+    return people.join(tests, on=["person_index", "place"], how="left").with_columns(pl.col("n_tests").fill_null(0))
+
+
+def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
+    """`spans` (first, last) once for each interval that they touch, whose first day is `place`."""
+    begin, end = (first_day_of(pl.col(name), unit).cast(pl.Date) for name in ("first", "last"))
+    places = pl.date_ranges(begin, end, EVERY[unit])
+    return (
+        spans.with_columns(place=places)
+        .explode("place")
+        .with_columns(place=pl.col("place").to_physical().cast(pl.Int64))
+    )
+
+
+def _with_flags(
+    cells: pl.DataFrame, unit: str, stays: Stays, exposed: Exposed, asked: Sequence[Denominator]
+) -> pl.DataFrame:
+    """`cells` (person_index, place) with in_POPULATION for each that is asked about."""
+    always = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts in {"observed", "tested"}}
+    found = cells.with_columns(**always)
+    timed = [each for each in asked if each.counts in {"day_one", "whole_period", "sufficient_time"}]
+    if timed:
+        key = cells.select("person_index", "place").unique()
+        first, last = pl.col("place"), _last(unit)
+        days = pl.min_horizontal("ended", last) - pl.max_horizontal("started", first) + 1
+        seen = (
+            key.join(stays.spans, on="person_index", how="inner")
+            .filter(days > 0)
+            .group_by("person_index", "place")
+            .agg(
+                **{f"in_{each.id}": _is_in(each, days, last - first + 1) for each in timed},
+            )
+        )
+        found = found.join(seen, on=["person_index", "place"], how="left")
+    for each in (each for each in asked if each.counts == "exposed"):
+        with_drug = _exposed_cells(unit, stays, exposed).with_columns(pl.lit(value=True).alias(f"in_{each.id}"))
+        found = found.join(with_drug, on=["person_index", "place"], how="left")
+    return found.with_columns(pl.col("^in_.*$").fill_null(value=False))
+
+
+def _last(unit: str) -> pl.Expr:
+    return pl.col("place").cast(pl.Int32).cast(pl.Date).dt.offset_by(EVERY[unit]).to_physical().cast(pl.Int64) - 1
+
+
+def _is_in(population: Denominator, days: pl.Expr, length: pl.Expr) -> pl.Expr:
+    if population.counts == "day_one":
+        return (pl.col("started") <= pl.col("place")).any()
+    if population.counts == "whole_period":
+        return (days == length).any()
+    return days.sum() >= population.least_share_of_days * length.first()
+
+
+def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
+    """person_index, place of the intervals in which a person is in the cohort on a day with a drug."""
+    inside = (
+        exposed.spans.join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        .select(
+            "person_index",
+            first=pl.max_horizontal("started", "started_stay"),
+            last=pl.min_horizontal("ended", "ended_stay"),
+        )
+        .filter(pl.col("first") <= pl.col("last"))
+    )
+    spread = inside.with_columns(place=pl.lit(_ALWAYS, pl.Int64)) if unit == ALL else _spread(inside, unit)
+    return spread.select("person_index", "place").unique()
+
+
+def _sizes(unit: str, stays: Stays, exposed: Exposed, asked: Sequence[Denominator]) -> dict[str, pl.DataFrame]:
+    """place, n_population of each population but the tested."""
+    sizes: dict[str, pl.DataFrame] = {}
+    spans = stays.spans.sort("person_index", "started")
+    person, started, ended = (spans[name].to_numpy().astype(np.int64) for name in ("person_index", "started", "ended"))
+    calendar = None if unit == ALL else calendar_of(unit, int(started.min()), int(ended.max()))
+    for each in (each for each in asked if each.counts != "tested"):
+        if each.counts == "exposed":
+            sizes[each.id] = (
+                _exposed_cells(unit, stays, exposed).group_by("place").agg(n_population=pl.len().cast(pl.Int64))
+            )
+        elif calendar is None:
+            whole = {"place": [_ALWAYS], "n_population": [spans["person_index"].n_unique()]}
+            sizes[each.id] = pl.DataFrame(whole, schema={"place": pl.Int64, "n_population": pl.Int64})
+        else:
+            n = _people_by_place(each, calendar, person, started, ended)
+            sizes[each.id] = pl.DataFrame({"place": calendar.first_days, "n_population": n}).filter(n > 0)
+    return sizes
+
+
+def _people_by_place(
+    population: Denominator, calendar: Calendar, person: np.ndarray, started: np.ndarray, ended: np.ndarray
+) -> np.ndarray:
+    """People of each interval, from stays that are sorted and never touch."""
+    first, last = calendar.place_of(started), calendar.place_of(ended)
+    after = first + (calendar.first_days[first] < started)
+    whole_last = last - (calendar.last_days[last] > ended)
+    if population.counts == "day_one":
+        return _covered(after, last, calendar)
+    if population.counts == "whole_period":
+        return _covered(after, whole_last, calendar)
+    if population.counts == "observed":
+        is_again = (person[1:] == person[:-1]) & (first[1:] == last[:-1])
+        return _covered(first + np.append(False, is_again), last, calendar)
+    whole = _covered(after, whole_last, calendar)
+    return whole + _enough_in_parts(population, calendar, person, (started, ended, first, last))
+
+
+def _covered(first: np.ndarray, last: np.ndarray, calendar: Calendar) -> np.ndarray:
+    """How many of the runs of places from first to last hold each place."""
+    is_any, size = first <= last, len(calendar.first_days) + 1
+    steps = np.bincount(first[is_any], minlength=size) - np.bincount(last[is_any] + 1, minlength=size)
+    return np.asarray(np.cumsum(steps)[:-1], dtype=np.int64)
+
+
+def _enough_in_parts(
+    population: Denominator, calendar: Calendar, person: np.ndarray, stays: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """People observed on enough days of an interval of which no stay holds all."""
+    started, ended, first, last = stays
+    parts = [(person, first), (person[first < last], last[first < last])]
+    ends = [(started, ended), (started[first < last], ended[first < last])]
+    rows = []
+    for (who, place), (begin, end) in zip(parts, ends, strict=True):
+        days = np.minimum(end, calendar.last_days[place]) - np.maximum(begin, calendar.first_days[place]) + 1
+        rows.append(pl.DataFrame({"person": who, "place": place, "days": days}))
+    length = calendar.last_days - calendar.first_days + 1
+    total = pl.concat(rows).group_by("person", "place").agg(pl.col("days").sum())
+    place, days = total["place"].to_numpy(), total["days"].to_numpy()
+    is_enough = (days < length[place]) & (days >= (population.least_share_of_days or 1.0) * length[place])
+    return np.bincount(place[is_enough], minlength=len(length)).astype(np.int64)
