@@ -266,7 +266,8 @@ def _people_by_place(
         is_again = (person[1:] == person[:-1]) & (first[1:] == last[:-1])
         return _covered(first + np.append(False, is_again), last, calendar)
     whole = _covered(after, whole_last, calendar)
-    return whole + _enough_in_parts(population, calendar, person, (started, ended, first, last))
+    parts = _enough_in_parts(population, calendar, person, (started, ended, first, last))
+    return np.asarray(whole + parts, dtype=np.int64)
 
 
 def _covered(first: np.ndarray, last: np.ndarray, calendar: Calendar) -> np.ndarray:
