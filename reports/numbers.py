@@ -7,7 +7,18 @@ from functools import cached_property
 
 from reports.facts import LedgerFact, NightFacts
 from reports.horizons import with_longest_mean
-from reports.rows import DECIMALS, NOT_ESTIMABLE, STANDARDISED, TABLES, WEIGHTED, Cell, Row, is_number, rows_of
+from reports.rows import (
+    DECIMALS,
+    NOT_ESTIMABLE,
+    POPULATION_TREND,
+    STANDARDISED,
+    TABLES,
+    WEIGHTED,
+    Cell,
+    Row,
+    is_number,
+    rows_of,
+)
 from reports.view import Choices, choices_of
 from reports.wording import Wording, count, plain
 from transforms.load import Definitions
@@ -62,7 +73,7 @@ def read_numbers(
 
 def read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:
     """The rows of every table as figures read them, by the name of the table."""
-    tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED)}
+    tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED, POPULATION_TREND)}
     tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["rule"] = tuple(_with_limit(row, wording) for row in tables["rule"])

@@ -43,7 +43,12 @@ TABLES = (
 )
 WEIGHTED = "prevalence_weighted"  # views of the rows of prevalence; the one in TABLES has the shares of people
 STANDARDISED = "prevalence_standardised"  # over the whole extract: as counted, and under every standard
+POPULATION, POPULATION_TREND = "population", "population_trend"  # the latest intervals, and low values over time
 _VIEWS = {
+    POPULATION: pl.col("is_latest") & pl.col("interval_unit").is_in(["month", "year", "all"]),
+    POPULATION_TREND: pl.col("interval_unit").is_in(["week", "quarter", "year"])
+    & (pl.col("denominator_name") == "tested")
+    & (pl.col("measure") == "any_low"),
     WEIGHTED: pl.col("is_weighted"),
     STANDARDISED: ~pl.col("is_weighted") & (pl.col("interval_unit") == "all") & (pl.col("standard") != "crude").any(),
     "prevalence": ~pl.col("is_weighted") & (pl.col("standard") == "crude"),
@@ -56,7 +61,8 @@ PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
 def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     """The rows of `released.TABLE` (`table` without its prefix); empty when the night has no such table.
 
-    Shares of people, weighted and standardised shares are tables of their own here.
+    Shares of people, weighted and standardised shares are tables of their own here; so are the latest intervals and
+    the trend of populations, whose columns have names of their own because the page's selectors do not mean them.
     """
     schema = schema_of(f"released.{table_behind(table)}")
     frame = released.tables.get(schema.name, pl.DataFrame())
@@ -69,12 +75,17 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     kept = [name for name in names if name not in PROVENANCE]
     ordered = frame.sort(key, nulls_last=False)
     columns = [_cells(ordered, name, is_value=name in schema.values) for name in kept]
-    return tuple(dict(zip(kept, cells, strict=True)) for cells in zip(*columns, strict=True))
+    rows = tuple(dict(zip(kept, cells, strict=True)) for cells in zip(*columns, strict=True))
+    return tuple(_of_population(row) for row in rows) if table_behind(table) == POPULATION else rows
 
 
 def table_behind(table: str) -> str:
     """The released table that a table of rows is a view of; empty where it is made of facts."""
-    return "prevalence" if table in _VIEWS else table if table in TABLES else ""
+    if table in {WEIGHTED, STANDARDISED}:
+        return "prevalence"
+    if table == POPULATION_TREND:
+        return POPULATION
+    return table if table in TABLES else ""
 
 
 def is_number(cell: Cell) -> bool:
@@ -86,6 +97,16 @@ def encode(rows: Sequence[Row]) -> dict[str, Any]:
     """Columns instead of rows, and repeated words as places in a list: what the page carries."""
     columns = list(rows[0]) if rows else []
     return {"n": len(rows), "columns": {name: _encode_column([row[name] for row in rows]) for name in columns}}
+
+
+def _of_population(row: Row) -> Row:
+    """With population, low_as, counted_as (the rule of confirmed episodes) and specification (all choices together)."""
+    low_as, population = row["measure"], row["denominator_name"]
+    counted_as = row["rule"] if low_as == "confirmed" else low_as
+    choices = (counted_as, row["threshold_cells_per_ul"], row["interval_unit"], population)
+    kept = {name: cell for name, cell in row.items() if name not in {"measure", "denominator_name"}}
+    named = {"population": population, "low_as": low_as, "counted_as": counted_as}
+    return {**kept, **named, "specification": "|".join(map(str, choices))}
 
 
 def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:

@@ -60,6 +60,10 @@ LABELLED = (
     "dates",
     "disposition",
     "identifier_evidence",
+    "population",
+    "low_as",
+    "counted_as",
+    "interval_unit",
 )
 
 

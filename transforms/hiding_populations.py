@@ -50,7 +50,9 @@ def hide_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrde
     some_hidden = tested.any().over("cohort", "interval_unit", "denominator_name")
     hide = {"n_low": low, "n_population": population, "n_tested": tested, "tested_share": tested | population}
     hide |= dict.fromkeys(("prevalence", "prevalence_lo", "prevalence_hi", "method"), low | population)
-    hide["tests_per_person"] = some_hidden | population
+    # Tests beyond the first of each person tell of people tested twice.
+    extra = (pl.col("tests_per_person") * pl.col("n_population")).round() - pl.col("n_tested")
+    hide["tests_per_person"] = some_hidden | population | is_small(extra, min_cell)
     return named.with_columns(expression.alias(f"hide_{name}") for name, expression in hide.items()).select(
         *rows.columns, *(f"hide_{name}" for name in _values())
     )

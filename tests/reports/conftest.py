@@ -76,6 +76,7 @@ def draw_estimates(
     for cohort, size in cohorts.items():
         risk = RISK.get(cohort, 0.075)
         _draw_intervals(out, rng, cohort, size, risk, has_dates)
+        _draw_populations(out, cohort, has_dates=has_dates)
         if has_dates:
             _draw_episodes(out, rng, cohort, round(size * risk * 1.3))
             _draw_days(out, cohort, size, risk)
@@ -165,6 +166,7 @@ def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, ris
 
 TABLES = (
     "prevalence",
+    "population",
     "incidence",
     "severity",
     "scale_change",
@@ -217,6 +219,30 @@ def _draw_intervals(
         _draw_severity(out, interval, counts)
         if unit == "all":
             _draw_distribution(out, cohort, counts)
+
+
+POPULATIONS = {"observed": 1.0, "tested": 0.79, "day_one": 0.7, "sufficient_time": 0.6, "whole_period": 0.5}
+
+
+def _draw_populations(out: dict[str, list[dict[str, Any]]], cohort: str, *, has_dates: bool) -> None:
+    """The whole extract as it was drawn; of a year, a month, a quarter and a week the same people by part."""
+    whole = [row for row in out["estimate.prevalence"] if row["cohort"] == cohort and row["interval_unit"] == "all"]
+    parts = {"all": 1.0} | ({"year": 0.8, "quarter": 0.6, "month": 0.4, "week": 0.2} if has_dates else {})
+    starts = {"year": date(2025, 1, 1), "quarter": date(2025, 10, 1), "month": date(2025, 12, 1)}
+    for unit, part in parts.items():
+        start = None if unit == "all" else starts.get(unit, date(2025, 12, 22))
+        of = {"tested"} if unit == "week" else {"observed", "tested"} if unit == "all" else set(POPULATIONS)
+        for row, name in ((row, name) for row in whole if row["denominator_name"] == "observed" for name in sorted(of)):
+            n = round(row["n_population"] * part * POPULATIONS[name])
+            n_low = min(n, round(row["n_low"] * part * (1.0 if name in {"observed", "tested"} else POPULATIONS[name])))
+            tested = n if name == "tested" else round(n * POPULATIONS["tested"])
+            counts = {"n_low": n_low, "n_population": n, "n_tested": tested, "prevalence": n_low / max(n, 1)}
+            limits = {"prevalence_lo": n_low / max(n, 1) * 0.8, "prevalence_hi": n_low / max(n, 1) * 1.2}
+            cut = {key: row[key] for key in ("cohort", "measure", "rule", "threshold_cells_per_ul")}
+            more = {"method": "wilson", "tested_share": tested / max(n, 1), "tests_per_person": 3.0}
+            place = {"interval_unit": unit, "interval_start": start, "denominator_name": name}
+            flags = {"is_complete": True, "is_latest": True}
+            out["estimate.population"].append({**cut, **place, **counts, **limits, **more, **flags})
 
 
 def _draw_prevalence(

@@ -11,7 +11,7 @@ import pytest
 from reports.facts import AnswerFact, CheckFact, InputFact, NightFacts, RefusedFact, RefusedKey
 from reports.page import load_charts, render_report
 from reports.rendering import unpack
-from reports.rows import TABLES, rows_of
+from reports.rows import POPULATION_TREND, TABLES, rows_of
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -123,7 +123,7 @@ def test_a_hidden_value_is_a_word_in_the_page_and_never_a_number(payload: dict[s
 
 
 def test_the_page_carries_released_rows_and_row_counts_only(payload: dict[str, Any], released: Released) -> None:
-    assert set(payload["tables"]) <= {*TABLES, "row_flow"}
+    assert set(payload["tables"]) <= {*TABLES, POPULATION_TREND, "row_flow"}
     for name in ("prevalence", "testing", "episode", "cause"):
         assert decode(payload["tables"][name]) == [dict(row) for row in rows_of(released, name)]
     severity = rows_of(released, "severity")
