@@ -1,11 +1,15 @@
 """Counts of one population do not tell of 1 to 10 people of another, nor those of a shorter time of a longer one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 import pytest
 
-from transforms.release import Released
+from transforms.cohort_order import CohortOrder
+from transforms.load import Definitions
+from transforms.release import Released, release
+
+ORDER = CohortOrder(inside=(("chemotherapy", "everyone"), ("clozapine", "everyone")))
 
 PLACE = ["cohort", "interval_unit", "interval_start"]
 CUT = ["measure", "rule", "threshold_cells_per_ul"]
@@ -14,6 +18,22 @@ INSIDE = [
     ("whole_period", "sufficient_time"),
     *((part, "observed") for part in ("tested", "day_one", "whole_period", "sufficient_time", "exposed")),
 ]
+
+
+@pytest.fixture(scope="module")
+def draw_released(
+    draw_estimates: Callable[[int], Mapping[str, pl.DataFrame]], definitions: Definitions
+) -> Callable[[int], Released]:
+    """The internal release of the hospital of a seed."""
+    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
+    drawn: dict[int, Released] = {}
+
+    def draw(seed: int) -> Released:
+        if seed not in drawn:
+            drawn[seed] = release(draw_estimates(seed), rule, ORDER, run_id="night", definitions_hash="0123")
+        return drawn[seed]
+
+    return draw
 
 
 def _is_few(number: pl.Expr) -> pl.Expr:
