@@ -13,7 +13,8 @@ import polars as pl
 
 from transforms.calendar_units import ALL, last_day_of
 from transforms.cohort_order import CohortOrder
-from transforms.nested import INTERVAL, OBSERVED, TESTED, low_node
+from transforms.nested import INTERVAL, low_node
+from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.populations import ANY_LOW, CONFIRMED, INDEX, POINT
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
 from transforms.suppression import is_small
@@ -36,8 +37,9 @@ def hide_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrde
     """`rows` of `estimate.population` with hide_VALUE columns. `people` is what `shown_people` gives."""
     if rows.is_empty():
         return rows.with_columns(pl.lit(value=False).alias(f"hide_{name}") for name in _values())
+    held = pl.col("is_held") if "is_held" in rows.columns else pl.lit(value=False)
     named = rows.with_columns(
-        node_low=_low(), node_population=_population(), node_tested=_tested(), interval=_interval()
+        held=held, node_low=_low(), node_population=_population(), node_tested=_tested(), interval=_interval()
     )
     cells = _with_decisions(_cells(named), people, min_cell)
     relations = _relations(cells, order)
@@ -88,7 +90,13 @@ def _cells(named: pl.DataFrame) -> pl.DataFrame:
     facts = [*_PLACE, *INTERVAL[1:], "denominator_name", "measure", "rule", "threshold_cells_per_ul"]
     kinds = {"low": "n_low", "population": "n_population", "tested": "n_tested"}
     parts = [
-        named.select(*facts, node=f"node_{kind}", n=count, kind=pl.lit(kind)).unique([*_PLACE, "node"])
+        named.select(
+            *facts,
+            node=f"node_{kind}",
+            n=count,
+            kind=pl.lit(kind),
+            held=pl.col("held").any().over(*_PLACE, f"node_{kind}"),
+        ).unique([*_PLACE, "node"])
         for kind, count in kinds.items()
     ]
     every = pl.concat(parts).unique([*_PLACE, "node"]).sort(*_PLACE, "node")
@@ -96,7 +104,7 @@ def _cells(named: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_decisions(cells: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """`cells` with is_shown, is_decided, least and weight."""
+    """`cells` with is_shown (not those that are held back), is_decided, least and weight."""
     is_low = pl.col("kind") == "low"
     main = pl.col("node").str.replace("^population\\|", "")
     known = cells.with_columns(_node=pl.when(is_low).then(low_node()).otherwise(main))
@@ -106,7 +114,7 @@ def _with_decisions(cells: pl.DataFrame, people: pl.DataFrame, min_cell: int) ->
     longer = pl.col("interval_unit").replace_strict({ALL: 4, "year": 3, "quarter": 2, "month": 1}, default=0)
     return found.with_columns(
         is_decided=is_decided,
-        is_shown=pl.when(is_decided).then("_shown").otherwise(~is_small(pl.col("n"), min_cell)),
+        is_shown=pl.when(is_decided).then("_shown").otherwise(~is_small(pl.col("n"), min_cell) & ~pl.col("held")),
         least=pl.lit(0),
         weight=pl.when(is_decided).then(_DECIDED).otherwise(0) + longer * 2**33 + pl.col("n"),
     ).drop("_node", "_shown", "_n")
