@@ -36,8 +36,8 @@ test-faults: $(STAMP)     ## kill nights at every edge and at 200 moments (FAULT
 oracle: $(STAMP)          ## episodes of 100,000 generated patients against the plain second version (ORACLE=100000)
 	@NADIR_ORACLE_PATIENTS=$(or $(ORACLE),100000) $(BIN)/python -m pytest tests/oracle
 
-attack: $(STAMP)          ## narrow every hidden count of 8 cohorts x 12 months x 3 thresholds by linear and integer programs
-	@NADIR_ATTACK=all $(BIN)/python -m pytest tests/disclosure/test_attacker.py
+attack: $(STAMP)          ## narrow every hidden count of 8 cohorts x 12 months x 3 thresholds, and of 30 nights, by linear and integer programs
+	@NADIR_ATTACK=all $(BIN)/python -m pytest tests/disclosure
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from flows.errors import WrongUse
+from transforms.model.disclosure import Channel
 
 
 class Settings(BaseSettings):
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
     workspace: Path = Field(Path("workspace"), description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, description="folder laid over the shipped definitions")
     memory_limit: str = Field("3GB", pattern=r"^\d+(\.\d+)?(MB|GB)$", description="memory of one DuckDB connection")
-    channel: Literal["internal", "public"] = Field("internal", description="which disclosure rules a release obeys")
+    channel: Channel = Field("internal", description="which disclosure rules a release obeys")
     identifiers: Literal["warn", "refuse"] = Field("warn", description="identifiers in standard formats")
 
     steady_seconds: float = Field(2.0, ge=0, description="how long a file must not have changed to be read")

@@ -42,6 +42,7 @@ from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
 from transforms.nested import shown_people
 from transforms.renewal import NO_REPORTS, Earlier, renew_counts
+from transforms.rounding import round_counts
 from transforms.schemas import schema_of
 
 _DOOR = object()
@@ -114,7 +115,7 @@ def release(
         tables[name] = fit(named, name)
     tables, found = _close(tables, rule)
     cells = holding.cells.join(shown_cells(tables, people), on=["place", "node"], how="semi")
-    tables = show_held(tables, estimates, earlier.tables, run_id=run_id)
+    tables = round_counts(show_held(tables, estimates, earlier.tables, run_id=run_id), rule.round_to)
     utility = {name: _utility(name, rows) for name, rows in tables.items()}
     return Released(tables, rule.channel, utility, found, renew_counts(cells, earlier), door=_DOOR)
 

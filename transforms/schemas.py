@@ -109,6 +109,10 @@ def _released(table: Table) -> Table:
             meaning = f"why {column.name} is null, or that it is a true zero: {', '.join(MARKS)}; null when it is shown"
             columns.append(Column(f"{column.name}_mark", "VARCHAR", True, meaning))
     columns.append(Column("definitions_hash", "VARCHAR", False, "hash of the definitions"))
-    columns.append(Column("channel", "VARCHAR", False, "internal or public"))
+    columns.append(
+        Column(
+            "channel", "VARCHAR", False, "channel of the disclosure rule: internal, public, ohdsi, opensafely or cms"
+        )
+    )
     name = table.name.replace("estimate.", "released.")
     return Table(name, table.one_row_per, (*table.key, "channel"), tuple(columns), table.values)

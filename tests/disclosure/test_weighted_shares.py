@@ -1,5 +1,6 @@
 """What a weighted share may not give away: a hidden share of people, or how few people have no weight."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,7 +86,7 @@ def release_survey(seed: int, plan: Plan = PLAN) -> tuple[Mapping[str, pl.DataFr
     return estimates, release(estimates, RULE, CohortOrder(), run_id="night", definitions_hash="0")
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(24 if os.environ.get("NADIR_ATTACK") == "all" else 6))
 def test_no_weighted_number_gives_away_what_is_hidden_of_people(seed: int) -> None:
     estimates, released = release_survey(seed)
     rows = released.tables["released.prevalence"].filter(pl.col("standard") == "crude")
@@ -105,7 +106,10 @@ def test_no_weighted_number_gives_away_what_is_hidden_of_people(seed: int) -> No
 
 
 def test_most_weighted_shares_of_a_large_survey_are_shown() -> None:
-    shown = [release_survey(seed)[1].tables["released.prevalence"].filter("is_weighted") for seed in range(24)]
+    shown = [
+        release_survey(seed)[1].tables["released.prevalence"].filter("is_weighted")
+        for seed in range(24 if os.environ.get("NADIR_ATTACK") == "all" else 6)
+    ]
     rows = pl.concat(shown).filter(pl.col("cohort") == "everyone", pl.col("threshold_cells_per_ul") == 1500)
     assert rows["prevalence"].is_not_null().mean() > 0.7  # type: ignore[operator]  # a mean of booleans is a number
 

@@ -7,11 +7,14 @@ from pydantic import Field, field_validator
 
 from transforms.model.base import Definition
 
+Channel = Literal["internal", "public", "ohdsi", "opensafely", "cms"]
+
 
 class DisclosureRule(Definition):
     """One rule set for one channel.
 
-    Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden. Digits are those of a published share,
+    Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden, others rounded to multiples of `round_to`.
+    Digits are those of a published share,
     curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Standardised
     numbers keep `standardised_figures` significant figures. Estimators of durations that are
     `hidden_with_deaths` are hidden where the number of deaths is. A quantile of people is shown where at least
@@ -19,8 +22,9 @@ class DisclosureRule(Definition):
     """
 
     rule: str
-    channel: Literal["internal", "public"]
+    channel: Channel
     min_cell: int = Field(ge=2)
+    round_to: int = Field(1, ge=1)
     share_digits: int | None = Field(ge=1)
     standardised_figures: int = Field(ge=1)
     curve_digits: int = Field(ge=1)
