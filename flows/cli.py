@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from flows.backup_commands import add_backup_commands
 from flows.errors import IdentifiersFound, UserError, guard_values
 from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
@@ -37,6 +38,7 @@ definitions_app = typer.Typer(help="The definitions: check them, run their examp
 app.add_typer(definitions_app, name="definitions")
 app.add_typer(quarantine_app, name="quarantine")
 add_report_commands(app)
+add_backup_commands(app)
 
 Extracts = Annotated[list[Path], typer.Argument(metavar="EXTRACT...", help="Files or folders of the extract.")]
 Source = Annotated[str, typer.Option(help="auto, a format's name, or a source map (YAML).")]
