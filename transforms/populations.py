@@ -80,7 +80,7 @@ def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Expos
     sizes = _sizes(unit, stays, exposed, asked)
     tests = _tests(unit, stays)
     values = _with_flags(tests, unit, stays, exposed, asked)
-    open_people = _with_flags(_open(unit, stays, confirmed, plan), unit, stays, exposed, asked)
+    open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, exposed, asked)
     parts = []
     for each in asked:
         is_in = pl.col(f"in_{each.id}")
@@ -140,7 +140,7 @@ def _low_values(values: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     )
 
 
-def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """person_index, place, cut, n_tests of people in a confirmed episode in the cohort: on a day, or on the first."""
     rules = [
         cut.rule
@@ -163,8 +163,8 @@ def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.Da
         point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(measure=pl.lit(POINT))
         spread = pl.concat([spread.with_columns(measure=pl.lit(CONFIRMED)), point])
     people = spread.select("person_index", "place", *_CUT).unique()
-    tests = _tests(unit, stays).select("person_index", "place", "n_tests")
-    return people.join(tests, on=["person_index", "place"], how="left").with_columns(pl.col("n_tests").fill_null(0))
+    counted = tests.select("person_index", "place", "n_tests")
+    return people.join(counted, on=["person_index", "place"], how="left").with_columns(pl.col("n_tests").fill_null(0))
 
 
 def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
