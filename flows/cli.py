@@ -77,17 +77,19 @@ def demo(
     people: Annotated[int, typer.Option(min=50, help="People of the simulated hospital.")] = 3000,
     days: Annotated[int, typer.Option(min=60, help="Days that it is watched.")] = 730,
     seed: Annotated[int, typer.Option(help="The same seed gives the same hospital.")] = 1,
+    agreement: Annotated[bool, typer.Option("--agreement", help="And a page of rules against the truth.")] = False,
     workspace: Workspace = None,
     direct: Direct = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a hospital, run the whole night on it, print the path of the report."""
-    from flows.demo import simulate_demo
+    from flows.demo import simulate_demo, tell_agreement
 
-    settings = _settings(workspace)
-    extract = simulate_demo(settings.workspace, people, days, seed)
-    whole = settings.model_copy(update={"steady_seconds": 0.0})
-    _run(_request([extract], "auto"), whole, direct=direct, as_json=as_json)
+    settings = _settings(workspace).model_copy(update={"steady_seconds": 0.0})
+    extract = simulate_demo(settings.workspace, people, days, seed, has_truth=agreement)
+    _run(_request([extract], "auto"), settings, direct=direct, as_json=as_json)
+    if agreement:
+        typer.echo(tell_agreement(settings, extract, seed), err=True)
 
 
 @app.command()

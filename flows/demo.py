@@ -5,8 +5,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flows.agreement import compare_rules
 from flows.errors import WrongUse
+from flows.settings import Settings
 from flows.simulation.hospital import SimulationRequest, simulate_hospital
+from flows.site import install_page
+from flows.workspace import Workspace
+from reports.agreement import render_agreement
+from transforms.load import load_definitions
+
+AGREEMENT = "agreement.html"
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,32 @@ def simulate_extract(request: SimulationRequest) -> WrittenExtract:
     return WrittenExtract(summary.n_people, summary.n_lab_rows, str(out), summary.left_out)
 
 
-def simulate_demo(workspace: Path, people: int, days: int, seed: int) -> Path:
-    """The demo's extract inside the workspace, written anew; the same arguments give the same bytes."""
+def simulate_demo(workspace: Path, people: int, days: int, seed: int, *, has_truth: bool = False) -> Path:
+    """The demo's extract inside the workspace, written anew; the same arguments give the same bytes.
+
+    With `has_truth` the true episodes are written beside it.
+    """
     extract = workspace.resolve() / "demo"
     shutil.rmtree(extract, ignore_errors=True)
-    simulate_extract(SimulationRequest(people=people, days=days, format="delimited", out=extract, seed=seed))
+    truth = _truth_of(extract) if has_truth else None
+    simulate_extract(
+        SimulationRequest(people=people, days=days, format="delimited", out=extract, seed=seed, truth=truth)
+    )
     return extract
+
+
+def tell_agreement(settings: Settings, extract: Path, seed: int) -> str:
+    """Write the page of every episode rule against the truth of the demo into the site; a line of where it is."""
+    workspace = Workspace(settings.workspace.resolve())
+    true, rules = compare_rules(workspace, _truth_of(extract))
+    page = render_agreement(
+        [asdict(each) for each in true],
+        [asdict(each) for each in rules],
+        load_definitions(settings.definitions),
+        seed=seed,
+    )
+    return f"agreement: {install_page(workspace, AGREEMENT, page)}"
+
+
+def _truth_of(extract: Path) -> Path:
+    return extract.with_name("demo_truth.parquet")

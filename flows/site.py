@@ -59,7 +59,12 @@ def install_asset(workspace: Workspace, name: str, content: str) -> None:
 
 def install_catalogue(workspace: Workspace, page: str) -> Path:
     """Replace the list of all nights."""
-    path = workspace.site / "index.html"
+    return install_page(workspace, "index.html", page)
+
+
+def install_page(workspace: Workspace, name: str, page: str) -> Path:
+    """Put a page into the site, in the place of one of the same name."""
+    path = workspace.site / name
     _replace(path, page.encode())
     return path
 
