@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from flows.backup_commands import add_backup_commands
+from flows.definition_commands import definitions_app
 from flows.errors import IdentifiersFound, UserError, guard_values
 from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
@@ -34,7 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
 app.add_typer(definitions_app, name="definitions")
 app.add_typer(quarantine_app, name="quarantine")
 add_report_commands(app)
@@ -250,28 +250,18 @@ def sources(as_json: AsJson = False) -> None:
     _print({"sources": [asdict(adapter) for adapter in adapters]}, as_json, describe_adapters(adapters))
 
 
-@definitions_app.command("check")
-def definitions_check(definitions: Overlay = None, as_json: AsJson = False) -> None:
-    """Load every definition, run its examples, and say what failed."""
-    from flows.definitions import check_definitions
-
-    report = check_definitions(definitions)
-    _print(report.as_dict(), as_json, report.as_text())
-    if report.failures:
-        raise report.error()
-
-
-@definitions_app.command("show")
-def definitions_show(
-    name: Annotated[str | None, typer.Argument(help="Id of a definition; none lists all.")] = None,
+@app.command()
+def merge(
+    counts: Annotated[list[Path], typer.Argument(metavar="COUNTS...", help="The counts.zip of each hospital.")],
+    out: Annotated[Path, typer.Option(help="Folder of the sum and its report.")] = Path("network"),
     definitions: Overlay = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print one definition with its source, reason, caveats and examples, or list all."""
-    from flows.definitions import show_definition
+    """Add the counts of several hospitals into one released report. No person's row is needed."""
+    from flows.merging import merge_counts
 
-    shown = show_definition(name, definitions)
-    _print(shown, as_json, str(shown["text"]))
+    published = merge_counts(counts, _settings(None, definitions), out)
+    _print(result_of(published), as_json, summarise(published))
 
 
 def main() -> NoReturn:

@@ -15,7 +15,7 @@ from flows.population import TABLES, quoted
 from flows.shown_before import keep_shown
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
-from flows.workspace import Workspace
+from flows.workspace import COUNTS, Workspace
 from transforms.schemas import load_tables, schema_of
 
 OF_PEOPLE = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cycle", "chronic")
@@ -40,7 +40,7 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
         except BaseException:
             connection.execute("ROLLBACK").fetchall()
             raise
-    install_staged(context.workspace, context.run_id)
+    install_files(context.workspace, context.run_id)
 
 
 def replace_people(connection: duckdb.DuckDBPyConnection, estimated: Estimated) -> None:
@@ -53,13 +53,16 @@ def replace_people(connection: duckdb.DuckDBPyConnection, estimated: Estimated) 
     _replace_counts(connection, estimated)
 
 
-def install_staged(workspace: Workspace, run_id: str) -> None:
-    """Put the staged rows of files that a committed run has read again in the place of the earlier ones."""
+def install_files(workspace: Workspace, run_id: str) -> None:
+    """Put what a committed run has written into the place of the earlier: staged rows read again, and its counts."""
     for folder in sorted(workspace.work(run_id).glob("staged/*")):
         target = workspace.staged(folder.name)
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
+    counts = workspace.work(run_id) / COUNTS
+    if counts.exists():
+        counts.replace(workspace.counts)
 
 
 def merge_canonical(connection: duckdb.DuckDBPyConnection, night: Validated, table: str) -> None:

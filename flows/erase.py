@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from flows.attempts import begin_attempt, close_line
-from flows.commit import replace_people
+from flows.commit import install_files, replace_people
 from flows.erasure import mark_of, read_salt, rewrite_without
 from flows.errors import WrongUse
 from flows.handover import Received, RunContext, Validated
@@ -124,6 +124,7 @@ def _erase(context: RunContext, source_id: str, person_id: str) -> Erased:
         close_line(connection, context.run_id, "erased")
         connection.execute("COMMIT").fetchall()
     _write_anew(context)
+    install_files(context.workspace, context.run_id)
     return Erased(context.run_id, source_id, n_canonical, n_derived, n_staged, n_quarantined)
 
 

@@ -7,7 +7,7 @@ work folder removed. Called with the workspace held.
 import shutil
 
 from flows.attempts import close_line
-from flows.commit import install_staged
+from flows.commit import install_files
 from flows.history import list_runs
 from flows.placing import place_night
 from flows.site import check_aside
@@ -26,7 +26,7 @@ def recover(workspace: Workspace, memory_limit: str) -> None:
         if is_committed and not (workspace.site / "runs" / run.run_id / "index.html").exists():
             check_aside(aside)
         if is_committed:
-            install_staged(workspace, run.run_id)
+            install_files(workspace, run.run_id)
             place_night(workspace, run.run_id)
         with open_warehouse(workspace.warehouse, memory_limit=memory_limit) as connection:
             close_line(

@@ -10,6 +10,7 @@ from flows.errors import WrongUse
 
 PRIVATE_FOLDER, PRIVATE_FILE, OTHERS = 0o700, 0o600, 0o077
 SPILL = ".tmp"
+COUNTS = "counts.zip"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Workspace:
     def site(self) -> Path:
         """What people open: catalogue, runs, latest."""
         return self.root / "site"
+
+    @property
+    def counts(self) -> Path:
+        """The counts of everybody as one file to send. Small counts stand in it: it is not part of the site."""
+        return self.root / COUNTS
 
     @property
     def prefect_home(self) -> Path:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.code_version import code_version
+from flows.counts_file import Site, write_counts
 from flows.handover import Derived, Estimated, RunContext
+from flows.history import list_runs
+from flows.workspace import COUNTS
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.model.estimation import Plan
@@ -44,6 +48,7 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
         counts = {name: table.rows for name, table in replaced.items()}
         written = {name: table.came for name, table in replaced.items()}
         gone = {name: _write(context.work, f"gone.{name}", table.gone) for name, table in replaced.items()}
+    write_counts(context.work / COUNTS, counts, [_site(derived, context)], context.definitions)
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=context.run_id)
     tables = {name: _write(context.work, name, rows) for name, rows in (written | estimates).items()}
     return Estimated(derived, tables, gone)
@@ -51,6 +56,22 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
 
 def _count(frames: Mapping[str, Path], plan: Plan) -> dict[str, pl.DataFrame]:
     return count_people({name: pl.scan_parquet(frames[name]) for name in FRAMES}, plan)
+
+
+def _site(derived: Derived, context: RunContext) -> Site:
+    """What a network has to know of this hospital beside its counts."""
+    received = derived.validated.received
+    first, last = derived.span if received.dates == "real" else (None, None)
+    return Site(
+        workspace=list_runs(context.workspace, context.settings.memory_limit)[0].run_id,
+        result_id=received.result_id,
+        code_version=code_version(),
+        dates=received.dates,
+        verdict=derived.validated.verdict,
+        data_from=first,
+        data_through=last,
+        answers=derived.answers,
+    )
 
 
 def _write(work: Path, table: str, rows: pl.DataFrame) -> Path:

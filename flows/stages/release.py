@@ -6,6 +6,7 @@ from flows.handover import Estimated, ReleasedNight, RunContext
 from flows.shown_before import read_earlier
 from transforms.cohort_order import order_cohorts
 from transforms.errors import DefinitionError
+from transforms.load import Definitions
 from transforms.model.disclosure import DisclosureRule
 from transforms.release import release as release_estimates
 
@@ -17,7 +18,7 @@ def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
     """
     estimates = {name: pl.read_parquet(path) for name, path in estimated.tables.items() if name.startswith("estimate.")}
     context.progress.rows(sum(rows.height for rows in estimates.values()))
-    rule = _rule_of(context)
+    rule = rule_of(context.definitions, context.settings.channel)
     definitions = context.definitions
     released = release_estimates(
         estimates,
@@ -30,12 +31,13 @@ def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
     return ReleasedNight(estimated, released)
 
 
-def _rule_of(context: RunContext) -> DisclosureRule:
-    found = [rule for rule in context.definitions.disclosure if rule.channel == context.settings.channel]
+def rule_of(definitions: Definitions, channel: str) -> DisclosureRule:
+    """The one disclosure rule of a channel."""
+    found = [rule for rule in definitions.disclosure if rule.channel == channel]
     if len(found) != 1:
         raise DefinitionError(
-            f"definitions/disclosure must hold exactly one rule for the channel {context.settings.channel!r}.",
-            details=[f"{rule.id}: {rule.channel}" for rule in context.definitions.disclosure],
+            f"definitions/disclosure must hold exactly one rule for the channel {channel!r}.",
+            details=[f"{rule.id}: {rule.channel}" for rule in definitions.disclosure],
             repair="Give one file this channel.",
         )
     return found[0]

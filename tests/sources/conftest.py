@@ -14,7 +14,7 @@ from expectations.job import Count, Job, Question
 from flows.attempts import record_night
 from flows.checker import Worker
 from flows.code_version import code_version
-from flows.commit import install_staged, merge_canonical, replace_people
+from flows.commit import install_files, merge_canonical, replace_people
 from flows.handover import Received, Request, RunContext, Validated
 from flows.population import TABLES
 from flows.progress import Progress
@@ -136,7 +136,7 @@ class Hospital:
             else:
                 for name in TABLES:
                     merge_canonical(warehouse, night, f"canonical.{name}")
-        install_staged(self.workspace, self.context.run_id)
+        install_files(self.workspace, self.context.run_id)
 
     def canonical(self, table: str, columns: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.workspace.warehouse, memory_limit="1GB") as warehouse:

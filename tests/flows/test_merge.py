@@ -1,0 +1,196 @@
+"""Counts of hospitals are added into one report, as if their people had been in one extract."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import polars as pl
+import pytest
+
+from flows.checker import Worker
+from flows.counts_file import Site, read_counts, write_counts
+from flows.errors import DefinitionError, SourceError, WrongUse
+from flows.examples.after_load import after_load
+from flows.examples.two_sites import two_sites
+from flows.handover import Published
+from flows.merging import add_up, merge_counts
+from flows.settings import Settings
+from flows.workspace import Workspace
+from transforms.load import load_definitions
+
+DEFINITIONS = load_definitions()
+
+
+@pytest.fixture(scope="module")
+def network(
+    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, warm_worker: Worker
+) -> tuple[Path, Published]:
+    """The small extract as two sites, and what the example flow makes of them."""
+    folder = tmp_path_factory.mktemp("sites")
+    extracts = [tmp_path_factory.mktemp("sent") / f"site_{place}" for place in (0, 1)]
+    for place, extract in enumerate(extracts):
+        extract.mkdir()
+        for path in small_extract.iterdir():
+            rows = pl.read_csv(path, infer_schema=False)
+            is_here = pl.col("person_id").str.slice(-1).cast(pl.Int32) % 2 == place
+            rows.filter(is_here).write_csv(extract / path.name.removesuffix(".gz"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.night.warm_up", lambda: warm_worker)
+        return folder, two_sites.fn(*extracts, folder)
+
+
+@pytest.fixture(scope="module")
+def halves(network: tuple[Path, Published], tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
+    """The files of counts that the two sites sent."""
+    folder = tmp_path_factory.mktemp("halves")
+    return [
+        Path(shutil.copy(network[0] / f"site_{place}" / "counts.zip", folder / f"hospital_{place}.zip"))
+        for place in (0, 1)
+    ]
+
+
+def _members(path: Path) -> Mapping[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name.endswith(".csv")}
+
+
+def _released(report: Path) -> Mapping[str, pl.DataFrame]:
+    found = {path.stem: pl.read_parquet(path) for path in sorted((report.parent / "downloads").glob("*.parquet"))}
+    return {name: rows.drop("run_id") for name, rows in found.items()}
+
+
+def test_hospitals_added_are_the_pooled_extract_in_every_count_and_every_released_number(
+    network: tuple[Path, Published], published_night: tuple[Path, Published]
+) -> None:
+    (workspace, pooled), (folder, merged) = published_night, network
+    assert _members(folder / "network" / "counts.zip") == _members(workspace / "counts.zip")
+    assert dict(merged.key_numbers) == dict(pooled.key_numbers)
+    ours, theirs = _released(merged.report), _released(pooled.report)
+    assert ours.keys() == theirs.keys()
+    for name, rows in ours.items():
+        assert rows.equals(theirs[name]), name
+
+
+def test_order_and_grouping_of_hospitals_change_no_byte_of_their_sum(
+    tmp_path: Path, published_night: tuple[Path, Published]
+) -> None:
+    whole = read_counts(published_night[0] / "counts.zip", DEFINITIONS)
+    files = [_deal(tmp_path / f"{place}.zip", whole.counts, whole.sites[0], place) for place in range(3)]
+    first = _add(tmp_path / "first.zip", files)
+    assert _add(tmp_path / "second.zip", [files[2], files[0], files[1]]) == first
+    _add(tmp_path / "pair.zip", files[1:])
+    assert _add(tmp_path / "third.zip", [tmp_path / "pair.zip", files[0]]) == first
+    assert _members(tmp_path / "first.zip") == _members(published_night[0] / "counts.zip")
+
+
+def _deal(path: Path, counts: Mapping[str, pl.DataFrame], site: Site, place: int) -> Path:
+    """Every third row of all counts, as a hospital of its own."""
+    rows = {name: table.gather_every(3, place) for name, table in counts.items()}
+    write_counts(path, rows, [replace(site, workspace=f"hospital {place}")], DEFINITIONS)
+    return path
+
+
+def _add(out: Path, files: Sequence[Path]) -> bytes:
+    add_up([read_counts(path, DEFINITIONS) for path in files], DEFINITIONS, out)
+    return out.read_bytes()
+
+
+def test_counts_are_one_small_file_outside_the_site_that_only_its_owner_reads(
+    published_night: tuple[Path, Published],
+) -> None:
+    workspace, published = published_night
+    counts = workspace / "counts.zip"
+    assert counts.stat().st_size < 2_000_000
+    assert counts.stat().st_mode & 0o077 == 0
+    assert not list((workspace / "site").rglob("counts.zip"))
+    assert "counts.zip" not in published.report.read_text()
+    with zipfile.ZipFile(counts) as archive:
+        assert archive.read("counts.testing.csv").startswith(b"cohort,interval_unit,interval_start,n_observed")
+        assert "do not publish" in json.loads(archive.read("manifest.json"))["about"]
+
+
+def test_a_null_an_empty_text_and_a_truth_value_come_back_from_the_file(
+    tmp_path: Path, published_night: tuple[Path, Published]
+) -> None:
+    sent = read_counts(published_night[0] / "counts.zip", DEFINITIONS)
+    write_counts(tmp_path / "again.zip", sent.counts, sent.sites, DEFINITIONS)
+    assert (tmp_path / "again.zip").read_bytes() == (published_night[0] / "counts.zip").read_bytes()
+    assert sent.counts["counts.episode"]["is_confirmed"].n_unique() == 2
+    assert sent.counts["counts.duration"]["gap_before_hours"].null_count() > 0
+
+
+def test_counts_by_other_definitions_are_refused_by_the_name_of_the_file_that_differs(
+    tmp_path: Path, halves: Sequence[Path]
+) -> None:
+    overlay = tmp_path / "own" / "cohorts"
+    overlay.mkdir(parents=True)
+    women = DEFINITIONS.files["cohorts/women.yaml"].read_text()
+    (overlay / "women.yaml").write_text(women.replace('version: "1"', 'version: "2"'))
+    with pytest.raises(DefinitionError) as refused:
+        merge_counts(halves, Settings(definitions=overlay.parent), tmp_path / "network")
+    assert "cohorts/women.yaml: not the same" in refused.value.details
+    assert "--definitions" in refused.value.repair
+    assert refused.value.exit_code == 10
+    assert not (tmp_path / "network").exists()
+
+
+def test_counts_in_other_tables_are_refused_by_the_name_of_the_column(tmp_path: Path, halves: Sequence[Path]) -> None:
+    older = tmp_path / "older.zip"
+    with zipfile.ZipFile(halves[0]) as archive, zipfile.ZipFile(older, "w") as changed:
+        manifest = json.loads(archive.read("manifest.json"))
+        manifest["tables"]["counts.testing"].remove("n_tests")
+        changed.writestr("manifest.json", json.dumps(manifest))
+    with pytest.raises(SourceError) as refused:
+        merge_counts([halves[1], older], Settings(), tmp_path / "network")
+    assert "counts.testing: columns n_tests" in refused.value.details
+    assert "same version of nadir" in refused.value.repair
+
+
+def test_the_same_hospital_twice_is_refused(tmp_path: Path, halves: Sequence[Path]) -> None:
+    again = shutil.copy(halves[0], tmp_path / "again.zip")
+    with pytest.raises(SourceError, match="again and hospital_0 hold the counts of the same hospital"):
+        merge_counts([halves[0], Path(again)], Settings(), tmp_path / "network")
+
+
+def test_hospitals_whose_dates_mean_other_things_are_not_added(tmp_path: Path, halves: Sequence[Path]) -> None:
+    sent = read_counts(halves[0], DEFINITIONS)
+    shifted = tmp_path / "shifted.zip"
+    write_counts(shifted, sent.counts, [replace(sent.sites[0], dates="shifted")], DEFINITIONS)
+    with pytest.raises(SourceError, match="dates of these hospitals do not mean the same"):
+        merge_counts([halves[1], shifted], Settings(), tmp_path / "network")
+
+
+def test_a_file_that_holds_no_counts_is_refused(tmp_path: Path, nadir: Callable[..., CompletedProcess[str]]) -> None:
+    (tmp_path / "letter.zip").write_text("Dear colleague")
+    ended = nadir("merge", tmp_path / "letter.zip", "--out", tmp_path / "network")
+    assert ended.returncode == 11
+    assert "letter.zip is not a file of counts." in ended.stderr
+
+
+def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, halves: Sequence[Path]) -> None:
+    hospital = Workspace(tmp_path / "workspace").create()
+    hospital.warehouse.touch()
+    with pytest.raises(WrongUse, match="is the workspace of a hospital"):
+        merge_counts(halves, Settings(), hospital.root)
+
+
+def test_a_load_of_the_hospital_is_told_how_its_night_ended(
+    tmp_path: Path, warm_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second file says ten times as much of everybody, which the night takes for a wrong unit."""
+    monkeypatch.setattr("flows.night.warm_up", lambda: warm_worker)
+    monkeypatch.setenv("NADIR_STEADY_SECONDS", "0")
+    extract = tmp_path / "load"
+    extract.mkdir()
+    header = "patient_id,collection_time,loinc,result,units\n"
+    rows = "".join(f"p{n},2024-03-{n % 27 + 1:02} 08:10,751-8,3.2,10*3/uL\n" for n in range(60))
+    (extract / "labs.csv").write_text(header + rows)
+    assert after_load.fn(extract, tmp_path / "workspace") == "go"
+    report = (tmp_path / "workspace" / "site" / "latest.html").read_bytes()
+    (extract / "labs.csv").write_text(header + rows.replace(",3.2,", ",-3.2,"))
+    assert after_load.fn(extract, tmp_path / "workspace") == "stop"
+    assert (tmp_path / "workspace" / "site" / "latest.html").read_bytes() == report
