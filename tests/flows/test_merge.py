@@ -181,7 +181,7 @@ def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, 
 def test_a_load_of_the_hospital_is_told_how_its_night_ended(
     tmp_path: Path, warm_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second file says ten times as much of everybody, which the night takes for a wrong unit."""
+    """The second file has only counts that cannot be, so its night stops."""
     monkeypatch.setattr("flows.night.warm_up", lambda: warm_worker)
     monkeypatch.setenv("NADIR_STEADY_SECONDS", "0")
     extract = tmp_path / "load"
@@ -189,7 +189,7 @@ def test_a_load_of_the_hospital_is_told_how_its_night_ended(
     header = "patient_id,collection_time,loinc,result,units\n"
     rows = "".join(f"p{n},2024-03-{n % 27 + 1:02} 08:10,751-8,3.2,10*3/uL\n" for n in range(60))
     (extract / "labs.csv").write_text(header + rows)
-    assert after_load.fn(extract, tmp_path / "workspace") == "go"
+    assert after_load.fn(extract, tmp_path / "workspace") == "warn"
     report = (tmp_path / "workspace" / "site" / "latest.html").read_bytes()
     (extract / "labs.csv").write_text(header + rows.replace(",3.2,", ",-3.2,"))
     assert after_load.fn(extract, tmp_path / "workspace") == "stop"
