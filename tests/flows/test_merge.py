@@ -181,7 +181,7 @@ def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, 
 def test_a_load_of_the_hospital_is_told_how_its_night_ended(
     tmp_path: Path, warm_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second file has only counts that cannot be, so its night stops."""
+    """The second night has a check that nothing passes."""
     monkeypatch.setattr("flows.night.warm_up", lambda: warm_worker)
     monkeypatch.setenv("NADIR_STEADY_SECONDS", "0")
     extract = tmp_path / "load"
@@ -191,6 +191,19 @@ def test_a_load_of_the_hospital_is_told_how_its_night_ended(
     (extract / "labs.csv").write_text(header + rows)
     assert after_load.fn(extract, tmp_path / "workspace") == "warn"
     report = (tmp_path / "workspace" / "site" / "latest.html").read_bytes()
-    (extract / "labs.csv").write_text(header + rows.replace(",3.2,", ",-3.2,"))
+    suite = tmp_path / "mine" / "suites" / "strict.yaml"
+    suite.parent.mkdir(parents=True)
+    suite.write_text(STRICT)
+    monkeypatch.setenv("NADIR_DEFINITIONS", str(tmp_path / "mine"))
     assert after_load.fn(extract, tmp_path / "workspace") == "stop"
     assert (tmp_path / "workspace" / "site" / "latest.html").read_bytes() == report
+
+
+STRICT = """
+table: canonical.lab
+title: Nothing is good enough
+owner: the ward
+checks:
+  - {id: lab_strict, title: No result above 1, severity: stop, reason: For this test., repair: None.,
+     between: {column: value, max: 1}}
+"""
