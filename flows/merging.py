@@ -19,7 +19,8 @@ import polars as pl
 from flows.code_version import code_version
 from flows.counts_file import SentCounts, Site, read_counts, write_counts
 from flows.errors import SourceError, WrongUse, guard_values
-from flows.facts import ENGINES, find_comparable
+from flows.earlier_night import find_earlier
+from flows.facts import ENGINES
 from flows.handover import Published
 from flows.pages import show_pages, write_pages
 from flows.settings import Settings
@@ -131,7 +132,7 @@ def _tell(
     inputs = tuple(
         InputFact(one.name, one.bytes, one.n_rows, one.sha256, "counts", one.sites[0].workspace) for one in network.sent
     )
-    previous = find_comparable(
+    previous = find_earlier(
         nights,
         sources=sorted(entry.source_id for entry in inputs),
         channel=channel,
