@@ -18,8 +18,8 @@ import polars as pl
 
 from flows.code_version import code_version
 from flows.counts_file import SentCounts, Site, read_counts, write_counts
-from flows.errors import SourceError, WrongUse, guard_values
 from flows.earlier_night import find_earlier
+from flows.errors import SourceError, WrongUse, guard_values
 from flows.facts import ENGINES
 from flows.handover import Published
 from flows.pages import show_pages, write_pages

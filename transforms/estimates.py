@@ -36,6 +36,8 @@ from transforms.testing import estimate_testing
 
 def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: str) -> dict[str, pl.DataFrame]:
     """Every `estimate.*` table by name, from every `counts.*` table."""
+    # A column of one value throughout is kept as that value, and dividing by it rounds otherwise than by a column.
+    counts = {name: pl.DataFrame(rows.get_columns()) for name, rows in counts.items()}
     people = estimate_prevalence(counts["counts.person_interval"], counts["counts.observed_time"], plan)
     made = {
         "estimate.prevalence": with_standardised(with_weighted(people, counts, plan), counts, plan),
