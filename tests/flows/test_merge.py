@@ -22,7 +22,7 @@ from flows.settings import Settings
 from flows.workspace import Workspace
 from transforms.load import load_definitions
 
-DEFINITIONS = load_definitions()
+DEFINITIONS = load_definitions(Settings().definitions)
 
 
 @pytest.fixture(scope="module")
