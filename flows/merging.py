@@ -22,7 +22,8 @@ from flows.earlier_night import find_earlier
 from flows.errors import SourceError, WrongUse, guard_values
 from flows.facts import ENGINES
 from flows.handover import Published
-from flows.pages import show_pages, write_pages
+from flows.pages import write_pages
+from flows.placing import place_night
 from flows.settings import Settings
 from flows.site import read_summaries
 from flows.stages.release import rule_of
@@ -76,7 +77,7 @@ def merge_counts(paths: Sequence[Path], settings: Settings, out: Path) -> Publis
             facts = _tell(network, workspace, definitions, run_id, started_at)
             numbers = write_pages(network.released, facts, definitions, work / "site")
             (work / COUNTS).replace(workspace.counts)
-            report, catalogue = show_pages(work / "site", workspace, run_id)
+            report, catalogue = place_night(workspace, run_id)
         finally:
             shutil.rmtree(work.parent, ignore_errors=True)
     texts = {number.title: number.text for number in numbers}

@@ -22,6 +22,7 @@ from reports.page import gather_content, render_content
 from transforms.load import Definitions
 from transforms.release import Released
 
+
 def write_pages(
     released: Released, facts: NightFacts, definitions: Definitions, aside: Path, earlier: Released | None = None
 ) -> Sequence[KeyNumber]:
