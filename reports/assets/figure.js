@@ -165,7 +165,7 @@ function themed(layout, width) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: width < NARROW ? 11 : 13, color: ink },
-    margin: { l: 12, r: 56, t: 36, b: 44 },
+    margin: { l: 12, r: width < NARROW ? 56 : 72, t: 36, b: 44 },
     dragmode: false,
     hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: line, font: { color: ink }, align: "left" },
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
