@@ -104,7 +104,7 @@ def test_a_workspace_that_kept_nothing_says_that_the_file_is_needed(waiting: Any
     assert command(waiting, "list").output.count("give the file again") == 3
 
 
-def test_nothing_to_release_is_said_and_leaves_no_run(waiting: Any) -> None:
+def test_nothing_to_release_is_said_and_leaves_no_run(waiting: Any, every_cohort: None) -> None:
     done = command(waiting, "release", "--json")
     assert done.exit_code == 0
     assert json.loads(done.output) == {"is_new": False, "n_set_aside_before": 5, "n_set_aside": 5}
