@@ -78,10 +78,7 @@ def hand_over_rows(
             stated = "NOT r.is_inferred" if name == "observation" else "true"
             kept = f"SELECT {columns} FROM {table} r {people} {_unless_replaced(night)}"
             parts.append(f"{kept} WHERE {chosen} AND {stated}")
-        connection.execute(
-            f"""COPY ({" UNION ALL ".join(parts)})
-            TO '{quoted(folder / f"{name}.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
-        ).fetchall()
+        _copy(connection, " UNION ALL ".join(parts), folder / f"{name}.parquet")
 
 
 def hand_over_limits(
@@ -97,16 +94,10 @@ def hand_over_limits(
 
     Apart from lab.parquet, because most extracts have none and a column for every row is dear.
     """
-    people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
     chosen = f"r.analyte = {_texts([analyte])} AND r.reference_low IS NOT NULL"
     columns = "p.person_index, r.collected_at, r.specimen_id, r.reference_low"
-    parts = [f"SELECT {columns} FROM ({tonight_rows(night, 'canonical.lab')}) r {people} WHERE {chosen}"]
-    if has_history:
-        parts.append(f"SELECT {columns} FROM canonical.lab r {people} {_unless_replaced(night)} WHERE {chosen}")
-    connection.execute(
-        f"""COPY ({" UNION ALL ".join(parts)})
-        TO '{quoted(folder / "limit.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
-    ).fetchall()
+    found = _results(night, population, columns, chosen, has_history=has_history)
+    _copy(connection, found, folder / "limit.parquet")
 
 
 def hand_over_findings(
@@ -119,16 +110,23 @@ def hand_over_findings(
     wanted: Sequence[Finding],
 ) -> None:
     """Write result.parquet: the results of touched people that are beyond a limit for which a cause asks."""
-    people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
     is_wanted = " OR ".join(["false", *(_finding(one) for one in wanted)])
     columns = "p.person_index, r.analyte, r.collected_at, r.lower_bound, r.upper_bound"
-    parts = [f"SELECT {columns} FROM ({tonight_rows(night, 'canonical.lab')}) r {people} WHERE {is_wanted}"]
+    found = _results(night, population, columns, is_wanted, has_history=has_history)
+    _copy(connection, found, folder / "result.parquet")
+
+
+def _results(night: Validated, population: Population, columns: str, chosen: str, *, has_history: bool) -> str:
+    """Touched people's laboratory rows after tonight that are `chosen`."""
+    people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
+    parts = [f"SELECT {columns} FROM ({tonight_rows(night, 'canonical.lab')}) r {people} WHERE {chosen}"]
     if has_history:
-        parts.append(f"SELECT {columns} FROM canonical.lab r {people} {_unless_replaced(night)} WHERE {is_wanted}")
-    connection.execute(
-        f"""COPY ({" UNION ALL ".join(parts)})
-        TO '{quoted(folder / "result.parquet")}' (FORMAT parquet, COMPRESSION snappy)"""
-    ).fetchall()
+        parts.append(f"SELECT {columns} FROM canonical.lab r {people} {_unless_replaced(night)} WHERE {chosen}")
+    return " UNION ALL ".join(parts)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
+    connection.execute(f"COPY ({rows}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION snappy)").fetchall()
 
 
 def _finding(one: Finding) -> str:

@@ -1,9 +1,7 @@
 """From everyone in the extract to those who can answer: each step is a part of the one before."""
 
-import plotly.graph_objects as go
-
+from reports.charts.horizontal import draw_counts, layout_of_counts
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
 
 STEP = TableColumn("Step", "name:step", ("step",))
 
@@ -31,39 +29,11 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "name:step", ("step",)),),
         height=90,
         row_height=46,
-        layout=go.Layout(
-            xaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
-            yaxis={"type": "category"},
-            bargap=0.3,
-        ).to_plotly_json(),
+        layout=layout_of_counts("People"),
     )
 
 
 def _traces() -> tuple[Trace, ...]:
-    place = {"name": "step", "col": "step"}
-    bars = go.Bar(
-        orientation="h",
-        marker={"color": COLOURS[0]},
-        showlegend=False,
-        textposition="outside",
-        cliponaxis=False,
-        texttemplate=" %{customdata[1]}",
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} people<extra></extra>",
-    )
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
-    return (
-        Trace(
-            bars.to_plotly_json(),
-            {
-                "x": {"col": "n_people"},
-                "y": place,
-                "customdata": {"cells": [["name:step", "step"], ["count", "n_people"]]},
-            },
-            needs="n_people",
-        ),
-        Trace(
-            words.to_plotly_json(),
-            {"x": {"const": 0}, "y": place, "text": {"mark": "n_people"}},
-            lacks="n_people",
-        ),
-    )
+    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]} people"
+    cells = [["name:step", "step"], ["count", "n_people"]]
+    return draw_counts({"name": "step", "col": "step"}, "n_people", cells, hover)

@@ -1,7 +1,6 @@
 """Of how many people it is certain that they were low, certain that they were not, and neither."""
 
-import plotly.graph_objects as go
-
+from reports.charts.horizontal import layout_of_shares, stack_shares
 from reports.charts.severity_by_cohort import not_shown
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 
@@ -35,26 +34,11 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "name:bounds", ("bounds",)),),
         height=120,
         row_height=28,
-        layout=go.Layout(
-            barmode="stack",
-            bargap=0.3,
-            xaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %", "range": [0, 100]},
-            yaxis={"type": "category"},
-        ).to_plotly_json(),
+        layout=layout_of_shares("% of people tested", range=[0, 100]),
     )
 
 
 def _bars(place: Bind) -> Trace:
-    figure = go.Bar(
-        orientation="h",
-        marker={"line": {"width": 0}},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]} people, %{customdata[3]} of "
-        "those tested<extra></extra>",
-    )
+    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]} people, %{customdata[3]} of those tested"
     cells = [["name:bounds", "bounds"], ["name:certainty", "certainty"], ["count", "n_people"], ["percent", "share"]]
-    return Trace(
-        figure.to_plotly_json(),
-        {"x": {"col": "share", "scale": 100}, "y": place, "customdata": {"cells": cells}},
-        needs="share",
-        split=("certainty", "certainty"),
-    )
+    return stack_shares(place, cells, hover, split=("certainty", "certainty"))

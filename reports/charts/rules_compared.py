@@ -1,9 +1,7 @@
 """What each episode rule makes of the same counts, and why they differ."""
 
-import plotly.graph_objects as go
-
-from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
+from reports.charts.horizontal import draw_counts, layout_of_counts
+from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 LINE = TableColumn("Rule", "text", ("rule_line",))
 
@@ -23,7 +21,7 @@ def chart() -> Chart:
         question="duration",
         follows=(),
         sorts={"value": (("limit_cells_per_ul", "desc"), ("rule_line", "asc"))},
-        traces=_traces({"cell": ["text", "rule_line"]}),
+        traces=_traces(),
         columns=(
             LINE,
             TableColumn("People", "count", ("n_people",)),
@@ -35,36 +33,14 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "text", ("rule_line",)),),
         height=110,
         row_height=28,
-        layout=go.Layout(
-            xaxis={"title": {"text": "Episodes"}, "rangemode": "tozero", "tickformat": ",d"},
-            yaxis={"type": "category"},
-            bargap=0.3,
-        ).to_plotly_json(),
+        layout=layout_of_counts("Episodes"),
     )
 
 
-def _traces(place: Bind) -> tuple[Trace, ...]:
-    bars = go.Bar(
-        orientation="h",
-        marker={"color": COLOURS[0]},
-        showlegend=False,
-        textposition="outside",
-        cliponaxis=False,
-        texttemplate=" %{customdata[1]}",
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<br>mean length "
-        "%{customdata[3]} days<extra></extra>",
+def _traces() -> tuple[Trace, ...]:
+    hover = (
+        "<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<br>mean length "
+        "%{customdata[3]} days"
     )
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     cells = [["text", "rule_line"], ["count", "n_episodes"], ["count", "n_people"], ["days", "mean_days"]]
-    return (
-        Trace(
-            bars.to_plotly_json(),
-            {"x": {"col": "n_episodes"}, "y": place, "customdata": {"cells": cells}},
-            needs="n_episodes",
-        ),
-        Trace(
-            words.to_plotly_json(),
-            {"x": {"const": 0}, "y": place, "text": {"mark": "n_episodes"}},
-            lacks="n_episodes",
-        ),
-    )
+    return draw_counts({"cell": ["text", "rule_line"]}, "n_episodes", cells, hover)

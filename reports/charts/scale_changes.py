@@ -1,7 +1,6 @@
 """How many people change grade when another severity scale is taken."""
 
-import plotly.graph_objects as go
-
+from reports.charts.horizontal import layout_of_shares, stack_shares
 from reports.charts.severity_by_cohort import not_shown
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 
@@ -38,21 +37,14 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "name:scale", ("scale",)),),
         height=120,
         row_height=28,
-        layout=go.Layout(
-            barmode="stack",
-            bargap=0.3,
-            xaxis={"title": {"text": "% of people tested"}, "ticksuffix": " %", "range": [0, 100]},
-            yaxis={"type": "category"},
-        ).to_plotly_json(),
+        layout=layout_of_shares("% of people tested", range=[0, 100]),
     )
 
 
 def _bars(place: Bind) -> Trace:
-    figure = go.Bar(
-        orientation="h",
-        marker={"line": {"width": 0}},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}, there %{customdata[2]}<br>%{customdata[3]} people, "
-        "%{customdata[4]} of those tested<extra></extra>",
+    hover = (
+        "<b>%{customdata[0]}</b><br>%{customdata[1]}, there %{customdata[2]}<br>%{customdata[3]} people, "
+        "%{customdata[4]} of those tested"
     )
     cells = [
         ["name:scale", "scale"],
@@ -61,9 +53,4 @@ def _bars(place: Bind) -> Trace:
         ["count", "n_people"],
         ["percent", "share"],
     ]
-    return Trace(
-        figure.to_plotly_json(),
-        {"x": {"col": "share", "scale": 100}, "y": place, "customdata": {"cells": cells}},
-        needs="share",
-        split=("change", "change"),
-    )
+    return stack_shares(place, cells, hover, split=("change", "change"))

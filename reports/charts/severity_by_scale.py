@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-import plotly.graph_objects as go
-
+from reports.charts.horizontal import layout_of_shares, stack_shares
 from reports.charts.severity_by_cohort import SEVERITY, not_shown, rest_bars
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 
@@ -38,31 +37,11 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "text", ("scale_line",)),),
         height=120,
         row_height=26,
-        layout=go.Layout(
-            barmode="stack",
-            bargap=0.3,
-            xaxis={
-                "title": {"text": "% of people that the scale is applied to"},
-                "ticksuffix": " %",
-                "rangemode": "tozero",
-            },
-            yaxis={"type": "category"},
-        ).to_plotly_json(),
+        layout=layout_of_shares("% of people that the scale is applied to", rangemode="tozero"),
     )
 
 
 def _bars(place: Bind) -> Trace:
-    figure = go.Bar(
-        orientation="h",
-        marker={"line": {"width": 0}},
-        hovertemplate="<b>%{customdata[0]}</b>, %{customdata[1]}<br>%{customdata[2]} people, %{customdata[3]}"
-        "<extra></extra>",
-    )
+    hover = "<b>%{customdata[0]}</b>, %{customdata[1]}<br>%{customdata[2]} people, %{customdata[3]}"
     cells = [["text", "scale_line"], ["name:severity", "severity"], ["count", "n_people"], ["percent", "share"]]
-    return Trace(
-        figure.to_plotly_json(),
-        {"x": {"col": "share", "scale": 100}, "y": place, "customdata": {"cells": cells}},
-        needs="share",
-        above=("grade", 0),
-        split=("grade", "grade"),
-    )
+    return stack_shares(place, cells, hover, split=("grade", "grade"), above=("grade", 0))

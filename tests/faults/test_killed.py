@@ -30,7 +30,7 @@ def test_a_night_killed_at_the_edge_of_a_step_changes_nothing_or_is_finished(
     child = start_night(workspace, undisturbed.extract, Cut(place, when))
     child.join()
     assert child.exitcode == -signal.SIGKILL
-    undisturbed.judge(workspace)
+    assert undisturbed.faults_of(workspace) == []
     shutil.rmtree(workspace)
 
 
@@ -41,7 +41,7 @@ def test_a_night_killed_at_any_moment_changes_nothing_or_is_finished(
     workspace = disturbed()
     seconds = (0.5 + seed) / MOMENTS * (1.3 * undisturbed.seconds + 1)
     kill_night(workspace, undisturbed.extract, seconds=seconds)
-    undisturbed.judge(workspace)
+    assert undisturbed.faults_of(workspace) == []
     shutil.rmtree(workspace)
 
 
@@ -57,5 +57,5 @@ def test_the_whole_command_killed_at_any_moment_changes_nothing_or_is_finished(
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    undisturbed.judge(workspace)
+    assert undisturbed.faults_of(workspace) == []
     shutil.rmtree(workspace)

@@ -1,15 +1,13 @@
 """The plain oracle and the fast code on the same patients."""
 
-import importlib.util
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import polars as pl
 import pytest
 
+from tests.oracle import plain_episodes
 from transforms.chronic import find_chronic
 from transforms.episodes import EPISODE_COLUMNS, find_episodes
 from transforms.model.episodes import EpisodeRule
@@ -19,19 +17,6 @@ PERSON: dict[str, Any] = {"person_index": pl.UInt32}
 TEXTS: dict[str, Any] = {"specimen_id": pl.String, "collected_at": pl.Datetime("us"), "time_precision": pl.String}
 COUNTS: dict[str, Any] = dict.fromkeys(("anc_cells_per_ul", "lower_cells_per_ul", "upper_cells_per_ul"), pl.Int64)
 DURATIONS = tuple(name for name in EPISODE_COLUMNS if name.startswith("duration_"))
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plain = sys.modules.get("plain_episodes") or _load("plain_episodes")
 
 
 def fast_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list[dict[str, Any]]:
@@ -91,7 +76,7 @@ def slow_episodes(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> list
     for rule in rules:
         for threshold in rule.thresholds:
             for index, patient in enumerate(patients):
-                for episode in plain.plain_episodes(patient, rule, threshold):
+                for episode in plain_episodes.plain_episodes(patient, rule, threshold):
                     head = {"person_index": index, "rule": rule.id, "rule_version": rule.version}
                     rows.append(head | {"threshold_cells_per_ul": threshold.low_cells_per_ul} | episode)
     keys = ("person_index", "rule", "threshold_cells_per_ul", "first_low_at")
@@ -115,7 +100,7 @@ def assert_same(patients: Sequence[Any], rules: Sequence[EpisodeRule]) -> int:
 
 @pytest.fixture(scope="session")
 def oracle() -> ModuleType:
-    return plain
+    return plain_episodes
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,13 @@
 """Chronic tracks by the fast code equal those of a plain reading of the chart, one patient at a time."""
 
-import importlib.util
 import os
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.oracle.plain_chronic import plain_chronic
 from transforms.load import load_definitions
 from transforms.model.episodes import EpisodeRule
 
@@ -20,19 +17,6 @@ BOUNDS = ((0, 99), (0, 499), (0, 500), (0, 1500), (700, 1400), (700, 2000), (200
 STEPS_HOURS = ((0, 0, 3, 12, 24, 48), (24, 168, 336), (500, 719, 721, 1080, 2160), (0, 24, 24, 720, 1080, 2159, 2160))
 PATIENTS_PER_RULE = 200
 N_PATIENTS = int(os.environ.get("NADIR_ORACLE_PATIENTS", "3000"))
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plain = _load("plain_chronic")
 
 
 class Drawn:
@@ -87,7 +71,7 @@ def tracks_of(patients: list[Any], rule: EpisodeRule, asked: dict[str, int]) -> 
         {"person_index": place, "rule": rule.id, "rule_version": rule.version, "threshold_cells_per_ul": below} | track
         for place, patient in enumerate(patients)
         for below in (threshold.low_cells_per_ul for threshold in rule.thresholds)
-        for track in plain.plain_chronic(patient, below, asked)
+        for track in plain_chronic(patient, below, asked)
     ]
     keys = ("person_index", "threshold_cells_per_ul", "first_low_at")
     return sorted(found, key=lambda track: tuple(track[key] for key in keys))

@@ -1,16 +1,13 @@
 """Cycles and days below a threshold by the fast code equal those of a walk from day to day, one patient at a time."""
 
-import importlib.util
-import sys
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.oracle.plain_cycles import plain_cycles, plain_person_days
 from transforms.cycles import STATUSES, find_cycles
 from transforms.load import load_definitions
 from transforms.model.estimation import Plan
@@ -24,19 +21,6 @@ START = date(2021, 3, 1)
 N_PATIENTS = 400
 COUNTS = (0, 100, 300, 499, 500, 700, 999, 1000, 1499, 1500, 2500)
 Patients = list[dict[str, Any]]
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plain = _load("plain_cycles")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +77,7 @@ def test_cycles_of_hundreds_of_patients_are_those_of_the_oracle(patients: Patien
     expected = [
         {"person_index": place} | cycle
         for place, patient in enumerate(patients)
-        for cycle in plain.plain_cycles(patient["doses"], patient["tests"], rules)
+        for cycle in plain_cycles(patient["doses"], patient["tests"], rules)
     ]
     assert len(expected) > N_PATIENTS
     assert dated.to_dicts() == [{name: cycle[name] for name in dated.columns} for cycle in expected]
@@ -114,7 +98,7 @@ def test_days_of_hundreds_of_patients_are_those_of_the_oracle(patients: Patients
         total = {"low": 0, "not_low": 0, "unknown": 0}
         for patient in patients:
             threshold = row["threshold_cells_per_ul"]
-            own = plain.plain_person_days(patient["stays"], patient["tests"], threshold, DEFINITIONS.person_days)
+            own = plain_person_days(patient["stays"], patient["tests"], threshold, DEFINITIONS.person_days)
             total = {name: total[name] + own[name] for name in total}
         assert {name: row[f"n_days_{name}"] for name in total} == total
         assert row["n_people_low"] == sum(_is_low(patient, row["threshold_cells_per_ul"]) for patient in patients)
