@@ -62,8 +62,9 @@ def _site(derived: Derived, context: RunContext) -> Site:
     """What a network has to know of this hospital beside its counts."""
     received = derived.validated.received
     first, last = derived.span if received.dates == "real" else (None, None)
+    runs = list_runs(context.workspace, context.settings.memory_limit)
     return Site(
-        workspace=list_runs(context.workspace, context.settings.memory_limit)[0].run_id,
+        workspace=runs[0].run_id if runs else context.run_id,
         result_id=received.result_id,
         code_version=code_version(),
         dates=received.dates,

@@ -91,7 +91,11 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
             "n_values": pl.Int64,
         },
         orient="row",
-    ).with_columns(onset_after=pl.lit(None, pl.Datetime("us")), nadir_cells_per_ul=pl.lit(600, pl.Int64))
+    ).with_columns(
+        onset_after=pl.lit(None, pl.Datetime("us")),
+        nadir_cells_per_ul=pl.lit(600, pl.Int64),
+        duration_ruled_days=(pl.col("recovery_by") - pl.col("first_low_at")).dt.total_seconds() / 86_400,
+    )
     cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
     person = [
         (each, each, 1950, None, None, None, "female" if each % 2 else "male", None, None, None) for each in people
