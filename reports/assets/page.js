@@ -31,11 +31,18 @@ async function drawAll(turn) {
     if (turn !== lastTurn) return;
     const rows = chosenRows(chart, view);
     await drawFigure(chart, rows);
+    await fitWidth(document.getElementById(`plot-${chart.id}`));
     fillTable(chart, rows);
     if (chart.at_risk) fillAtRisk(chart, rows);
     await new Promise((resume) => setTimeout(resume)); // the first figures show while the others are drawn
   }
   root.dataset.drawn = JSON.stringify(view);
+}
+
+/* Plotly keeps the width that a figure had on paper. */
+async function fitWidth(place) {
+  const shown = place?.querySelector(".main-svg");
+  if (canDraw && shown && place.clientWidth && Math.abs(shown.clientWidth - place.clientWidth) > 1) await Plotly.Plots.resize(place);
 }
 
 let drawing = Promise.resolve();
