@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from plotly.offline import get_plotlyjs
+
 from flows.placing import PLOTLY
 from flows.site import (
     MAILABLE,
@@ -16,6 +18,7 @@ from flows.site import (
 from reports.content import KeyNumber, key_numbers_of
 from reports.downloads import download_files
 from reports.facts import NightFacts
+from reports.mailing import as_one_file
 from reports.methods import versions_of
 from reports.numbers import Numbers, read_numbers
 from reports.page import gather_content, render_content
@@ -40,9 +43,9 @@ def write_pages(
 def _files(
     released: Released, facts: NightFacts, rows: Numbers, numbers: Sequence[KeyNumber], definitions: Definitions
 ) -> Iterator[tuple[str, bytes]]:
-    content = gather_content(rows, facts, definitions)
-    yield REPORT, render_content(content, plotly="shared", plotly_src=f"../../assets/{PLOTLY}").encode()
-    yield MAILABLE, render_content(content, plotly="inline").encode()
+    page = render_content(gather_content(rows, facts, definitions), f"../../assets/{PLOTLY}")
+    yield REPORT, page.encode()
+    yield MAILABLE, as_one_file(page, get_plotlyjs(), facts.run_id).encode()
     for name, data in download_files(released, definitions):
         yield f"downloads/{name}", data
     yield (

@@ -4,11 +4,10 @@ The same night gives the same bytes. Every file carries the run and the hash of 
 reason in the column beside it (`*_mark`). Text that a spreadsheet would run as a formula gets an apostrophe in front.
 """
 
-import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -37,7 +36,7 @@ def download_files(released: Released, definitions: Definitions) -> Iterator[tup
     for name in TABLES:
         schema = schema_of(f"released.{name}")
         frame = _whole(released.tables.get(schema.name), schema)
-        files.append((f"{name}.csv", _csv(frame.columns, zip(*map(_cells, frame.get_columns()), strict=True))))
+        files.append((f"{name}.csv", _csv(frame)))
         files.append((f"{name}.json", _json(frame, schema, definitions)))
         files.append((f"{name}.parquet", _parquet(frame)))
     files += _dictionary(released, definitions)
@@ -45,9 +44,10 @@ def download_files(released: Released, definitions: Definitions) -> Iterator[tup
     yield ARCHIVE, _zip(files)
 
 
-def safe_text(cell: Any) -> Any:
-    """Text that no spreadsheet takes for a formula; anything else unchanged."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+def safe_text(name: str) -> pl.Expr:
+    """A column of text with an apostrophe in front of what a spreadsheet would take for a formula."""
+    cell = pl.col(name)
+    return pl.when(cell.str.head(1).is_in(FORMULA_STARTS)).then("'" + cell).otherwise(cell).alias(name)
 
 
 def _whole(frame: pl.DataFrame | None, schema: Table) -> pl.DataFrame:
@@ -57,24 +57,11 @@ def _whole(frame: pl.DataFrame | None, schema: Table) -> pl.DataFrame:
     return frame.select(schema.column_names).sort([name for name in schema.key if name in frame.columns])
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _cells(column: pl.Series) -> list[Any]:
-    """One column as the CSV writes it; only text like a formula and truth values are written otherwise."""
-    is_text = column.dtype == pl.String
-    if column.dtype == pl.Boolean or (is_text and column.str.head(1).is_in(FORMULA_STARTS).any()):
-        return [_flat(cell) for cell in column.to_list()]
-    return column.to_list()
-
-
-def _flat(cell: Any) -> Any:
-    return str(cell).lower() if isinstance(cell, bool) else safe_text(cell)
+def _csv(frame: pl.DataFrame) -> bytes:
+    content = io.BytesIO()
+    safe = frame.with_columns(safe_text(name) for name in frame.columns if frame.schema[name] == pl.String)
+    safe.write_csv(content, line_terminator="\r\n")
+    return content.getvalue()
 
 
 def _json(frame: pl.DataFrame, schema: Table, definitions: Definitions) -> bytes:
@@ -90,15 +77,11 @@ def _json(frame: pl.DataFrame, schema: Table, definitions: Definitions) -> bytes
 
 
 def _json_rows(frame: pl.DataFrame) -> str:
-    """What `json.dumps` writes with `indent=1`, at a tenth of its time: only without an indent is it compiled.
-
-    A line break inside a text is written as two letters, so a real one stands only where the separator put it.
-    """
-    if not frame.height:
-        return "[]"
-    text = json.dumps(frame.to_dicts(), ensure_ascii=False, separators=(",\n   ", ": "), default=str)
-    rows = text[2:-2].replace("},\n   {", "\n  },\n  {\n   ")
-    return f"[\n  {{\n   {rows}\n  }}\n ]"
+    """A line for each row; a line break inside a text is written as two letters, so that no other ends a line."""
+    content = io.BytesIO()
+    frame.write_ndjson(content)
+    lines = content.getvalue().decode().removesuffix("\n").replace("\n", ",\n  ")
+    return f"[\n  {lines}\n ]" if lines else "[]"
 
 
 def _run_id(frame: pl.DataFrame) -> str:
@@ -115,20 +98,22 @@ def _dictionary(released: Released, definitions: Definitions) -> list[tuple[str,
     run_id = next(
         (_run_id(released.tables[name]) for name in sorted(released.tables) if released.tables[name].height), ""
     )
-    header = ["table", "one_row_per", "column", "type", "may_be_null", "meaning", "run_id", "definitions_hash"]
     rows = [
-        [schema.name, schema.one_row_per, c.name, c.type, c.is_nullable, c.meaning, run_id, definitions.hash]
+        {
+            "table": schema.name,
+            "one_row_per": schema.one_row_per,
+            "column": c.name,
+            "type": c.type,
+            "may_be_null": c.is_nullable,
+            "meaning": c.meaning,
+        }
         for schema in (schema_of(f"released.{name}") for name in TABLES)
         for c in schema.columns
     ]
-    content = {
-        "run_id": run_id,
-        "definitions_hash": definitions.hash,
-        "columns": [dict(zip(header[:6], row[:6], strict=True)) for row in rows],
-    }
+    content = {"run_id": run_id, "definitions_hash": definitions.hash, "columns": rows}
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-    flat = [[_flat(cell) for cell in row] for row in rows]
-    return [(f"{DICTIONARY}.csv", _csv(header, flat)), (f"{DICTIONARY}.json", text.encode())]
+    flat = pl.DataFrame(rows).with_columns(run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions.hash))
+    return [(f"{DICTIONARY}.csv", _csv(flat)), (f"{DICTIONARY}.json", text.encode())]
 
 
 def _zip(files: Sequence[tuple[str, bytes]]) -> bytes:

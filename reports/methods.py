@@ -14,8 +14,21 @@ _SAID = {"id", "version", "title", "rule", "source", "why", "caveats", "examples
 
 def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
     """Groups of definitions in reading order, each with every rule in its own words."""
+    return [
+        {"title": title, "items": [_item(one, place) for one in members]}
+        for place, (title, members) in enumerate(_groups(definitions, channel))
+        if members
+    ]
+
+
+def versions_of(definitions: Definitions, channel: str) -> dict[str, str]:
+    """The version of every definition that the methods name, by its id."""
+    return {one.id: str(one.version) for _, members in _groups(definitions, channel) for one in members}
+
+
+def _groups(definitions: Definitions, channel: str) -> list[tuple[str, Sequence[Definition]]]:
     release = [rule for rule in definitions.disclosure if getattr(rule, "channel", channel) == channel]
-    groups: list[tuple[str, Sequence[Definition]]] = [
+    return [
         ("How a neutrophil count is derived", (definitions.anc,)),
         ("Severity", definitions.scales),
         ("Episodes", definitions.rules),
@@ -29,16 +42,6 @@ def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
         ("What is hidden", release),
         ("Code lists", tuple(definitions.codelists.values())),
     ]
-    return [
-        {"title": title, "items": [_item(one, place) for one in members]}
-        for place, (title, members) in enumerate(groups)
-        if members
-    ]
-
-
-def versions_of(definitions: Definitions, channel: str) -> dict[str, str]:
-    """The version of every definition that the methods name, by its id."""
-    return {item["id"]: str(item["version"]) for group in methods_of(definitions, channel) for item in group["items"]}
 
 
 def calibration_of(definitions: Definitions) -> dict[str, Any]:

@@ -46,7 +46,22 @@ class Numbers:
             if rows and "cohort" in rows[0]
         }
 
-    @property
+    @cached_property
+    def _found(self) -> dict[tuple[str, ...], dict[tuple[Cell, ...], list[Row]]]:
+        """Rows of the default cohort by table and columns, then by the values of these columns."""
+        return {}
+
+    def find(self, table: str, match: Mapping[str, Cell]) -> Sequence[Row]:
+        """The rows of the default cohort with these values; a question that is asked again costs no search."""
+        columns = tuple(match)
+        if (table, *columns) not in self._found:
+            found: dict[tuple[Cell, ...], list[Row]] = {}
+            for row in self.of_default_cohort.get(table, ()):
+                found.setdefault(tuple([row[name] for name in columns]), []).append(row)
+            self._found[table, *columns] = found
+        return self._found[table, *columns].get(tuple(match.values()), ())
+
+    @cached_property
     def has_anc(self) -> bool:
         """Whether anybody has a count, or a bound that is one for a denominator; a hidden number of people is some."""
         return any(row["n_tested"] != 0 for row in self.tables["testing"])
@@ -130,10 +145,9 @@ def one_row(numbers: Numbers, table: str, **match: Cell) -> Row | None:
     return next(iter(all_rows(numbers, table, **match)), None)
 
 
-def all_rows(numbers: Numbers, table: str, **match: Cell) -> list[Row]:
+def all_rows(numbers: Numbers, table: str, **match: Cell) -> Sequence[Row]:
     """Every row of the default cohort with these values."""
-    rows = numbers.of_default_cohort.get(table, ())
-    return [row for row in rows if all(row[key] == value for key, value in match.items())]
+    return numbers.find(table, match)
 
 
 def default_rule(numbers: Numbers) -> dict[str, Cell]:

@@ -63,13 +63,14 @@ def render_report(
 ) -> str:
     """The page. `shared` loads Plotly from `plotly_src`, a path beside it; `inline` carries it inside."""
     content = gather_content(read_numbers(released, facts, definitions, earlier), facts, definitions)
-    return render_content(content, plotly=plotly, plotly_src=plotly_src)
+    page = render_content(content, plotly_src)
+    return page if plotly == "shared" else as_one_file(page, get_plotlyjs(), facts.run_id)
 
 
-def render_content(content: Mapping[str, Any], *, plotly: Literal["shared", "inline"], plotly_src: str = "") -> str:
-    """`render_report` of what was gathered before: a night is written twice and gathered once."""
+def render_content(content: Mapping[str, Any], plotly_src: str) -> str:
+    """The page of what was gathered; `as_one_file` makes of it the one to send."""
     script = f"(async () => {{\n{read_asset(*SCRIPTS)}}})();\n"
-    page = render_template(
+    return render_template(
         "page.html.j2",
         **content,
         plotly_src=plotly_src,
@@ -77,7 +78,6 @@ def render_content(content: Mapping[str, Any], *, plotly: Literal["shared", "inl
         css=read_asset("page.css"),
         script=script,
     )
-    return page if plotly == "shared" else as_one_file(page, get_plotlyjs(), content["facts"].run_id)
 
 
 def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions) -> Mapping[str, Any]:
@@ -160,7 +160,8 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
         "min_width": chart.min_width,
         "is_drawn": _has_rows(chart, numbers),
         "why_not": _why_not(chart, facts),
-        "headings": [(words.with_unit(column.heading), _is_numeric(column.kind)) for column in chart.columns],
+        "headings": [words.with_unit(column.heading) for column in chart.columns],
+        "is_numeric": [_is_numeric(column.kind) for column in chart.columns],
         "rows": [[words.cell(row, column.kind, column.keys) for column in chart.columns] for row in rows],
     }
 

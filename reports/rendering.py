@@ -7,13 +7,14 @@ import json
 import re
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.wording import plain
 
@@ -64,6 +65,16 @@ def keep_together(text: str) -> Markup:
     )
 
 
+def table_rows(rows: Iterable[Sequence[str]], is_numeric: Sequence[bool]) -> Markup:
+    """Rows of a table whose first cell names its row; written here because a template takes ten times as long."""
+    starts = [' class="num">' if numeric else ">" for numeric in is_numeric]
+    lines = []
+    for row in rows:
+        first, *cells = (f"{start}{escape(plain(cell))}" for start, cell in zip(starts, row, strict=True))
+        lines.append(f'<tr><th scope="row"{first}</th>{"".join(f"<td{cell}</td>" for cell in cells)}</tr>')
+    return Markup("\n".join(lines))  # noqa: S704 - every cell was escaped
+
+
 def _shown(content: Any) -> Any:
     """Text that is not our own markup never changes direction, wherever a template writes it."""
     return plain(content) if type(content) is str else content
@@ -81,4 +92,5 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters["unbroken"] = keep_together
+    environment.globals["table_rows"] = table_rows
     return environment

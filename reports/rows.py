@@ -74,9 +74,10 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     names = [column.name for column in schema.columns if not column.name.endswith("_mark")]
     kept = [name for name in names if name not in PROVENANCE]
     ordered = frame.sort(key, nulls_last=False)
-    columns = [_cells(ordered, name, is_value=name in schema.values) for name in kept]
-    rows = tuple(dict(zip(kept, cells, strict=True)) for cells in zip(*columns, strict=True))
-    return tuple(_of_population(row) for row in rows) if table_behind(table) == POPULATION else rows
+    columns = {name: _cells(ordered, name, is_value=name in schema.values) for name in kept}
+    if table_behind(table) == POPULATION:
+        columns = _of_population(columns)
+    return tuple(dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
 
 
 def table_behind(table: str) -> str:
@@ -99,14 +100,17 @@ def encode(rows: Sequence[Row]) -> dict[str, Any]:
     return {"n": len(rows), "columns": {name: _encode_column([row[name] for row in rows]) for name in columns}}
 
 
-def _of_population(row: Row) -> Row:
+def _of_population(columns: Mapping[str, list[Cell]]) -> dict[str, list[Cell]]:
     """With population, low_as, counted_as (the rule of confirmed episodes) and specification (all choices together)."""
-    low_as, population = row["measure"], row["denominator_name"]
-    counted_as = row["rule"] if low_as == "confirmed" else low_as
-    choices = (counted_as, row["threshold_cells_per_ul"], row["interval_unit"], population)
-    kept = {name: cell for name, cell in row.items() if name not in {"measure", "denominator_name"}}
+    low_as, population = columns["measure"], columns["denominator_name"]
+    counted_as = [
+        rule if measure == "confirmed" else measure for rule, measure in zip(columns["rule"], low_as, strict=True)
+    ]
+    choices = (counted_as, columns["threshold_cells_per_ul"], columns["interval_unit"], population)
+    kept = {name: cells for name, cells in columns.items() if name not in {"measure", "denominator_name"}}
     named = {"population": population, "low_as": low_as, "counted_as": counted_as}
-    return {**kept, **named, "specification": "|".join(map(str, choices))}
+    specification: list[Cell] = ["|".join(map(str, chosen)) for chosen in zip(*choices, strict=True)]
+    return {**kept, **named, "specification": specification}
 
 
 def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
@@ -143,9 +147,10 @@ def _fact(value: Any) -> Cell:
 
 
 def _encode_column(cells: Sequence[Cell]) -> Any:
-    if any(is_number(cell) for cell in cells):
+    found = set(cells)
+    if any(is_number(cell) for cell in found):
         return list(cells)
-    words = sorted(set(cells), key=lambda cell: (str(type(cell)), str(cell)))
+    words = sorted(found, key=lambda cell: (str(type(cell)), str(cell)))
     if len(words) == 1:
         return {"words": words, "at": 0}
     place = {word: index for index, word in enumerate(words)}

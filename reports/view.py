@@ -39,8 +39,9 @@ def choices_of(tables: Mapping[str, Sequence[Row]], wording: Wording) -> Choices
     neutral = set(wording.glossary.get("neutral", ()))
     options: dict[str, tuple[str, ...]] = {}
     for dimension, column in DIMENSIONS.items():
-        found = {str(row[column]) for rows in tables.values() for row in rows if column in row} - neutral
-        options[dimension] = _ordered(dimension, found, wording)
+        having = [rows for rows in tables.values() if rows and column in rows[0]]
+        words = {row[column] for rows in having for row in rows}
+        options[dimension] = _ordered(dimension, {str(word) for word in words} - neutral, wording)
     if options["denominator"]:
         options["denominator"] = (BOTH, *options["denominator"])
     options["unit"] = (PER_UL, GIGA)
@@ -106,9 +107,10 @@ def _say(chart: Chart, row: Row, wording: Wording) -> str:
 
 def is_of_chart(chart: Chart, row: Row) -> bool:
     """Whether the chart draws the row under some selection."""
-    return all(row.get(column) == value for column, value in chart.where.items()) and all(
-        row.get(column) != value for column, value in chart.unless.items()
-    )
+    for column, value in chart.where.items():  # asked of every row of a page: a generator would double its time
+        if row.get(column) != value:
+            return False
+    return not chart.unless or all(row.get(column) != value for column, value in chart.unless.items())
 
 
 def _is_selected(chart: Chart, row: Row, selection: Selection, neutral: set[str]) -> bool:

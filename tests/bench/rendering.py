@@ -14,6 +14,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from reports.downloads import download_files
+from reports.mailing import as_one_file
 from reports.numbers import read_numbers
 from reports.page import gather_content, render_content
 from tests.reports.browser import Opened, start_chromium
@@ -53,8 +54,8 @@ def _make(folder: Path, costs: dict[str, float]) -> dict[str, int]:
     content = _timed(
         costs, "content, compared with the night before", lambda: gather_content(numbers, facts, definitions)
     )
-    shared = _timed(costs, "page", lambda: render_content(content, plotly="shared", plotly_src=SCRIPT))
-    mailed = _timed(costs, "page to send", lambda: render_content(content, plotly="inline"))
+    shared = _timed(costs, "page", lambda: render_content(content, SCRIPT))
+    mailed = _timed(costs, "page to send", lambda: as_one_file(shared, get_plotlyjs(), facts.run_id))
     files = _timed(costs, "downloads", lambda: dict(download_files(released, definitions)))
     costs["made"] = time.perf_counter() - started
     (folder / "index.html").write_text(shared, encoding="utf-8")

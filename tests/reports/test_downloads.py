@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reports.downloads import ARCHIVE, download_files, safe_text
+from reports.downloads import ARCHIVE, FORMULA_STARTS, download_files, safe_text
 from transforms.load import Definitions
 from transforms.release import Released
 from transforms.schemas import schema_of
@@ -41,7 +41,7 @@ def test_json_gives_back_the_released_table_with_what_its_columns_mean(
 
 
 def test_csv_shows_a_hidden_value_as_nothing_and_says_why_beside_it(files: dict[str, bytes]) -> None:
-    lines = list(csv.DictReader(io.StringIO(files["prevalence.csv"].decode())))
+    lines = lines_of(files["prevalence.csv"])
     hidden = [line for line in lines if line["n_low_mark"] == "hidden"]
     assert hidden
     assert {line["n_low"] for line in hidden} == {""}
@@ -49,13 +49,27 @@ def test_csv_shows_a_hidden_value_as_nothing_and_says_why_beside_it(files: dict[
     assert all(line["run_id"] and line["definitions_hash"] for line in lines)
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", FORMULA_STARTS)
 def test_text_never_starts_as_a_formula(start: str) -> None:
-    assert safe_text(f"{start}cmd()") == f"'{start}cmd()"
+    shown = pl.DataFrame({"cohort": [f"{start}cmd()", "plain"]}).select(safe_text("cohort"))
+    assert shown["cohort"].to_list() == [f"'{start}cmd()", "plain"]
 
 
-def test_a_negative_number_stays_a_number() -> None:
-    assert safe_text(-4) == -4
+def test_a_negative_number_stays_a_number(files: dict[str, bytes]) -> None:
+    assert {line["log2_disproportion"] for line in lines_of(files["drug_ratio.csv"])} == {"-0.4"}
+
+
+def test_a_cell_that_holds_what_parts_cells_stays_one_cell(
+    night: Callable[..., Released], definitions: Definitions
+) -> None:
+    names = ['a, "b"', "two\r\nlines", "=\rcmd()"]
+    files = dict(download_files(night(cohorts=dict.fromkeys(names, 900), has_dates=False), definitions))
+    assert {line["cohort"] for line in lines_of(files["testing.csv"])} == {*names[:2], "'=\rcmd()"}
+    assert {row["cohort"] for row in json.loads(files["testing.json"])["rows"]} == set(names)
+
+
+def lines_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
 def test_a_cohort_named_like_a_formula_is_text_in_the_csv(
