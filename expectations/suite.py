@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from transforms.definition_files import read_mapping
 from transforms.errors import DefinitionError
 from transforms.model.base import Part
-from transforms.schemas import load_tables, parse_yaml
+from transforms.schemas import load_tables
+from transforms.wrong_keys import describe_errors
 
 SUITES = Path(__file__).parent / "suites"
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -220,21 +221,20 @@ def _checked(path: Path, suite: Suite, checks: Sequence[Check]) -> Suite:
     try:
         return Suite.model_validate({**dict(suite), "checks": tuple(checks)})
     except ValidationError as error:
-        raise _not_valid(path, error) from error
+        # Places are those of both files together, so no line of this one can be named.
+        details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise _not_valid(path, details) from error
 
 
 def _read(path: Path, name: str) -> Suite:
+    content = read_mapping(path)
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-        return Suite.model_validate({"name": name, **content} if isinstance(content, dict) else content)
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"{path.name}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
+        return Suite.model_validate({"name": name, **content})
     except ValidationError as error:
-        raise _not_valid(path, error) from error
+        raise _not_valid(path, describe_errors(error, path.read_text(encoding="utf-8"), Suite, path.name)) from error
 
 
-def _not_valid(path: Path, error: ValidationError) -> DefinitionError:
-    details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+def _not_valid(path: Path, details: Sequence[str]) -> DefinitionError:
     kinds: dict[str, type[Part]] = {"a suite": Suite, "a view": View, "a check": Check}
     keys = "; ".join(f"of {what}: {', '.join(kind.model_fields)}" for what, kind in kinds.items())
     return DefinitionError(f"{path.name}: not a valid suite.", details=details, repair=f"Keys {keys}.")

@@ -17,8 +17,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 def check(definitions: Overlay = None, as_json: AsJson = False) -> None:
     """Load every definition, run its examples, and say what failed."""
     from flows.definitions import check_definitions
+    from flows.settings import read_settings
 
-    report = check_definitions(definitions)
+    report = check_definitions(read_settings(definitions=definitions).definitions)
     print_result(report.as_dict(), as_json, report.as_text())
     if report.failures:
         raise report.error()
@@ -28,10 +29,27 @@ def check(definitions: Overlay = None, as_json: AsJson = False) -> None:
 def show(
     name: Annotated[str | None, typer.Argument(help="Id of a definition; none lists all.")] = None,
     definitions: Overlay = None,
+    workspace: Annotated[Path | None, typer.Option(help="Whose runs its history is of. [default: ./workspace]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print one definition with its source, reason, caveats and examples, or list all."""
+    """Print one definition: rule, source, why, caveats, examples with their outcome, uses, history; or list all."""
     from flows.definitions import show_definition
+    from flows.settings import read_settings
 
-    shown = show_definition(name, definitions)
-    print_result(shown, as_json, str(shown["text"]))
+    shown = show_definition(name, read_settings(definitions=definitions, workspace=workspace))
+    result = {key: value for key, value in shown.items() if key != "text"}
+    print_result(result, as_json, str(shown["text"]))
+
+
+@definitions_app.command("schema")
+def schema(
+    kind: Annotated[str | None, typer.Argument(help="A folder of definitions, suites, shelf or source.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write one file a kind into, for an editor.")] = None,
+) -> None:
+    """JSON Schema of a kind of YAML, or of all into a folder, with which an editor completes and checks them."""
+    from flows.definition_schemas import print_schema, write_schemas
+
+    if out is not None:
+        typer.echo(write_schemas(out))
+    else:
+        typer.echo(print_schema(kind))

@@ -27,6 +27,7 @@ from flows.stages.release import release
 from flows.stages.validate import stop_message, validate, warm_up
 from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
+from transforms.unknown_names import refuse_unknown_names
 
 
 @dataclass
@@ -78,6 +79,7 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
     workspace = Workspace(settings.workspace.resolve()).create()
     with worker or warm_up() as checking, hold_workspace(workspace):
         definitions = load_definitions(settings.definitions)
+        refuse_unknown_names(definitions)
         recover(workspace, settings.memory_limit)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

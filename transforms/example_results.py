@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
+from transforms.wrong_keys import Place
 
 ORIGIN = datetime.combine(date(2020, 1, 1), time())
 P = TypeVar("P", bound=Part)
@@ -37,6 +38,23 @@ class ExampleResult:
         return self.expected == self.got != ""
 
 
+class WrongExample(DefinitionError):
+    """An example that cannot be run: of which definition, at which places inside it, and what is valid there."""
+
+    def __init__(
+        self, kind: str, definition: str, number: int, wrong: Sequence[tuple[Place, str]], repair: str
+    ) -> None:
+        """`number` counts from 0."""
+        self.kind, self.definition, self.number, self.wrong = kind, definition, number, tuple(wrong)
+        what = f"definitions/{kind}: example {number + 1} of {definition!r} is not written as it should be."
+        details = [": ".join((".".join(map(str, place)), said)).removeprefix(": ") for place, said in self.wrong]
+        super().__init__(what, details=details, repair=repair)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep everything when a process passes the error on."""
+        return (type(self), (self.kind, self.definition, self.number, self.wrong, self.repair))
+
+
 def read_examples(written_as: type[P], kind: str, definition: Definition) -> list[P]:
     """Every example of a definition; DefinitionError with the valid keys when one is not written as `written_as`."""
     return [read_example(written_as, kind, definition, number) for number, _ in enumerate(definition.examples)]
@@ -47,16 +65,16 @@ def read_example(written_as: type[P], kind: str, definition: Definition, number:
     try:
         return written_as.model_validate(definition.examples[number])
     except ValidationError as error:
-        details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise wrong_example(kind, definition, number, details, f"Keys: {_keys(written_as)}.") from error
+        wrong = [(e["loc"], str(e["msg"])) for e in error.errors()]
+        raise wrong_example(kind, definition, number, wrong, f"Keys: {_keys(written_as)}.") from error
 
 
 def wrong_example(
-    kind: str, definition: Definition, number: int, details: Sequence[str], repair: str
-) -> DefinitionError:
-    """The error of an example that cannot be run."""
-    what = f"definitions/{kind}: example {number + 1} of {definition.id!r} is not written as it should be."
-    return DefinitionError(what, details=details, repair=repair)
+    kind: str, definition: Definition, number: int, wrong: Sequence[str | tuple[Place, str]], repair: str
+) -> WrongExample:
+    """The error of an example that cannot be run; `wrong` are sentences, or places inside it with what is wrong."""
+    placed = tuple(((), one) if isinstance(one, str) else one for one in wrong)
+    return WrongExample(kind, definition.id, number, placed, repair)
 
 
 def tell(facts: Mapping[str, Any]) -> str:

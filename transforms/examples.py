@@ -3,6 +3,8 @@
 All but those of receiving, source maps and laboratory codes, which need DuckDB: `flows/examples_of_receiving.py`.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+
 from transforms.example_results import ExampleResult
 from transforms.examples_of_codelists import check_codelists
 from transforms.examples_of_complications import check_complications
@@ -18,22 +20,27 @@ from transforms.examples_of_showing import check_showing
 from transforms.examples_of_standards import check_standards
 from transforms.load import Definitions
 
-__all__ = ["ExampleResult", "check_examples"]
+__all__ = ["CHECKS", "ExampleResult", "check_examples"]
+
+Check = Callable[[Definitions], Iterable[ExampleResult]]
+
+CHECKS: Mapping[Check, tuple[str, ...]] = {
+    check_counts: ("anc", "scales"),
+    check_episodes: ("episodes", "chronic"),
+    check_cycles: ("cycles",),
+    check_person_days: ("person_days",),
+    check_codelists: ("codelists", "exposures", "regimens"),
+    check_patients: ("causes", "causality", "cohorts"),
+    check_complications: ("complications",),
+    check_estimates: ("denominators", "estimation", "survey", "disclosure"),
+    check_standards: ("standards",),
+    check_after_drugs: ("after_drugs",),
+    check_mapping: ("mapping",),
+    check_showing: ("showing",),
+}
+"""What runs the examples of which folders."""
 
 
 def check_examples(definitions: Definitions) -> list[ExampleResult]:
     """Every example that needs no file, in a fixed order; DefinitionError when one is not written as it should be."""
-    return [
-        *check_counts(definitions),
-        *check_episodes(definitions),
-        *check_cycles(definitions),
-        *check_person_days(definitions),
-        *check_codelists(definitions),
-        *check_patients(definitions),
-        *check_complications(definitions),
-        *check_estimates(definitions),
-        *check_standards(definitions),
-        *check_after_drugs(definitions),
-        *check_mapping(definitions),
-        *check_showing(definitions),
-    ]
+    return [result for check in CHECKS for result in check(definitions)]

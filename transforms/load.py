@@ -5,20 +5,19 @@ adds; files in its `suites` are laid over the validation suites; its `shelf.yaml
 covers every file that was read and the validation suites, so a changed comma is a changed result.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
-import yaml
-from pydantic import ValidationError
 
+from transforms.definition_files import hash_files, list_files, read_definition, read_mapping, refuse_doubles
 from transforms.errors import DefinitionError
+from transforms.kinds import SHELF
 from transforms.model.anc import AncRoutes
-from transforms.model.base import Definition, Part
+from transforms.model.base import Definition
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause
 from transforms.model.changes import Changes
@@ -39,14 +38,11 @@ from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.standards import Standard
 from transforms.model.survey import SurveyRule
-from transforms.schemas import parse_yaml
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
-SHELF = "shelf.yaml"
 
 D = TypeVar("D", bound=Definition)
-P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ class Definitions:
     def cohorts(self) -> tuple[Cohort, ...]:
         """Cohorts, or those of them that `shelf.yaml` names."""
         every, path = self._all("cohorts", Cohort), self.files.get(SHELF)
-        return every if path is None else _read(path, Shelf).choose(every)
+        return every if path is None else read_definition(path, Shelf).choose(every)
 
     @cached_property
     def denominators(self) -> tuple[Denominator, ...]:
@@ -214,12 +210,12 @@ class Definitions:
     @cached_property
     def glossary(self) -> Mapping[str, Any]:
         """Words of the report and the tables."""
-        return _read_yaml(self.files["glossary.yaml"]) if "glossary.yaml" in self.files else {}
+        return read_mapping(self.files["glossary.yaml"]) if "glossary.yaml" in self.files else {}
 
     @cached_property
     def answers(self) -> Mapping[str, Any]:
         """Sentences of what an extract can and cannot answer."""
-        return _read_yaml(self.files["answers.yaml"])
+        return read_mapping(self.files["answers.yaml"])
 
     @property
     def own_suites(self) -> tuple[Path, ...]:
@@ -248,8 +244,8 @@ class Definitions:
         paths = {
             name: path for name, path in self.files.items() if name.startswith(f"{folder}/") and name.endswith(".yaml")
         }
-        found = [_read(path, kind) for _, path in sorted(paths.items())]
-        _refuse_doubles(found, folder)
+        found = [read_definition(path, kind) for _, path in sorted(paths.items())]
+        refuse_doubles(found, folder)
         return tuple(sorted(found, key=lambda definition: definition.id))
 
     def _one(self, folder: str, kind: type[D]) -> D:
@@ -261,59 +257,14 @@ class Definitions:
 
 def load_definitions(overlay: Path | None = None, *, shipped: Path = SHIPPED, suites: Path = SUITES) -> Definitions:
     """The shipped definitions with `overlay` laid over them; every file is checked at once, not at 3 a.m."""
-    files = _files(shipped)
+    files = list_files(shipped)
     overrides: tuple[str, ...] = ()
     if overlay is not None:
         if not overlay.is_dir():
             raise DefinitionError(f"The definitions folder {overlay} is not there.", repair="Name an existing folder.")
-        laid = _files(overlay)
+        laid = list_files(overlay)
         overrides = tuple(sorted(laid))
         files = {**files, **laid}
-    definitions = Definitions(files, _hash(files, _files(suites)), overrides)
+    definitions = Definitions(files, hash_files(files, list_files(suites)), overrides)
     definitions.all()
     return definitions
-
-
-def _files(root: Path) -> dict[str, Path]:
-    return {
-        path.relative_to(root).as_posix(): path
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.suffix in {".yaml", ".csv"}
-    }
-
-
-def _hash(*trees: Mapping[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for tree in trees:
-        for name, path in sorted(tree.items()):
-            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _read(path: Path, kind: type[P]) -> P:
-    try:
-        return kind.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        details = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
-        valid = ", ".join(kind.model_fields)
-        raise DefinitionError(
-            f"{path}: not a valid {kind.__name__}.", details=details, repair=f"Keys: {valid}."
-        ) from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"{path}: not readable as YAML.", details=[str(error).splitlines()[0]]) from error
-    if not isinstance(content, dict):
-        raise DefinitionError(f"{path}: a definition is a mapping of keys to values.")
-    return content
-
-
-def _refuse_doubles(found: Iterable[Definition], folder: str) -> None:
-    seen: set[str] = set()
-    for definition in found:
-        if definition.id in seen:
-            raise DefinitionError(f"definitions/{folder}: the id {definition.id!r} is used twice.")
-        seen.add(definition.id)

@@ -7,6 +7,7 @@ error that says which columns came, unless they might be values.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,8 @@ from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_header, name_or, word_or
+from transforms.unknown_names import find_unknown_units
+from transforms.wrong_keys import describe_errors, point_at
 
 LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
     "cdisc": (cdisc.ADAPTER, cdisc.recognise_cdisc),
@@ -170,7 +173,7 @@ def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> 
     """The source map that `source` names, or for `auto` the one in a folder of `paths`; None leaves it to the files."""
     if source == "auto":
         beside = [path / MAP_FILE for path in paths if (path / MAP_FILE).is_file()]
-        return _complete(read_map(beside[0], definitions.showing), definitions) if beside else None
+        return _read_own(beside[0], definitions) if beside else None
     shipped = {entry.id: entry for entry in definitions.source_maps}
     if source in shipped:
         return shipped[source]
@@ -178,7 +181,24 @@ def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> 
         raise WrongUse(
             "--source names neither a known source nor a YAML file.", details=[*sorted(shipped), "FILE.yaml"]
         )
-    return _complete(read_map(Path(source), definitions.showing), definitions)
+    return _read_own(Path(source), definitions)
+
+
+def _read_own(path: Path, definitions: Definitions) -> SourceMap:
+    own = _complete(read_map(path, definitions.showing), definitions)
+    if wrong := find_unknown_units(own, definitions):
+        text = path.read_text(encoding="utf-8")
+        places = [point_at(path.name, text, place, partial(_show_key, definitions.showing)) for place, _ in wrong]
+        raise SourceError(
+            f"{path.name}: names a unit that is not known.",
+            details=places,
+            repair=f"Units of counts and shares: {', '.join(wrong[0][1])}; all: `nadir definitions show units`.",
+        )
+    return own
+
+
+def _show_key(showing: Showing, key: str) -> str:
+    return word_or(key, "?", showing)
 
 
 def _complete(own: SourceMap, definitions: Definitions) -> SourceMap:
@@ -201,15 +221,12 @@ def read_map(path: Path, showing: Showing) -> SourceMap:
     if not path.is_file():
         raise WrongUse(f"{path}: there is no such source map.", repair="Check the path after --source.")
     try:
-        return SourceMap.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        return SourceMap.model_validate(yaml.safe_load(text))
     except ValidationError as error:
-        details = [
-            f"{'.'.join(word_or(str(p), '?', showing) for p in e['loc'])}: {e['msg']}"
-            for e in error.errors(include_input=False)
-        ]
         raise SourceError(
             f"{path.name}: not a valid source map.",
-            details=details,
+            details=describe_errors(error, text, SourceMap, path.name, partial(_show_key, showing)),
             repair=f"Keys: {', '.join(SourceMap.model_fields)}.",
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, or brackets without end

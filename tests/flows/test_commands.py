@@ -75,8 +75,8 @@ def test_the_shipped_definitions_pass_their_own_examples(nadir: Call) -> None:
 def test_a_definition_is_shown_with_its_source_and_reason(nadir: Call) -> None:
     done = nadir("definitions", "show", "clinical")
     assert done.returncode == 0
-    assert "source" in done.stdout
-    assert "why" in done.stdout
+    for heading in ("Rule", "Source", "Why", "Caveats", "Examples", "Stands in"):
+        assert f"\n{heading}\n" in done.stdout
 
 
 def test_an_unknown_definition_names_the_known_ones(nadir: Call) -> None:

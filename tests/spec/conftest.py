@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from transforms.anc import choose_anc, derive_candidates
+from transforms.definition_files import read_definition
 from transforms.examples_of_counts import LAB, lab_row
 from transforms.examples_of_episodes import Chart, count_row, day_at, find_charted
-from transforms.load import SHIPPED, _read
+from transforms.load import SHIPPED
 from transforms.model.anc import AncRoutes
 from transforms.model.episodes import EpisodeRule
 from transforms.model.scales import Scale
@@ -29,12 +30,12 @@ def read_table(text: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def routes() -> AncRoutes:
-    return _read(SHIPPED / "anc" / "routes.yaml", AncRoutes)
+    return read_definition(SHIPPED / "anc" / "routes.yaml", AncRoutes)
 
 
 @pytest.fixture(scope="session")
 def clinical_scale() -> Scale:
-    return _read(SHIPPED / "scales" / "clinical.yaml", Scale)
+    return read_definition(SHIPPED / "scales" / "clinical.yaml", Scale)
 
 
 @pytest.fixture

@@ -20,8 +20,14 @@ def _written(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Result = Annotated[str, BeforeValidator(_written), Field(pattern=r"^(<=|>=|<|>)?\s*\d+(\.\d+)?$")]
-Count = Annotated[str, BeforeValidator(_written), Field(pattern=r"^\d+(-\d*)?$")]
+Result = Annotated[
+    str,
+    BeforeValidator(_written, json_schema_input_type=str | int | float),
+    Field(pattern=r"^(<=|>=|<|>)?\s*\d+(\.\d+)?$"),
+]
+Count = Annotated[
+    str, BeforeValidator(_written, json_schema_input_type=str | int | float), Field(pattern=r"^\d+(-\d*)?$")
+]
 
 
 class PersonFacts(Part):

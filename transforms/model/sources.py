@@ -1,15 +1,22 @@
 """Source maps of local exports, code lists, and the rules by which a row is taken in or set aside."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from transforms.model.base import Definition, Part
 
 DatePolicy = Literal["real", "shifted", "relative", "none"]
 TableName = Literal["lab", "person", "observation", "encounter", "exposure", "diagnosis", "vital"]
 Decision = Literal["drop", "generalise"]
+
+
+def _allow_one(written: object) -> object:
+    return [written] if isinstance(written, str) else written
+
+
+Spellings = Annotated[tuple[str, ...], BeforeValidator(_allow_one, json_schema_input_type=str | tuple[str, ...])]
 
 
 class WideColumn(Part):
@@ -50,19 +57,12 @@ class TableMap(Part):
     unit_rules: tuple[UnitRule, ...] = ()
     wide: dict[str, WideColumn] = Field({})
     is_shared: bool = False
-    columns: dict[str, tuple[str, ...]]
+    columns: dict[str, Spellings]
     needs: tuple[str, ...] = ()
     files: str = ""
     constants: dict[str, str] = Field({})
     filters: dict[str, tuple[str, ...]] = Field({})
     value_spellings: dict[str, dict[str, str]] = Field({})
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def _allow_one_spelling(cls, columns: object) -> object:
-        if not isinstance(columns, dict):
-            return columns
-        return {name: [spelling] if isinstance(spelling, str) else spelling for name, spelling in columns.items()}
 
 
 class KnownPlace(Part):
