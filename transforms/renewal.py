@@ -52,6 +52,8 @@ def find_held(cells: pl.DataFrame, nested: pl.DataFrame, earlier: Earlier, min_c
     `nested` has `place`, `node`, `other_place` and `other_node` of counts of which one lies in the other; of two that
     together tell of a few people the one of higher rank is held. Nobody at all (0) is never held.
     """
+    if cells.is_empty() or earlier.counts.is_empty():
+        return cells.select(*_COUNT, last="n", is_held=pl.lit(value=False)).clear()
     numbered = cells.sort(pl.col("n") > 0, "rank", *_COUNT).with_row_index("cell")  # of two the later gives way
     known = _versions(earlier.counts).join(numbered, on=_COUNT, suffix="_now")
     known = known.select("cell", *_COUNT, "epoch", "until", then="n", n="n_now")

@@ -1,27 +1,35 @@
 """Every example of every definition does what it says, and a wrong or misspelt one is told, shipped or one's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from expectations.examples_of_changes import check_changes
 from flows.definitions import check_definitions, run_examples
+from flows.examples_of_receiving import check_receiving
 from transforms.errors import DefinitionError
 from transforms.example_results import ExampleResult, tell
-from transforms.load import SHIPPED, load_definitions
+from transforms.examples_of_codelists import check_codelists
+from transforms.examples_of_complications import check_complications
+from transforms.examples_of_counts import check_counts
+from transforms.examples_of_cycles import check_cycles
+from transforms.examples_of_drugs import check_after_drugs
+from transforms.examples_of_episodes import check_episodes
+from transforms.examples_of_estimates import check_estimates
+from transforms.examples_of_mapping import check_mapping
+from transforms.examples_of_patients import check_patients
+from transforms.examples_of_person_days import check_person_days
+from transforms.examples_of_showing import check_showing
+from transforms.examples_of_standards import check_standards
+from transforms.load import SHIPPED, Definitions, load_definitions
 
 Example = dict[str, Any]
 DEFINITIONS = load_definitions()
-RESULTS = run_examples(DEFINITIONS)
 FILES = [path for path in sorted(SHIPPED.glob("*/*.yaml")) if path.parent.name != "tables"]
 NAMES = [path.relative_to(SHIPPED).as_posix() for path in FILES]
-
-
-@pytest.mark.parametrize("result", RESULTS, ids=lambda r: f"{r.definition}: {r.example}".replace(" ", "_"))
-def test_an_example_gives_what_it_promises(result: ExampleResult) -> None:
-    assert result.is_ok, f"expected {result.expected}, got {result.got}"
 
 
 def _other(key: str, value: object) -> Callable[[Example], Example]:
@@ -59,9 +67,45 @@ SPOILT: Mapping[str, Callable[[Example], Example]] = {
 }
 
 
+CHECKS: Mapping[str, Callable[[Definitions], Iterable[ExampleResult]]] = {
+    "after_drugs": check_after_drugs,
+    "anc": check_counts,
+    "changes": check_changes,
+    "causality": check_patients,
+    "causes": check_patients,
+    "cohorts": check_patients,
+    "complications": check_complications,
+    "conditions": check_codelists,
+    "chronic": check_episodes,
+    "cycles": check_cycles,
+    "denominators": check_estimates,
+    "disclosure": check_estimates,
+    "drugs": check_codelists,
+    "episodes": check_episodes,
+    "estimation": check_estimates,
+    "exposures": check_codelists,
+    "labs": check_receiving,
+    "mapping": check_mapping,
+    "person_days": check_person_days,
+    "receiving": check_receiving,
+    "regimens": check_codelists,
+    "scales": check_counts,
+    "showing": check_showing,
+    "source_maps": check_receiving,
+    "standards": check_standards,
+    "survey": check_estimates,
+    "units": check_codelists,
+}
+
+
 def _kind(name: str) -> str:
     folder, _, file = name.partition("/")
     return file.split(".")[0].split("_")[0] if folder == "codelists" else folder
+
+
+def _of(results: list[ExampleResult], name: str) -> list[ExampleResult]:
+    folder, own = Path(name).parent.name, _read(name)
+    return [result for result in results if (result.kind, result.definition) == (folder, own["id"])]
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -83,6 +127,19 @@ def _lay_example(folder: Path, name: str, change: Callable[[Example], Example]) 
 
 
 @pytest.fixture(scope="module")
+def results() -> list[ExampleResult]:
+    """What came of all shipped examples."""
+    return run_examples(DEFINITIONS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_examples_of_a_definition_give_what_they_promise(name: str, results: list[ExampleResult]) -> None:
+    own = _of(results, name)
+    assert len(own) == len(_read(name)["examples"])
+    assert [f"{r.example}: expected {r.expected}, got {r.got}" for r in own if not r.is_ok] == []
+
+
+@pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> list[ExampleResult]:
     """What came of all examples when the first of every definition is wrong."""
     folder = tmp_path_factory.mktemp("spoilt")
@@ -93,9 +150,8 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> list[ExampleResult]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_definition_has_an_example_and_a_wrong_one_is_told(name: str, spoilt: list[ExampleResult]) -> None:
-    folder, own = Path(name).parent.name, _read(name)
-    results = [result for result in spoilt if (result.kind, result.definition) == (folder, own["id"])]
-    assert [result.is_ok for result in results] == [False, *[True] * (len(own["examples"]) - 1)]
+    n_examples = len(_read(name)["examples"])
+    assert [result.is_ok for result in _of(spoilt, name)] == [False, *[True] * (n_examples - 1)]
 
 
 @pytest.mark.parametrize("name", [next(n for n in NAMES if _kind(n) == kind) for kind in sorted(SPOILT)])
@@ -103,7 +159,7 @@ def test_an_example_with_an_unknown_key_is_an_error_that_names_it_and_the_keys(n
     own, folder = _read(name), Path(name).parent.name
     definitions = load_definitions(_lay_example(tmp_path, name, _other("colour", "blue")))
     with pytest.raises(DefinitionError) as raised:
-        run_examples(definitions)
+        list(CHECKS[_kind(name)](definitions))
     what, wrong, keys = str(raised.value).splitlines()
     assert f"definitions/{folder}: example 1 of '{own['id']}'" in what
     assert "colour" in wrong
@@ -114,17 +170,22 @@ def test_the_keys_inside_an_example_are_told_too(tmp_path: Path) -> None:
     wrong = {"case": "c", "threshold": 1500, "counts": {0: 900}, "episodes": [{"firstlow": 0}]}
     definitions = load_definitions(_lay(tmp_path, "episodes/clinical.yaml", examples=[wrong]))
     with pytest.raises(DefinitionError, match=r"episodes \(onset_after, first_low, last_low"):
-        run_examples(definitions)
+        check_episodes(definitions)
 
 
-def test_a_rule_and_a_scale_of_ones_own_are_checked_by_their_own_examples(tmp_path: Path) -> None:
+def test_rules_and_scales_of_ones_own_are_checked_by_their_own_examples_and_those_without_are_named(
+    tmp_path: Path,
+) -> None:
     counts = {0: 3000, 5: 900, 9: 800, 40: 1700, 44: 1800}
     own = {"case": "a long gap", "threshold": 1500, "counts": counts, "episodes": [{"first_low": 5, "last_low": 9}]}
     wrong = {**own, "case": "a wrong day", "episodes": [{"first_low": 6}]}
     _lay(tmp_path, "episodes/clinical.yaml", id="own_rule", examples=[own, wrong])
     (tmp_path / "episodes" / "clinical.yaml").rename(tmp_path / "episodes" / "own_rule.yaml")
     _lay(tmp_path, "scales/ctcae_v5.yaml", examples=[{"lower": 700, "upper": 700, "severity": "grade_2"}])
+    _lay(tmp_path, "scales/daids_v2_1.yaml", examples=[])
     report = check_definitions(tmp_path)
+    assert report.as_dict()["without_examples"] == ["Scale daids_v2_1"]
+    assert report.as_text().endswith("without examples: Scale daids_v2_1")
     assert sorted(report.as_dict()["failures"]) == [
         "episodes own_rule: a wrong day: expected 1: first_low 6, got 1: first_low 5",
         "scales ctcae_v5: 700 to 700: expected grade_2, got grade_3",
@@ -146,7 +207,7 @@ def test_an_example_that_could_not_fail_is_refused_with_what_is_valid(
 ) -> None:
     definitions = load_definitions(_lay_example(tmp_path, name, lambda example: {**example, **changed}))
     with pytest.raises(DefinitionError) as raised:
-        run_examples(definitions)
+        list(CHECKS[_kind(name)](definitions))
     assert told in str(raised.value)
 
 
@@ -159,12 +220,6 @@ def test_examples_of_a_code_list_that_nothing_reads_are_an_error(tmp_path: Path)
     (tmp_path / "codelists" / "units.yaml").rename(tmp_path / "codelists" / "units_local.yaml")
     with pytest.raises(DefinitionError, match="lists that nothing reads"):
         run_examples(load_definitions(tmp_path))
-
-
-def test_a_definition_without_examples_is_named(tmp_path: Path) -> None:
-    report = check_definitions(_lay(tmp_path, "scales/ctcae_v5.yaml", examples=[]))
-    assert report.as_dict()["without_examples"] == ["Scale ctcae_v5"]
-    assert report.as_text().endswith("without examples: Scale ctcae_v5")
 
 
 def test_every_cause_cohort_and_list_has_an_example_in_and_one_out() -> None:
