@@ -6,6 +6,7 @@ that Great Expectations counts and the rows that are set aside both come from th
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,7 +189,7 @@ def load_suites(own: Sequence[Path] = (), folder: Path = SUITES) -> tuple[Suite,
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise DefinitionError(f"There are no validation suites in {folder}.", repair="Restore the folder.")
-    suites = [_read(path, path.stem) for path in paths]
+    suites = list(_read_all(tuple((path, path.read_text(encoding="utf-8")) for path in paths)))
     for path in own:
         suites = _lay_over(suites, path)
     _refuse_doubles(suites)
@@ -224,6 +225,12 @@ def _checked(path: Path, suite: Suite, checks: Sequence[Check]) -> Suite:
         # Places are those of both files together, so no line of this one can be named.
         details = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
         raise _not_valid(path, details) from error
+
+
+@lru_cache(maxsize=8)
+def _read_all(files: tuple[tuple[Path, str], ...]) -> tuple[Suite, ...]:
+    """The suites of files with these texts; a process that runs many nights reads them again when one has changed."""
+    return tuple(_read(path, path.stem) for path, _ in files)
 
 
 def _read(path: Path, name: str) -> Suite:

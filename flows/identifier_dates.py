@@ -1,6 +1,6 @@
 """How dates of a column lie over people, and which ages there are; the dates and ages themselves stay in DuckDB."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -97,17 +97,12 @@ def _parse(
     tried = sample.filter(like).group_by("place", maintain_order=True).head(births.tried_cells)
     if tried.is_empty():
         return shares, parsed
-    tries = [_parsing("cell", form, births) for form in ("", *formats)]
-    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.last_shifted_year}, false)" for one in tries]
-    connection.register("identifier_tried", tried)
-    by_format = ", ".join(f"count(*) FILTER (parses[{order}])" for order in range(1, len(sane) + 1))
-    counts = connection.execute(
-        f"""SELECT place, count(*), count(*) FILTER (list_contains(parses, true)), [{by_format}]
-        FROM (SELECT place, [{", ".join(sane)}] AS parses FROM identifier_tried) GROUP BY place"""
-    ).fetchall()
-    connection.unregister("identifier_tried")
+    counts = _count_parses(connection, tried, ("",), births)
+    # Most exports write dates as ISO 8601 does; only others are held against all formats, which takes longer to plan.
+    others = [place for place, (n_tried, n_dates, _) in counts.items() if n_dates < n_tried]
+    counts |= _count_parses(connection, tried.filter(pl.col("place").is_in(others)), ("", *formats), births)
     headers = {column.place: column.header for column in dates.columns}
-    for place, n_tried, n_dates, n_by_format in counts:
+    for place, (n_tried, n_dates, n_by_format) in counts.items():
         (n_all, n_like), *_ = n_sampled[place]
         shares[place] = n_dates / n_tried * n_like / n_all
         order = sorted((one for one, n in enumerate(n_by_format) if n), key=n_by_format.__getitem__, reverse=True)
@@ -115,6 +110,24 @@ def _parse(
         if order:
             parsed[place] = f"coalesce({', '.join(_parsing(text, ('', *formats)[one], births) for one in order)})"
     return shares, parsed
+
+
+def _count_parses(
+    connection: duckdb.DuckDBPyConnection, tried: pl.DataFrame, forms: Sequence[str], births: BirthRules
+) -> dict[int, tuple[int, int, list[int]]]:
+    """By place: cells that were tried, those that are a date by any of the formats, and by each."""
+    if tried.is_empty():
+        return {}
+    tries = [_parsing("cell", form, births) for form in forms]
+    sane = [f"coalesce(year({one}) BETWEEN {births.first_year} AND {births.last_shifted_year}, false)" for one in tries]
+    by_format = ", ".join(f"count(*) FILTER (parses[{order}])" for order in range(1, len(sane) + 1))
+    connection.register("identifier_tried", tried)
+    counts = connection.execute(
+        f"""SELECT place, count(*), count(*) FILTER (list_contains(parses, true)), [{by_format}]
+        FROM (SELECT place, [{", ".join(sane)}] AS parses FROM identifier_tried) GROUP BY place"""
+    ).fetchall()
+    connection.unregister("identifier_tried")
+    return {place: (n_tried, n_dates, n_by_format) for place, n_tried, n_dates, n_by_format in counts}
 
 
 def _parsing(text: str, form: str, births: BirthRules) -> str:

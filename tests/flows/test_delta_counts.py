@@ -187,7 +187,7 @@ def _count(hospital: Mapping[int, Person], dates: str) -> dict[str, pl.DataFrame
     return without_zeros(count_people(_frames(hospital), PLANS[dates]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(HOSPITALS, HOSPITALS, st.sets(st.integers(0, 9)), st.sampled_from(sorted(PLANS)))
 def test_counts_by_difference_are_those_of_everybody(
     before: dict[int, Person], tonight: dict[int, Person], removed: set[int], dates: str
@@ -208,7 +208,7 @@ def test_counts_by_difference_are_those_of_everybody(
         assert stack([stays, found[name].came], name).equals(rows), name
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(HOSPITALS)
 def test_leaving_zeros_out_and_rows_in_any_order_changes_no_estimate(hospital: dict[int, Person]) -> None:
     plan = PLANS["real"]

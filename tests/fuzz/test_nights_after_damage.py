@@ -22,7 +22,7 @@ from flows.workspace import Workspace
 from tests.fuzz.cases import make_case
 from tests.fuzz.judging import judge, write_extract
 
-SEED, N_NIGHTS = 0, 6
+SEED, N_NIGHTS = 0, 3
 KEPT = ("canonical", "derived", "counts", "estimate", "released")
 
 

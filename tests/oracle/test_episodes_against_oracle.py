@@ -160,7 +160,7 @@ def day_of(number: int) -> date:
     return START.date() + timedelta(days=number)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_any_patient_under_any_rule_has_the_episodes_of_the_oracle(data: Any, oracle: Any, agree: Any) -> None:
     def pick(options: Any) -> Any:

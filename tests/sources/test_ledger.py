@@ -26,7 +26,7 @@ CONTENT = "person_id, specimen_id, collected_at, analyte, value, lower_bound, up
 
 @given(files=files, data=st.data())
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_every_row_ends_in_exactly_one_column_and_order_changes_nothing(
     make_hospital: Callable[[], Any], accepted: Callable[..., Any], files: list[list[str]], data: st.DataObject

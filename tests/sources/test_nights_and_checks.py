@@ -27,7 +27,7 @@ def outcomes(night: Any, **which: Any) -> list[tuple[int, ...]]:
     ]
 
 
-@pytest.mark.parametrize("order", list(permutations([GOOD, IMPOSSIBLE, WORSE])))
+@pytest.mark.parametrize("order", list(permutations([GOOD, IMPOSSIBLE, WORSE]))[::2])
 def test_a_version_that_a_check_sets_aside_supersedes_nobody(hospital: Any, order: tuple[str, ...]) -> None:
     for row in order:
         hospital.spend_text(HEADER + OTHER + row)

@@ -95,7 +95,7 @@ def sample(n_examples: int) -> settings:
 
 
 @given(extracts=st.lists(extract, min_size=2, max_size=4), data=st.data())
-@sample(5)
+@sample(3)
 def test_nights_in_any_order_end_in_the_tables_of_one_load(
     make_hospital: Callable[[], Any], extracts: list[Extract], data: st.DataObject
 ) -> None:
@@ -107,7 +107,7 @@ def test_nights_in_any_order_end_in_the_tables_of_one_load(
 
 
 @given(whole=st.lists(lab_row, min_size=1, max_size=8), data=st.data())
-@sample(3)
+@sample(2)
 def test_an_extract_that_is_split_shuffled_and_doubled_ends_as_it_was_sent_whole(
     make_hospital: Callable[[], Any], whole: list[str], data: st.DataObject
 ) -> None:

@@ -203,7 +203,7 @@ NIGHTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(night=NIGHTS, has_drugs=st.booleans())
 def test_every_episode_has_exactly_one_primary_suspect_and_it_ranks_first(
     night: dict[str, list[dict[str, object]]], has_drugs: bool
@@ -224,7 +224,7 @@ def test_every_episode_has_exactly_one_primary_suspect_and_it_ranks_first(
         assert "unexplained" not in set(found["cause_group"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(night=NIGHTS, shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
     night: dict[str, list[dict[str, object]]], shuffled: random.Random

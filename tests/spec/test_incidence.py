@@ -217,7 +217,7 @@ def _plain(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Span])
 
 
 @given(values=VALUES, stays=_apart(), lows=_apart())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_counting_day_by_day_gives_the_same_numbers(values: list[Value], stays: list[Span], lows: list[Span]) -> None:
     found = _counted(frames_of(values, stays, lows)) if values or stays else {}
     for onset, expected in _plain(values, stays, lows).items():

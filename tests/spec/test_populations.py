@@ -137,7 +137,7 @@ def _days(begin: str, end: str) -> set[date]:
     return {a + timedelta(days=number) for number in range((b - a).days + 1)}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(_hospitals())
 def test_counting_person_by_person_and_day_by_day_gives_the_same_numbers(
     hospital: tuple[list[Any], list[Any], list[Low]],
@@ -188,7 +188,7 @@ def _plain(values: list[Any], stays: list[Any], lows: list[Low], interval: set[d
     return {"any_low": any_low, "point": point}
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(_hospitals(), st.integers(2, 4), st.randoms(use_true_random=False))
 def test_any_number_of_parts_of_the_people_in_any_order_give_the_same_counts(
     hospital: tuple[list[Any], list[Any], list[Low]], n_parts: int, rng: Any

@@ -288,7 +288,7 @@ def hospitals(draw: st.DrawFn) -> tuple[list[Value], list[Stay], list[Low]]:
     return values, stays, lows
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(hospitals())
 def test_no_step_of_the_attrition_has_more_people_than_the_one_before(
     hospital: tuple[list[Value], list[Stay], list[Low]],
@@ -298,7 +298,7 @@ def test_no_step_of_the_attrition_has_more_people_than_the_one_before(
     assert steps == sorted(steps, reverse=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(hospitals())
 def test_counting_people_one_by_one_gives_the_same_numbers(hospital: tuple[list[Value], list[Stay], list[Low]]) -> None:
     counted = count_people(_frames(*hospital), PLAN)["counts.person_interval"]
@@ -343,7 +343,7 @@ def _days(first: str, last: str) -> list[str]:
     return [(start + timedelta(days=step)).strftime("%m-%d") for step in range((end - start).days + 1)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(hospitals(), st.sets(PEOPLE, max_size=5))
 def test_counts_of_two_halves_of_the_people_add_up_to_the_counts_of_all(
     hospital: tuple[list[Value], list[Stay], list[Low]], half: set[int]
