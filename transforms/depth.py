@@ -5,34 +5,45 @@ where that line is above the threshold it adds nothing. Unknown when either end 
 way is known within bounds only. At 500 cells/µL this is the D-index of Portugal and others (2009).
 """
 
-import polars as pl
+from collections.abc import Iterable, Mapping
 
-from transforms.model.episodes import Threshold
+import polars as pl
 
 _MICROSECONDS_A_SECOND = 10**6
 _HALVES = 2 * 24 * 60 * 60  # areas are added as twice cells x seconds, whole numbers, so that no order changes a sum
 
 
-def measure_depth(episodes: pl.DataFrame, proven: pl.DataFrame, threshold: Threshold) -> pl.DataFrame:
-    """`episodes` with depth_duration (days x cells/µL, null where unknown); needs onset_row and recovery_row.
+def add_up_depths(values: pl.DataFrame, limits: Iterable[int]) -> Mapping[int, pl.DataFrame]:
+    """For each limit (cells/uL) and each of the values, over all up to it: the area, and how many lines are unknown.
 
-    `proven` is all values of the people in order: row, at, number.
+    `values` are those of `order_values`. A line is unknown when a value at one of its ends is. Lines between people are
+    added too, and fall out of every difference.
     """
-    running = _run_up(proven, threshold.low_cells_per_ul)
-    found = episodes
-    for row, name in (("onset_row", "from"), ("recovery_row", "until")):
-        named = running.select(pl.col("row").alias(row), *(pl.col(c).alias(f"{name}_{c}") for c in ("area", "unknown")))
-        found = found.join(named, on=row, how="left", maintain_order="left")
-    is_known = pl.col("until_unknown") == pl.col("from_unknown")
-    area = (pl.col("until_area") - pl.col("from_area")) / _HALVES
-    return found.with_columns(depth_duration=pl.when(is_known).then(area)).drop("^(from|until)_(area|unknown)$")
+    number, at = pl.col("number"), pl.col("at")
+    lines = values.select(
+        above=pl.max_horizontal(number.shift(1), number),
+        below=pl.min_horizontal(number.shift(1), number),
+        seconds=(at - at.shift(1)).dt.total_microseconds() // _MICROSECONDS_A_SECOND,
+        is_line=number.is_not_null() & number.shift(1).is_not_null(),
+    )
+    return {limit: _run_up(lines, limit) for limit in sorted(set(limits))}
 
 
-def _run_up(proven: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """Per row, over all rows up to it: the area, and how many of the lines up to it have an unknown end."""
-    earlier, later = pl.col("number").shift(1), pl.col("number")
-    seconds = (pl.col("at") - pl.col("at").shift(1)).dt.total_microseconds() // _MICROSECONDS_A_SECOND
-    above, below = pl.max_horizontal(earlier, later), pl.min_horizontal(earlier, later)
+def measure_depth(episodes: pl.DataFrame, depths: pl.DataFrame) -> pl.DataFrame:
+    """`episodes` with depth_duration (days x cells/uL, null where unknown); needs onset_row and recovery_row.
+
+    `depths` are those of `add_up_depths` at the limit of the episodes.
+    """
+    ends = ("onset_row", "recovery_row")
+    begin, end = (depths.select(pl.all().gather(episodes[row].fill_null(0))) for row in ends)
+    is_seen = episodes.select(pl.all_horizontal(pl.col(row).is_not_null() for row in ends)).to_series()
+    is_known = is_seen & (begin["unknown"] == end["unknown"])
+    area = pl.select(pl.when(is_known).then((end["area"] - begin["area"]) / _HALVES)).to_series()
+    return episodes.with_columns(area.alias("depth_duration"))
+
+
+def _run_up(lines: pl.DataFrame, limit: int) -> pl.DataFrame:
+    above, below, seconds, is_line = (pl.col(name) for name in ("above", "below", "seconds", "is_line"))
     crossed = (limit - below) ** 2 * seconds // (above - below)
     doubled = (
         pl.when(below >= limit)
@@ -41,9 +52,7 @@ def _run_up(proven: pl.DataFrame, limit: int) -> pl.DataFrame:
         .then((2 * limit - above - below) * seconds)
         .otherwise(crossed)
     )
-    is_line = later.is_not_null() & earlier.is_not_null()
-    return proven.select(
-        "row",
+    return lines.select(
         area=pl.when(is_line).then(doubled).otherwise(0).cum_sum(),
         unknown=(~is_line).cast(pl.Int64).cum_sum(),
     )

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import polars as pl
 
-from transforms.depth import measure_depth
 from transforms.episode_flags import flag_treatments
 from transforms.episode_states import LOW, ROW_BITS
 from transforms.model.episodes import Confirmation, EpisodeRule, Threshold
@@ -23,11 +22,14 @@ _MICROSECONDS_A_DAY = 24 * 60 * 60 * 10**6
 def gather_facts(
     numbered: pl.DataFrame, proven: pl.DataFrame, rule: EpisodeRule, threshold: Threshold, treatments: Treatments
 ) -> pl.DataFrame:
-    """One row per episode with the columns of derived.episode, less its id, rule, threshold and grade."""
+    """One row per episode with the columns of derived.episode, less its id, rule, threshold, grade and depth.
+
+    And the rows of `proven` that bound it: onset_row and recovery_row among them.
+    """
     spans = _span_episodes(numbered, rule).join(
         _confirm(numbered, rule.confirmed_by, treatments.doses), on="episode", maintain_order="left"
     )
-    timed = _point_at_values(measure_depth(spans, proven, threshold), proven)
+    timed = _point_at_values(spans, proven)
     ended = _name_ending(timed, rule, treatments.deaths)
     measured = ended.with_columns(
         is_confirmed=_is_confirmed(rule.confirmed_by),

@@ -44,12 +44,15 @@ def order_values(anc: pl.LazyFrame, rules: Sequence[EpisodeRule]) -> pl.DataFram
 
 
 def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.DataFrame:
-    """The values of people who may be low, with row, kind and n_undecided.
+    """The values with row, kind and n_undecided.
 
-    row (UInt32) is the place in this frame, by which later steps point at a value; kind is LOW, RECOVERED, BETWEEN or
-    null (undecided); n_undecided is a running count of those.
+    row (UInt32) is the place among the values, by which later steps point at one; kind is LOW, RECOVERED, BETWEEN or
+    null (undecided, or of a person who is never low here); n_undecided is a running count of those.
     """
-    is_used = pl.lit(True) if rule.uses_bounds else pl.col("number").is_not_null()
+    # Nobody is left out, so that a row is the same value at every threshold and what is summed once serves all.
+    is_used = pl.col("least") <= threshold.highest_low
+    if not rule.uses_bounds:
+        is_used &= pl.col("number").is_not_null()
     if rule.ignores_below_cells_per_ul is not None:
         is_used &= pl.col("lower") >= rule.ignores_below_cells_per_ul
     is_low = (pl.col("upper") <= threshold.highest_low).fill_null(False)
@@ -66,7 +69,7 @@ def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.D
         .then(BETWEEN)
         .cast(pl.Int8)
     )
-    proven = values.filter(pl.col("least") <= threshold.highest_low).drop("least").with_columns(kind=kind)
+    proven = values.drop("least").with_columns(values.select(kind=kind))
     return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64)).with_row_index("row")
 
 

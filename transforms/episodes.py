@@ -5,10 +5,11 @@ could be confirmed); censored_end; censored_gap; died. The rules are `definition
 nothing at a threshold takes no part there. The same values in any order give the same episodes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from transforms.depth import add_up_depths, measure_depth
 from transforms.episode_anchors import find_anchors, grade_episodes, take_treatments, take_values
 from transforms.episode_facts import gather_facts
 from transforms.episode_runs import number_episodes
@@ -57,17 +58,25 @@ def find_episodes(anc: pl.LazyFrame, rules: Sequence[EpisodeRule], treatments: T
     values = order_values(anc, rules)
     people = values.select("person_index").unique()
     known = treatments.of_people(people)
-    parts = [part for rule in rules if values.height for part in _find_rule(values, rule, known)]
+    depths = add_up_depths(values, [each.low_cells_per_ul for rule in rules for each in rule.thresholds])
+    parts = [part for rule in rules if values.height for part in _find_rule(values, depths, rule, known)]
     found = pl.concat(parts) if parts else pl.DataFrame(schema=EPISODE_COLUMNS)
     return found.sort(EPISODE_KEY).lazy()
 
 
-def _find_rule(values: pl.DataFrame, rule: EpisodeRule, treatments: Treatments) -> list[pl.DataFrame]:
+def _find_rule(
+    values: pl.DataFrame, depths: Mapping[int, pl.DataFrame], rule: EpisodeRule, treatments: Treatments
+) -> list[pl.DataFrame]:
     if rule.anchor is None:
-        return [_find(values, rule, threshold, treatments) for threshold in rule.thresholds]
-    anchors = find_anchors(treatments.anchors, rule.anchor)
-    own, given = take_values(values, anchors), take_treatments(treatments, anchors)
-    return [_find(own, rule, threshold, given, anchors) for threshold in rule.thresholds if own.height]
+        found = [_find(values, rule, threshold, treatments) for threshold in rule.thresholds]
+    else:
+        anchors = find_anchors(treatments.anchors, rule.anchor)
+        values, given = take_values(values, anchors), take_treatments(treatments, anchors)
+        found = [_find(values, rule, threshold, given, anchors) for threshold in rule.thresholds if values.height]
+        depths = add_up_depths(values, [each.low_cells_per_ul for each in rule.thresholds])
+    limits = [threshold.low_cells_per_ul for threshold in rule.thresholds]
+    measured = [measure_depth(each, depths[limit]) for each, limit in zip(found, limits, strict=False)]
+    return [each.select(pl.col(name).cast(type_) for name, type_ in EPISODE_COLUMNS.items()) for each in measured]
 
 
 def _find(
@@ -84,10 +93,9 @@ def _find(
         facts = facts.with_columns(anchored_on=None, grade=None, grade_possible=None)
     else:
         facts = grade_episodes(facts, proven, anchors, rule, threshold.low_cells_per_ul)
-    named = facts.with_columns(
+    return facts.with_columns(
         rule=pl.lit(rule.id),
         rule_version=pl.lit(rule.version),
         threshold_cells_per_ul=pl.lit(threshold.low_cells_per_ul),
         cycle_number=pl.lit(None, dtype=pl.Int32),
     )
-    return named.select(pl.col(name).cast(type_) for name, type_ in EPISODE_COLUMNS.items())

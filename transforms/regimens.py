@@ -28,6 +28,16 @@ def label_cycles(given: pl.LazyFrame, regimens: RegimenList, key: Sequence[str])
     `given` has one row per cycle and antineoplastic: `key`, drug, is_cytotoxic, n_days (days of the cycle on which it
     was given). A cycle without a cytotoxic has no row.
     """
+    each = pl.concat_str("drug", "is_cytotoxic", "n_days", separator=" ")
+    # Cycles of the same drugs on as many days are one regimen, told once: there are few such sets and many cycles.
+    held = given.collect()
+    sets = held.lazy().group_by(key).agg(what=each.sort().str.join(_JOINED)).collect()
+    one_of_each = held.lazy().join(sets.lazy().unique("what", keep="any"), on=list(key))
+    told = _label(one_of_each, regimens, ["what"])
+    return sets.lazy().join(told, on="what").select(*key, "regimen", "agents").sort(key)
+
+
+def _label(given: pl.LazyFrame, regimens: RegimenList, key: Sequence[str]) -> pl.LazyFrame:
     cycles = (
         given.filter("is_cytotoxic")
         .group_by(key)
@@ -40,7 +50,7 @@ def label_cycles(given: pl.LazyFrame, regimens: RegimenList, key: Sequence[str])
     )
     fitting = _fitting(given, cycles, regimens, key)
     named = cycles.join(fitting, on=list(key), how="left")
-    return named.select(*key, pl.coalesce("regimen", unlisted).alias("regimen"), "agents").sort(key)
+    return named.select(*key, pl.coalesce("regimen", unlisted).alias("regimen"), "agents")
 
 
 def _fitting(given: pl.LazyFrame, cycles: pl.LazyFrame, regimens: RegimenList, key: Sequence[str]) -> pl.LazyFrame:
