@@ -1,12 +1,14 @@
 """A good extract of forty people as a hospital would send it, in any of three forms; tests spoil copies of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 Frames = dict[str, pl.DataFrame]
+People = Sequence[tuple[int, str]]
+Rows = list[dict[str, str]]
 
 N_PEOPLE, N_DRAWS = 40, 6
 STARTED = datetime(2024, 1, 8, 8)  # noqa: DTZ001 - times of an extract have no zone
@@ -53,7 +55,14 @@ def _values(person: int, draw: int) -> Mapping[str, float]:
 def good_frames() -> Frames:
     """By the name of a file, its columns as text: complete, plausible and consistent."""
     people = [(n, f"P{n:03}") for n in range(N_PEOPLE)]
-    labs = [
+    spans = [{"person_id": person, "started_on": "2023-07-01", "ended_on": "2024-06-30"} for _, person in people]
+    tables = {"labs": _labs(people), "persons": _persons(people), "observations": spans, "encounters": _stays(people)}
+    tables |= {"exposures": _drugs(people), "diagnoses": _diagnoses(people), "vitals": _vitals(people)}
+    return {name: pl.DataFrame(rows) for name, rows in tables.items()}
+
+
+def _labs(people: People) -> Rows:
+    return [
         {
             "person_id": person,
             "specimen_id": f"S{n:03}{draw}",
@@ -70,7 +79,10 @@ def good_frames() -> Frames:
         for draw in range(N_DRAWS)
         for code, value in _values(n, draw).items()
     ]
-    persons = [
+
+
+def _persons(people: People) -> Rows:
+    return [
         {
             "person_id": person,
             "sex": ("female", "male")[n % 2],
@@ -81,33 +93,41 @@ def good_frames() -> Frames:
         | {"died_on": "2024-06-20" if n == N_PEOPLE - 1 else "", "weight": "", "stratum": "", "psu": ""}
         for n, person in people
     ]
-    spans = [{"person_id": person, "started_on": "2023-07-01", "ended_on": "2024-06-30"} for _, person in people]
-    stays = [
+
+
+def _stays(people: People) -> Rows:
+    return [
         {"person_id": person, "started_at": str(drawn_at(n, 0)), "ended_at": str(drawn_at(n, 0) + timedelta(hours=3))}
         | {"setting": ("outpatient", "inpatient")[n % 2]}
         for n, person in people
     ]
-    drugs = [
+
+
+def _drugs(people: People) -> Rows:
+    return [
         {"person_id": person, "drug": drug, "atc": atc, "rxnorm": "", "started_at": str(drawn_at(n, 0))}
         | {"ended_at": str(drawn_at(n, 0) + timedelta(hours=1)), "dose": "100", "dose_unit": "mg"}
         | {"evidence": "administered"}
         for n, person in people
         for drug, atc in (("doxorubicin", "L01DB01"), ("cyclophosphamide", "L01AA01"))
     ]
-    diagnoses = [
+
+
+def _diagnoses(people: People) -> Rows:
+    return [
         {"person_id": person, "code": code, "code_system": "icd10cm", "recorded_at": str(drawn_at(n, 0))}
         for n, person in people
         for code in ("C50.911", "D70.1", "E11.9")
     ]
-    vitals = [
+
+
+def _vitals(people: People) -> Rows:
+    return [
         {"person_id": person, "measured_at": str(drawn_at(n, draw)), "celsius": str(36.5 + (n + draw) % 15 / 10)}
         | {"site": "oral"}
         for n, person in people
         for draw in range(2)
     ]
-    tables = {"labs": labs, "persons": persons, "observations": spans, "encounters": stays}
-    tables |= {"exposures": drugs, "diagnoses": diagnoses, "vitals": vitals}
-    return {name: pl.DataFrame(rows) for name, rows in tables.items()}
 
 
 def write_extract(frames: Frames, folder: Path, form: str) -> Path:

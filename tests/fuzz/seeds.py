@@ -179,7 +179,20 @@ def simulated(layout: str) -> Mapping[str, bytes]:
 
 def fhir_resources(version: str = "R4") -> list[dict[str, Any]]:
     """A patient, an order, a stay, a diagnosis, a panel and results, with canaries where people are named."""
-    who, loinc = {"reference": f"Patient/{PERSON}"}, "http://loinc.org"
+    patient = {
+        "resourceType": "Patient",
+        "id": PERSON,
+        "gender": "female",
+        "birthDate": "1960-05-04",
+        "name": [{"family": f"{DRUG}sen"}],
+        "address": [{"city": f"{DRUG}heim"}],
+    }
+    who = {"reference": f"Patient/{PERSON}"}
+    return [patient, *_fhir_results(who), *_fhir_events(who, version)]
+
+
+def _fhir_results(who: Mapping[str, str]) -> list[dict[str, Any]]:
+    loinc = "http://loinc.org"
     quantity = {"value": 2.5, "unit": "10*3/uL", "system": "http://unitsofmeasure.org", "code": "10*3/uL"}
     result = {
         "resourceType": "Observation",
@@ -194,20 +207,17 @@ def fhir_resources(version: str = "R4") -> list[dict[str, Any]]:
         "specimen": {"reference": "Specimen/s1", "display": "Blood"},
     }
     part = {"code": {"coding": [{"system": loinc, "code": "6690-2"}]}, "valueQuantity": quantity}
-    drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2626"}], "text": DRUG}
-    stay_class: Any = {"code": "IMP"} if version == "R4" else {"code": "inpatient"}
     return [
-        {
-            "resourceType": "Patient",
-            "id": PERSON,
-            "gender": "female",
-            "birthDate": "1960-05-04",
-            "name": [{"family": f"{DRUG}sen"}],
-            "address": [{"city": f"{DRUG}heim"}],
-        },
         result,
         {**result, "id": f"{SPECIMEN}2", "component": [part, part]},
         {"resourceType": "Specimen", "id": "s1", "type": {"coding": [{"code": "119297000"}], "text": "Blood"}},
+    ]
+
+
+def _fhir_events(who: Mapping[str, str], version: str) -> list[dict[str, Any]]:
+    drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2626"}], "text": DRUG}
+    stay_class: Any = {"code": "IMP"} if version == "R4" else {"code": "inpatient"}
+    return [
         {
             "resourceType": "Encounter",
             "id": "e1",

@@ -400,7 +400,6 @@ def _draw_complications(
 
 def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int) -> None:
     median = float(rng.uniform(5, 25))
-    naive = {"estimator": "kaplan_meier_naive"}
     bounds = {"median_lower_days": median * 0.5, "median_upper_days": median * 1.6, "median_gap_days": median * 0.3}
     counts = {"n_episodes": n, "n_censored": n // 6, "n_died": n // 8}
     common = {**key, **counts, **bounds}
@@ -436,13 +435,17 @@ def _draw_duration(out: dict[str, list[dict[str, Any]]], rng: np.random.Generato
         share = 0.5 ** (day / given)
         limits = {"still_low": share, "still_low_lo": share * 0.9, "still_low_hi": min(share * 1.1, 1)}
         out["estimate.duration_curve"].append({**key, "estimator": "interval_censored", "day": day, **limits})
+    _draw_naive_curve(out, key, n, median)
+
+
+def _draw_naive_curve(out: dict[str, list[dict[str, Any]]], key: dict[str, Any], n: int, median: float) -> None:
     at_risk, still = n, 1.0
     for day in range(91):
         recovered = round(at_risk * 0.693 / median) if day else 0
         out["estimate.duration_curve"].append(
             {
                 **key,
-                **naive,
+                "estimator": "kaplan_meier_naive",
                 "day": day,
                 "n_at_risk": at_risk,
                 "n_recovered": recovered,
@@ -488,6 +491,29 @@ def _draw_drugs(out: dict[str, list[dict[str, Any]]], rng: np.random.Generator) 
             out["estimate.drug_ratio"].append({**key, **counts, **rates, **rest})
 
 
+UNKNOWN_UNIT = RefusedFact(
+    "unit_unknown",
+    "The unit is not known.",
+    "canonical.lab",
+    880,
+    "demo",
+    "labs.csv.zst",
+    1_204_331,
+    "Translate the spelling.",
+)
+OUT_OF_RANGE = CheckFact(
+    "lab_value_range",
+    "A count lies in the plausible range.",
+    "canonical.lab",
+    "warn",
+    "failed",
+    1000,
+    4,
+    "Counts are plausible",
+    repair="Correct the unit.",
+)
+
+
 def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
     """Facts of a night with a warning and some refused rows."""
     known: dict[str, Any] = {
@@ -509,30 +535,9 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
             LedgerFact("labs.csv.zst", "canonical.lab", 1_204_331, 1_100_000, 4_331, 120, 880, 99_000),
             LedgerFact("drugs.parquet", "canonical.exposure", 60_221, 60_000, 21, 0, 0, 200),
         ),
-        "refused": (
-            RefusedFact(
-                "unit_unknown",
-                "The unit is not known.",
-                "canonical.lab",
-                880,
-                "demo",
-                "labs.csv.zst",
-                1_204_331,
-                "Translate the spelling.",
-            ),
-        ),
+        "refused": (UNKNOWN_UNIT,),
         "checks": (
-            CheckFact(
-                "lab_value_range",
-                "A count lies in the plausible range.",
-                "canonical.lab",
-                "warn",
-                "failed",
-                1000,
-                4,
-                "Counts are plausible",
-                repair="Correct the unit.",
-            ),
+            OUT_OF_RANGE,
             CheckFact("person_key", "Every person has a key.", "canonical.person", "stop", "passed", 5480, 0),
         ),
         "verdict_why": "1 warning check failed (lab_value_range).",

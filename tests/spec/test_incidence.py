@@ -61,8 +61,27 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         schema={"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date},
         orient="row",
     )
+    cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
+    person = [
+        (each, each, 1950, None, None, None, "female" if each % 2 else "male", None, None, None) for each in people
+    ]
+    return {
+        "person": pl.LazyFrame(person, schema=PERSON, orient="row"),
+        "observation": spans.lazy().drop("cohort"),
+        "cohort_member": spans.lazy(),
+        "anc": _anc_of(values),
+        "episode": _episodes_of(lows),
+        "episode_cause": pl.LazyFrame(schema=cause),
+        "drug_block": pl.LazyFrame(schema=BLOCK),
+        "cause_window": pl.LazyFrame(schema=dict.fromkeys(("episode_id", "window", "cause_group"), pl.String)),
+        "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
+        "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
+    }
+
+
+def _anc_of(values: Sequence[Value]) -> pl.LazyFrame:
     names = ("anc_cells_per_ul", "lower_cells_per_ul", "upper_cells_per_ul")
-    anc = pl.DataFrame(
+    return pl.LazyFrame(
         [(person, _time(day), *(count,) * 3, "direct_auto") for person, day, count in values],
         schema={
             "person_index": pl.UInt32,
@@ -72,7 +91,10 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         },
         orient="row",
     )
-    episode = pl.DataFrame(
+
+
+def _episodes_of(lows: Sequence[Span]) -> pl.LazyFrame:
+    return pl.LazyFrame(
         [
             (person, f"e{number}", RULE, 1500, True, True, "recovered", _time(a), _time(b), _time(b), 2)
             for number, (person, a, b) in enumerate(lows)
@@ -96,22 +118,6 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         nadir_cells_per_ul=pl.lit(600, pl.Int64),
         duration_ruled_days=(pl.col("recovery_by") - pl.col("first_low_at")).dt.total_seconds() / 86_400,
     )
-    cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
-    person = [
-        (each, each, 1950, None, None, None, "female" if each % 2 else "male", None, None, None) for each in people
-    ]
-    return {
-        "person": pl.LazyFrame(person, schema=PERSON, orient="row"),
-        "observation": spans.lazy().drop("cohort"),
-        "cohort_member": spans.lazy(),
-        "anc": anc.lazy(),
-        "episode": episode.lazy(),
-        "episode_cause": pl.LazyFrame(schema=cause),
-        "drug_block": pl.LazyFrame(schema=BLOCK),
-        "cause_window": pl.LazyFrame(schema=dict.fromkeys(("episode_id", "window", "cause_group"), pl.String)),
-        "complication": pl.LazyFrame(schema={"episode_id": pl.String, "complication": pl.String}),
-        "complication_look": pl.LazyFrame(schema={"episode_id": pl.String, "look": pl.String}),
-    }
 
 
 def _counted(frames: dict[str, pl.LazyFrame], threshold: int = 1500) -> dict[tuple[str, str], tuple[int, int]]:
