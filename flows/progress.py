@@ -54,14 +54,14 @@ class Progress:
     def stage(self, name: str) -> Iterator[None]:
         """Show that stage `name` runs; log what it took. Nothing but lines of our own is shown while it does."""
         self._rows = None
-        started = time.perf_counter()
+        started, started_cpu = time.perf_counter(), time.process_time()
         with self._alone(), self._live(name):
             yield
-        seconds = time.perf_counter() - started
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
         peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
         self.stages.append(StageTime(name, round(seconds, 3), self._rows, round(peak, 1)))
         if not self.is_quiet:
-            self._say(name, seconds)
+            self._say(name, seconds, cpu_seconds)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -74,9 +74,9 @@ class Progress:
             finally:
                 self.console = before
 
-    def _say(self, name: str, seconds: float) -> None:
+    def _say(self, name: str, seconds: float, cpu_seconds: float) -> None:
         amount = f"{self._rows:,} rows, {self._rows / max(seconds, 0.001):,.0f} rows/s, " if self._rows else ""
-        self.console.print(f"{name:<9} {amount}{seconds:.1f} s", highlight=False)
+        self.console.print(f"{name:<9} {amount}{seconds:.1f} s, CPU {cpu_seconds:.1f} s", highlight=False)
 
     @contextmanager
     def _live(self, name: str) -> Iterator[None]:
