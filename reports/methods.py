@@ -60,6 +60,8 @@ def calibration_of(definitions: Definitions) -> dict[str, Any]:
 def _measured(cell: Any, is_share: bool) -> str:
     if isinstance(cell, str):
         return plain(cell)
+    if cell is None:
+        return "not made"
     return f"{cell * 100:.1f}{NBSP}%" if is_share else f"{cell:.2f}"
 
 

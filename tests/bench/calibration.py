@@ -31,7 +31,7 @@ Numbers = NDArray[np.float64]
 REPLICATES = 4000
 PLAN = Plan(load_definitions().estimation, (), (), (), has_calendar=True)
 RULE = PLAN.estimation.duration.intervals
-HORIZON = PLAN.estimation.duration.horizons_days[0]
+_REFERENCES = ("turnbull_bias_days", "turnbull_coverage", "kaplan_meier_bias_days", "kaplan_meier_coverage")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Cell:
     """One situation: how tests are done, which family durations come from, their median, spread and number.
 
     `of_person` episodes have one person, whose episodes are alike: half of the variance lies between people.
-    `deaths_a_day` is the chance to die on a day in an episode.
+    `deaths_a_day` is the chance to die on a day in an episode. Of a typical patient: people whose episodes are shorter
+    have more of them, `of_person` being the number at a person's median, and everybody counts once.
     """
 
     schedule: str
@@ -49,6 +50,7 @@ class Cell:
     n_episodes: int
     of_person: int = 1
     deaths_a_day: float = 0.0
+    is_of_patient: bool = False
 
     @property
     def parameters(self) -> tuple[float, float]:
@@ -65,7 +67,8 @@ class Measured:
     """What came of a cell, over all its hospitals: bias in days, coverage and "given" as shares.
 
     The truth of the first two is the time until half have recovered alive; that of the mean, the days low and alive to
-    the first horizon. `turnbull_coverage` is how often the interval that the median lies in holds the truth.
+    the first horizon. `turnbull_coverage` is how often the interval that the median lies in holds the truth. NaN where
+    nothing of the kind is made: the references are of a typical episode only.
     """
 
     n_hospitals: int
@@ -93,7 +96,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Hospitals:
-    """Episodes as tests saw them, one group a hospital; the person of each, numbered in its hospital; who died."""
+    """Episodes as tests saw them, one group a hospital of whole people; the person of each; who died."""
 
     groups: Groups
     person: NDArray[np.int64]
@@ -108,6 +111,8 @@ SCHEDULES: Mapping[str, Schedule] = {
     "fortnightly": Schedule(14, 14),
     "weekly, and when fever says so": Schedule(7, 7, 0.15),
 }
+_OF_PATIENTS = ("daily", "twice weekly", "weekly")
+_MORE_IF_SHORT = 0.5  # of a standard deviation between people: e to this power more episodes
 CELLS = (
     *(Cell(schedule, "log_normal", 8, 0.6, 200) for schedule in SCHEDULES),
     Cell("daily", "log_normal", 5, 0.8, 200),
@@ -118,6 +123,7 @@ CELLS = (
     Cell("daily", "gamma", 8, 0.6, 200),
     Cell("twice weekly", "gamma", 8, 0.6, 200),
     Cell("weekly", "gamma", 8, 0.6, 200),
+    *(Cell(schedule, "log_normal", 8, 0.6, 200, of_person=4, is_of_patient=True) for schedule in _OF_PATIENTS),
 )
 
 
@@ -142,7 +148,9 @@ def draw_hospitals(cell: Cell, n_hospitals: int, random: np.random.Generator) ->
     after = np.where(is_death, np.inf, _in_hours(recovered[met] - last[met], 1))
     before = _in_hours(first[met] - next_test[met] + schedule.gap_days, 1)
     triples = Triples(before, _in_hours(last[met] - first[met], 0), after)
-    groups = Groups(triples, np.ones(wanted), np.arange(wanted) // cell.n_episodes, n_hospitals)
+    _, first_of, own, n_own = np.unique(person[met], return_index=True, return_inverse=True, return_counts=True)
+    weights = 1 / n_own[own] if cell.is_of_patient else np.ones(wanted)
+    groups = Groups(triples, weights, first_of[own] // cell.n_episodes, n_hospitals)
     return Hospitals(groups, person[met], is_death.astype(np.float64))
 
 
@@ -153,7 +161,13 @@ def _draw_durations(cell: Cell, drawn: int, random: np.random.Generator) -> tupl
     if cell.of_person == 1:
         share = random.uniform(size=drawn)
         return person, FAMILIES[cell.family].quantile(share, np.asarray(place), np.asarray(spread))
-    between = random.normal(size=person[-1] + 1)[person]
+    between = random.normal(size=person[-1] + 1)
+    if cell.is_of_patient:
+        # An exponential tilt of a normal distribution is one of the same width, so that episodes and patients are each
+        # log-normal with the same spread, and only their medians differ.
+        number = np.floor(cell.of_person * np.exp(-_MORE_IF_SHORT * between) + random.uniform(size=len(between)))
+        person = np.repeat(np.arange(len(between)), number.astype(np.int64))[:drawn]
+    between = between[person]
     scattered = np.sqrt(0.5) * (between + random.normal(size=drawn))
     return person, np.exp(place + np.exp(spread) * scattered)
 
@@ -184,8 +198,6 @@ def measure(cell: Cell, replicates: int = REPLICATES) -> Measured:
     gap = SCHEDULES[cell.schedule].low_gap_days
     typical = FAMILIES[RULE.family].quantile(np.asarray(0.5), fitted.place, fitted.spread)
     is_given = is_found & (fitted.detection >= RULE.detection_at_least) & (gap <= RULE.gap_at_most_of_median * typical)
-    (turnbull_low, turnbull_high), naive = _turnbull(hospitals), _kaplan_meier(hospitals)
-    middle = (turnbull_low + turnbull_high) / 2
     return Measured(
         n_hospitals=replicates,
         truth_days=float(median),
@@ -195,11 +207,23 @@ def measure(cell: Cell, replicates: int = REPLICATES) -> Measured:
         mean_truth_days=float(mean),
         mean_bias_days=float(found.means[0][is_found, 0].mean()) - float(mean),
         mean_coverage=_share((found.means[1][:, 0] <= mean) & (mean <= found.means[2][:, 0]), is_found),
-        turnbull_bias_days=float(middle[np.isfinite(middle)].mean()) - float(median),
-        turnbull_coverage=_share((turnbull_low < median) & (median <= turnbull_high), np.isfinite(middle)),
-        kaplan_meier_bias_days=float(np.nanmean(naive[0])) - float(median),
-        kaplan_meier_coverage=_share((naive[1] <= median) & ~(naive[2] < median), np.isfinite(naive[0])),
+        **_measure_references(hospitals, float(median), is_made=not cell.is_of_patient),
     )
+
+
+def _measure_references(hospitals: Hospitals, median: float, *, is_made: bool) -> dict[str, float]:
+    """Bias and coverage of Turnbull and of Kaplan-Meier, as `Measured` has them."""
+    if not is_made:
+        return dict.fromkeys(_REFERENCES, float("nan"))
+    (low, high), naive = _turnbull(hospitals), _kaplan_meier(hospitals)
+    middle = (low + high) / 2
+    found = (
+        float(middle[np.isfinite(middle)].mean()) - median,
+        _share((low < median) & (median <= high), np.isfinite(middle)),
+        float(np.nanmean(naive[0])) - median,
+        _share((naive[1] <= median) & ~(naive[2] < median), np.isfinite(naive[0])),
+    )
+    return dict(zip(_REFERENCES, found, strict=True))
 
 
 def _truth(cell: Cell) -> Fitted:

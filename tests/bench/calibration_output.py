@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from html import escape
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,10 @@ Found = Sequence[tuple["Cell", "Measured"]]
 def describe(cell: "Cell") -> tuple[str, str]:
     """How tests are done, and what is true of durations."""
     truth = f"{cell.family.replace('_', '-')}, median {cell.median_days:g}, spread {cell.spread:g}"
-    truth += f", {cell.of_person} a person" if cell.of_person > 1 else ""
+    number = f", {cell.of_person} a person"
+    if cell.is_of_patient:
+        number = f", of a typical patient, {cell.of_person} a person and more where they are short"
+    truth += number if cell.of_person > 1 else ""
     truth += f", {cell.deaths_a_day:.0%} die a day" if cell.deaths_a_day else ""
     return cell.schedule, truth
 
@@ -45,16 +49,20 @@ def print_table(found: Found) -> None:
         print(
             f"| {' | '.join(describe(cell))} | {each.truth_days:.1f} | {each.bias_days:+.2f} | {each.coverage:.1%} "
             f"| {each.given:.0%} | {each.mean_bias_days:+.2f} | {each.mean_coverage:.1%} "
-            f"| {each.turnbull_bias_days:+.1f} | {each.turnbull_coverage:.0%} "
-            f"| {each.kaplan_meier_bias_days:+.1f} | {each.kaplan_meier_coverage:.0%} |"
+            f"| {_said(each.turnbull_bias_days, '+.1f')} | {_said(each.turnbull_coverage, '.0%')} "
+            f"| {_said(each.kaplan_meier_bias_days, '+.1f')} | {_said(each.kaplan_meier_coverage, '.0%')} |"
         )
+
+
+def _said(number: float, form: str) -> str:
+    return "not made" if isnan(number) else format(number, form)
 
 
 def write_measured(found: Found, version: str) -> None:
     """The numbers as the report reads them, with the version and the command that measured them."""
     rows = [
         {"tests": tests, "truth": truth, "measured_with": f"nadir {version}, make calibrate"}
-        | {name: round(value, 4) for name, value in asdict(each).items()}
+        | {name: None if isnan(value) else round(value, 4) for name, value in asdict(each).items()}
         for cell, each in found
         for tests, truth in [describe(cell)]
     ]
@@ -85,6 +93,8 @@ def write_figure(found: Found) -> None:
         parts += [_text(LEFT, y, tests, anchor="end"), _text(LEFT, y + 13, truth, anchor="end", size=10, fill="#555")]
         numbers = asdict(each)
         for name, prefix, colour, shape in reversed(METHODS):
+            if isnan(numbers[f"{prefix}bias_days"]):
+                continue
             far = numbers[f"{prefix}bias_days"] > BIAS[3]
             parts.append(_mark(bias(min(numbers[f"{prefix}bias_days"], BIAS[3])), y, shape, colour, name))
             parts += [_text(BIAS[1] + 7, y + 4, f"{numbers[f'{prefix}bias_days']:+.0f}", size=10)] if far else []

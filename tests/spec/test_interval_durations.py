@@ -1,6 +1,7 @@
 """Durations whose both ends lie between tests: the chances add up, areas are areas, and estimates are the truth's."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,16 @@ def test_intervals_hold_the_true_median_and_mean_as_often_as_they_promise(schedu
     assert 0.905 <= measured.mean_coverage <= 0.98
     assert abs(measured.bias_days) < 0.15
     assert measured.given > 0.9
+
+
+def test_a_typical_patient_has_longer_episodes_where_people_with_short_ones_have_more_of_them() -> None:
+    patient = Cell("daily", "log_normal", 8, 0.6, 200, of_person=4, is_of_patient=True)
+    measured = measure(patient, replicates=300)
+    assert 0.91 <= measured.coverage <= 0.98
+    assert abs(measured.bias_days) < 0.2
+    seen = draw_hospitals(patient, 50, np.random.default_rng(3)).groups
+    every_episode_once = fit_durations(replace(seen, weights=np.ones(len(seen.weights))), FAMILIES["log_normal"])
+    assert np.exp(every_episode_once.place).mean() == pytest.approx(8 * np.exp(-0.5 * 0.6 * np.sqrt(0.5)), abs=0.2)
 
 
 @pytest.mark.parametrize("schedule", ["weekly", "fortnightly", "weekly, and when fever says so"])
