@@ -83,16 +83,20 @@ def test_simple_run_episodes_are_gaps_and_islands_in_plain_sql(
             f"""
             WITH marked AS (SELECT *, cells < {threshold} AS low,
                             row_number() OVER w - row_number() OVER (PARTITION BY person_id, cells < {threshold}
-                            ORDER BY collected_at, specimen_id::VARCHAR) AS island
+                            ORDER BY collected_at, specimen_id::VARCHAR) AS island,
+                            lag(collected_at) OVER w AS before, lead(collected_at) OVER w AS after
                             FROM anc WINDOW w AS (PARTITION BY person_id ORDER BY collected_at, specimen_id::VARCHAR))
-            SELECT person_id, min(collected_at), max(collected_at), count(*), min(cells)
+            SELECT person_id, min(collected_at), max(collected_at), count(*), min(cells),
+                   arg_min(before, collected_at), arg_max(after, collected_at)
             FROM marked WHERE low GROUP BY person_id, island ORDER BY ALL"""
         ).fetchall()
         ours = _query(
             night,
-            "SELECT person_id, first_low_at, last_low_at, n_values, nadir_cells_per_ul FROM derived.episode "
+            "SELECT person_id, first_low_at, last_low_at, n_values, nadir_cells_per_ul, onset_after, recovery_by "
+            "FROM derived.episode "
             f"WHERE rule = 'simple_run' AND threshold_cells_per_ul = {threshold} ORDER BY ALL",
         )
+        assert len(theirs) > 0
         assert ours == theirs
 
 

@@ -39,6 +39,16 @@ def test_every_spelling_of_the_list_is_decided_as_the_list_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "number"),
+    [("10*9/L", 1), ("10*3/uL", 1), ("K/uL", 1), ("cells/uL", 1000), ("/mm3", 1000), ("G/L", 1), ("Gpt/L", 1)],
+)
+def test_one_thousand_cells_per_microlitre_have_seven_names(unit: str, number: int) -> None:
+    factor = UNITS.decide("count", unit).factor
+    assert factor is not None
+    assert factor * number == 1000
+
+
+@pytest.mark.parametrize(
     ("code", "value", "unit", "expected"),
     [
         ("751-8", "<0.1", "K/uL", (None, "<", 0, 100, "cells/uL")),

@@ -140,6 +140,14 @@ def test_hysteresis_keeps_an_episode_open_between_its_two_limits(episodes_of: An
     assert (row["last_low_at"], row["recovery_by"]) == (day_0 + timedelta(days=5), day_0 + timedelta(days=12))
 
 
+def test_engraftment_is_the_first_of_three_values_from_500_on_on_different_days(episodes_of: Any, day_0: Any) -> None:
+    changed = RULES["simple_run"].model_dump() | {"recovered_values": 3, "takes": "day"}
+    counts = {0: 3000, 5: 200, 9: 500, 10: 600, 11: 499, 13: 500, 13.4: 900, 14: 700, 15: 800, 20: 400, 22: 3000}
+    first, _ = at(episodes_of(counts, EpisodeRule.model_validate(changed)), 500)
+    assert (first["first_low_at"], first["recovery_by"]) == (day_0 + timedelta(days=5), day_0 + timedelta(days=13.4))
+    assert first["ended_as"] == "recovered"
+
+
 def test_a_single_low_after_a_dose_confirms_only_under_the_relaxed_rule(episodes_of: Any) -> None:
     counts = {0: 3000, 10: 900, 15: 1700, 18: 1800}
     relaxed = RULES["clinical"].model_dump()

@@ -1,11 +1,19 @@
 """Intervals of rates and of standardised numbers: published figures, hand vectors, and independent libraries."""
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 from statsmodels.stats.rates import confint_poisson
 
+from transforms.frames import empty, shape
+from transforms.incidence_estimates import estimate_incidence
+from transforms.load import load_definitions
+from transforms.plan import plan_of
 from transforms.rates import fay_feuer, garwood, logit_interval
+
+DEFINITIONS = load_definitions()
+PLAN = plan_of(DEFINITIONS, has_calendar=True, has_dates=True)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +22,32 @@ from transforms.rates import fay_feuer, garwood, logit_interval
 def test_the_check_values_of_the_clinical_reference_are_met(events: int, years: int, low: float, high: float) -> None:
     found = garwood(np.array([events]), level=0.95)
     assert tuple(float(limit[0]) / years * 1000 for limit in found) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("events", "years", "rate", "low", "high"),
+    [(5, 400, 12.5, 4.0587, 29.1708), (0, 100, 0, 0, 36.8888), (1, 100, 10, 0.2532, 55.7164)],
+)
+def test_first_episodes_counted_by_day_give_the_same_rates_a_thousand_years(
+    events: int, years: int, rate: float, low: float, high: float
+) -> None:
+    counted = {"n_episodes": events, "n_days": round(years * 365.25), "onset": "first", "sex": "any"}
+    rule = {"rule": PLAN.estimation.default_rule, "threshold_cells_per_ul": 500}
+    rows = pl.DataFrame([{"cohort": "everyone", "interval_unit": "all", "interval_start": None, **rule, **counted}])
+    counts = shape(rows.with_columns(age_from_years=None), "counts.incidence")
+    made = estimate_incidence(counts, empty("counts.incidence_group"), empty("counts.observed_time"), PLAN)
+    (found,) = made.filter(pl.col("standard") == "crude").iter_rows(named=True)
+    assert found["method"] == "garwood"
+    assert found["rate_per_1000_py"] == pytest.approx(rate, abs=1e-9)
+    assert (found["rate_lo"], found["rate_hi"]) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_world_standard_is_what_was_published_over_its_sum_of_100_03() -> None:
+    published = [8.86, 8.69, 8.60, 8.47, 8.22, 7.93, 7.61, 7.15, 6.59, 6.04, 5.37, 4.55, 3.72, 2.96, 2.21, 1.52, 0.91]
+    published.append(0.63)  # 85 years and older
+    (standard,) = (each for each in DEFINITIONS.standards if each.id == "who_2000_2025")
+    assert sum(published) == pytest.approx(100.03)
+    assert list(standard.weights.values()) == pytest.approx([each / 100.03 for each in published], abs=1e-8)
 
 
 def test_scipy_and_statsmodels_agree_for_small_and_large_counts() -> None:
