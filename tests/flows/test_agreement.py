@@ -69,4 +69,5 @@ def test_the_page_of_a_demo_names_the_rules_and_what_is_different_about_them(
     assert "clinical rule" in page
     assert "lows are confirmed" in page
     assert "early ICAHT and late ICAHT" in page
+    assert "Extracts of real people have no place here" in page
     assert not [entry for entry in extract.iterdir() if "truth" in entry.name]
