@@ -87,7 +87,8 @@ def test_simple_run_episodes_are_gaps_and_islands_in_plain_sql(
                             lag(collected_at) OVER w AS before, lead(collected_at) OVER w AS after
                             FROM anc WINDOW w AS (PARTITION BY person_id ORDER BY collected_at, specimen_id::VARCHAR))
             SELECT person_id, min(collected_at), max(collected_at), count(*), min(cells),
-                   arg_min(before, collected_at), arg_max(after, collected_at)
+                   first(before ORDER BY collected_at, specimen_id::VARCHAR),
+                   last(after ORDER BY collected_at, specimen_id::VARCHAR)
             FROM marked WHERE low GROUP BY person_id, island ORDER BY ALL"""
         ).fetchall()
         ours = _query(

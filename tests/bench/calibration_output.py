@@ -29,9 +29,7 @@ Found = Sequence[tuple["Cell", "Measured"]]
 def describe(cell: "Cell") -> tuple[str, str]:
     """How tests are done, and what is true of durations."""
     truth = f"{cell.family.replace('_', '-')}, median {cell.median_days:g}, spread {cell.spread:g}"
-    number = f", {cell.of_person} a person"
-    if cell.is_of_patient:
-        number = f", of a typical patient, {cell.of_person} a person and more where they are short"
+    number = ", patients, unequal numbers" if cell.is_of_patient else f", {cell.of_person} a person"
     truth += number if cell.of_person > 1 else ""
     truth += f", {cell.deaths_a_day:.0%} die a day" if cell.deaths_a_day else ""
     return cell.schedule, truth
