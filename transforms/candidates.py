@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from transforms.diagnoses import recognise_conditions
+from transforms.drug_choice import is_meant
 from transforms.model.causes import Cause, CodeEvidence, DrugEvidence
 
 CANDIDATE = ("onset_id", "cause_group", "agent")
@@ -93,20 +94,7 @@ def no_candidates(onsets: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _select(doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:
-    conditions = [pl.lit(value=True)]
-    if evidence.cause_groups:
-        conditions.append(pl.col("cause_group").is_in(evidence.cause_groups))
-    if evidence.subgroups:
-        conditions.append(pl.col("subgroup").is_in(evidence.subgroups))
-    if evidence.drugs:
-        conditions.append(pl.col("drug").is_in(evidence.drugs))
-    if evidence.is_cytotoxic is not None:
-        conditions.append(pl.col("is_cytotoxic") == evidence.is_cytotoxic)
-    if evidence.indication == "malignancy":
-        conditions.append(~pl.col("is_dual_use") | pl.col("has_malignancy"))
-    if evidence.indication == "other":
-        conditions.append(pl.col("is_dual_use") & ~pl.col("has_malignancy"))
-    return doses.filter(pl.all_horizontal(conditions)).rename({"drug": "agent"})
+    return doses.filter(is_meant(evidence)).rename({"drug": "agent"})
 
 
 def _in_window(onsets: pl.LazyFrame, doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:

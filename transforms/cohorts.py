@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.diagnoses import recognise_conditions
+from transforms.drug_choice import is_meant
 from transforms.model.cohorts import AgeBand, Cohort, Criterion, DiagnosisCriterion, ExposureCriterion
 from transforms.spans import intersect_spans, merge_spans, subtract_spans, to_spans
 
@@ -170,18 +171,7 @@ def _diagnosed(known: _Known, criterion: DiagnosisCriterion) -> pl.LazyFrame:
 
 
 def _exposed(recognised: pl.LazyFrame, criterion: ExposureCriterion) -> pl.LazyFrame:
-    conditions = [pl.lit(value=True)]
-    if criterion.drugs:
-        conditions.append(pl.col("drug").is_in(criterion.drugs))
-    if criterion.subgroups:
-        conditions.append(pl.col("subgroup").is_in(criterion.subgroups))
-    if criterion.cause_groups:
-        conditions.append(pl.col("cause_group").is_in(criterion.cause_groups))
-    if criterion.is_cytotoxic is not None:
-        conditions.append(pl.col("is_cytotoxic") == criterion.is_cytotoxic)
-    if criterion.indication == "malignancy":
-        conditions.append(~pl.col("is_dual_use") | pl.col("has_malignancy"))
-    doses = recognised.filter(pl.all_horizontal(conditions)).select(
+    doses = recognised.filter(is_meant(criterion)).select(
         "person_index",
         pl.col("started_at").dt.date().to_physical().alias("start_day"),
         (pl.col("ended_at").dt.date().to_physical() + criterion.at_risk_days).alias("end_day"),

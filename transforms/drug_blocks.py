@@ -7,7 +7,8 @@ something else in another is two drugs here. Obeys `definitions/after_drugs`.
 
 import polars as pl
 
-from transforms.model.drugs import DrugClass, DrugRules
+from transforms.drug_choice import is_meant
+from transforms.model.drugs import DrugRules
 
 PERSON_DRUG = ("person_index", "drug")
 COURSE = (*PERSON_DRUG, "course_number")
@@ -50,21 +51,10 @@ def find_blocks(recognised: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
     return _with_windows(_join_blocks(days, rules), rules).select(COLUMNS).sort(*COURSE, "started_on")
 
 
-def _fits(each: DrugClass) -> pl.Expr:
-    conditions = [pl.lit(value=True)]
-    if each.cause_groups:
-        conditions.append(pl.col("cause_group").is_in(each.cause_groups))
-    if each.is_cytotoxic is not None:
-        conditions.append(pl.col("is_cytotoxic") == each.is_cytotoxic)
-    if each.indication == "malignancy":
-        conditions.append(~pl.col("is_dual_use") | pl.col("has_malignancy"))
-    return pl.all_horizontal(conditions)
-
-
 def _class(rules: DrugRules) -> pl.Expr:
     named = pl.lit(rules.classes[-1].id)
     for each in reversed(rules.classes):
-        named = pl.when(_fits(each)).then(pl.lit(each.id)).otherwise(named)
+        named = pl.when(is_meant(each)).then(pl.lit(each.id)).otherwise(named)
     return named
 
 

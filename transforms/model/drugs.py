@@ -15,6 +15,8 @@ class DrugClass(Part):
 
     id: str
     cause_groups: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    drugs: tuple[str, ...] = ()
     is_cytotoxic: bool | None = None
     indication: Literal["malignancy", "any"] = "any"
 
