@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test coverage fuzz fuzz-readers canary test-faults oracle check fix bench truth causes calibrate clean install
+.PHONY: demo test coverage fuzz fuzz-readers canary test-faults oracle mutate check fix bench truth causes calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -15,10 +15,11 @@ test: $(STAMP)            ## install, run every test
 coverage: $(STAMP)        ## every test, and which lines and branches none of them reached
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
-check: $(STAMP)           ## format, lint, types, imports, definitions
+check: $(STAMP)           ## format, lint, types, imports, documents and the spelling of glossary words, definitions
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest --noconftest tests/house/test_one_direction.py tests/house/test_docs.py
 	@$(BIN)/python -m flows.cli definitions check
 
 fuzz: $(STAMP)            ## new and many more examples of nights in any order (FUZZ=200 of each)
@@ -38,6 +39,10 @@ oracle: $(STAMP)          ## episodes of 100,000 generated patients against the 
 
 attack: $(STAMP)          ## narrow every hidden count of 8 cohorts x 12 months x 3 thresholds, and of 30 nights, by linear and integer programs
 	@NADIR_ATTACK=all $(BIN)/python -m pytest tests/disclosure
+
+mutate: $(STAMP)          ## change transforms/ one place at a time: do the fast tests notice? Works for MUTATE=8 minutes, then goes on when called again
+	@test -d .mutation/tools || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target .mutation/tools -r tests/mutation/requirements.lock
+	@PYTHONPATH=.mutation/tools $(BIN)/python -m tests.mutation.run --minutes $(or $(MUTATE),8)
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -1,0 +1,248 @@
+"""Do the tests notice? Changes `transforms/` one place at a time, in a copy, and runs the fast tests that reach it.
+
+`make mutate` works for some minutes (`--minutes`) and ends; called again it goes on where it was, until the sample is
+done. Results lie in `.mutation/`, a line a mutant; a mutant is caught when a test fails or does not end. Which test
+reaches which line is measured once for each state of the code. Examples of definitions all run at once, so they are
+tried last, as a whole.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import parse
+
+import coverage
+import duckdb  # noqa: F401 - loaded once, for every process that tries a mutant
+import hypothesis  # noqa: F401
+import numpy as np  # noqa: F401
+import polars as pl  # noqa: F401
+import pydantic  # noqa: F401
+import pytest
+import scipy.optimize
+import scipy.stats  # noqa: F401
+import typer  # noqa: F401
+
+from tests.mutation.sampling import Mutant, draw_mutants, mutate
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".mutation"
+TREE, REACH, RESULTS = FOLDER / "tree", FOLDER / "reach", FOLDER / "results.jsonl"
+FAST = (
+    "tests/spec",
+    "tests/unit",
+    "tests/oracle",
+    "tests/identifiers/test_boundaries.py",
+    "tests/identifiers/test_corpus.py",
+    "tests/flows/test_map.py",
+    "tests/disclosure/test_rules.py",
+    "tests/disclosure/test_scales.py",
+    "tests/disclosure/test_odd_hospitals.py",
+    "tests/disclosure/test_weighted_shares.py",
+    "tests/expectations/test_change_between_profiles.py",
+)
+EXAMPLES = "tests/spec/test_examples.py"
+SECONDS_OF_TESTS, MOST_TESTS, PATIENCE_SECONDS = 12.0, 40, 240
+OPTIONS = ("-q", "-x", "-p", "no:cacheprovider")
+OWN = {"NADIR_ORACLE_PATIENTS": "200"}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The tests that reach a line of a module ("" while tests are collected), and the seconds of each test."""
+
+    lines: Mapping[str, Mapping[str, set[str]]]
+    seconds: Mapping[str, float]
+
+
+def main() -> None:
+    """Draw, measure, try, and tell what survived."""
+    parser = argparse.ArgumentParser(description="Mutation score of transforms/.")
+    parser.add_argument("--mutants", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--again", action="store_true", help="try survivors once more, with the tests as they are now")
+    given = parser.parse_args()
+    until = time.monotonic() + given.minutes * 60
+    _copy_tests()
+    drawn = _draw(given.mutants, given.seed)
+    done = {result["key"]: result for result in _read_results()}
+    reach = _measure_reach(until)
+    if reach is None:
+        print("Which test reaches which line is not yet known of all files; call again.")
+        return
+    waiting = [m for m in drawn if m.key not in done or (given.again and done[m.key]["outcome"] == "survived")]
+    for mutant in waiting:
+        if time.monotonic() > until:
+            break
+        done[mutant.key] = _try(mutant, reach)
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(done[mutant.key]) + "\n")
+    print(_tell([done[m.key] for m in drawn if m.key in done], len(drawn)))
+
+
+def _copy_tests() -> None:
+    """The code as it was when the sample was begun, with the tests as they are now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    is_new = not TREE.exists()
+    for name in listed.stdout.splitlines():
+        if (is_new or name.startswith("tests/")) and (ROOT / name).is_file():
+            (TREE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, TREE / name)
+
+
+def _draw(n_mutants: int, seed: int) -> list[Mutant]:
+    """The sample, drawn once; looking for places takes a while."""
+    kept = FOLDER / f"drawn_{n_mutants}_{seed}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps([asdict(mutant) for mutant in draw_mutants(TREE, n_mutants, seed)]))
+    return [Mutant(**one) for one in json.loads(kept.read_text())]
+
+
+def _measure_reach(until: float) -> Reach | None:
+    """Which tests reach which line, measured a file of tests at a time; None while some are missing."""
+    files = sorted({path for name in FAST for path in _test_files(TREE / name)})
+    lines: dict[str, dict[str, set[str]]] = {}
+    seconds: dict[str, float] = {}
+    for path in files:
+        kept = REACH / f"{path.parent.name}_{path.stem}.json"
+        if not kept.exists():
+            if time.monotonic() > until:
+                return None
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(_reach_of(path)))
+        found = json.loads(kept.read_text())
+        seconds |= found["seconds"]
+        for module, by_line in found["lines"].items():
+            for line, tests in by_line.items():
+                lines.setdefault(module, {}).setdefault(line, set()).update(tests)
+    return Reach(lines, seconds)
+
+
+def _test_files(path: Path) -> Iterator[Path]:
+    yield from [path] if path.is_file() else path.glob("test_*.py")
+
+
+def _reach_of(path: Path) -> dict[str, Any]:
+    data, report = FOLDER / "reach.coverage", FOLDER / "reach.xml"
+    arguments = [*OPTIONS, path.relative_to(TREE).as_posix(), "--cov=transforms", "--cov-context=test", "--cov-report="]
+    arguments += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+    if _pytest(arguments, 60 * 60, COVERAGE_FILE=str(data)) != 0:
+        raise SystemExit(
+            f"{path.name} fails before anything is changed:\n{(FOLDER / 'pytest.log').read_text()[-2000:]}"
+        )
+    found = coverage.CoverageData(str(data))
+    found.read()
+    lines: dict[str, dict[int, list[str]]] = {}
+    for measured in found.measured_files():
+        module = Path(measured).resolve().relative_to(TREE.resolve()).as_posix()
+        by_line = found.contexts_by_lineno(measured)
+        lines[module] = {
+            line: sorted({context.partition("|")[0] for context in reached}) for line, reached in by_line.items()
+        }
+    cases = parse(report).iter("testcase")  # noqa: S314 - pytest wrote it a moment ago
+    seconds = {f"{one.get('file')}::{one.get('name')}": float(one.get("time", 0)) for one in cases}
+    return {"lines": lines, "seconds": seconds}
+
+
+def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
+    original = (TREE / mutant.module).read_text(encoding="utf-8")
+    changed = mutate(TREE, mutant)
+    before = time.monotonic()
+    tests, has_examples = _tests_for(mutant, reach)
+    _write(TREE / mutant.module, changed)
+    try:
+        outcome = _run(tests) if tests else "survived"
+        if outcome == "survived" and has_examples:
+            outcome = _run([EXAMPLES, "-k", "test_the_examples_of_a_definition_give_what_they_promise"])
+    finally:
+        _write(TREE / mutant.module, original)
+    diff = difflib.unified_diff(original.splitlines(), changed.splitlines(), lineterm="", n=1)
+    return {
+        "key": mutant.key,
+        **asdict(mutant),
+        "outcome": outcome,
+        "n_tests": len(tests),
+        "has_examples": has_examples,
+        "seconds": round(time.monotonic() - before, 1),
+        "diff": [line for line in diff if not line.startswith(("---", "+++"))],
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    """With a time of its own: what is compiled is known by size and second, and a change may keep both."""
+    later = int(path.stat().st_mtime) + 2
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (later, later))
+
+
+def _tests_for(mutant: Mutant, reach: Reach) -> tuple[Sequence[str], bool]:
+    """The quickest tests that reach the line, within a few seconds in sum; and whether examples do."""
+    reached = reach.lines.get(mutant.module, {}).get(str(mutant.line), set())
+    own = (test for test in reached if test and not test.startswith(EXAMPLES))
+    listed = sorted((reach.seconds.get(test, 1.0), test) for test in own)
+    chosen: list[str] = []
+    spent = 0.0
+    for cost, test in listed[:MOST_TESTS]:
+        if chosen and spent + cost > SECONDS_OF_TESTS:
+            break
+        chosen.append(test)
+        spent += cost
+    return chosen, any(not test or test.startswith(EXAMPLES) for test in reached)
+
+
+def _run(tests: Sequence[str]) -> str:
+    return "survived" if _pytest([*OPTIONS, *tests], PATIENCE_SECONDS) == 0 else "caught"
+
+
+def _pytest(arguments: Sequence[str], patience: float, **environment: str) -> int | None:
+    """The exit code of pytest in a process that has the libraries loaded already; None when it does not end."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(TREE)
+        os.environ.update(OWN | environment)
+        sys.path.insert(0, str(TREE))
+        with open(FOLDER / "pytest.log", "w") as log:  # noqa: PTH123 - its number is what is needed
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        os._exit(int(pytest.main(list(arguments))))
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _read_results() -> Iterator[dict[str, Any]]:
+    if RESULTS.exists():
+        yield from map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
+
+
+def _tell(results: Sequence[Mapping[str, Any]], n_drawn: int) -> str:
+    outcomes = Counter(result["outcome"] for result in results)
+    lines = []
+    for result in sorted(results, key=lambda one: (one["module"], one["line"])):
+        if result["outcome"] == "survived":
+            lines += [f"{result['key']} ({result['n_tests']} tests)", *(f"    {line}" for line in result["diff"])]
+    share = f"{outcomes['caught'] / len(results):.1%}" if results else "none"
+    return "\n".join([*lines, f"{len(results)} of {n_drawn} mutants tried, {outcomes['caught']} caught: {share}"])
+
+
+if __name__ == "__main__":
+    main()
