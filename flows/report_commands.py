@@ -34,15 +34,28 @@ def diff(
 
 
 def export(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The published run.")],
-    out: Annotated[Path | None, typer.Option(help="The file to write. [default: RUN_ID.html]")] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="The published run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file or, with --tables, the folder. [default: RUN_ID.html or tables]")
+    ] = None,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="The derived tables of now instead. They hold rows of people.")
+    ] = False,
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """One published report as a single file that needs no network and nothing beside it."""
+    """One published report as a single file; or, for research inside the secure environment only, derived tables."""
+    from flows.errors import WrongUse
     from flows.exporting import export_report
     from flows.settings import read_settings
+    from flows.table_export import export_tables
 
+    if tables == (run_id is not None):
+        raise WrongUse("export takes a RUN_ID or --tables.", repair="nadir runs lists the runs of this workspace.")
+    if run_id is None:
+        written = export_tables(out or Path("tables"), read_settings(workspace=workspace))
+        print_result(written.as_dict(), as_json, written.as_text())
+        return
     path = export_report(run_id, out, read_settings(workspace=workspace))
     result: dict[str, Any] = {"report": str(path), "bytes": path.stat().st_size}
     print_result(result, as_json, f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
