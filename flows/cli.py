@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from flows.backup_commands import add_backup_commands
-from flows.definition_commands import definitions_app
+from flows.definition_commands import add_definition_commands
 from flows.errors import IdentifiersFound, UserError, guard_values
 from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
@@ -35,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(definitions_app, name="definitions")
+add_definition_commands(app)
 app.add_typer(quarantine_app, name="quarantine")
 add_report_commands(app)
 add_backup_commands(app)

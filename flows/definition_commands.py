@@ -6,11 +6,32 @@ from typing import Annotated
 import typer
 
 from flows.spending import print_result
+from flows.starting import Startable
 
 definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
 
 Overlay = Annotated[Path | None, typer.Option(help="Folder of definitions laid over the shipped ones.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def add_definition_commands(app: typer.Typer) -> None:
+    """`definitions` and `new`, beside the other commands."""
+    app.add_typer(definitions_app, name="definitions")
+    app.command()(new)
+
+
+def new(
+    kind: Annotated[Startable, typer.Argument(help="What to start.")],
+    name: Annotated[str, typer.Argument(help="What tables will call it: small letters, digits and _.")],
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a commented starting file that is valid as it stands, in your own folder of definitions."""
+    from flows.settings import read_settings
+    from flows.starting import start
+
+    started = start(kind, name, read_settings(definitions=definitions))
+    print_result(started.as_dict(), as_json, started.as_text())
 
 
 @definitions_app.command("check")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -14,7 +15,7 @@ from flows.workspace import Workspace
 from transforms.definition_files import find_file
 from transforms.example_results import ExampleResult
 from transforms.kinds import KINDS, Kind
-from transforms.load import SHIPPED, Definitions
+from transforms.load import Definitions
 from transforms.model.base import Definition
 from transforms.schemas import load_tables
 
@@ -27,7 +28,7 @@ _DATED = re.compile(r"(?=\b\d{4}-\d{2}-\d{2}\. )")
 class Sheet:
     """A definition with what is known around it.
 
-    `origin` says whose it is; `used_by` are other definitions that name it, `tables` the columns that hold its id;
+    `origin` says whose it is; `used_by` are other definitions that name it, `tables` those that hold its id;
     `history` are the dated decisions of its `why` and the runs of this workspace that first used a version of it.
     """
 
@@ -105,7 +106,7 @@ def _origin(definitions: Definitions, path: Path) -> str:
     name = next(key for key, found in definitions.files.items() if found == path)
     if name not in definitions.overrides:
         return f"shipped: transforms/definitions/{name}"
-    return f"yours: {path}" + (", in place of the shipped one" if (SHIPPED / name).exists() else "")
+    return f"yours: {path}" + (", in place of the shipped one" if name in definitions.replaced else "")
 
 
 def _users(definitions: Definitions, one: Definition) -> Iterator[str]:
@@ -127,9 +128,12 @@ def _places(value: Any, name: str, place: str) -> Iterator[str]:
 
 
 def _tables(kind: Kind) -> Iterator[str]:
-    for name, table in load_tables().items():
-        if kind.column and kind.column in table.column_names:
-            yield f"{name}.{kind.column}"
+    """One line a schema: `derived, column rule: episode, cycle`."""
+    holding = [
+        name for name, table in sorted(load_tables().items()) if kind.column and kind.column in table.column_names
+    ]
+    for schema, names in groupby(holding, lambda name: name.partition(".")[0]):
+        yield f"{schema}, column {kind.column}: {', '.join(name.partition('.')[2] for name in names)}"
 
 
 def _decisions(why: str) -> Sequence[str]:

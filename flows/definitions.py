@@ -11,6 +11,7 @@ from flows.definition_sheet import describe
 from flows.errors import DefinitionError
 from flows.examples_of_identifiers import check_identifiers
 from flows.examples_of_receiving import check_receiving
+from flows.packages import refuse_wrong_packages
 from flows.settings import Settings
 from flows.workspace import Workspace
 from transforms.definition_files import find_file
@@ -73,6 +74,7 @@ def check_definitions(overlay: Path | None) -> DefinitionReport:
     load_suites(definitions.own_suites)
     refuse_unknown_names(definitions)
     refuse_unknown_units(definitions)
+    refuse_wrong_packages()
     results = run_examples(definitions)
     failures = [result for result in results if not result.is_ok]
     unproven = [f"{type(entry).__name__} {entry.id}" for entry in definitions.all() if not entry.examples]

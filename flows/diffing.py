@@ -11,11 +11,11 @@ from flows.settings import Settings
 from flows.site import SUMMARY
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
+from reports.chart_list import load_charts
 from reports.charts.spec import Chart
 from reports.facts import Earlier
 from reports.moves import STATES, Move, Moves, compare_nights, interval_of, say_row
 from reports.numbers import read_tables
-from reports.page import load_charts
 from reports.wording import Wording
 from transforms.load import load_definitions
 

@@ -4,7 +4,7 @@ A result as sent becomes bounds or the rule that sets it aside; a code becomes a
 which table it feeds. Nothing is written and no file is opened.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,14 @@ import duckdb
 
 from flows.errors import DefinitionError, SourceError
 from flows.lab_rows import Laboratory, judge_labs, store_meanings
-from flows.sources import cdisc, clif, eicu, meds, mimic_iv, nhanes
 from flows.sources.protocol import Moment, SourceFile, literal, raw_select, text_of
-from flows.sources.recognise import LAYOUTS, LONG
+from flows.sources.registry import layout_of, load_layouts
 from transforms.example_results import ExampleResult, read_examples, tell, wrong_example
 from transforms.load import Definitions
 from transforms.model.source_examples import LabExample, MapExample, ReceivingExample
 from transforms.model.sources import SourceMap
 
 NAME = "example"
-TABLES_OF_LAYOUT: Mapping[str, Mapping[str, frozenset[str]]] = {
-    "clif": clif.MARKS,
-    "meds": meds.MARKS,
-    "mimic_iv": mimic_iv.MARKS,
-    "eicu": eicu.MARKS,
-    "cdisc": cdisc.MARKS,
-    "nhanes": nhanes.MARKS,
-}
 _SENT = ("value", "code", "unit", "specimen", "status")
 
 
@@ -112,15 +103,18 @@ def _check_maps(definitions: Definitions) -> Iterable[ExampleResult]:
 
 def _table_of(example: MapExample, source_map: SourceMap) -> str | None:
     """The table that the file of the example feeds, or why it cannot be told."""
-    if source_map.layout and source_map.layout not in LAYOUTS:
+    layout = layout_of(source_map.layout)
+    if layout is None:
         raise DefinitionError(
-            f"definitions/source_maps: {source_map.id!r} names a layout that does not exist.", details=sorted(LAYOUTS)
+            f"definitions/source_maps: {source_map.id!r} names a layout that does not exist.",
+            details=sorted(load_layouts()),
+            repair="Name one of these, or install the package that brings it.",
         )
-    recognise = LAYOUTS[source_map.layout][1] if source_map.layout else LONG[1]
-    beside = TABLES_OF_LAYOUT.get(source_map.layout, {})
     own = _file(example.file, example.headers)
     try:
-        found = recognise([*(_file(f"{role}.csv", sorted(marks)) for role, marks in beside.items()), own], source_map)
+        found = layout.recognise(
+            [*(_file(f"{role}.csv", sorted(marks)) for role, marks in layout.marks.items()), own], source_map
+        )
     except SourceError as error:
         return error.what
     fed = [feed.table.split(".")[1] for feed in found.feeds if own in found.files[feed.role]] if found else []

@@ -15,6 +15,7 @@ from flows.refusal import condense
 from flows.refusals import EARLIER
 from reports.facts import AnswerFact, Earlier, IdentifierFact, InputFact, LedgerFact, NightFacts
 from transforms.load import Definitions
+from transforms.plugins import added_packages
 
 ENGINES = ("polars", "duckdb", "plotly")
 
@@ -60,7 +61,7 @@ def gather_facts(
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},
         previous_periods=_periods(previous) if previous else {},
-        versions={"python": python_version(), **{name: version(name) for name in ENGINES}},
+        versions={"python": python_version(), **{name: version(name) for name in ENGINES}, **added_packages()},
         stage_seconds={stage.stage: round(stage.seconds, 1) for stage in context.progress.stages},
     )
 

@@ -21,7 +21,7 @@ from flows.proposals.writing import describe, write_map
 from flows.scratch import scratch_folder
 from flows.silence import silence_libraries
 from flows.sources.protocol import SourceFile
-from flows.sources.recognise import LAYOUTS
+from flows.sources.registry import layout_of
 from flows.warehouse import open_memory
 from transforms.analyte_names import NameReader
 from transforms.analyte_proposals import AnalyteJudge, Decision
@@ -114,7 +114,8 @@ def write_proposal(proposal: Proposal, target: Path) -> None:
 def _known_layout(files: Sequence[SourceFile], definitions: Definitions) -> str:
     """The layout of the files, if they have one; SourceError when it needs more than they are."""
     for entry in definitions.source_maps:
-        if entry.layout in LAYOUTS and LAYOUTS[entry.layout][1](files, entry) is not None:
+        layout = layout_of(entry.layout) if entry.layout else None
+        if layout is not None and layout.recognise(files, entry) is not None:
             return entry.layout
     return ""
 

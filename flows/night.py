@@ -16,6 +16,7 @@ from flows.checker import Worker
 from flows.errors import IdentifiersFound, UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.lock import hold_workspace
+from flows.packages import refuse_wrong_packages
 from flows.progress import Progress
 from flows.recovery import recover
 from flows.settings import Settings
@@ -80,6 +81,7 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
     with worker or warm_up() as checking, hold_workspace(workspace):
         definitions = load_definitions(settings.definitions)
         refuse_unknown_names(definitions)
+        refuse_wrong_packages()
         recover(workspace, settings.memory_limit)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

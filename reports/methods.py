@@ -1,6 +1,7 @@
 """The methods part of the page, built from the definition files alone: what they say is what was done."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import yaml
@@ -8,6 +9,7 @@ import yaml
 from reports.wording import NBSP, count, plain
 from transforms.load import Definitions
 from transforms.model.base import Definition
+from transforms.schemas import Table, load_tables
 
 _SAID = {"id", "version", "title", "rule", "source", "why", "caveats", "examples"}
 
@@ -42,6 +44,20 @@ def _groups(definitions: Definitions, channel: str) -> list[tuple[str, Sequence[
         ("What is hidden", release),
         ("Code lists", tuple(definitions.codelists.values())),
     ]
+
+
+def own_definitions(definitions: Definitions) -> list[tuple[str, str]]:
+    """The files that a site or its packages laid over the shipped ones, each with what it did."""
+    return [
+        (name, "in place of the shipped one" if name in definitions.replaced else "added")
+        for name in definitions.overrides
+    ]
+
+
+def dictionary_of() -> list[tuple[str, list[Table]]]:
+    """Every table by schema; a released one is its estimate, with marks, so that it is not told twice."""
+    tables = [table for name, table in sorted(load_tables().items()) if not name.startswith("released.")]
+    return [(schema, list(members)) for schema, members in groupby(tables, lambda table: table.name.partition(".")[0])]
 
 
 def calibration_of(definitions: Definitions) -> dict[str, Any]:

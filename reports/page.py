@@ -7,15 +7,13 @@ HTML here is the view that the page opens with, so that it can be read without a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any, Literal
 
 from plotly.offline import get_plotlyjs
 
-from reports import charts as chart_package
 from reports.answer import answer_sentence, comparison, freshness, unanswered
 from reports.changed import tell_changes
+from reports.chart_list import SECTIONS, load_charts
 from reports.charts.spec import Chart
 from reports.charts.style import ladder_styles, name_styles
 from reports.content import WHOLE, KeyNumber, key_numbers_of
@@ -23,7 +21,7 @@ from reports.downloads import ARCHIVE, DICTIONARY
 from reports.facts import NightFacts
 from reports.identifiers import identifier_tables
 from reports.mailing import as_one_file
-from reports.methods import calibration_of, methods_of
+from reports.methods import calibration_of, dictionary_of, methods_of, own_definitions
 from reports.numbers import Numbers, read_numbers
 from reports.quality import quality_tables
 from reports.rendering import pack, read_asset, render_template, script_sources
@@ -34,22 +32,6 @@ from transforms.load import Definitions
 from transforms.release import Released
 
 SCRIPTS = ("words.js", "rows.js", "figure.js", "table.js", "page.js")
-SECTIONS = (
-    ("prevalence", "Prevalence", "Who is neutropenic, and has that changed?"),
-    ("severity", "Severity", "How badly?"),
-    ("duration", "Duration", "For how long?"),
-    ("cycles", "Chemotherapy cycles", "How often do counts fall after a cycle, when, and for how many days?"),
-    ("causes", "Suspected causes", "What is the suspected cause?"),
-    (
-        "complications",
-        "Complications",
-        "What went with it? Suspected to belong to the episode, because it came in its time.",
-    ),
-    ("drugs", "After a drug", "What do counts do after it is given?"),
-    ("testing", "Testing", "How closely were people looked at? Every number above depends on it."),
-    ("attrition", "Who is counted", "From everyone in the extract to those who can answer."),
-    ("quality", "Data quality", "What was checked, what was set aside and why, how that moved, and what to do."),
-)
 
 
 def render_report(
@@ -97,27 +79,19 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
         unanswered=unanswered(facts),
         sections=[_section(section, charts, numbers, facts) for section in SECTIONS],
         controls=_controls(numbers),
+        own_definitions=own_definitions(definitions),
         methods=methods_of(definitions, facts.channel),
         calibration=calibration_of(definitions),
         terms=words.glossary.get("terms", ()),
         tables=TABLES,
         archive=ARCHIVE,
         dictionary=DICTIONARY,
+        schemas=dictionary_of(),
         **tell_changes(charts, numbers, facts),
         **quality_tables(facts, words),
         **identifier_tables(facts, words),
         payload=pack(_payload(charts, numbers, facts)),
     )
-
-
-def load_charts() -> tuple[Chart, ...]:
-    """Every chart of the package, in reading order: a new file there is a new figure here."""
-    modules = [
-        import_module(f"{chart_package.__name__}.{found.name}") for found in iter_modules(chart_package.__path__)
-    ]
-    charts = [module.chart() for module in modules if hasattr(module, "chart")]
-    sections = [section[0] for section in SECTIONS]
-    return tuple(sorted(charts, key=lambda chart: (sections.index(chart.section), chart.position)))
 
 
 def _by_period(numbers: Numbers, facts: NightFacts) -> list[tuple[str, list[KeyNumber]]]:

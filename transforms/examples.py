@@ -20,7 +20,7 @@ from transforms.examples_of_showing import check_showing
 from transforms.examples_of_standards import check_standards
 from transforms.load import Definitions
 
-__all__ = ["CHECKS", "ExampleResult", "check_examples"]
+__all__ = ["CHECKS", "Check", "ExampleResult"]
 
 Check = Callable[[Definitions], Iterable[ExampleResult]]
 
@@ -39,8 +39,3 @@ CHECKS: Mapping[Check, tuple[str, ...]] = {
     check_showing: ("showing",),
 }
 """What runs the examples of which folders."""
-
-
-def check_examples(definitions: Definitions) -> list[ExampleResult]:
-    """Every example that needs no file, in a fixed order; DefinitionError when one is not written as it should be."""
-    return [result for check in CHECKS for result in check(definitions)]

@@ -1,4 +1,4 @@
-"""Reads every definition once, checks it, and hashes the tree; the only I/O in this package.
+"""Reads every definition once, checks it, and hashes the tree.
 
 A folder given with `--definitions` lies over the shipped one: a file at the same relative path replaces, any other
 adds; files in its `suites` are laid over the validation suites; its `shelf.yaml` chooses among the cohorts. The hash
@@ -15,7 +15,7 @@ import polars as pl
 
 from transforms.definition_files import hash_files, list_files, read_definition, read_mapping, refuse_doubles
 from transforms.errors import DefinitionError
-from transforms.kinds import SHELF
+from transforms.kinds import KINDS, SHELF
 from transforms.model.anc import AncRoutes
 from transforms.model.base import Definition
 from transforms.model.causality import Naranjo
@@ -38,20 +38,28 @@ from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.standards import Standard
 from transforms.model.survey import SurveyRule
+from transforms.plugins import DEFINITIONS, load_points
+from transforms.wrong_keys import guess
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
+ALONE = frozenset({SHELF, "glossary.yaml", "answers.yaml"})
+BESIDE = frozenset({"packages", "schemas"})  # what `nadir new` puts into an own folder, and is no definition
 
 D = TypeVar("D", bound=Definition)
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """Everything that can change a published number and is not code."""
+    """Everything that can change a published number and is not code.
+
+    `overrides` are the files that a site or an installed package laid over; `replaced` are in a shipped one's place.
+    """
 
     files: Mapping[str, Path]
     hash: str
     overrides: tuple[str, ...] = ()
+    replaced: frozenset[str] = frozenset()
 
     @cached_property
     def anc(self) -> AncRoutes:
@@ -257,20 +265,39 @@ class Definitions:
 
 def load_definitions(overlay: Path | None = None, *, shipped: Path = SHIPPED, suites: Path = SUITES) -> Definitions:
     """The shipped definitions with `overlay` laid over them; every file is checked at once, not at 3 a.m."""
-    files = list_files(shipped)
-    overrides: tuple[str, ...] = ()
-    if overlay is not None:
-        if not overlay.is_dir():
-            raise DefinitionError(f"The definitions folder {overlay} is not there.", repair="Name an existing folder.")
-        laid = list_files(overlay)
-        overrides = tuple(sorted(laid))
-        files = {**files, **laid}
-    return _check_all(tuple(files.items()), hash_files(files, list_files(suites)), overrides)
+    if overlay is not None and not overlay.is_dir():
+        raise DefinitionError(
+            f"The definitions folder {overlay} is not there.",
+            repair="Name an existing folder, or start one: nadir new.",
+        )
+    own = list_files(shipped)
+    laid: dict[str, Path] = {}
+    for folder in (*load_points(DEFINITIONS, Path).values(), *([overlay] if overlay else [])):
+        laid |= _laid_in(folder)
+    files = {**own, **laid}
+    replaced = frozenset(own) & frozenset(laid)
+    return _check_all(tuple(files.items()), hash_files(files, list_files(suites)), tuple(sorted(laid)), replaced)
 
 
 @lru_cache(maxsize=8)
-def _check_all(files: tuple[tuple[str, Path], ...], digest: str, overrides: tuple[str, ...]) -> Definitions:
+def _check_all(
+    files: tuple[tuple[str, Path], ...], digest: str, overrides: tuple[str, ...], replaced: frozenset[str]
+) -> Definitions:
     """Every file read and checked; a process that runs many nights does so again only when one has changed."""
-    definitions = Definitions(dict(files), digest, overrides)
+    definitions = Definitions(dict(files), digest, overrides, replaced)
     definitions.all()
     return definitions
+
+
+def _laid_in(folder: Path) -> Mapping[str, Path]:
+    """The files of an own folder; DefinitionError for one that nothing would read, because its place is misspelt."""
+    files = {name: path for name, path in list_files(folder).items() if name.partition("/")[0] not in BESIDE}
+    places = {kind.partition("/")[0] for kind in KINDS} | {"suites"}
+    for name, path in files.items():
+        place, _, inside = name.partition("/")
+        if (place if inside else name) not in (places if inside else ALONE):
+            raise DefinitionError(
+                f"{path}: nothing reads a definition there.{guess(place, places | ALONE)}",
+                repair=f"Folders: {', '.join(sorted(places))}; files beside them: {', '.join(sorted(ALONE))}.",
+            )
+    return files

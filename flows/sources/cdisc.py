@@ -13,6 +13,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -272,3 +273,6 @@ FEEDS: Mapping[str, Callable[[SourceMap], tuple[Feed, ...]]] = {
     "ae": _events,
     "vs": _temperatures,
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_cdisc, MARKS)

@@ -13,6 +13,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -212,3 +213,6 @@ FEEDS: Mapping[str, Callable[[Roles, SourceMap], Feed]] = {
     "diagnosis": _diagnoses,
     "vitals": _temperatures,
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_clif, MARKS)

@@ -16,6 +16,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -243,3 +244,6 @@ FEEDS: Mapping[str, tuple[Callable[[SourceMap], Feed], ...]] = {
     "admissiondrug": (_earlier_drugs,),
     "diagnosis": (_diagnoses,),
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_eicu, MARKS)

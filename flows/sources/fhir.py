@@ -16,6 +16,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -230,3 +231,6 @@ def _drugs(source_map: SourceMap, is_explained: bool) -> Feed:
     wanted = f"{PERSONAL} AND NOT {one_of(text_of('f', 'intent'), source_map.values['not_ordered'])}"
     select = raw_select("exposure", given, source, wanted=wanted, where=belongs)
     return Feed("canonical.exposure", ROLE, select, (LOOKUP,) if is_explained else (), belongs=belongs)
+
+
+LAYOUT = Layout(ADAPTER, recognise_fhir)

@@ -16,6 +16,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -243,3 +244,6 @@ def _header(file: SourceFile, name: str) -> str:
         details=[name],
         repair="Correct filters, unit_column or time_column in the source map.",
     )
+
+
+LAYOUT = Layout(ADAPTER, recognise_mapped)

@@ -12,6 +12,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -242,3 +243,6 @@ def _after(column: str, beginnings: Sequence[str]) -> str:
         for word in longest
     ]
     return f"(CASE {' '.join(whens)} ELSE '' END)" if whens else "''"
+
+
+LAYOUT = Layout(ADAPTER, recognise_meds, MARKS)

@@ -21,6 +21,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -125,3 +126,6 @@ FEEDS: Mapping[str, FeedMaker] = {
     "diagnoses_icd": _diagnoses,
     "prescriptions": _orders,
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_mimic_iii)

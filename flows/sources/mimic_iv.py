@@ -22,6 +22,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -160,3 +161,6 @@ FEEDS: Mapping[str, FeedMaker] = {
     "prescriptions": _orders,
     "emar": _administrations,
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_mimic_iv, MARKS)

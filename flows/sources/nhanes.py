@@ -15,6 +15,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -211,3 +212,6 @@ def _as_whole(text: str) -> str:
 
 def _person(alias: str) -> str:
     return _whole(alias, "SEQN")
+
+
+LAYOUT = Layout(ADAPTER, recognise_nhanes, MARKS)

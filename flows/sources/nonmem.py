@@ -13,6 +13,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -199,3 +200,6 @@ def _says_nothing(file: SourceFile) -> SourceError:
         details=["Needed is a source map, for example:", *EXAMPLE],
         repair="Write it and give it with --source FILE.yaml.",
     )
+
+
+LAYOUT = Layout(ADAPTER, recognise_nonmem)

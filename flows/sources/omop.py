@@ -15,6 +15,7 @@ from flows.sources.protocol import (
     Adapter,
     Feed,
     Kind,
+    Layout,
     Moment,
     Recognised,
     SourceFile,
@@ -219,3 +220,6 @@ FEEDS: Mapping[str, Callable[[SourceMap, frozenset[str]], Feed]] = {
     "drug_exposure": _drugs,
     "condition_occurrence": _conditions,
 }
+
+
+LAYOUT = Layout(ADAPTER, recognise_omop)

@@ -152,6 +152,18 @@ class Recogniser(Protocol):
         """Look at headers only; the first file of a kind wins."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A format: what it is called and carries, what recognises it, and the headers of the files that stand beside one.
+
+    Ours and those of a site's packages are named alike (`flows/sources/registry.py`).
+    """
+
+    adapter: Adapter
+    recognise: Recogniser
+    marks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
 def quote(name: str) -> str:
     """A column name as SQL."""
     return '"' + name.replace('"', '""') + '"'

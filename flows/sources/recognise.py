@@ -5,7 +5,7 @@ fit; one with a layout need only say in what it differs from the shipped map of 
 error that says which columns came, unless they might be values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,11 @@ import yaml
 from pydantic import ValidationError
 
 from flows.errors import SourceError, WrongUse
-from flows.sources import cdisc, clif, eicu, fhir, mapped, meds, mimic_iii, mimic_iv, nhanes, nonmem, omop
+from flows.sources import mapped
 from flows.sources.decisions import refuse_wrong_decisions
 from flows.sources.files import keep, list_files, look_at
 from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
+from flows.sources.registry import layout_of, load_layouts
 from flows.sources.salvage import look_leniently
 from transforms.load import Definitions
 from transforms.model.showing import Showing
@@ -26,19 +27,6 @@ from transforms.showable import is_plain_header, name_or, word_or
 from transforms.unknown_names import find_unknown_units
 from transforms.wrong_keys import describe_errors, point_at
 
-LAYOUTS: Mapping[str, tuple[Adapter, Recogniser]] = {
-    "cdisc": (cdisc.ADAPTER, cdisc.recognise_cdisc),
-    "clif": (clif.ADAPTER, clif.recognise_clif),
-    "fhir": (fhir.ADAPTER, fhir.recognise_fhir),
-    "meds": (meds.ADAPTER, meds.recognise_meds),
-    "mimic_iv": (mimic_iv.ADAPTER, mimic_iv.recognise_mimic_iv),
-    "nhanes": (nhanes.ADAPTER, nhanes.recognise_nhanes),
-    "nonmem": (nonmem.ADAPTER, nonmem.recognise_nonmem),
-    "omop": (omop.ADAPTER, omop.recognise_omop),
-    "mimic_iii": (mimic_iii.ADAPTER, mimic_iii.recognise_mimic_iii),
-    "eicu": (eicu.ADAPTER, eicu.recognise_eicu),
-}
-LONG: tuple[Adapter, Recogniser] = (mapped.ADAPTER, mapped.recognise_mapped)
 MAP_FILE = "source.yaml"
 MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
@@ -76,7 +64,7 @@ class Line:
 
 def list_adapters() -> tuple[Adapter, ...]:
     """Every adapter, for `nadir sources`."""
-    return (LONG[0], *(adapter for adapter, _ in LAYOUTS.values()))
+    return tuple(layout.adapter for layout in load_layouts().values())
 
 
 def describe(recognised: Sequence[Recognised]) -> tuple[Line, ...]:
@@ -158,11 +146,12 @@ def _notes(recognised: Recognised) -> tuple[str, ...]:
 
 
 def _recogniser(source_map: SourceMap) -> Recogniser:
-    if source_map.layout and source_map.layout not in LAYOUTS:
+    layout = layout_of(source_map.layout)
+    if layout is None:
         raise SourceError(
-            f"The source map {source_map.id} names a layout that does not exist.", details=sorted(LAYOUTS)
+            f"The source map {source_map.id} names a layout that does not exist.", details=sorted(load_layouts())
         )
-    return LAYOUTS[source_map.layout][1] if source_map.layout else LONG[1]
+    return layout.recognise
 
 
 def _shipped(definitions: Definitions) -> list[SourceMap]:

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs
 
+from reports.chart_list import load_charts
 from reports.facts import NightFacts
 from reports.numbers import read_numbers
-from reports.page import load_charts, render_report
+from reports.page import render_report
 from reports.rows import is_number
 from reports.view import alt_text, chosen_rows, fill
 from tests.reports.browser import LOCAL, Opened, start_chromium

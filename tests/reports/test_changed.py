@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from reports.changed import tell_changes
+from reports.chart_list import load_charts
 from reports.facts import CheckMark, Earlier, NightFacts
 from reports.moves import Move, Moves, compare_nights
 from reports.numbers import Numbers, read_numbers
-from reports.page import load_charts, render_report
+from reports.page import render_report
 from tests.reports.conftest import draw_estimates, released_of
 from transforms.load import Definitions
 from transforms.release import Released

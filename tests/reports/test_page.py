@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from reports.chart_list import load_charts
 from reports.facts import AnswerFact, CheckFact, InputFact, NightFacts, RefusedFact, RefusedKey
-from reports.page import load_charts, render_report
+from reports.page import render_report
 from reports.rendering import unpack
 from reports.rows import POPULATION_TREND, TABLES, rows_of
 from transforms.load import Definitions

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from reports.chart_list import load_charts
 from reports.downloads import DICTIONARY, download_files
 from reports.facts import NightFacts
-from reports.page import load_charts, render_report
+from reports.page import render_report
 from transforms.load import Definitions
 from transforms.model.causes import Cause
 from transforms.release import Released

@@ -10,7 +10,8 @@ import pytest
 from pyreadstat import write_xport
 
 from flows.sources.protocol import SourceFile
-from flows.sources.recognise import LAYOUTS, recognise
+from flows.sources.recognise import recognise
+from flows.sources.registry import load_layouts
 from transforms.load import load_definitions
 
 Accepted = Callable[..., list[tuple[object, ...]]]
@@ -289,7 +290,7 @@ def test_what_is_not_sdtm_is_not_taken_for_it() -> None:
     source_map = next(entry for entry in load_definitions().source_maps if entry.id == "cdisc")
     analysis = SourceFile(Path("adsl.csv"), "delimited", dict.fromkeys(("USUBJID", "AGE", "SEX", "TRT01P"), "VARCHAR"))
     local = SourceFile(Path("labs.csv"), "delimited", dict.fromkeys(("usubjid", "test_code", "value"), "VARCHAR"))
-    assert LAYOUTS["cdisc"][1]([analysis, local], source_map) is None
+    assert load_layouts()["cdisc"].recognise([analysis, local], source_map) is None
 
 
 def test_a_study_without_demographics_says_so(study: Callable[..., Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pyreadstat import write_xport
 
 from flows.errors import SourceError
 from flows.sources.protocol import SourceFile
-from flows.sources.recognise import LAYOUTS
+from flows.sources.registry import load_layouts
 from flows.tonight import tonight_rows
 from transforms.load import load_definitions
 
@@ -271,4 +271,4 @@ class TestAsPublished:
 def _recognise(*tables: Mapping[str, str]) -> Any:
     files = [SourceFile(Path(f"{place}.csv"), "delimited", dict(table), ",") for place, table in enumerate(tables)]
     source_map = next(entry for entry in load_definitions().source_maps if entry.id == "nhanes")
-    return LAYOUTS["nhanes"][1](files, source_map)
+    return load_layouts()["nhanes"].recognise(files, source_map)

@@ -159,7 +159,7 @@ def test_a_definition_is_shown_with_its_outcomes_its_users_and_its_history(tmp_p
     assert "Episodes in weeks" in text
     assert "shipped: transforms/definitions/episodes/allmt.yaml" in text
     assert "ok: 501 is not low" in text
-    assert "derived.episode.rule" in text
+    assert "derived, column rule: " in text
     assert "2026-11-29. A published rule" in text
     assert "version 1 first counted in run r1" in text
     assert shown["definitions"][0]["outcomes"][0]["is_ok"]
