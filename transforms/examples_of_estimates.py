@@ -26,7 +26,6 @@ from transforms.intervals import share_intervals
 from transforms.load import Definitions
 from transforms.model.anc import ROUTES
 from transforms.model.base import Part
-from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import Denominator, Plan, require_denominators
 from transforms.model.examples import CellExample, PersonExample, ShareExample, SpecimenExample, SurveyExample
 from transforms.person_time import find_test_days, read_members, stays_of, test_flags
@@ -148,16 +147,26 @@ def _check_survey(definitions: Definitions) -> Iterable[ExampleResult]:
 
 
 def _check_cells(definitions: Definitions) -> Iterable[ExampleResult]:
+    """Every count is the people observed in a cohort of its own, which no other cohort holds."""
     for rule in definitions.disclosure:
-        for example in read_examples(CellExample, "disclosure", rule):
+        examples = read_examples(CellExample, "disclosure", rule)
+        if not examples:
+            continue
+        rows = [_cohort(number, example.count) for number, example in enumerate(examples)]
+        estimates = {name: empty(name) for name in load_tables() if name.startswith("estimate.")}
+        estimates["estimate.testing"] = fit(pl.DataFrame(rows), "estimate.testing")
+        released = release(estimates, rule, CohortOrder(), run_id=NAME, definitions_hash=NAME)
+        shown = {row["cohort"]: row for row in released.tables["released.testing"].to_dicts()}
+        for number, example in enumerate(examples):
+            row = shown[f"{NAME} {number}"]
+            got = tell({"shown": row["n_observed"], "mark": row["n_observed_mark"]})
             expected = tell({"shown": example.shown, "mark": example.mark})
-            yield ExampleResult("disclosure", rule.id, f"count {example.count}", expected, _shown(example, rule))
+            yield ExampleResult("disclosure", rule.id, f"count {example.count}", expected, got)
 
 
-def _shown(example: CellExample, rule: DisclosureRule) -> str:
-    estimates = {name: empty(name) for name in load_tables() if name.startswith("estimate.")}
-    step = pl.DataFrame([{"run_id": NAME, "step_order": 1, "step": NAME, "n_people": example.count}])
-    estimates["estimate.attrition"] = fit(step, "estimate.attrition")
-    released = release(estimates, rule, CohortOrder(), run_id=NAME, definitions_hash=NAME)
-    row = released.tables["released.attrition"].row(0, named=True)
-    return tell({"shown": row["n_people"], "mark": row["n_people_mark"]})
+def _cohort(number: int, n_observed: int) -> dict[str, object]:
+    """A row of `estimate.testing` of people of whom nobody was tested."""
+    key = {"run_id": NAME, "cohort": f"{NAME} {number}", "interval_unit": "all", "interval_start": None}
+    none = dict.fromkeys(("n_tested", "n_tests", "n_gaps"), 0)
+    shares = dict.fromkeys(("tested_share", "tests_per_tested_person", "median_gap_days"))
+    return {**key, "n_observed": n_observed, **none, **shares}
