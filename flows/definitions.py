@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from expectations.examples_of_changes import check_changes
-from expectations.suite import load_suites
 from flows.definition_sheet import describe
 from flows.errors import DefinitionError
 from flows.examples_of_identifiers import check_identifiers
 from flows.examples_of_receiving import check_receiving
 from flows.packages import refuse_wrong_packages
 from flows.settings import Settings
+from flows.suite_trial import refuse_wrong_checks
 from flows.workspace import Workspace
 from transforms.definition_files import find_file
 from transforms.example_results import WrongExample
@@ -71,7 +71,7 @@ class DefinitionReport:
 def check_definitions(overlay: Path | None) -> DefinitionReport:
     """Load everything and run every example through the functions that the pipeline uses."""
     definitions = load_definitions(overlay)
-    load_suites(definitions.own_suites)
+    refuse_wrong_checks(definitions.own_suites)
     refuse_unknown_names(definitions)
     refuse_unknown_units(definitions)
     refuse_wrong_packages()

@@ -26,6 +26,7 @@ from flows.stages.publish import publish, show_latest
 from flows.stages.receive import receive
 from flows.stages.release import release
 from flows.stages.validate import stop_message, validate, warm_up
+from flows.suite_trial import refuse_wrong_checks
 from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
 from transforms.unknown_names import refuse_unknown_names
@@ -82,6 +83,7 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
         definitions = load_definitions(settings.definitions)
         refuse_unknown_names(definitions)
         refuse_wrong_packages()
+        refuse_wrong_checks(definitions.own_suites)
         recover(workspace, settings.memory_limit)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

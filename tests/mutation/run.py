@@ -71,13 +71,14 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--tests", nargs="*", default=FAST, help="fewer files or folders of tests")
     parser.add_argument("--again", action="store_true", help="try survivors once more, with the tests as they are now")
     given = parser.parse_args()
     until = time.monotonic() + given.minutes * 60
     _copy_tests()
     drawn = _draw(given.mutants, given.seed)
     done = {result["key"]: result for result in _read_results()}
-    reach = _measure_reach(until)
+    reach = _measure_reach(given.tests, until)
     if reach is None:
         print("Which test reaches which line is not yet known of all files; call again.")
         return
@@ -111,9 +112,9 @@ def _draw(n_mutants: int, seed: int) -> list[Mutant]:
     return [Mutant(**one) for one in json.loads(kept.read_text())]
 
 
-def _measure_reach(until: float) -> Reach | None:
+def _measure_reach(names: Sequence[str], until: float) -> Reach | None:
     """Which tests reach which line, measured a file of tests at a time; None while some are missing."""
-    files = sorted({path for name in FAST for path in _test_files(TREE / name)})
+    files = sorted({path for name in names for path in _test_files(TREE / name)} - {TREE / EXAMPLES})
     lines: dict[str, dict[str, set[str]]] = {}
     seconds: dict[str, float] = {}
     for path in files:
@@ -161,11 +162,11 @@ def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
     original = (TREE / mutant.module).read_text(encoding="utf-8")
     changed = mutate(TREE, mutant)
     before = time.monotonic()
-    tests, has_examples = _tests_for(mutant, reach)
+    tests = _tests_for(mutant, reach)
     _write(TREE / mutant.module, changed)
     try:
         outcome = _run(tests) if tests else "survived"
-        if outcome == "survived" and has_examples:
+        if outcome == "survived":
             outcome = _run([EXAMPLES, "-k", "test_the_examples_of_a_definition_give_what_they_promise"])
     finally:
         _write(TREE / mutant.module, original)
@@ -175,7 +176,6 @@ def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
         **asdict(mutant),
         "outcome": outcome,
         "n_tests": len(tests),
-        "has_examples": has_examples,
         "seconds": round(time.monotonic() - before, 1),
         "diff": [line for line in diff if not line.startswith(("---", "+++"))],
     }
@@ -188,11 +188,10 @@ def _write(path: Path, text: str) -> None:
     os.utime(path, (later, later))
 
 
-def _tests_for(mutant: Mutant, reach: Reach) -> tuple[Sequence[str], bool]:
-    """The quickest tests that reach the line, within a few seconds in sum; and whether examples do."""
+def _tests_for(mutant: Mutant, reach: Reach) -> Sequence[str]:
+    """The quickest tests that reach the line, within a few seconds in sum."""
     reached = reach.lines.get(mutant.module, {}).get(str(mutant.line), set())
-    own = (test for test in reached if test and not test.startswith(EXAMPLES))
-    listed = sorted((reach.seconds.get(test, 1.0), test) for test in own)
+    listed = sorted((reach.seconds.get(test, 1.0), test) for test in reached if test)
     chosen: list[str] = []
     spent = 0.0
     for cost, test in listed[:MOST_TESTS]:
@@ -200,7 +199,7 @@ def _tests_for(mutant: Mutant, reach: Reach) -> tuple[Sequence[str], bool]:
             break
         chosen.append(test)
         spent += cost
-    return chosen, any(not test or test.startswith(EXAMPLES) for test in reached)
+    return chosen
 
 
 def _run(tests: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from flows.definitions import check_definitions, run_examples, show_definition
 from flows.errors import SourceError, WrongUse
 from flows.settings import Settings
 from flows.sources.recognise import choose_map
+from flows.suite_trial import refuse_wrong_checks
 from transforms.definition_files import list_files
 from transforms.errors import DefinitionError
 from transforms.kinds import KINDS
@@ -102,6 +103,19 @@ def test_a_wrong_check_is_told_with_its_line(tmp_path: Path) -> None:
     line = next(n for n, text in enumerate(shipped.splitlines(), start=1) if "gravity:" in text)
     with pytest.raises(DefinitionError, match=rf"vital\.yaml:{line}: checks\.0\.gravity: no such key"):
         check_definitions(_lay(tmp_path, "suites/vital.yaml", shipped))
+
+
+def test_a_check_of_a_column_that_is_not_there_is_told_before_a_night(tmp_path: Path) -> None:
+    shipped = (SUITES.parent.parent / "flows" / "starting" / "check.yaml").read_text().replace("NAME", "ours")
+    folder = _lay(tmp_path, "suites/ours.yaml", shipped)
+    refuse_wrong_checks([folder / "suites" / "ours.yaml"])
+    refuse_wrong_checks(sorted(SUITES.glob("*.yaml")))
+    _lay(tmp_path, "suites/ours.yaml", shipped.replace("analyte = 'wbc'", "analyt = 'wbc'"))
+    with pytest.raises(DefinitionError) as raised:
+        refuse_wrong_checks([folder / "suites" / "ours.yaml"])
+    line = next(n for n, text in enumerate(shipped.splitlines(), start=1) if "id: ours" in text)
+    assert f"ours.yaml:{line}: checks.0: ours: Binder Error" in str(raised.value)
+    assert "canonical.lab has person_id, source_id, specimen_id" in str(raised.value)
 
 
 def test_a_unit_that_a_source_map_made_up_is_told_with_its_line_and_the_units_there_are(tmp_path: Path) -> None:
