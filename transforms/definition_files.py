@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
 from transforms.schemas import parse_yaml
-from transforms.wrong_keys import describe_errors
+from transforms.wrong_keys import describe_errors, find_double_keys
 
 P = TypeVar("P", bound=Part)
 READ = frozenset({".yaml", ".csv"})
@@ -58,6 +58,19 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DefinitionError(f"{path}: a definition is a mapping of keys to values.")
     return content
+
+
+def refuse_double_keys(path: Path) -> None:
+    """DefinitionError when a key stands twice in one place: YAML would keep the last one and drop the other unsaid."""
+    if path.suffix != ".yaml":
+        return
+    read_mapping(path)
+    if found := find_double_keys(path.read_text(encoding="utf-8")):
+        raise DefinitionError(
+            f"{path}: a key stands twice.",
+            details=[f"{path.name}:{line}: {key}" for key, line in found],
+            repair="Only one of them would be read; join them or remove one.",
+        )
 
 
 def find_file(files: Mapping[str, Path], folder: str, name: str) -> Path | None:

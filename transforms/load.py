@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from transforms.definition_files import hash_files, list_files, read_definition, read_mapping, refuse_doubles
+from transforms.definition_files import (
+    hash_files,
+    list_files,
+    read_definition,
+    read_mapping,
+    refuse_double_keys,
+    refuse_doubles,
+)
 from transforms.errors import DefinitionError
 from transforms.kinds import KINDS, SHELF
 from transforms.model.anc import AncRoutes
@@ -290,8 +297,10 @@ def _check_all(
 
 
 def _laid_in(folder: Path) -> Mapping[str, Path]:
-    """The files of an own folder; DefinitionError for one that nothing would read, because its place is misspelt."""
+    """The files of an own folder; DefinitionError for one that would be passed over or half read."""
     files = {name: path for name, path in list_files(folder).items() if name.partition("/")[0] not in BESIDE}
+    if other := sorted(path for path in folder.rglob("*.yml") if path.relative_to(folder).parts[0] not in BESIDE):
+        raise DefinitionError(f"{other[0]}: only files that end in .yaml are read.", repair="Rename it.")
     places = {kind.partition("/")[0] for kind in KINDS} | {"suites"}
     for name, path in files.items():
         place, _, inside = name.partition("/")
@@ -300,4 +309,5 @@ def _laid_in(folder: Path) -> Mapping[str, Path]:
                 f"{path}: nothing reads a definition there.{guess(place, places | ALONE)}",
                 repair=f"Folders: {', '.join(sorted(places))}; files beside them: {', '.join(sorted(ALONE))}.",
             )
+        refuse_double_keys(path)
     return files

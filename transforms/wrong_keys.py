@@ -40,6 +40,24 @@ def line_of(text: str, place: Place) -> int:
     return line
 
 
+def find_double_keys(text: str) -> tuple[tuple[str, int], ...]:
+    """Keys that stand again in one mapping, each with its second line, from 1."""
+    return tuple(_double_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
+
+
+def _double_keys(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen and key.value != "<<":
+                yield str(key.value), key.start_mark.line + 1
+            seen.add(str(key.value))
+            yield from _double_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for inner in node.value:
+            yield from _double_keys(inner)
+
+
 def guess(name: str, known: Collection[str]) -> str:
     """` Did you mean clozapine?`, or nothing where none is close."""
     close = get_close_matches(name, sorted(known), n=1)

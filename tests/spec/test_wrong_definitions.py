@@ -65,6 +65,7 @@ def _told(folder: Path) -> str:
         ("at_risk_days: 28", "at_risk_days: 28\n        indication: pain", 12, "'any' or 'malignancy'"),
         ("title: On clozapine\n", "", 1, "title: Field required"),
         ("id: on_clozapine", "id: [on", 2, "not readable as YAML"),
+        ("why: asked for", "why: asked for\nrule: Never.", 7, "a key stands twice"),
     ],
 )
 def test_what_is_wrong_in_a_cohort_is_told_by_line_key_and_what_is_valid(
@@ -73,6 +74,11 @@ def test_what_is_wrong_in_a_cohort_is_told_by_line_key_and_what_is_valid(
     told = _told(_lay(tmp_path, "cohorts/own.yaml", COHORT.replace(before, after, 1)))
     assert said in told
     assert f"own.yaml:{line}: " in told
+
+
+def test_a_file_that_ends_in_yml_is_told_because_nothing_reads_it(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"only files that end in \.yaml are read"):
+        load_definitions(_lay(tmp_path, "cohorts/own.yml", COHORT))
 
 
 def test_a_code_system_that_nobody_has_is_told_with_those_there_are(tmp_path: Path) -> None:
