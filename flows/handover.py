@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from expectations.profile import Fact
 from flows.progress import Progress
@@ -17,7 +17,9 @@ from flows.unknown_words import UnknownWord
 from flows.workspace import Workspace
 from transforms.identifiers import ColumnFinding
 from transforms.load import Definitions
-from transforms.release import Released
+
+if TYPE_CHECKING:
+    from transforms.release import Released  # it brings solvers, which only the last stages need
 
 DatePolicy = Literal["real", "shifted", "relative", "none"]
 
@@ -215,7 +217,7 @@ class ReleasedNight:
     """The safe numbers, and what they came from."""
 
     estimated: Estimated
-    released: Released
+    released: "Released"
 
 
 @dataclass(frozen=True)

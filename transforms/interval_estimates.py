@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from transforms.duration_families import FAMILIES, Numbers
 from transforms.durations import HOURS_A_DAY, Incident
@@ -79,7 +79,7 @@ def draw_weights(n_clusters: int, n_replicates: int) -> Numbers:
     cluster = np.arange(n_clusters, dtype=np.uint64)[:, None]
     hashed = _mix(cluster * np.uint64(n_replicates) + np.arange(n_replicates, dtype=np.uint64)[None, :])
     share = (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return np.searchsorted(stats.poisson.cdf(np.arange(_MOST_DRAWN), 1.0), share, side="right").astype(np.float64)
+    return np.searchsorted(special.pdtr(np.arange(_MOST_DRAWN), 1.0), share, side="right").astype(np.float64)
 
 
 def _mix(number: NDArray[np.uint64]) -> NDArray[np.uint64]:

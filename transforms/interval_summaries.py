@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from transforms.duration_families import Family, Numbers
 from transforms.model.estimation import Plan
@@ -52,7 +52,7 @@ class Summary:
 def summarise(fitted: Fitted, plan: Plan) -> Summary:
     """The summaries of every group, at the horizons and days of `plan`."""
     wanted = plan.estimation.duration
-    z = float(stats.norm.ppf(0.5 + plan.estimation.confidence_level / 2))
+    z = float(special.ndtri(0.5 + plan.estimation.confidence_level / 2))
     horizons, days = np.array(wanted.horizons_days, float), np.arange(wanted.curve_days + 1, dtype=float)
     at = np.stack([fitted.place, fitted.spread, fitted.deaths], axis=1)
     with np.errstate(all="ignore"):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
@@ -49,6 +48,8 @@ class _Solver:
 
     def solve(self, costs: Floats) -> Floats:
         """How much each row binds the least cost; solutions widen what has been seen."""
+        from scipy.optimize import linprog  # most commands hide nothing, and need not wait for it
+
         rows: Any = self.rows  # sparse: the types of SciPy know only dense ones
         bounds: Any = self.bounds
         # Simplifying first takes longer than solving: the programs are small and many.

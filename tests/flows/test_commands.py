@@ -29,10 +29,21 @@ def test_help_imports_neither_prefect_nor_great_expectations_nor_an_engine() -> 
     program = (
         "import sys\nsys.argv=['nadir','--help']\nfrom flows import cli\n"
         "try: cli.main()\nexcept SystemExit: pass\n"
-        "print([m for m in ('prefect','great_expectations','polars','duckdb','plotly','pandas') if m in sys.modules])"
+        "heavy = ('prefect','great_expectations','polars','duckdb','plotly','pandas','scipy')\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_history_and_a_direct_night_start_without_prefect_pandas_and_solvers() -> None:
+    program = (
+        "import sys, flows.run_detail, flows.night\n"
+        "heavy = ('prefect','pandas','great_expectations','scipy.stats','scipy.optimize')\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_an_unknown_option_is_wrong_use(nadir: Call) -> None:
