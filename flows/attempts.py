@@ -37,6 +37,12 @@ def begin_attempt(context: RunContext) -> None:
         ).fetchall()
 
 
+def enter_state(context: RunContext, state: str) -> None:
+    """Write how far this run has come. Nothing else of the warehouse is needed for it, so nothing else is looked at."""
+    with duckdb.connect(str(context.workspace.warehouse)) as connection:
+        connection.execute("UPDATE ops.run SET state = ? WHERE run_id = ?", [state, context.run_id]).fetchall()
+
+
 def end_attempt(
     context: RunContext,
     state: str,
@@ -74,25 +80,19 @@ def record_night(connection: duckdb.DuckDBPyConnection, context: RunContext, nig
         "UPDATE ops.run SET result_id = ?, verdict = ?, dates = ? WHERE run_id = ?",
         [received.result_id, verdict, received.dates, context.run_id],
     ).fetchall()
-    _insert(connection, "ops.input", [_input_line(context.run_id, entry) for entry in received.inputs])
-    _insert(connection, "ops.row_ledger", [(context.run_id, *astuple(line)) for line in night.ledger])
+    insert_lines(connection, "ops.input", [_input_line(context.run_id, entry) for entry in received.inputs])
+    insert_lines(connection, "ops.row_ledger", [(context.run_id, *astuple(line)) for line in night.ledger])
     _insert_identifiers(connection, context.run_id, received.identifiers)
     if isinstance(night, Validated):
-        _insert(connection, "ops.check", [_check_line(context.run_id, check) for check in night.checks])
-        _insert(connection, "ops.profile", [(context.run_id, *astuple(fact)) for fact in night.profile])
+        insert_lines(connection, "ops.check", [_check_line(context.run_id, check) for check in night.checks])
+        insert_lines(connection, "ops.profile", [(context.run_id, *astuple(fact)) for fact in night.profile])
     asides = [received.dropped] + ([night.set_aside] if isinstance(night, Validated) else [])
     _record_quarantine(connection, context.run_id, asides)
 
 
-def record_stages(context: RunContext) -> None:
-    """Write what each stage of this run cost, once the last one has ended."""
-    with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
-        _insert(connection, "ops.stage", [(context.run_id, *astuple(stage)) for stage in context.progress.stages])
-
-
 def record_answers(connection: duckdb.DuckDBPyConnection, run_id: str, answers: Iterable[Answer]) -> None:
     """Write what the extract can answer."""
-    _insert(connection, "ops.answerable", [(run_id, *astuple(answer)) for answer in answers])
+    insert_lines(connection, "ops.answerable", [(run_id, *astuple(answer)) for answer in answers])
 
 
 def _insert_identifiers(
@@ -101,7 +101,7 @@ def _insert_identifiers(
     """Findings, some at a time, because many small files make many of them."""
     lines = [(run_id, entry.input_id or None, *astuple(entry)[:-1]) for entry in identifiers]
     for first in range(0, len(lines), LINES_AT_ONCE):
-        _insert(connection, "ops.identifier", lines[first : first + LINES_AT_ONCE])
+        insert_lines(connection, "ops.identifier", lines[first : first + LINES_AT_ONCE])
 
 
 def _input_line(run_id: str, entry: ReceivedInput) -> tuple[object, ...]:
@@ -124,7 +124,8 @@ def _record_quarantine(connection: duckdb.DuckDBPyConnection, run_id: str, aside
     ).fetchall()
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+def insert_lines(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write lines with all columns of a table, in their order; nothing when there are none."""
     if not rows:
         return
     marks = ", ".join("?" for _ in rows[0])

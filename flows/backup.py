@@ -61,12 +61,18 @@ def back_up(folder: Path, settings: Settings, *, keep: int) -> Kept:
     workspace = Workspace(settings.workspace.resolve())
     if not workspace.warehouse.exists():
         raise WrongUse("There is no warehouse in this workspace.", repair="Name another with --workspace.")
+    with hold_workspace(workspace):
+        recover(workspace, settings.memory_limit)
+        return write_backup(workspace, folder, settings.memory_limit, keep=keep)
+
+
+def write_backup(workspace: Workspace, folder: Path, memory_limit: str, *, keep: int) -> Kept:
+    """The same for who holds the workspace, with no night under way in it."""
     if folder.resolve().is_relative_to(workspace.root):
         raise WrongUse("A backup inside the workspace is lost with it.", repair="Name a folder on another disk.")
     folder.mkdir(parents=True, exist_ok=True)
-    with hold_workspace(workspace), private_files():
-        recover(workspace, settings.memory_limit)
-        with open_warehouse(workspace.warehouse, memory_limit=settings.memory_limit) as connection:
+    with private_files():
+        with open_warehouse(workspace.warehouse, memory_limit=memory_limit) as connection:
             connection.execute("CHECKPOINT").fetchall()
         target = folder / f"nadir-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.tar"
         aside = target.with_suffix(".part")

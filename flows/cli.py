@@ -183,11 +183,11 @@ def schedule(
 ) -> None:
     """Serve the nightly deployment until interrupted; it also runs from Prefect's pages and command line."""
     from flows.handover import Request
-    from flows.schedule import serve_nightly
+    from flows.schedule import serve_by_cron
 
     settings = _settings(workspace, definitions)
     request = Request(tuple(extracts), source, is_snapshot=snapshot)
-    serve_nightly(request, settings, cron=cron, timezone=timezone, port=port)
+    serve_by_cron(request, settings, cron=cron, timezone=timezone, port=port)
 
 
 @app.command()
@@ -200,7 +200,8 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """Every attempt in this workspace, newest last; or one in full: checks, rows set aside, trend, what to do."""
-    from flows.run_detail import show_run, show_runs
+    from flows.run_detail import show_run
+    from flows.run_list import show_runs
 
     settings = _settings(workspace, definitions)
     result, text = show_runs(settings) if run_id is None else show_run(run_id, settings)

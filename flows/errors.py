@@ -32,6 +32,7 @@ __all__ = [
 
 HOUSE = Path(__file__).resolve().parents[1]
 PANIC = "PanicException"
+OUT_OF_MEMORY = "OutOfMemoryException"
 FULL = ("No space left on device", "Disk quota exceeded", "os error 28")
 PACKAGES = ("flows", "transforms", "expectations", "reports")
 
@@ -121,6 +122,11 @@ def _passing_or_damaged(error: BaseException) -> UserError | None:
         return SourceError(
             "The warehouse is damaged: what is on the disk is not what was written.",
             repair="Restore it from a backup (nadir restore), or move it away to start anew.",
+        )
+    if type(error).__name__ == OUT_OF_MEMORY:
+        return WrongUse(
+            "This night needs more memory than the setting memory_limit allows, even with the disk to help.",
+            repair="Raise memory_limit; the warehouse and the last report are as they were.",
         )
     if code in {errno.ENOSPC, errno.EDQUOT} or any(words in text for words in FULL):
         return TryAgainLater(

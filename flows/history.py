@@ -7,6 +7,8 @@ from datetime import datetime
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 
+# What a run goes through, in this order; one that is found there, with the workspace held, has been killed.
+UNFINISHED = ("running", "received", "validated", "derived", "estimated", "released")
 COLUMNS = "run_id, result_id, started_at, finished_at, state, verdict, definitions_hash, code_version, dates, message"
 
 

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flows.attempts import begin_attempt, end_attempt, record_stages
+from flows.attempts import begin_attempt, end_attempt, enter_state
 from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
 from flows.errors import IdentifiersFound, UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
+from flows.housekeeping import back_up_night, keep_house
+from flows.journal import Journal
 from flows.lock import hold_workspace
 from flows.packages import refuse_wrong_packages
 from flows.progress import Progress
@@ -31,6 +33,9 @@ from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
 from transforms.unknown_names import refuse_unknown_names
 
+# The last two states come with the transaction of the night and with its pages.
+REACHED = {"receive": "received", "validate": "validated", "derive": "derived", "estimate": "estimated"}
+
 
 @dataclass
 class Night:
@@ -46,21 +51,30 @@ def run_night(request: Request, settings: Settings, progress: Progress, worker: 
     refuse_unknown_checks(request.accepted, settings)
     with guard_values(), open_night(settings, progress, worker) as night:
         context = night.context
-        with progress.stage("receive"):
+        with run_stage(context, "receive"):
             received = night.seen = receive(request, context)
         if received.is_unchanged:
             return end_unchanged(night)
-        with progress.stage("validate"):
+        with run_stage(context, "validate"):
             validated = night.seen = validate(received, context, night.worker, Against(request.accepted))
         refuse_stopped(validated)
-        with progress.stage("derive"):
+        with run_stage(context, "derive"):
             derived = derive(validated, context)
-        with progress.stage("estimate"):
+        with run_stage(context, "estimate"):
             estimated = estimate(derived, context)
-        with progress.stage("release"):
+        with run_stage(context, "release"):
             released = release(estimated, context)
-        with progress.stage("publish"):
+        with run_stage(context, "publish"):
             return publish(released, context)
+
+
+@contextmanager
+def run_stage(context: RunContext, stage: str) -> Iterator[None]:
+    """A stage that shows itself, is timed, and leaves in `ops.run` how far the run has come."""
+    with context.progress.stage(stage):
+        yield
+    if stage in REACHED:
+        enter_state(context, REACHED[stage])
 
 
 def end_unchanged(night: Night) -> Published:
@@ -90,6 +104,8 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
         context = RunContext(run_id, started_at, workspace, settings, definitions, progress)
         make_private(context.work)
         begin_attempt(context)
+        progress.journal = Journal(settings.log_file, run_id)
+        progress.journal.write("run began")
         night = Night(context, checking)
         try:
             yield night
@@ -97,8 +113,9 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
             _close_failed(night, error)
             raise
         finally:
-            record_stages(context)
+            keep_house(context)
             shutil.rmtree(context.work, ignore_errors=True)
+        back_up_night(context)
 
 
 def _close_failed(night: Night, error: BaseException) -> None:

@@ -1,20 +1,21 @@
 """Tells how far a run is: a live bar on a terminal, plain log lines elsewhere; stage, rows and rate, never a value."""
 
-import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from flows.journal import Journal
 from flows.silence import silence_libraries
 
-log = logging.getLogger("nadir")
+WRITTEN = Path("/proc/self/io")
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,17 @@ class StageTime:
     seconds: float
     rows: int | None
     peak_memory_mb: float
+    written_bytes: int | None
 
 
 @dataclass
 class Progress:
-    """Reports stages of one run; keeps what each cost."""
+    """Reports stages of one run; keeps what each cost, and tells it to the `journal`."""
 
     is_quiet: bool = False
     console: Console = field(default_factory=lambda: Console(stderr=True))
     stages: list[StageTime] = field(default_factory=list)
+    journal: Journal = field(default_factory=Journal)
     _rows: int | None = None
 
     def rows(self, count: int) -> None:
@@ -54,12 +57,16 @@ class Progress:
     def stage(self, name: str) -> Iterator[None]:
         """Show that stage `name` runs; log what it took. Nothing but lines of our own is shown while it does."""
         self._rows = None
-        started, started_cpu = time.perf_counter(), time.process_time()
+        self.journal.write("stage began", stage=name)
+        started, started_cpu, before = time.perf_counter(), time.process_time(), _count_written()
         with self._alone(), self._live(name):
             yield
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
         peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-        self.stages.append(StageTime(name, round(seconds, 3), self._rows, round(peak, 1)))
+        written = None if before is None else (_count_written() or 0) - before
+        ended = StageTime(name, round(seconds, 3), self._rows, round(peak, 1), written)
+        self.stages.append(ended)
+        self.journal.write("stage ended", **asdict(ended))
         if not self.is_quiet:
             self._say(name, seconds, cpu_seconds)
 
@@ -88,3 +95,12 @@ class Progress:
         with Bar(*columns, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
             bar.add_task(name, total=None)
             yield
+
+
+def _count_written() -> int | None:
+    """Bytes that this process has written until now; None where the system does not say."""
+    try:
+        lines = WRITTEN.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("wchar:")), None)

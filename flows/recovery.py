@@ -8,7 +8,7 @@ import shutil
 
 from flows.attempts import close_line
 from flows.commit import install_files
-from flows.history import list_runs
+from flows.history import UNFINISHED, list_runs
 from flows.placing import place_night
 from flows.site import check_aside
 from flows.warehouse import open_warehouse
@@ -19,7 +19,7 @@ KILLED = "The process ended before the run did."
 
 def recover(workspace: Workspace, memory_limit: str) -> None:
     """Bring the workspace into the state of its last whole night."""
-    unfinished = [run for run in list_runs(workspace, memory_limit) if run.state in {"running", "released"}]
+    unfinished = [run for run in list_runs(workspace, memory_limit) if run.state in UNFINISHED]
     for run in unfinished:
         aside = workspace.work(run.run_id) / "site"
         is_committed = run.state == "released"

@@ -74,14 +74,6 @@ class RunDetail:
         yield from self.judged.refused_lines()
 
 
-def show_runs(settings: Settings) -> tuple[Mapping[str, Any], str]:
-    """Every attempt of a workspace, newest last: for `--json`, and for a terminal."""
-    lines = list_runs(Workspace(settings.workspace.resolve()), settings.memory_limit)
-    table = [{name: str(value) for name, value in vars(line).items() if value is not None} for line in lines]
-    shown = [f"{r['run_id']}  {r['state']:<10} {r.get('verdict', '-'):<5} {r.get('message', '')}" for r in table]
-    return {"runs": table}, "\n".join(shown) or "No run yet."
-
-
 def show_run(run_id: str, settings: Settings) -> tuple[Mapping[str, Any], str]:
     """One attempt in full: for `--json`, and for a terminal."""
     receiving = load_definitions(settings.definitions).receiving

@@ -13,43 +13,53 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import SourceError, TryAgainLater, WrongUse
 from flows.handover import Request
 from flows.prefect_run import configure_prefect
 from flows.settings import Settings
 
+if TYPE_CHECKING:
+    from prefect.schedules import Schedule
+
 DEPLOYMENT = "nadir"
 START_SECONDS = 120
 
 
-def serve_nightly(request: Request, settings: Settings, *, cron: str, timezone: str, port: int) -> None:
-    """Serve until interrupted."""
+def serve_by_cron(request: Request, settings: Settings, *, cron: str, timezone: str, port: int) -> None:
+    """Serve until interrupted, at the times of a cron line; WrongUse when it is none."""
+    configure_prefect(settings, log_level="INFO")
+    from prefect.schedules import Cron
+    from pydantic import ValidationError
+
+    try:
+        schedule = Cron(cron, timezone=timezone)
+    except (ValidationError, ValueError) as error:
+        raise WrongUse(
+            f"The schedule {cron!r} in time zone {timezone!r} is not valid.",
+            repair="Write cron as five fields, such as '0 2 * * *', and the zone as in 'Europe/Berlin'.",
+        ) from error
+    serve_nightly(request, settings, schedule, when=f"'{cron}' ({timezone})", port=port)
+
+
+def serve_nightly(request: Request, settings: Settings, schedule: "Schedule", *, when: str, port: int) -> None:
+    """Serve until interrupted. Where an extract is a link, each night follows it anew."""
     _refuse_missing(request.extracts)
     configure_prefect(settings, log_level="INFO")
     with _server(port) as url:
         os.environ["PREFECT_API_URL"] = url
-        from prefect.schedules import Cron
-        from pydantic import ValidationError
-
         from flows.nightly import NightParameters, nightly
 
         parameters = NightParameters(
-            extracts=[path.resolve() for path in request.extracts],
+            extracts=[path.absolute() for path in request.extracts],
             source=request.source,
             extract_date=request.extract_date,
             is_snapshot=request.is_snapshot,
             workspace=settings.workspace.resolve(),
             definitions=settings.definitions.resolve() if settings.definitions else None,
         )
-        try:
-            schedule = Cron(cron, timezone=timezone)
-        except (ValidationError, ValueError) as error:
-            raise WrongUse(
-                f"The schedule {cron!r} in time zone {timezone!r} is not valid.",
-                repair="Write cron as five fields, such as '0 2 * * *', and the zone as in 'Europe/Berlin'.",
-            ) from error
-        _say(url, cron, timezone)
+        _say(url, when)
         nightly.serve(
             name=DEPLOYMENT,
             schedule=schedule,
@@ -59,8 +69,8 @@ def serve_nightly(request: Request, settings: Settings, *, cron: str, timezone: 
         )
 
 
-def _say(url: str, cron: str, timezone: str) -> None:
-    print(f"Serving nightly/{DEPLOYMENT} at '{cron}' ({timezone}). Prefect: {url.removesuffix('/api')}")
+def _say(url: str, when: str) -> None:
+    print(f"Serving nightly/{DEPLOYMENT} at {when}. Prefect: {url.removesuffix('/api')}")
     print("Run it now from a second terminal:")
     print(f"  PREFECT_API_URL={url} prefect deployment run nightly/{DEPLOYMENT}", flush=True)
 

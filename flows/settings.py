@@ -28,6 +28,17 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(60.0, ge=0, description="how long a file that still changes is waited for")
     done_marker: str = Field("", description="file that says that a folder is whole; none is waited for if empty")
 
+    log_file: Path | None = Field(None, description="file to which each event of a run is appended as a line of JSON")
+    metrics_file: Path | None = Field(None, description="text file for Prometheus, written anew at the end of each run")
+    backup_folder: Path | None = Field(None, description="folder into which each published night is backed up")
+    keep_backups: int = Field(7, ge=0, description="how many of the newest backups stay there; 0 keeps all")
+    keep_attempts_days: int = Field(
+        0, ge=0, description="days after which attempts that published nothing are forgotten; 0 keeps all"
+    )
+    keep_estimates: int = Field(
+        0, ge=0, description="of how many newest published runs unreleased estimates stay in the warehouse; 0 keeps all"
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

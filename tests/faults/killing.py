@@ -6,8 +6,10 @@ A child is forked from a server process that has only imported, because an engin
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -37,7 +39,7 @@ EDGES: Sequence[tuple[str, str]] = tuple(
         "flows.placing.install_night",
         "flows.placing.rebuild_catalogue",
         "flows.stages.publish.close_line",
-        "flows.night.record_stages",
+        "flows.night.keep_house",
     )
     for when in ("before", "after")
 )
@@ -80,9 +82,19 @@ def spend(workspace: Path, extract: Path, **settings: Any) -> str:
         return type(error).__name__
 
 
-def start_night(workspace: Path, extract: Path, cut: Cut | None = None, **settings: Any) -> BaseProcess:
-    """A night in a child."""
-    child = START.Process(target=_live, args=(workspace, extract, cut or Cut(), settings))
+def zone_that_jumps(seconds: float) -> str:
+    """A time zone whose clocks are put forward by an hour in some seconds from now."""
+    at = datetime.now(UTC) + timedelta(seconds=seconds)
+    day = at.timetuple().tm_yday - 1  # from 0, and with a 29 February where there is one
+    back = (day + 100) % 365
+    return f"AAA0BBB,{day}/{at:%H:%M:%S},{back}/03:00:00"
+
+
+def start_night(
+    workspace: Path, extract: Path, cut: Cut | None = None, *, zone: str = "", **settings: Any
+) -> BaseProcess:
+    """A night in a child, in a time zone of its own if it is named."""
+    child = START.Process(target=_live, args=(workspace, extract, cut or Cut(), zone, settings))
     child.start()
     return child
 
@@ -97,6 +109,9 @@ def kill_night(workspace: Path, extract: Path, *, seconds: float) -> bool:
     return was_running
 
 
-def _live(workspace: Path, extract: Path, cut: Cut, settings: dict[str, Any]) -> None:
+def _live(workspace: Path, extract: Path, cut: Cut, zone: str, settings: dict[str, Any]) -> None:
     cut.arm()
+    if zone:
+        os.environ["TZ"] = zone
+        time.tzset()
     print(spend(workspace, extract, **settings), flush=True)

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from flows.errors import WrongUse
-from flows.run_detail import show_run, show_runs
+from flows.run_detail import show_run
+from flows.run_list import show_runs
 from flows.settings import Settings
 from flows.trend import N_NIGHTS, read_trend
 from flows.warehouse import open_warehouse
