@@ -25,6 +25,7 @@ from flows.handover import Published
 from flows.pages import write_pages
 from flows.placing import place_night
 from flows.settings import Settings
+from flows.shown_merges import keep_shown, read_shown
 from flows.site import read_summaries
 from flows.stages.release import rule_of
 from flows.workspace import COUNTS, Workspace, make_private
@@ -35,6 +36,7 @@ from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
 from transforms.plan import plan_of
 from transforms.release import Released, release
+from transforms.renewal import Earlier
 from transforms.zeros import with_zeros, without_zeros
 
 
@@ -73,9 +75,11 @@ def merge_counts(paths: Sequence[Path], settings: Settings, out: Path) -> Publis
         make_private(work)
         try:
             counts = add_up(sent, definitions, work / COUNTS)
-            network = _release(sent, counts, definitions, settings.channel, run_id)
+            earlier = read_shown(workspace, settings.channel)
+            network = _release(sent, counts, definitions, settings.channel, run_id, earlier)
             facts = _tell(network, workspace, definitions, run_id, started_at)
             numbers = write_pages(network.released, facts, definitions, work / "site")
+            keep_shown(network.released, earlier, workspace, work)
             (work / COUNTS).replace(workspace.counts)
             report, catalogue = place_night(workspace, run_id)
         finally:
@@ -117,12 +121,14 @@ def _release(
     definitions: Definitions,
     channel: str,
     run_id: str,
+    earlier: Earlier,
 ) -> Network:
     dates = sent[0].sites[0].dates
     plan = plan_of(definitions, has_calendar=dates == "real", has_dates=dates != "none")
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=run_id)
     rule, order = rule_of(definitions, channel), order_cohorts(definitions.cohorts)
-    return Network(tuple(sent), release(estimates, rule, order, run_id=run_id, definitions_hash=definitions.hash))
+    named = {"run_id": run_id, "definitions_hash": definitions.hash}
+    return Network(tuple(sent), release(estimates, rule, order, earlier=earlier, **named))
 
 
 def _tell(

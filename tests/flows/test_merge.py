@@ -19,6 +19,7 @@ from flows.examples.two_sites import two_sites
 from flows.handover import Published
 from flows.merging import add_up, merge_counts
 from flows.settings import Settings
+from flows.shown_merges import read_shown
 from flows.workspace import Workspace
 from transforms.load import load_definitions
 
@@ -97,6 +98,19 @@ def _deal(path: Path, counts: Mapping[str, pl.DataFrame], site: Site, place: int
 def _add(out: Path, files: Sequence[Path]) -> bytes:
     add_up([read_counts(path, DEFINITIONS) for path in files], DEFINITIONS, out)
     return out.read_bytes()
+
+
+def test_what_a_network_has_shown_is_kept_for_its_next_report_and_its_owner_only(
+    network: tuple[Path, Published],
+) -> None:
+    """Else a hospital of few people that joins later could be had as the difference of two reports."""
+    workspace = Workspace(network[0] / "network")
+    shown = read_shown(workspace, "internal")
+    assert shown.counts.height > 0
+    prevalence = shown.tables["released.prevalence"]
+    assert prevalence.drop("run_id").equals(_released(network[1].report)["prevalence"].select(prevalence.columns[1:]))
+    assert (workspace.root / "shown").stat().st_mode & 0o077 == 0
+    assert read_shown(workspace, "public").tables == {}
 
 
 def test_counts_are_one_small_file_outside_the_site_that_only_its_owner_reads(
