@@ -305,6 +305,14 @@ def test_what_may_happen_in_a_hospital_is_warned_of(
     assert WARD in failed[check_id].detail
 
 
+def test_a_third_of_the_rows_that_is_suddenly_refused_stops_the_night(definitions: Definitions) -> None:
+    failed = judge(sent(1000, TUESDAY, refused=400.0), workdays(1), definitions)
+    assert {name: check.severity for name, check in failed.items()} == {
+        "change_refused": "warn",
+        "change_mostly_refused": "stop",
+    }
+
+
 def test_a_code_of_few_people_is_not_shown(definitions: Definitions) -> None:
     tonight = sent(1000, TUESDAY, code_rows={"ANC MEIER": 300.0, "6690-2": 400.0, "770-8": 300.0})
     assert "MEIER" not in judge(tonight, workdays(5), definitions)["change_code"].detail
