@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test coverage fuzz fuzz-readers canary test-faults oracle mutate check fix bench truth causes calibrate clean install
+.PHONY: demo test coverage fuzz fuzz-readers canary test-faults month oracle mutate check fix bench truth causes calibrate clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -31,8 +31,11 @@ fuzz-readers: $(STAMP)    ## read many damaged extracts (FUZZ_FILES=10000), the 
 canary: $(STAMP)          ## every format and every way to fail, and a search of all that was written for planted values
 	@NADIR_CANARY=all $(BIN)/python -m pytest -n 2 tests/canary
 
-test-faults: $(STAMP)     ## kill nights at every edge and at 200 moments (FAULTS=200), 20 of them through the whole command
-	@NADIR_FAULTS=$(or $(FAULTS),200) $(BIN)/python -m pytest -n 2 tests/faults
+test-faults: $(STAMP)     ## kill nights at every edge and at 200 random moments (FAULTS=200, FAULTS_FROM=0), 20 more through the whole command
+	@NADIR_FAULTS=$(or $(FAULTS),200) NADIR_FAULTS_FROM=$(or $(FAULTS_FROM),0) $(BIN)/python -m pytest -n 2 tests/faults
+
+month: $(STAMP)           ## thirty nights of every kind by a served schedule, and all of them against one load (MONTH=30)
+	@$(BIN)/python -m tests.month.run --nights $(or $(MONTH),30)
 
 oracle: $(STAMP)          ## episodes of 100,000 generated patients against the plain second version (ORACLE=100000)
 	@NADIR_ORACLE_PATIENTS=$(or $(ORACLE),100000) $(BIN)/python -m pytest tests/oracle

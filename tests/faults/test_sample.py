@@ -5,18 +5,22 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pytest
 
 from flows.errors import SourceError, TryAgainLater, WrongUse, guard_values
 from flows.handover import Published, Request
+from flows.history import list_runs
 from flows.night import run_night
 from flows.progress import Progress
 from flows.settings import Settings
+from flows.stages import receive as stages_receive
+from flows.workspace import Workspace
 from tests.faults.judging import broken_links, leftovers, read_results
-from tests.faults.killing import Cut, spend, start_night
+from tests.faults.killing import Cut, spend, start_night, zone_that_jumps
 from tests.sources.conftest import PlainChecker
 
 
@@ -33,18 +37,22 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_first_night_killed_in_its_transaction_or_right_after_it_ends_as_an_undisturbed_one(
+def test_a_first_night_killed_twice_and_started_twice_ends_as_an_undisturbed_one(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
 ) -> None:
     """After the transaction the pages wait for the next start, which must also bring the script that they need."""
     workspace = tmp_path / "workspace"
-    for place in ("flows.commit._append_estimates", "flows.placing.install_asset"):
-        child = start_night(workspace, small_extract, Cut(place))
+    first = start_night(workspace, small_extract, Cut("flows.commit._append_estimates"))
+    first.join()
+    assert first.exitcode == -signal.SIGKILL
+    assert [run.state for run in list_runs(Workspace(workspace), "1GB")] == ["estimated"]
+    two_at_once = [start_night(workspace, small_extract, Cut("flows.placing.install_asset")) for _ in range(2)]
+    for child in two_at_once:
         child.join()
-        assert child.exitcode == -signal.SIGKILL
-        assert not (workspace / "site").exists()
+    assert sorted(child.exitcode or 0 for child in two_at_once) == [-signal.SIGKILL, 0]
+    assert not (workspace / "site").exists()
     spend(workspace, small_extract)
-    assert list((workspace / "site" / "runs").glob("*/index.html"))
+    assert len(list((workspace / "site" / "runs").glob("*/index.html"))) == 1
     assert broken_links(workspace / "site") == []
     assert leftovers(workspace) == []
     assert read_results(workspace) == read_results(published_night[0])
@@ -73,21 +81,59 @@ def test_a_warehouse_whose_bytes_have_changed_says_so_and_names_the_way_back(
     assert {p: p.read_bytes() for p in (workspace_copy / "site").rglob("*.html")} == site
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_file_that_is_cut_short_while_it_is_read_is_read_another_time(
+    workspace_copy: Path, small_extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    extract = tmp_path / "extract"
+    shutil.copytree(small_extract, extract)
+    labs = max((path for path in extract.iterdir() if path.is_file()), key=lambda path: path.stat().st_size)
+    with labs.open("a") as handle:
+        handle.write(labs.read_text().splitlines()[-1] + "\n")
+    before, whole = read_results(workspace_copy), labs.read_bytes()
+    read = stages_receive.read_extract
+
+    def cut(reader: Any) -> None:
+        if when == "after":
+            read(reader)
+        labs.write_bytes(whole[: len(whole) // 2])
+        if when == "before":
+            read(reader)
+
+    monkeypatch.setattr(stages_receive, "read_extract", cut)
+    with pytest.raises(TryAgainLater, match="changed while it was read"):
+        _run(workspace_copy, extract)
+    assert read_results(workspace_copy) == before
+    assert broken_links(workspace_copy / "site") == []
+
+
+def test_a_clock_that_jumps_and_little_memory_change_nothing(
+    tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
+) -> None:
+    """The zone of this night puts its clocks forward by an hour a second after it has begun."""
+    workspace = tmp_path / "workspace"
+    child = start_night(workspace, small_extract, zone=zone_that_jumps(1), memory_limit="120MB")
+    child.join()
+    assert child.exitcode == 0
+    assert read_results(workspace) == read_results(published_night[0])
+    (run,) = list_runs(Workspace(workspace), "1GB")
+    assert run.finished_at is not None
+    assert timedelta(0) < run.finished_at - run.started_at < timedelta(minutes=30)
+
+
+def test_a_memory_limit_that_no_night_can_keep_is_told_as_such(tmp_path: Path, small_extract: Path) -> None:
+    with pytest.raises(WrongUse, match="memory_limit"):
+        run_night(
+            Request((small_extract,)),
+            Settings(workspace=tmp_path / "workspace", memory_limit="3MB"),
+            Progress(is_quiet=True),
+            PlainChecker(),
+        )
+
+
 def test_a_folder_that_may_not_be_written_is_no_mistake_of_ours() -> None:
     with pytest.raises(WrongUse, match="may not be read or written"), guard_values():
         raise PermissionError(13, "Permission denied", "/a/place")
-
-
-def test_two_runs_at_once_end_in_one_night(tmp_path: Path, small_extract: Path) -> None:
-    workspace = tmp_path / "workspace"
-    both = [start_night(workspace, small_extract) for _ in range(2)]
-    for child in both:
-        child.join()
-        assert child.exitcode == 0
-    assert len(list((workspace / "site" / "runs").glob("*/index.html"))) == 1
-    with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as warehouse:
-        states = warehouse.execute("SELECT state FROM ops.run").fetchall()
-    assert states.count(("published",)) == 1
 
 
 def _run(workspace: Path, extract: Path) -> Published:
