@@ -14,7 +14,7 @@ import duckdb
 from flows.code_version import code_version
 from flows.handover import Answer, CheckResult, Received, ReceivedInput, RunContext, Validated
 from flows.population import quoted
-from flows.warehouse import open_warehouse
+from flows.warehouse import open_known, open_warehouse
 from transforms.identifiers import ColumnFinding
 from transforms.schemas import schema_of
 
@@ -38,8 +38,8 @@ def begin_attempt(context: RunContext) -> None:
 
 
 def enter_state(context: RunContext, state: str) -> None:
-    """Write how far this run has come. Nothing else of the warehouse is needed for it, so nothing else is looked at."""
-    with duckdb.connect(str(context.workspace.warehouse)) as connection:
+    """Write how far this run has come."""
+    with open_known(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         connection.execute("UPDATE ops.run SET state = ? WHERE run_id = ?", [state, context.run_id]).fetchall()
 
 

@@ -4,6 +4,7 @@ Every connection names its memory limit and spill folder and never looks for ext
 process is `Busy`, not a traceback.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from transforms.schemas import Column, Table, load_tables
 
 # "lock" alone is in "block", which is what DuckDB says of a damaged one.
 LOCKED = "Could not set lock on file"
+PATIENCE_SECONDS, LOOK_AGAIN_SECONDS = 10, 0.1
 
 
 @contextmanager
@@ -27,6 +29,17 @@ def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) ->
             if not read_only:
                 make_private(path)
                 create_tables(connection)
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def open_known(path: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a warehouse whose tables are known to be there, for one short line: half the cost."""
+    with private_files():
+        connection = _connect(path, memory_limit, read_only=False)
+        try:
             yield connection
         finally:
             connection.close()
@@ -65,21 +78,27 @@ def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> 
 
 
 def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:
-    try:
-        connection = duckdb.connect(
-            str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(SPILL))
-        )
-    except duckdb.Error as error:
-        if LOCKED in str(error):
-            raise Busy(
-                f"{path.name} is open in another process.", repair="Wait until that run has ended, then try again."
-            ) from error
-        raise SourceError(
-            f"{path.name} cannot be opened as a warehouse.",
-            repair="Restore it from a backup (nadir restore), or move it away to start anew.",
-        ) from error
-    _quieten(connection)
-    return connection
+    """Waits a little for who has it open: somebody who looks at the history must not end a night."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            connection = duckdb.connect(
+                str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(SPILL))
+            )
+        except duckdb.Error as error:
+            if LOCKED not in str(error):
+                raise SourceError(
+                    f"{path.name} cannot be opened as a warehouse.",
+                    repair="Restore it from a backup (nadir restore), or move it away to start anew.",
+                ) from error
+            if time.monotonic() > deadline:
+                raise Busy(
+                    f"{path.name} is open in another process.", repair="Wait until that run has ended, then try again."
+                ) from error
+            time.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            _quieten(connection)
+            return connection
 
 
 def _config(memory_limit: str, spill: Path) -> dict[str, str | bool | int | float | list[str]]:

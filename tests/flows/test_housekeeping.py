@@ -1,6 +1,8 @@
 """What is told to the outside after a run, what is forgotten, and what never is."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,3 +101,14 @@ def test_settings_say_what_is_backed_up_and_what_is_forgotten(
     assert states == [("published",), ("unchanged",), ("unchanged",)]
     assert n_before == 2 * n_after > 0
     assert len(list(backups.iterdir())) == 1
+
+
+def test_somebody_who_looks_at_the_history_does_not_end_a_night(spend: Spend, workspace_copy: Path) -> None:
+    program = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); time.sleep(1)"
+    )
+    command = [sys.executable, "-c", program, str(workspace_copy / "warehouse.duckdb")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        assert not spend().is_new

@@ -198,7 +198,7 @@ def _came_by_itself(run: Mapping[str, Any]) -> bool:
     ("name", "parameters", "complaint"),
     [
         ("nightly", {"extracts": ["landing"], "no_such_key": 1}, "no_such_key"),
-        ("backfill", {"first": "2024-13-01", "last": "2024-01-02", "extracts": ["days/{date}"]}, "2024-13-01"),
+        ("backfill", {"first": "2024-01-01", "extracts": ["days/{date}"]}, "last"),
         ("release", {"channel": "everybody"}, "everybody"),
     ],
 )
