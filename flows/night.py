@@ -121,6 +121,8 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
 def _close_failed(night: Night, error: BaseException) -> None:
     is_stop = isinstance(error, ValidationStop)
     message = error.what if isinstance(error, UserError) else f"Unexpected {type(error).__name__}."
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        message = "The process was told to end before the run did."
     found = error.findings if isinstance(error, IdentifiersFound) else ()
     state = "stopped" if is_stop else "failed"
     end_attempt(night.context, state, night=night.seen, message=message, identifiers=found)
