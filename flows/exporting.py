@@ -21,7 +21,7 @@ def find_published(run_id: str, workspace: Workspace) -> Path:
         raise WrongUse(
             f"There is no published run {show_name(run_id, 'of that name')} in this workspace.",
             details=sorted(folders)[-SHOWN_RUNS:],
-            repair="`nadir runs` lists all runs; those that are published have a report.",
+            repair="`nadir runs` lists all runs; those that are published have a report, until the settings let it go.",
         )
     return folders[run_id]
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from platform import python_version
 from typing import Any
 
+from flows.breaks import find_breaks
 from flows.code_version import code_version
 from flows.earlier_night import find_earlier
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
@@ -14,6 +15,7 @@ from flows.night_verdict import judge_night
 from flows.refusal import condense
 from flows.refusals import EARLIER
 from reports.facts import AnswerFact, Earlier, IdentifierFact, InputFact, LedgerFact, NightFacts
+from reports.methods import versions_of
 from transforms.load import Definitions
 from transforms.plugins import added_packages
 
@@ -32,6 +34,8 @@ def gather_facts(
     names = {entry.input_id: entry.name for entry in received.inputs}
     judged = judge_night(validated, context)
     channel = night.released.channel
+    alike = [one for one in nights if (one.get("sources"), one.get("channel")) == (sources, channel)]
+    tonight = tell_night(context, channel)
     previous = find_earlier(nights, sources=sources, channel=channel, definitions_hash=context.definitions.hash)
     return NightFacts(
         run_id=context.run_id,
@@ -53,6 +57,7 @@ def gather_facts(
         refused=judged.refused,
         checks=judged.checks,
         verdict_why=judged.why,
+        breaks=find_breaks(derived.source_spans, (first, last), [*alike, tonight]),
         trend=judged.trend,
         answers=_answers(derived),
         identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in condense(received.identifiers)),
@@ -64,6 +69,17 @@ def gather_facts(
         versions={"python": python_version(), **{name: version(name) for name in ENGINES}, **added_packages()},
         stage_seconds={stage.stage: round(stage.seconds, 1) for stage in context.progress.stages},
     )
+
+
+def tell_night(context: RunContext, channel: str) -> Mapping[str, Any]:
+    """What tonight's definitions say of themselves, as its summary will."""
+    return {
+        "started_at": context.started_at.isoformat(),
+        "definitions_hash": context.definitions.hash,
+        "definition_versions": versions_of(context.definitions, channel),
+        "code_version": code_version(),
+        "run_id": context.run_id,
+    }
 
 
 def _periods(night: Mapping[str, Any]) -> dict[str, str]:

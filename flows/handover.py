@@ -182,13 +182,23 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class SourceSpan:
+    """The day from which and the day until which enough people of a source have been observed to show it."""
+
+    source_id: str
+    first: date | None
+    last: date | None
+
+
+@dataclass(frozen=True)
 class Derived:
     """Derived rows of the touched people after tonight, as Parquet by table name, keyed by `person_index`.
 
     `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cause_window, complication,
     complication_look, drug_block, cohort_member. `standing` is None when everybody is touched. `span` is the day from
-    which and the day until which enough people have been observed to show it.
+    which and the day until which enough people have been observed to show it, `source_spans` those of each of several
+    sources.
     """
 
     validated: Validated
@@ -197,6 +207,7 @@ class Derived:
     standing: Standing | None
     answers: tuple[Answer, ...]
     span: tuple[date | None, date | None]
+    source_spans: tuple[SourceSpan, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     channel: Channel = Field("internal", description="which disclosure rules a release obeys")
     identifiers: Literal["warn", "refuse"] = Field("warn", description="identifiers in standard formats")
 
+    keep_reports: int = Field(0, ge=0, description="how many of the newest reports stay in the site; 0 of both: all")
+    keep_reports_days: int = Field(0, ge=0, description="days for which every report stays, however many there are")
+
     steady_seconds: float = Field(2.0, ge=0, description="how long a file must not have changed to be read")
     wait_seconds: float = Field(60.0, ge=0, description="how long a file that still changes is waited for")
     done_marker: str = Field("", description="file that says that a folder is whole; none is waited for if empty")

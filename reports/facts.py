@@ -137,6 +137,19 @@ class IdentifierFact:
 
 
 @dataclass(frozen=True)
+class Break:
+    """A day on which a trend over calendar time may break for another reason than people.
+
+    `name` is a source that begins in its month (`source_from`) or ends in it (`source_until`), or the definitions with
+    their versions before and from that night on (`definitions`).
+    """
+
+    on: date
+    kind: Literal["source_from", "source_until", "definitions"]
+    name: str
+
+
+@dataclass(frozen=True)
 class AnswerFact:
     """Whether one question can be answered from this extract, and why."""
 
@@ -193,6 +206,7 @@ class NightFacts:
     checks: tuple[CheckFact, ...] = ()
     answers: tuple[AnswerFact, ...] = ()
     verdict_why: str = ""
+    breaks: tuple[Break, ...] = ()
     trend: Trend = Trend()
     identifiers: tuple[IdentifierFact, ...] = ()
     identifier_classes: tuple[str, ...] = ()

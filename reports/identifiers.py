@@ -9,15 +9,23 @@ from typing import Any
 from reports.facts import IdentifierFact, NightFacts
 from reports.wording import Wording
 
+EXPECTED = "allowed"  # in a limited data set
+
 
 def identifier_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
     """Rows of what was found in their order, and apart from them what could not be judged."""
     rows = [(fact.disposition, _row(fact, words)) for fact in facts.identifiers]
     return {
-        "identifiers": [row for disposition, row in rows if disposition != "unjudged"],
+        "identifiers": [row for disposition, row in rows if disposition not in {"unjudged", EXPECTED}],
+        "expected_identifiers": [row for disposition, row in rows if disposition == EXPECTED],
         "unjudged": [row for disposition, row in rows if disposition == "unjudged"],
-        "identifier_classes": [words.name("identifier_class", name) for name in facts.identifier_classes],
+        "identifier_classes": [_inside(words.name("identifier_class", name)) for name in facts.identifier_classes],
     }
+
+
+def _inside(title: str) -> str:
+    """A title as it stands inside a sentence; what is written in capitals stays."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _row(fact: IdentifierFact, words: Wording) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from reports.rows import (
     rows_of,
 )
 from reports.view import Choices, choices_of
-from reports.wording import Wording, count, plain
+from reports.wording import DASH, Wording, count, plain
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -159,7 +159,7 @@ def with_rest(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Rows of severity with the share of people who were low, and how much of it no shown level accounts for.
 
     Both follow from shown numbers: the share of those who were not low, and the shown levels. `rest_share` stands in
-    the row of the not low, null elsewhere and where nothing is missing; `has_rest` in every row.
+    the row of the not low, null elsewhere and where nothing is missing; `has_rest` and `is_summed` in every row.
     """
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
@@ -180,6 +180,7 @@ def _with_rest(group: Sequence[Row]) -> list[Row]:
         {
             **row,
             "low_share": low,
+            "is_summed": is_number(low),
             "has_rest": is_known,
             "rest_share": rest if row["severity_order"] == 0 else None,
         }
@@ -210,6 +211,7 @@ def _with_limit(row: Row, wording: Wording) -> Row:
 
 
 def _with_left_out(rows: Sequence[Row]) -> list[Row]:
+    """Each step with who came to it, who is left out at it, and both in words; the sums hold of what is shown."""
     found: list[Row] = []
     before: Cell = None
     for row in sorted(rows, key=lambda row: int(row["step_order"] or 0)):
@@ -218,7 +220,11 @@ def _with_left_out(rows: Sequence[Row]) -> list[Row]:
         if before is not None:
             both = is_number(before) and is_number(here)
             left_out = int(before or 0) - int(here or 0) if both else "hidden"
-        found.append({**row, "n_left_out": left_out})
+        words = [f"{count(float(here or 0))}{' go on' if found else ''}"] if is_number(here) else []
+        words += [f"{count(float(left_out or 0))} left out"] if is_number(left_out) else []
+        sums = {"n_entered": before if found else here, "n_left_out": left_out}
+        drawn = before if is_number(left_out) else here  # a bar as long as those who came, where that is known
+        found.append({**row, **sums, "n_drawn": drawn, "step_line": f" {DASH} ".join([str(row["step"]), *words])})
         before = here
     return found
 

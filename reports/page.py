@@ -12,6 +12,7 @@ from typing import Any, Literal
 from plotly.offline import get_plotlyjs
 
 from reports.answer import answer_sentence, comparison, freshness, unanswered
+from reports.breaks import name_breaks
 from reports.changed import tell_changes
 from reports.chart_list import SECTIONS, load_charts
 from reports.charts.spec import Chart
@@ -128,6 +129,7 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
         "title": chart.title,
         "caption": fill(chart.caption, selection, words),
         "note": chart.note,
+        "breaks": name_breaks(facts.breaks, words) if chart.is_calendar else [],
         "alt": alt_text(chart, rows, selection, words),
         "follows": [CONTROLS[name].lower() for name in chart.follows],
         "has_at_risk": chart.at_risk,
@@ -217,6 +219,7 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
         "charts": [{**chart.to_json(), "is_drawn": _has_rows(chart, numbers)} for chart in charts],
         "options": dict(choices.options),
         "default": dict(choices.default),
+        "breaks": name_breaks(facts.breaks, words),
         "neutral": list(words.glossary.get("neutral", ())),
         "names": {kind: {key: plain(name) for key, name in names.items()} for kind, names in words.titles.items()},
         "captions": {

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from flows.answers import AfterTonight, answer_questions, find_span
+from flows.breaks import find_source_spans
 from flows.code_version import code_version
 from flows.handover import Derived, RunContext, Validated
 from flows.history import RunLine, last_published
@@ -96,8 +97,9 @@ def derive(validated: Validated, context: RunContext) -> Derived:
         frames = {name: folder / f"{name}.parquet" for name in FRAMES}
         after = AfterTonight(connection, validated, population, frames, has_history=has_history)
         answers = answer_questions(after, context.definitions)
-        span = find_span(after, context.definitions.showing.least_people)
-    return Derived(validated, population.people, frames, standing, answers, span)
+        least_people = context.definitions.showing.least_people
+        spans = find_span(after, least_people), find_source_spans(after, least_people)
+    return Derived(validated, population.people, frames, standing, answers, *spans)
 
 
 def _is_other(last: RunLine, validated: Validated, context: RunContext) -> bool:

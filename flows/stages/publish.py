@@ -14,6 +14,7 @@ from flows.handover import Published, ReleasedNight, RunContext
 from flows.history import list_runs
 from flows.pages import write_pages
 from flows.placing import place_night
+from flows.retention import clear_reports
 from flows.site import REPORT, SUMMARY, read_summaries
 from flows.warehouse import open_warehouse
 
@@ -27,6 +28,7 @@ def publish(night: ReleasedNight, context: RunContext) -> Published:
     numbers = write_pages(night.released, facts, context.definitions, aside, before)
     commit_night(night, context)
     report, catalogue = place_night(context.workspace, context.run_id)
+    clear_reports(context.workspace, context.settings, context.started_at, context.work / "old")
     with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         close_line(connection, context.run_id, "published")
     texts = {number.title: number.text for number in numbers}

@@ -80,6 +80,7 @@ function drawnBy(trace, row) {
 
 function oneTrace(trace, rows, draw, value) {
   const drawn = withUnit(trace.figure);
+  if (drawn.mode?.includes("markers")) drawn.cliponaxis = false; // a point on the axis is as whole as any
   for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => bound(bind, row, draw)));
   if (drawn.mode === "text") setAt(drawn, "textfont.color", colourOf(trace.lacks ? "--quiet" : "--ink"));
   if (value === undefined) return drawn;
@@ -115,12 +116,49 @@ function tracesOf(trace, rows, draw) {
   return values.map((value) => oneTrace(trace, drawn.filter((row) => row[trace.split[0]] === value), draw, value));
 }
 
+function categoryRank(axis, row) {
+  const cell = row[axis.keys[0]];
+  if (axis.by === "number") return -cell;
+  const known = Object.keys(page.names[axis.kind.slice("name:".length)] ?? {});
+  return known.includes(cell) ? known.indexOf(cell) : known.length;
+}
+
 function categoriesOf(chart, rows, axis, view, width) {
-  const found = [...new Set(rows.map((row) => label(chart, row, axis.kind, axis.keys, view, width)))];
+  const ranks = new Map(axis.by === "rows" ? [] : rows.map((row) => [row, categoryRank(axis, row)]));
+  const sorted = ranks.size ? [...rows].sort((one, two) => ranks.get(one) - ranks.get(two)) : rows;
+  const found = [...new Set(sorted.map((row) => label(chart, row, axis.kind, axis.keys, view, width)))];
   return axis.reverse ? found.reverse() : found;
 }
 
-function thresholdLines(chart, rows, view, layout) {
+/* Cohorts of which a figure would show nothing but a word: they are named below it. */
+function unshownOf(chart, rows) {
+  const axis = chart.categories[0];
+  if (axis?.kind !== "name:cohort" || axis.axis !== "yaxis") return [];
+  const drawing = chart.traces.filter((trace) => trace.figure.mode !== "text");
+  const shown = new Set(rows.filter((row) => drawing.some((trace) => drawnBy(trace, row))).map((row) => row.cohort));
+  return rows.filter((row) => !shown.has(row.cohort));
+}
+
+function withoutUnshown(chart, rows) {
+  const unshown = new Set(unshownOf(chart, rows));
+  return rows.filter((row) => !unshown.has(row));
+}
+
+function sayUnshown(chart, rows) {
+  const names = new Map();
+  for (const row of unshownOf(chart, rows)) {
+    const word = numberText(row[chart.alt.value], chart.alt.kind);
+    if (![...names.values()].some((cohorts) => cohorts.has(row.cohort))) {
+      names.set(word, (names.get(word) ?? new Map()).set(row.cohort, nameOf("cohort", row.cohort)));
+    }
+  }
+  return [...names].map(([word, cohorts]) => `${[...cohorts.values()].join(", ")} (${word})`).join("; ");
+}
+
+const LABEL_HEIGHT = 14;
+const CLOSE = 800; // pixels of a figure in which labels of neighbouring bins would touch
+
+function thresholdLines(chart, rows, view, layout, width) {
   const lowers = [...new Set(rows.map((row) => row[chart.threshold_lines]))];
   for (const threshold of page.options.threshold) {
     const place = lowers.findIndex((lower) => lower >= Number(threshold));
@@ -129,13 +167,11 @@ function thresholdLines(chart, rows, view, layout) {
     const line = { color: colourOf(isChosen ? "--accent" : "--quiet"), width: isChosen ? 2.5 : 1.2, dash: "dash" };
     layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: place - 0.5, x1: place - 0.5, y0: 0, y1: 1, line });
     layout.annotations.push({
-      x: place - 0.5, xref: "x", y: 1, yref: "paper", yanchor: "bottom", showarrow: false,
+      x: place - 0.5, xref: "x", y: 1, yref: "paper", yanchor: "bottom", showarrow: false, yshift: width < CLOSE ? LABEL_HEIGHT * (layout.annotations.length % 2) : 0,
       text: isChosen ? `<b>${cells(Number(threshold))}</b>` : cells(Number(threshold)),
     });
   }
 }
-
-const LABEL_HEIGHT = 14;
 
 /* Where counts are on the vertical axis, a threshold is a line across. */
 function levelLines(chart, rows, view, layout) {
@@ -165,7 +201,7 @@ function themed(layout, width) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: width < NARROW ? 11 : 13, color: ink },
-    margin: { l: 12, r: width < NARROW ? 56 : 72, t: 36, b: 44 },
+    margin: { l: 12, r: width < NARROW ? 56 : 72, t: 36, b: 44, ...layout.margin },
     dragmode: false,
     hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: line, font: { color: ink }, align: "left" },
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
@@ -173,7 +209,8 @@ function themed(layout, width) {
     shapes: [], annotations: [],
   });
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
-    const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
+    const numbers = { exponentformat: "none", separatethousands: true };
+    const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...numbers, ...layout[name] };
     if (axis.type === "category") Object.assign(axis, { griddash: "dot", showgrid: name.startsWith("y") && axis.showgrid !== false });
     if (axis.title) axis.title = { ...axis.title, font: { size: layout.font.size, color: colourOf("--quiet") }, standoff: 10 };
     layout[name] = axis;
@@ -189,6 +226,17 @@ function withoutEmptyStrip(layout, data) {
   layout.xaxis.anchor = "y";
 }
 
+/* Calendar time: where another source, or other definitions, may break a trend; the letters are told below. */
+function breakLines(layout) {
+  const line = { color: colourOf("--quiet"), width: 1.2, dash: "dot" };
+  for (const { on, letter } of page.breaks) {
+    layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: on, x1: on, y0: 0, y1: 1, line });
+    layout.annotations.push({
+      x: on, xref: "x", xanchor: "left", y: 1, yref: "paper", yanchor: "top", showarrow: false, text: `<b>${letter}</b>`,
+    });
+  }
+}
+
 function figureOf(chart, allRows, view, width) {
   const draw = { chart, view, width };
   let rows = allRows;
@@ -199,21 +247,24 @@ function figureOf(chart, allRows, view, width) {
     rows = rows.filter((row) => kept.has(cellText(row, axis.kind, axis.keys)));
   }
   const layout = themed(withUnit(chart.layout), width);
+  rows = withoutUnshown(chart, rows);
   let height = chart.height;
   for (const axis of chart.categories) {
     const names = categoriesOf(chart, rows, axis, view, width);
-    layout[axis.axis].categoryorder = "array";
-    layout[axis.axis].categoryarray = names;
+    const before = layout[axis.axis].categoryarray ?? [];
+    Object.assign(layout[axis.axis], { categoryorder: "array", categoryarray: [...before, ...names] });
     if (axis.axis === "yaxis") {
-      const lines = width < NARROW ? Math.max(1, ...names.map((name) => name.split("<br>").length)) : 1;
+      const lines = Math.max(1, ...names.map((name) => name.split("<br>").length));
       height += names.length * Math.max(chart.row_height, 15 * lines + 8);
     }
   }
   layout.height = height;
   if (chart.threshold_lines === "yaxis") levelLines(chart, rows, view, layout);
-  else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout);
+  else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout, width);
+  if (layout.xaxis.type === "date") breakLines(layout);
   const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
-  if (!data.some((trace) => trace.showlegend !== false && trace.name)) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 : 8;
+  layout.showlegend = data.some((trace) => trace.showlegend !== false && trace.name);
+  if (!layout.showlegend) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 + (width < CLOSE ? LABEL_HEIGHT : 0) : 8;
   if (layout.xaxis.side === "top") layout.margin.b = 8;
   withoutEmptyStrip(layout, data);
   return { data, layout };
@@ -243,6 +294,9 @@ async function drawFigure(chart, rows) {
   nothing.textContent = rows.length ? ALL_HIDDEN : NO_ROWS;
   nothing.hidden = hasNumbers;
   place.hidden = !hasNumbers;
+  const unshown = hasNumbers ? sayUnshown(chart, rows) : "";
+  holder.querySelector(".unshown").textContent = unshown && `Not in the figure: ${unshown}.`;
+  holder.querySelector(".unshown").hidden = !unshown;
   holder.closest("article").classList.toggle("undrawn", !hasNumbers);
   if (!hasNumbers) return;
   const { data, layout } = figureOf(chart, rows, view, place.clientWidth);

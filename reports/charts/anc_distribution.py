@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
+from reports.charts.style import COLOURS, QUIET
 
 BIN = TableColumn("Lowest ANC, {cells}", "bin", ("bin_lower_cells_per_ul", "bin_upper_cells_per_ul"))
 
@@ -32,18 +32,14 @@ def chart() -> Chart:
         position=5,
         title="Lowest ANC of each person",
         caption="{cohort}: people tested, by the lowest ANC of each. Dashed lines: the thresholds. "
-        "Bins differ in width.",
+        "Bins differ in width. A stroke: a number that is not shown.",
         table="anc_distribution",
         question="anc",
         follows=("cohort",),
         sorts={"value": (("bin_lower_cells_per_ul", "asc"),)},
         traces=(
             Trace(figure.to_plotly_json(), bind, needs="n_people"),
-            Trace(
-                go.Scatter(mode="text", showlegend=False, hoverinfo="skip", textposition="top center").to_plotly_json(),
-                {"x": bind["x"], "y": {"const": 0}, "text": {"mark": "n_people"}},
-                lacks="n_people",
-            ),
+            Trace(_strokes().to_plotly_json(), {**bind, "y": {"const": 0}}, lacks="n_people"),
         ),
         columns=(BIN, TableColumn("People", "count", ("n_people",))),
         alt=Alt("n_people", "count", (BIN,)),
@@ -55,4 +51,13 @@ def chart() -> Chart:
             xaxis={"type": "category", "tickangle": -40, "title": {"text": "Lowest ANC, {cells}"}},
             yaxis={"title": {"text": "People"}, "rangemode": "tozero", "tickformat": ",d"},
         ).to_plotly_json(),
+    )
+
+
+def _strokes() -> go.Scatter:
+    return go.Scatter(
+        mode="markers",
+        showlegend=False,
+        marker={"symbol": "line-ne-open", "size": 10, "color": QUIET, "line": {"width": 2}},
+        hovertemplate="%{customdata[0]} {cells}<br>%{customdata[1]}<extra></extra>",
     )

@@ -1,19 +1,26 @@
-"""From everyone in the extract to those who can answer: each step is a part of the one before."""
+"""From everyone in the extract to those who can answer: who comes to a step goes on or is left out there."""
 
-from reports.charts.horizontal import draw_counts, layout_of_counts
-from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from reports.charts.horizontal import layout_of_counts
+from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
+from reports.charts.style import COLOURS, QUIET
 
 STEP = TableColumn("Step", "name:step", ("step",))
 
 
 def chart() -> Chart:
-    """A funnel."""
+    """A bar a step, as long as the people who come to it; those who are left out there are its hatched part."""
     return Chart(
         id="attrition",
         section="attrition",
         position=1,
         title="From everyone to those who can answer",
-        caption="People left after each step, of all people in the extract. Each step is a part of the one before.",
+        caption="People who go on after each step, and those who are left out there: together those who went on "
+        "after the step before.",
         table="attrition",
         question="",
         follows=(),
@@ -22,18 +29,37 @@ def chart() -> Chart:
         columns=(
             TableColumn("Number", "count", ("step_order",)),
             STEP,
-            TableColumn("People left", "count", ("n_people",)),
+            TableColumn("Come to it", "count", ("n_entered",)),
+            TableColumn("Go on", "count", ("n_people",)),
             TableColumn("Left out at this step", "count", ("n_left_out",)),
         ),
         alt=Alt("n_people", "count", (STEP,)),
-        categories=(Categories("yaxis", "name:step", ("step",)),),
+        categories=(Categories("yaxis", "text", ("step_line",), wrap=34),),
         height=90,
         row_height=46,
-        layout=layout_of_counts("People"),
+        layout={**layout_of_counts("People"), "barmode": "overlay"},
     )
 
 
 def _traces() -> tuple[Trace, ...]:
-    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]} people"
-    cells = [["name:step", "step"], ["count", "n_people"]]
-    return draw_counts({"name": "step", "col": "step"}, "n_people", cells, hover)
+    step: Bind = {"cell": ["text", "step_line"]}
+    cells: Bind = {"cells": [["name:step", "step"], ["count", "n_people"], ["count", "n_left_out"]]}
+    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    left_out = {"color": QUIET, "pattern": {"fillmode": "overlay", "shape": "/", "size": 6}}
+    entered = _bars("left out at this step", "%{customdata[2]} left out at this step", left_out)
+    gone_on = _bars("go on", "%{customdata[1]} go on", {"color": COLOURS[0]})
+    return (
+        Trace(entered, {"x": {"col": "n_drawn"}, "y": step, "customdata": cells}, needs="n_drawn"),
+        Trace(gone_on, {"x": {"col": "n_people"}, "y": step, "customdata": cells}, needs="n_people"),
+        Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": step, "text": {"mark": "n_people"}}, lacks="n_people"),
+    )
+
+
+def _bars(name: str, hover: str, marker: Mapping[str, object]) -> Mapping[str, Any]:
+    bars = go.Bar(
+        name=name,
+        orientation="h",
+        marker=marker,
+        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{hover}<extra></extra>",
+    )
+    return dict(bars.to_plotly_json())

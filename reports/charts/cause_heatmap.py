@@ -33,7 +33,7 @@ def chart() -> Chart:
         ),
         alt=Alt("share", "percent", (COHORT, CAUSE)),
         categories=(
-            Categories("yaxis", "name:cohort", ("cohort",)),
+            Categories("yaxis", "name:cohort", ("cohort",), wrap=26),
             Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False, wrap=12),
         ),
         height=96,
@@ -44,6 +44,7 @@ def chart() -> Chart:
                 "type": "category",
                 "tickangle": 0,
                 "side": "top",
+                "tickfont": {"size": 11},
                 "showgrid": False,
                 "ticks": "",
                 "fixedrange": True,

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.severity_by_cohort import not_shown
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 CAUSE = TableColumn("Suspected cause", "name:cause_group", ("cause_group",))
@@ -70,4 +71,5 @@ def _traces() -> tuple[Trace, ...]:
             needs="share",
             split=("window", "window"),
         ),
+        not_shown({"name": "cause_group", "col": "cause_group"}, "share"),
     )

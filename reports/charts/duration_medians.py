@@ -58,6 +58,7 @@ def chart() -> Chart:
         row_height=34,
         layout=go.Layout(
             barmode="overlay",
+            margin={"r": 112},
             xaxis={"title": {"text": "Days"}, "rangemode": "tozero"},
             yaxis={"type": "category"},
         ).to_plotly_json(),

@@ -39,7 +39,7 @@ def chart() -> Chart:
         alt=Alt("prevalence", "percent", (UNIT, FIRST_DAY)),
         height=400,
         layout=go.Layout(
-            xaxis={"type": "date", "hoverformat": "%Y-%m-%d"},
+            xaxis={"type": "date", "tickformat": "%Y-%m", "hoverformat": "%Y-%m-%d"},
             yaxis={"title": {"text": "Prevalence, % of people tested"}, "ticksuffix": " %", "rangemode": "tozero"},
         ).to_plotly_json(),
     )

@@ -11,7 +11,7 @@ HOVER = "<b>%{customdata[0]}</b>, %{customdata[1]}<br>%{customdata[2]} people, %
 
 
 def severity_bars(orientation: str, place: Bind) -> Trace:
-    """Stacked bars, one trace a severity; people who are not low are in the table only."""
+    """Stacked bars, one trace a severity, where their sum is known; people who are not low are in the table only."""
     value = "x" if orientation == "h" else "y"
     figure = go.Bar(orientation=orientation, hovertemplate=f"{HOVER}<extra></extra>", marker={"line": {"width": 0}})
     return Trace(
@@ -29,6 +29,7 @@ def severity_bars(orientation: str, place: Bind) -> Trace:
             },
         },
         needs="share",
+        where={"is_summed": True},
         above=("grade", 0),
         split=("severity", "severity"),
     )

@@ -25,7 +25,11 @@ def chart() -> Chart:
         where={"interval_unit": "all"},
         follows=("cohort",),
         sorts={"value": (("grade", "asc"), ("scale_line", "asc"), ("severity_order", "asc"))},
-        traces=(_bars(place), rest_bars("h", place), replace(not_shown(place, "share"), above=("grade", -1))),
+        traces=(
+            replace(_bars(place), where={"is_summed": True}),
+            rest_bars("h", place),
+            replace(not_shown(place), above=("grade", -1)),
+        ),
         columns=(
             LINE,
             TableColumn("Applied to", "name:applied_to", ("applied_to",)),

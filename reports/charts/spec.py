@@ -13,7 +13,7 @@ draw it again for any selection from the same rows. A binding is one of:
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Bind = Mapping[str, Any]
 
@@ -58,7 +58,8 @@ class Alt:
 class Categories:
     """An axis of names, written as in the table: their order is that of the rows; `reverse` puts the first on top.
 
-    `wrap` breaks names into lines of about so many letters at any width of the page.
+    `wrap` breaks names into lines of about so many letters at any width of the page. `by` orders them otherwise:
+    `number` the highest first, `word` as the glossary has them. Several of one axis follow one another on it.
     """
 
     axis: str
@@ -66,6 +67,7 @@ class Categories:
     keys: tuple[str, ...]
     reverse: bool = True
     wrap: int = 0
+    by: Literal["rows", "number", "word"] = "rows"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class Chart:
     note: str = ""
     no_chance: Mapping[str, Any] = field(default_factory=dict)
     is_optional: bool = False
+
+    @property
+    def is_calendar(self) -> bool:
+        """Whether it draws calendar time, on which a break can be marked."""
+        return self.layout.get("xaxis", {}).get("type") == "date"
 
     def to_json(self) -> dict[str, Any]:
         """The chart as the page carries it."""

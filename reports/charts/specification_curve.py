@@ -47,7 +47,13 @@ def chart() -> Chart:
             TableColumn("Interval", "range", ("prevalence_lo", "prevalence_hi")),
         ),
         alt=Alt("prevalence", "percent", (RULE, BELOW, TIME, OF)),
-        categories=(Categories("xaxis", "name:specification", ("specification",), reverse=False),),
+        categories=(
+            Categories("xaxis", "name:specification", ("specification",), reverse=False),
+            Categories("yaxis2", "name:counted_as", ("counted_as",), reverse=False, by="word"),
+            Categories("yaxis2", "cells", ("threshold_cells_per_ul",), reverse=False, by="number"),
+            Categories("yaxis2", "name:interval_unit", ("interval_unit",), reverse=False, by="word"),
+            Categories("yaxis2", "name:population", ("population",), reverse=False, by="word"),
+        ),
         height=640,
         min_width=760,
         layout=go.Layout(

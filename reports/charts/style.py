@@ -35,6 +35,6 @@ def _style(index: int) -> Style:
     return {
         "colour": COLOURS[index % len(COLOURS)],
         "symbol": SYMBOLS[lap % len(SYMBOLS)],
-        "pattern": PATTERNS[lap % len(PATTERNS)],
+        "pattern": PATTERNS[index % len(PATTERNS)],
         "dash": DASHES[index % len(DASHES)],
     }

@@ -10,6 +10,7 @@ import pytest
 
 from reports.facts import (
     AnswerFact,
+    Break,
     CheckFact,
     CheckMark,
     InputFact,
@@ -542,6 +543,10 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
         ),
         "verdict_why": "1 warning check failed (lab_value_range).",
         "trend": draw_trend(),
+        "breaks": (
+            Break(date(2025, 6, 1), "source_from", "second"),
+            Break(date(2026, 3, 4), "definitions", "clinical 1 to 2"),
+        ),
         "answers": (
             AnswerFact("anc", "answerable", "Neutrophils are reported."),
             AnswerFact("cause_by_diagnosis", "partly", "Only billing diagnoses."),

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from plotly.offline import get_plotlyjs
 
 from reports.chart_list import load_charts
 from reports.facts import NightFacts
-from reports.numbers import read_numbers
-from reports.page import render_report
+from reports.mailing import as_one_file
+from reports.numbers import Numbers, read_numbers
+from reports.page import gather_content, render_content
 from reports.rows import is_number
 from reports.view import alt_text, chosen_rows, fill
 from tests.reports.browser import LOCAL, Opened, start_chromium
@@ -33,17 +34,22 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
+    return read_numbers(released, facts, definitions)
+
+
+@pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, released: Released, facts: NightFacts, definitions: Definitions
+    tmp_path_factory: pytest.TempPathFactory, numbers: Numbers, facts: NightFacts, definitions: Definitions
 ) -> Path:
     root = tmp_path_factory.mktemp("a site")
     script = f"plotly-{plotly.__version__}.min.js"
     (root / "assets").mkdir()
     (root / "assets" / script).write_text(get_plotlyjs())
     (root / "runs" / "one").mkdir(parents=True)
-    shared = render_report(released, facts, definitions, plotly="shared", plotly_src=f"../../assets/{script}")
+    shared = render_content(gather_content(numbers, facts, definitions), f"../../assets/{script}")
     (root / "runs" / "one" / "index.html").write_text(shared)
-    (root / "latest.html").write_text(render_report(released, facts, definitions, plotly="inline"))
+    (root / "latest.html").write_text(as_one_file(shared, get_plotlyjs(), facts.run_id))
     return root
 
 
@@ -52,15 +58,6 @@ def opened(chromium: Any, site: Path) -> Iterator[Opened]:
     report = Opened(chromium, site / "runs" / "one" / "index.html")
     yield report
     report.context.close()
-
-
-@pytest.fixture(autouse=True)
-def _as_it_opens(opened: Opened) -> Iterator[None]:
-    """Every test begins with the view that the page opens with."""
-    yield
-    if opened.page.is_enabled("#reset"):
-        opened.page.click("#reset")
-        opened.wait_for_start()
 
 
 def test_every_figure_is_drawn_without_a_network_and_without_a_complaint(opened: Opened) -> None:
@@ -78,54 +75,129 @@ def test_no_trace_is_dropped_by_plotly(opened: Opened) -> None:
     assert set(opened.page.evaluate(script)) == {True}
 
 
-def test_the_script_writes_the_same_words_as_the_page_without_a_script(
-    opened: Opened, released: Released, facts: NightFacts, definitions: Definitions
-) -> None:
-    assert shown(opened) == written(released, facts, definitions, {})
+CHANGES: Mapping[str, Mapping[str, str]] = {
+    "as it opens": {},
+    "other people": {"threshold": "500", "cohort": "chemotherapy", "measure": "confirmed", "rule": "simple_run"},
+    "other words": {"denominator": "tested", "sort": "name", "scale": "ctcae_v5", "drug": "rituximab", "unit": "giga"},
+}
 
 
-CHANGES: tuple[dict[str, str], ...] = (
-    {"threshold": "500", "cohort": "chemotherapy", "measure": "confirmed", "rule": "simple_run"},
-    {"denominator": "observed", "sort": "name", "scale": "ctcae_v5", "drug": "rituximab", "unit": "giga"},
-)
+Words = dict[str, tuple[list[str], list[list[str]], str | None, str | None]]  # headings, cells, in words, caption
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page shows under a selection: words and points by chart, and the address."""
+
+    words: Words
+    points: Mapping[str, Sequence[float]]
+    address: str
+
+
+@pytest.fixture(scope="module")
+def views(opened: Opened) -> Mapping[str, View]:
+    """Every view once, because drawing all figures anew is what takes time; the last one stays."""
+    found: dict[str, View] = {}
+    for view, changes in CHANGES.items():
+        if opened.page.is_enabled("#reset"):
+            opened.page.click("#reset")
+            opened.wait_for_start()
+            assert points_of(opened) == found["as it opens"].points
+        for name, value in changes.items():
+            opened.page.select_option(f"select[name={name}]", value)
+        opened.wait_for(changes)
+        found[view] = View(shown(opened), points_of(opened), opened.page.evaluate("location.hash"))
+    return found
+
+
+def points_of(opened: Opened) -> Mapping[str, Sequence[float]]:
+    """The numbers that each figure draws along its axes."""
+    found = {}
+    for chart in (chart for chart in load_charts() if not chart.is_optional):
+        traces = [trace for trace in json.loads(opened.drawn(chart.id) or "[]") if trace.get("mode") != "text"]
+        cells = [cell for trace in traces for axis in "xyz" for cell in trace.get(axis, ()) if is_number(cell)]
+        found[chart.id] = sorted(round(cell, 4) for cell in cells)
+    return found
 
 
 def test_all_selectors_of_the_page_are_tried_here(opened: Opened) -> None:
     names = opened.page.eval_on_selector_all("#controls select", "(found) => found.map((one) => one.name)")
-    assert {name for changes in CHANGES for name in changes} == set(names)
+    assert {name for changes in CHANGES.values() for name in changes} == set(names)
 
 
-@pytest.mark.parametrize("changes", CHANGES, ids=", ".join)
+@pytest.mark.parametrize("view", CHANGES)
 def test_every_selector_changes_tables_captions_and_alt_texts_to_the_released_numbers(
-    opened: Opened, released: Released, facts: NightFacts, definitions: Definitions, changes: dict[str, str]
+    views: Mapping[str, View], numbers: Numbers, view: str
 ) -> None:
-    for name, value in changes.items():
-        opened.page.select_option(f"select[name={name}]", value)
-    opened.wait_for(changes)
-    assert shown(opened) == written(released, facts, definitions, changes)
+    assert views[view].words == written(numbers, CHANGES[view])
 
 
-Words = dict[str, tuple[list[str], list[list[str]], str | None, str | None]]
+@pytest.mark.parametrize("view", CHANGES)
+def test_every_figure_draws_the_released_numbers_of_the_selection(
+    views: Mapping[str, View], numbers: Numbers, view: str
+) -> None:
+    selection = {**numbers.choices.default, **CHANGES[view]}
+    for chart in (chart for chart in load_charts() if not chart.is_optional):
+        rows = chosen_rows(chart, numbers.tables[chart.table], selection, numbers.wording)
+        wanted = sorted(places_of(chart, rows, selection, numbers.wording))
+        assert views[view].points[chart.id] == wanted, chart.id
+    assert sum(map(len, views[view].points.values())) > 300
+
+
+def test_the_threshold_changes_what_the_figures_draw(views: Mapping[str, View]) -> None:
+    for chart in ("prevalence-by-cohort", "prevalence-over-time", "duration-curves", "cause-shares", "episode-endings"):
+        assert views["as it opens"].points[chart] != views["other people"].points[chart]
+
+
+def test_a_source_that_begins_and_a_change_of_definitions_are_marked_on_every_trend(opened: Opened) -> None:
+    for chart in ("prevalence-over-time", "severity-over-time", "testing-over-time", "prevalence-by-calendar"):
+        layout = f"document.getElementById('plot-{chart}')._fullLayout"
+        assert opened.page.evaluate(f"{layout}.shapes.map((one) => one.x0)") == ["2025-06-01", "2026-03-04"]
+        assert opened.page.evaluate(f"{layout}.annotations.map((one) => one.text)") == ["<b>A</b>", "<b>B</b>"]
+        told = opened.page.locator(f"#chart-{chart} .breaks li").all_text_contents()
+        assert told[0] == "A 2025-06-01: second begins"
+        assert told[1].startswith("B 2026-03-04: reports from this night on have other definitions (clinical 1 to 2)")
+    assert opened.page.locator("#chart-prevalence-by-cohort .breaks").count() == 0
+
+
+def test_back_shows_the_view_before_the_last_selection(opened: Opened, views: Mapping[str, View]) -> None:
+    opened.page.go_back()
+    opened.wait_for({"unit": "per_ul"})
+    assert opened.page.input_value("select[name=unit]") == "per_ul"
+    assert opened.page.input_value("select[name=drug]") == "rituximab"
+    assert opened.table("prevalence-by-cohort") == views["other words"].words["prevalence-by-cohort"][1]
+
+
+def test_an_address_that_was_sent_opens_the_same_view_in_the_file_that_is_mailed(
+    chromium: Any, site: Path, views: Mapping[str, View]
+) -> None:
+    report = Opened(chromium, site / "latest.html", views["other people"].address)
+    assert_whole(report)
+    assert report.page.input_value("select[name=cohort]") == "chemotherapy"
+    assert shown(report) == views["other people"].words
+    report.context.close()
 
 
 def shown(opened: Opened) -> Words:
     """What stands in the browser: table, alternative text and caption of each figure."""
-    page = opened.page
+    found = opened.page.evaluate(
+        """(charts) => charts.map((chart) => [
+        [...document.querySelectorAll(`#table-${chart} thead th`)].map((cell) => cell.textContent),
+        [...document.querySelectorAll(`#table-${chart} tbody tr`)]
+            .map((row) => [...row.cells].map((cell) => cell.textContent)),
+        document.getElementById(`plot-${chart}`).getAttribute("aria-label"),
+        document.querySelector(`#chart-${chart} figcaption`).textContent,
+        ])""",
+        charts := [chart.id for chart in load_charts() if not chart.is_optional],
+    )
     return {
-        chart.id: (
-            page.locator(f"#table-{chart.id} thead th").all_text_contents(),
-            opened.table(chart.id),
-            page.locator(f"#plot-{chart.id}").get_attribute("aria-label"),
-            page.locator(f"#chart-{chart.id} figcaption").text_content(),
-        )
-        for chart in load_charts()
-        if not chart.is_optional
+        chart: (headings, cells, alt, caption)
+        for chart, (headings, cells, alt, caption) in zip(charts, found, strict=True)
     }
 
 
-def written(released: Released, facts: NightFacts, definitions: Definitions, changes: dict[str, str]) -> Words:
+def written(numbers: Numbers, changes: Mapping[str, str]) -> Words:
     """The same from the released tables, without a browser."""
-    numbers = read_numbers(released, facts, definitions)
     selection = {**numbers.choices.default, **changes}
     wording = replace(numbers.wording, unit=selection["unit"])
     words: Words = {}
@@ -136,26 +208,6 @@ def written(released: Released, facts: NightFacts, definitions: Definitions, cha
         caption = fill(chart.caption, selection, wording)
         words[chart.id] = (headings, cells, alt_text(chart, rows, selection, wording), caption)
     return words
-
-
-@pytest.mark.parametrize("changes", [{}, CHANGES[0], {"unit": "giga", "denominator": "tested"}], ids=", ".join)
-def test_every_figure_draws_the_released_numbers_of_the_selection(
-    opened: Opened, released: Released, facts: NightFacts, definitions: Definitions, changes: dict[str, str]
-) -> None:
-    numbers = read_numbers(released, facts, definitions)
-    selection = {**numbers.choices.default, **changes}
-    for name, value in changes.items():
-        opened.page.select_option(f"select[name={name}]", value)
-    opened.wait_for(changes)
-    n_drawn = 0
-    for chart in (chart for chart in load_charts() if not chart.is_optional):
-        rows = chosen_rows(chart, numbers.tables[chart.table], selection, numbers.wording)
-        wanted = sorted(places_of(chart, rows, selection, numbers.wording))
-        traces = [trace for trace in json.loads(opened.drawn(chart.id) or "[]") if trace.get("mode") != "text"]
-        found = [cell for trace in traces for axis in "xyz" for cell in trace.get(axis, ()) if is_number(cell)]
-        assert sorted(round(cell, 4) for cell in found) == wanted, chart.id
-        n_drawn += len(found)
-    assert n_drawn > 300
 
 
 def test_sentence_and_key_numbers_are_those_of_the_released_tables(opened: Opened, released: Released) -> None:
@@ -181,30 +233,6 @@ def test_sentence_and_key_numbers_are_those_of_the_released_tables(opened: Opene
             if value is not None:
                 assert float(value) == pytest.approx(row["prevalence"], abs=1e-6)
                 assert tile.text_content().startswith(f"{round(row['prevalence'] * 100, 1)}")
-
-
-def test_the_threshold_changes_what_the_figures_draw(opened: Opened) -> None:
-    charts = ("prevalence-by-cohort", "prevalence-over-time", "duration-curves", "cause-shares", "episode-endings")
-    before = {chart: opened.drawn(chart) for chart in charts}
-    opened.select("threshold", "500")
-    after = {chart: opened.drawn(chart) for chart in charts}
-    assert [chart for chart in charts if before[chart] == after[chart]] == []
-    opened.page.go_back()
-    opened.wait_for_start()
-    assert {chart: opened.drawn(chart) for chart in charts} == before
-
-
-def test_an_address_that_was_sent_opens_the_same_view_in_the_file_that_is_mailed(
-    chromium: Any, site: Path, opened: Opened
-) -> None:
-    opened.select("cohort", "chemotherapy")
-    opened.select("threshold", "1000")
-    sent = opened.page.evaluate("location.hash")
-    report = Opened(chromium, site / "latest.html", sent)
-    assert_whole(report)
-    assert report.page.input_value("select[name=cohort]") == "chemotherapy"
-    assert report.table("prevalence-over-time") == opened.table("prevalence-over-time")
-    report.context.close()
 
 
 def test_the_episodes_at_risk_follow_the_legend(opened: Opened) -> None:
