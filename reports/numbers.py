@@ -89,7 +89,7 @@ def read_numbers(
 def read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:
     """The rows of every table as figures read them, by the name of the table."""
     tables = {name: rows_of(released, name) for name in (*TABLES, WEIGHTED, STANDARDISED, POPULATION_TREND)}
-    tables["attrition"] = tuple(_with_left_out(tables["attrition"]))
+    tables["attrition"] = tuple(_with_left_out(tables["attrition"], wording))
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["rule"] = tuple(_with_limit(row, wording) for row in tables["rule"])
     tables["duration"] = with_longest_mean(tables["duration"])
@@ -210,7 +210,7 @@ def _with_limit(row: Row, wording: Wording) -> Row:
     return {**row, "rule_line": f"{wording.name('rule', rule)}, {word} {count(limit)}"}
 
 
-def _with_left_out(rows: Sequence[Row]) -> list[Row]:
+def _with_left_out(rows: Sequence[Row], wording: Wording) -> list[Row]:
     """Each step with who came to it, who is left out at it, and both in words; the sums hold of what is shown."""
     found: list[Row] = []
     before: Cell = None
@@ -220,11 +220,13 @@ def _with_left_out(rows: Sequence[Row]) -> list[Row]:
         if before is not None:
             both = is_number(before) and is_number(here)
             left_out = int(before or 0) - int(here or 0) if both else "hidden"
-        words = [f"{count(float(here or 0))}{' go on' if found else ''}"] if is_number(here) else []
+        words = [
+            f"{count(float(here or 0))}{' go on' if found else ''}" if is_number(here) else wording.mark(str(here))
+        ]
         words += [f"{count(float(left_out or 0))} left out"] if is_number(left_out) else []
         sums = {"n_entered": before if found else here, "n_left_out": left_out}
         drawn = before if is_number(left_out) else here  # a bar as long as those who came, where that is known
-        found.append({**row, **sums, "n_drawn": drawn, "step_line": f" {DASH} ".join([str(row["step"]), *words])})
+        found.append({**row, **sums, "n_drawn": drawn, "step_line": f"{row['step']} {DASH} {', '.join(words)}"})
         before = here
     return found
 

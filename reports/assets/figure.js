@@ -146,7 +146,8 @@ function withoutUnshown(chart, rows) {
 
 function sayUnshown(chart, rows) {
   const names = new Map();
-  for (const row of unshownOf(chart, rows)) {
+  const isMeant = (row) => !chart.alt.above || row[chart.alt.above[0]] > chart.alt.above[1];
+  for (const row of unshownOf(chart, rows).filter(isMeant)) {
     const word = numberText(row[chart.alt.value], chart.alt.kind);
     if (![...names.values()].some((cohorts) => cohorts.has(row.cohort))) {
       names.set(word, (names.get(word) ?? new Map()).set(row.cohort, nameOf("cohort", row.cohort)));
@@ -211,7 +212,7 @@ function themed(layout, width) {
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
     const numbers = { exponentformat: "none", separatethousands: true };
     const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...numbers, ...layout[name] };
-    if (axis.type === "category") Object.assign(axis, { griddash: "dot", showgrid: name.startsWith("y") && axis.showgrid !== false });
+    if (axis.type === "category") Object.assign(axis, { ticklabelstandoff: 6, griddash: "dot", showgrid: name.startsWith("y") && axis.showgrid !== false });
     if (axis.title) axis.title = { ...axis.title, font: { size: layout.font.size, color: colourOf("--quiet") }, standoff: 10 };
     layout[name] = axis;
   }
@@ -255,7 +256,7 @@ function figureOf(chart, allRows, view, width) {
     Object.assign(layout[axis.axis], { categoryorder: "array", categoryarray: [...before, ...names] });
     if (axis.axis === "yaxis") {
       const lines = Math.max(1, ...names.map((name) => name.split("<br>").length));
-      height += names.length * Math.max(chart.row_height, 15 * lines + 8);
+      height += names.length * Math.max(chart.row_height, (width < NARROW ? 15 : 17) * lines + 8);
     }
   }
   layout.height = height;
