@@ -111,7 +111,7 @@ class Chart:
     @property
     def is_calendar(self) -> bool:
         """Whether it draws calendar time, on which a break can be marked."""
-        return self.layout.get("xaxis", {}).get("type") == "date"
+        return bool(self.layout.get("xaxis", {}).get("type") == "date")
 
     def to_json(self) -> dict[str, Any]:
         """The chart as the page carries it."""
