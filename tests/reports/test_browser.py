@@ -155,7 +155,7 @@ def test_a_source_that_begins_and_a_change_of_definitions_are_marked_on_every_tr
         assert opened.page.evaluate(f"{layout}.shapes.map((one) => one.x0)") == ["2025-06-01", "2026-03-04"]
         assert opened.page.evaluate(f"{layout}.annotations.map((one) => one.text)") == ["<b>A</b>", "<b>B</b>"]
         told = opened.page.locator(f"#chart-{chart} .breaks li").all_text_contents()
-        assert told[0] == "A 2025-06-01: second begins"
+        assert told[0] == "A 2025-06-01: the source second begins"
         assert told[1].startswith("B 2026-03-04: reports from this night on have other definitions (clinical 1 to 2)")
     assert opened.page.locator("#chart-prevalence-by-cohort .breaks").count() == 0
 
