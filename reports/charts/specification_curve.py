@@ -11,6 +11,13 @@ BELOW = TableColumn("Below, {cells}", "cells", ("threshold_cells_per_ul",))
 TIME = TableColumn("Time", "name:interval_unit", ("interval_unit",))
 OF = TableColumn("Of people", "name:population", ("population",))
 X: Bind = {"name": "specification", "col": "specification"}
+CATEGORIES = (
+    Categories("xaxis", "name:specification", ("specification",), reverse=False),
+    Categories("yaxis2", "name:counted_as", ("counted_as",), reverse=False, by="word"),
+    Categories("yaxis2", "cells", ("threshold_cells_per_ul",), reverse=False, by="number"),
+    Categories("yaxis2", "name:interval_unit", ("interval_unit",), reverse=False, by="word"),
+    Categories("yaxis2", "name:population", ("population",), reverse=False, by="word"),
+)
 
 
 def chart() -> Chart:
@@ -47,13 +54,7 @@ def chart() -> Chart:
             TableColumn("Interval", "range", ("prevalence_lo", "prevalence_hi")),
         ),
         alt=Alt("prevalence", "percent", (RULE, BELOW, TIME, OF)),
-        categories=(
-            Categories("xaxis", "name:specification", ("specification",), reverse=False),
-            Categories("yaxis2", "name:counted_as", ("counted_as",), reverse=False, by="word"),
-            Categories("yaxis2", "cells", ("threshold_cells_per_ul",), reverse=False, by="number"),
-            Categories("yaxis2", "name:interval_unit", ("interval_unit",), reverse=False, by="word"),
-            Categories("yaxis2", "name:population", ("population",), reverse=False, by="word"),
-        ),
+        categories=CATEGORIES,
         height=640,
         min_width=760,
         layout=go.Layout(
