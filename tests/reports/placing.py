@@ -12,7 +12,7 @@ def places_of(chart: Chart, rows: Sequence[Row], selection: Mapping[str, str], w
     """The numbers of all its points along its axes, of rows in the order of the page."""
     rows = _among_the_first(chart, rows, wording)
     for trace in (trace for trace in chart.traces if trace.figure.get("mode") != "text"):
-        for bind in (trace.bind[axis] for axis in "xyz" if "col" in trace.bind.get(axis, {})):
+        for bind in (trace.bind[axis] for axis in "xyz" if {"col", "const"} & {*trace.bind.get(axis, {})}):
             for row in (row for row in rows if _is_drawn(trace, row)):
                 place = _place(bind, row, selection)
                 if place is not None and "name" not in bind:
@@ -20,6 +20,8 @@ def places_of(chart: Chart, rows: Sequence[Row], selection: Mapping[str, str], w
 
 
 def _place(bind: Mapping[str, Any], row: Row, selection: Mapping[str, str]) -> float | None:
+    if "const" in bind:
+        return float(bind["const"])
     scale = bind.get("scale", 1)
     if bind.get("unit") == "cells" and selection["unit"] == "giga":
         scale = 0.001
