@@ -5,7 +5,7 @@ fit; one with a layout need only say in what it differs from the shipped map of 
 error that says which columns came, unless they might be values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from flows.errors import SourceError, WrongUse
 from flows.sources import mapped
 from flows.sources.decisions import refuse_wrong_decisions
 from flows.sources.files import keep, list_files, look_at
-from flows.sources.protocol import Adapter, Recognised, Recogniser, SourceFile
+from flows.sources.protocol import RAW, Adapter, Recognised, Recogniser, SourceFile
 from flows.sources.registry import layout_of, load_layouts
 from flows.sources.salvage import look_leniently
 from transforms.load import Definitions
@@ -25,11 +25,12 @@ from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_header, name_or, word_or
 from transforms.unknown_names import find_unknown_units
-from transforms.wrong_keys import describe_errors, point_at
+from transforms.wrong_keys import Place, describe_errors, guess, point_at
 
 MAP_FILE = "source.yaml"
 MERGED = ("codes", "units", "unit_spellings", "values", "numbers")
 HALF_COPIED = frozenset({".part", ".tmp", ".filepart", ".crdownload", ".partial"})
+BESIDE_RAW = ("name", "comparator")  # of a result: joined to its code or value before it is a raw row
 UNREAD = "not read"
 SHOWN_HEADERS = 30
 
@@ -174,16 +175,35 @@ def choose_map(paths: Sequence[Path], source: str, definitions: Definitions) -> 
 
 
 def _read_own(path: Path, definitions: Definitions) -> SourceMap:
-    own = _complete(read_map(path, definitions.showing), definitions)
+    given = read_map(path, definitions.showing)
+    own = _complete(given, definitions)
+    show = partial(_show_key, definitions.showing)
     if wrong := find_unknown_units(own, definitions):
         text = path.read_text(encoding="utf-8")
-        places = [point_at(path.name, text, place, partial(_show_key, definitions.showing)) for place, _ in wrong]
         raise SourceError(
             f"{path.name}: names a unit that is not known.",
-            details=places,
+            details=[point_at(path.name, text, place, show) for place, _ in wrong],
             repair=f"Units of counts and shares: {', '.join(wrong[0][1])}; all: `nadir definitions show units`.",
         )
+    if unread := list(_unread_columns(given)):
+        text = path.read_text(encoding="utf-8")
+        details = [
+            f"{point_at(path.name, text, place, show)}: no column of {table}.{guess(str(place[-1]), columns)}"
+            f" Columns: {', '.join(columns)}."
+            for place, table, columns in unread
+        ]
+        raise SourceError(f"{path.name}: names columns that no table has.", details=details)
     return own
+
+
+def _unread_columns(source_map: SourceMap) -> Iterator[tuple[Place, str, Sequence[str]]]:
+    """Where a map names a column of ours that there is not: what it points to would not be read, and nobody told."""
+    for number, table in enumerate(source_map.tables):
+        columns = [*RAW[table.table], *(BESIDE_RAW if table.table == "lab" else ())]
+        for key in ("columns", "constants", "value_spellings"):
+            for name in getattr(table, key):
+                if name not in columns:
+                    yield ("tables", number, key, name), table.table, columns
 
 
 def _show_key(showing: Showing, key: str) -> str:

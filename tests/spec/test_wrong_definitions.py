@@ -136,6 +136,18 @@ def test_a_unit_that_a_source_map_made_up_is_told_with_its_line_and_the_units_th
     assert choose_map([tmp_path], "auto", load_definitions()) is not None
 
 
+def test_a_source_map_that_misspells_a_column_of_ours_is_told_what_it_is_called(tmp_path: Path) -> None:
+    columns = "tables:\n  - table: lab\n    columns: {person_id: pat,\n              colected_at: drawn}\n"
+    (tmp_path / "source.yaml").write_text(f"id: ours\n{columns}")
+    with pytest.raises(SourceError) as raised:
+        choose_map([tmp_path], "auto", load_definitions())
+    assert "source.yaml:5: tables.0.columns.colected_at: no column of lab. Did you mean collected_at?" in str(
+        raised.value
+    )
+    (tmp_path / "source.yaml").write_text(f"id: ours\n{columns.replace('colected', 'collected')}")
+    assert choose_map([tmp_path], "auto", load_definitions()) is not None
+
+
 SCHEMAS = publish_schemas()
 FILES = {name: path for name, path in list_files(SHIPPED).items() if path.suffix == ".yaml" and "/" in name}
 
