@@ -55,6 +55,7 @@ bench: $(STAMP)           ## time and memory of each stage, and the ratio to the
 	@$(BIN)/python -m tests.bench.night
 	@$(BIN)/python -m tests.bench.receiving
 	@$(BIN)/python -m tests.bench.rendering
+	@$(BIN)/python -m tests.bench.estimating
 
 truth: $(STAMP)           ## how often the bounds hold the simulated truth, with and without noise
 	@$(BIN)/python -m tests.bench.truth

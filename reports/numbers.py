@@ -16,6 +16,7 @@ from reports.rows import (
     WEIGHTED,
     Cell,
     Row,
+    count_lost,
     is_number,
     rows_of,
 )
@@ -35,6 +36,7 @@ class Numbers:
     choices: Choices
     wording: Wording
     before: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    lost: Sequence[tuple[str, int, int, int]] = ()
 
     @cached_property
     def of_default_cohort(self) -> Mapping[str, Sequence[Row]]:
@@ -83,7 +85,8 @@ def read_numbers(
     tables = read_tables(released, wording)
     choices = choices_of(tables, wording)
     before = read_tables(earlier, wording) if earlier is not None else {}
-    return Numbers({**tables, "row_flow": tuple(_row_flow(facts.ledger))}, choices, wording, before)
+    every = {**tables, "row_flow": tuple(_row_flow(facts.ledger))}
+    return Numbers(every, choices, wording, before, count_lost(released))
 
 
 def read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ...]]:

@@ -24,11 +24,11 @@ from reports.identifiers import identifier_tables
 from reports.mailing import as_one_file
 from reports.methods import calibration_of, dictionary_of, methods_of, own_definitions
 from reports.numbers import Numbers, read_numbers
-from reports.quality import quality_tables
+from reports.quality import lost_table, quality_tables
 from reports.rendering import pack, read_asset, render_template, script_sources
-from reports.rows import TABLES, encode
+from reports.rows import IS_HELD, TABLES, Row, encode
 from reports.view import Choices, alt_text, chosen_rows, fill
-from reports.wording import Wording, plain
+from reports.wording import HOLDABLE, Wording, plain
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -90,6 +90,7 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
         schemas=dictionary_of(),
         **tell_changes(charts, numbers, facts),
         **quality_tables(facts, words),
+        lost=lost_table(numbers.lost, words),
         **identifier_tables(facts, words),
         payload=pack(_payload(charts, numbers, facts)),
     )
@@ -139,7 +140,12 @@ def _figure(chart: Chart, numbers: Numbers, facts: NightFacts) -> dict[str, Any]
         "headings": [words.with_unit(column.heading) for column in chart.columns],
         "is_numeric": [_is_numeric(column.kind) for column in chart.columns],
         "rows": [[words.cell(row, column.kind, column.keys) for column in chart.columns] for row in rows],
+        "held": words.glossary["held"]["note"] if _has_held(numbers.tables[chart.table]) else "",
     }
+
+
+def _has_held(rows: Sequence[Row]) -> bool:
+    return any(row.get(IS_HELD) for row in rows)
 
 
 GRADES = (1, 2, 3, 4)  # the places of levels among all scales, from mild to life-threatening
@@ -221,6 +227,7 @@ def _payload(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -> di
         "default": dict(choices.default),
         "breaks": name_breaks(facts.breaks, words),
         "neutral": list(words.glossary.get("neutral", ())),
+        "held": {"sign": words.glossary["held"]["sign"], "kinds": sorted(HOLDABLE)},
         "names": {kind: {key: plain(name) for key, name in names.items()} for kind, names in words.titles.items()},
         "captions": {
             "threshold": {unit: _threshold_names(words, choices, unit) for unit in choices.options["unit"]},

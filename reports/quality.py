@@ -3,7 +3,7 @@
 Gravest first, so that who opens the section reads what to do before what is in order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.facts import CheckFact, NightFacts, RefusedFact, RefusedKey, Trend
@@ -47,6 +47,12 @@ def quality_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
         ],
         "inputs": [(one.name, one.source_format, one.sha256, one.bytes, one.rows) for one in facts.inputs],
     }
+
+
+def lost_table(lost: Sequence[tuple[str, int, int, int]], words: Wording) -> Mapping[str, Any]:
+    """What of each released table is hidden and held, by the names of its template."""
+    rows = [(name.replace("_", " "), n, hidden, percent(hidden / n), held) for name, n, hidden, held in lost]
+    return {**words.glossary["lost"], "rows": rows}
 
 
 def _weight(check: CheckFact) -> tuple[int, int, str, str]:

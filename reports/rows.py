@@ -1,8 +1,8 @@
 """Released tables as plain rows: a value is a number, or the word of its mark where it is not shown.
 
-A mark `zero` becomes the number 0; a number that is `held` stays one. Any other mark, or null, becomes a word, so that
-no later step can take it for a number. Rows are in the order of the table's key. Floats keep six decimals: page, key
-numbers and catalogue all start from the same rounded number.
+A mark `zero` becomes the number 0; a number that is `held` stays one, and its row says so (`is_held`). Any other mark,
+or null, becomes a word, so that no later step can take it for a number. Rows are in the order of the table's key.
+Floats keep six decimals: page, key numbers and catalogue all start from the same rounded number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.release import Released
+from transforms.release import HIDDEN, Released
 from transforms.schemas import schema_of
 
 Cell = str | int | float | bool | None
@@ -55,6 +55,7 @@ _VIEWS = {
 }
 DECIMALS = 6
 NOT_ESTIMABLE = "not_estimable"
+HELD, IS_HELD = "held", "is_held"
 PROVENANCE = ("run_id", "definitions_hash", "channel", "is_weighted")
 
 
@@ -75,9 +76,27 @@ def rows_of(released: Released, table: str) -> tuple[Row, ...]:
     kept = [name for name in names if name not in PROVENANCE]
     ordered = frame.sort(key, nulls_last=False)
     columns = {name: _cells(ordered, name, is_value=name in schema.values) for name in kept}
+    marks = [pl.col(name) == HELD for name in ordered.columns if name.endswith("_mark")]
+    columns[IS_HELD] = ordered.select(pl.any_horizontal(pl.lit(value=False), *marks).fill_null(value=False))[
+        "literal"
+    ].to_list()
     if table_behind(table) == POPULATION:
         columns = _of_population(columns)
     return tuple(dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
+
+
+def count_lost(released: Released) -> list[tuple[str, int, int, int]]:
+    """Of each released table: its name, its values, and how many of them are hidden and held."""
+    found = []
+    for name in TABLES:
+        table = schema_of(f"released.{name}")
+        frame = released.tables.get(table.name, pl.DataFrame())
+        marks = [f"{value}_mark" for value in table.values if f"{value}_mark" in frame.columns]
+        if frame.height and marks:
+            words = pl.concat([frame[mark].rename("mark") for mark in marks])
+            n_hidden, n_held = (int((words == word).sum()) for word in (HIDDEN, HELD))
+            found.append((name, words.len(), n_hidden, n_held))
+    return found
 
 
 def table_behind(table: str) -> str:
@@ -127,7 +146,7 @@ def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
 def _value(fact: Cell, mark: str | None) -> Cell:
     if mark == "zero":
         return fact if fact is not None else 0
-    if mark == "held" and fact is not None:
+    if mark == HELD and fact is not None:
         return fact
     if mark is not None:
         return mark

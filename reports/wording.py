@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Any
 
-from reports.rows import Cell, Row, is_number
+from reports.rows import IS_HELD, Cell, Row, is_number
 from transforms.load import Definitions
 
 NBSP, DASH, TIMES, MINUS = "\u00a0", "\u2013", "\u00d7", "\u2212"
@@ -65,6 +65,8 @@ LABELLED = (
     "counted_as",
     "interval_unit",
 )
+
+HOLDABLE = frozenset({"count", "percent", "days", "range", "days_range", "ratio", "ratio_range"})
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ class Wording:
             "ratio_range": lambda: self.range(cell, second, kind),
             "step": lambda: step_text(cell, second),
         }
-        return writers[kind]() if kind in writers else self.number(cell, kind)
+        text = writers[kind]() if kind in writers else self.number(cell, kind)
+        is_value = row.get(IS_HELD) is True and kind in HOLDABLE and is_number(cell)
+        return f"{text}{NBSP}{self.glossary['held']['sign']}" if is_value else text
 
     def number(self, cell: Cell, kind: str) -> str:
         """A value, or the words of its mark."""

@@ -43,6 +43,20 @@ class Sums:
 
 
 @dataclass(frozen=True)
+class _Index:
+    """Where in the entries, sorted by row, each row begins, and which of the rows each is of.
+
+    `by_cell` orders them by cell instead; `cells` are those that have any, and begin in that order at `cell_starts`.
+    """
+
+    row_starts: Whole
+    row: Whole
+    by_cell: Whole
+    cells: Whole
+    cell_starts: Whole
+
+
+@dataclass(frozen=True)
 class _Room:
     """What is known of each count, and for each entry the bound that its sum alone gives."""
 
@@ -55,7 +69,9 @@ class _Room:
 def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Flags:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
     shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
+    every = _sort_by_row(sums)
     while True:
+        sums = _with_hidden(every, shown)
         room = _find_room(cells, sums, shown)
         # What a shown zero holds at zero tells of nobody.
         is_narrow = ~shown & (room.upper > 0) & (room.upper - room.lower < min_cell - 2)
@@ -68,25 +84,54 @@ def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Fl
         shown[more] = False
 
 
+def _sort_by_row(sums: Sums) -> Sums:
+    order = np.argsort(sums.row, kind="stable")
+    return Sums(sums.row[order], sums.cell[order], sums.factor[order], sums.is_exact)
+
+
+def _with_hidden(sums: Sums, shown: Flags) -> Sums:
+    """The sums that have a hidden count; all others tell nothing."""
+    is_open = np.zeros(len(sums.is_exact), np.bool_)
+    is_open[sums.row[~shown[sums.cell]]] = True
+    kept = is_open[sums.row]
+    return Sums(sums.row[kept], sums.cell[kept], sums.factor[kept], sums.is_exact)
+
+
 def _find_room(cells: Cells, sums: Sums, shown: Flags) -> _Room:
     lower = np.where(shown, cells.count, cells.least)
     upper = np.where(shown, cells.count, _MOST)
-    n_sums, is_plus = len(sums.is_exact), sums.factor > 0
-    is_exact = sums.is_exact[sums.row]
+    if not sums.row.size:
+        return _Room(lower, upper, sums.row, sums.row)
+    index = _index(sums)
     for _ in range(_ROUNDS):
-        ends = lower[sums.cell], upper[sums.cell]
-        least, most = np.where(is_plus, ends[0], -ends[1]), np.where(is_plus, ends[1], -ends[0])
-        rest_most = _total(sums.row, most, n_sums)[sums.row] - most
-        rest_least = _total(sums.row, least, n_sums)[sums.row] - least
-        entry_lower = np.where(is_plus, -rest_most, np.where(is_exact, rest_least, 0))
-        entry_upper = np.where(is_plus, np.where(is_exact, -rest_least, _MOST), rest_most)
-        new_lower, new_upper = lower.copy(), upper.copy()
-        np.maximum.at(new_lower, sums.cell, entry_lower)
-        np.minimum.at(new_upper, sums.cell, entry_upper)
-        if np.array_equal(new_lower, lower) and np.array_equal(new_upper, upper):
+        entry_lower, entry_upper = _bound_entries(sums, index, lower, upper)
+        most = np.maximum.reduceat(entry_lower[index.by_cell], index.cell_starts)
+        least = np.minimum.reduceat(entry_upper[index.by_cell], index.cell_starts)
+        is_more, is_less = most > lower[index.cells], least < upper[index.cells]
+        if not (is_more.any() or is_less.any()):
             break
-        lower, upper = new_lower, new_upper
+        lower[index.cells[is_more]], upper[index.cells[is_less]] = most[is_more], least[is_less]
     return _Room(lower, upper, entry_lower, entry_upper)
+
+
+def _index(sums: Sums) -> _Index:
+    is_first = np.append(True, sums.row[1:] != sums.row[:-1])
+    by_cell = np.argsort(sums.cell, kind="stable")
+    cells, cell_starts = np.unique(sums.cell[by_cell], return_index=True)
+    return _Index(np.flatnonzero(is_first), np.cumsum(is_first) - 1, by_cell, cells, cell_starts)
+
+
+def _bound_entries(sums: Sums, index: _Index, lower: Whole, upper: Whole) -> tuple[Whole, Whole]:
+    """The least and the most that its sum alone leaves to each entry."""
+    is_plus, is_exact = sums.factor > 0, sums.is_exact[sums.row]
+    ends = lower[sums.cell], upper[sums.cell]
+    least, most = np.where(is_plus, ends[0], -ends[1]), np.where(is_plus, ends[1], -ends[0])
+    rest_most = np.add.reduceat(most, index.row_starts)[index.row] - most
+    rest_least = np.add.reduceat(least, index.row_starts)[index.row] - least
+    return (
+        np.where(is_plus, -rest_most, np.where(is_exact, rest_least, 0)),
+        np.where(is_plus, np.where(is_exact, -rest_least, _MOST), rest_most),
+    )
 
 
 def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
@@ -108,12 +153,11 @@ def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: _Ro
     waiting = is_narrow.copy()
     may_go = shown & light & (cells.count > 0)
     size = np.where(may_go, cells.weight, _MOST)[sums.cell]
-    smallest = np.full(n_sums, _MOST, np.int64)
-    np.minimum.at(smallest, sums.row, size)
-    order = np.lexsort((sums.cell, size, sums.row))
-    first = np.zeros(n_sums, np.int64)
-    starts = np.unique(sums.row[order], return_index=True)
-    first[starts[0]] = sums.cell[order][starts[1]]
+    smallest, first = np.full(n_sums, _MOST, np.int64), np.zeros(n_sums, np.int64)
+    starts = np.flatnonzero(np.append(True, sums.row[1:] != sums.row[:-1]))
+    smallest[sums.row[starts]] = np.minimum.reduceat(size, starts)
+    is_smallest = size == smallest[sums.row]
+    first[sums.row[starts]] = np.minimum.reduceat(np.where(is_smallest, sums.cell, _MOST), starts)
     is_binding = (room.entry_lower == room.lower[sums.cell]) | (room.entry_upper == room.upper[sums.cell])
     is_binding &= ~shown[sums.cell]
     for _ in range(_STEPS_BACK):

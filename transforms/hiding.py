@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from transforms.closing_tests import close_tests
+from transforms.cohort_order import CohortOrder
 from transforms.nested import (
     INTERVAL,
     aged_node,
@@ -184,8 +186,8 @@ def hide_anc_distribution(bins: pl.DataFrame, people: pl.DataFrame) -> pl.DataFr
     return rows.with_columns(hide_n_people=pl.col("hide_upper") | (pl.col("hide_lower") & ~is_first))
 
 
-def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Tests go with the tested; those of months add up to the whole, so they are its parts."""
+def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
+    """Tests go with the tested; those of months are parts of the whole, those of cohorts of other cohorts."""
     rows = with_hidden(testing, people, {"n_observed": pl.lit(OBSERVED), "n_tested": pl.lit(TESTED)})
     extra = pl.col("n_tests") - pl.col("n_tested")
     rows = rows.with_columns(
@@ -196,7 +198,7 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     )
     rows = _hide_months(rows, "n_tests", min_cell)
     rows = rows.with_columns(hide_n_gaps=pl.col("hide_n_tests") | _is_few("n_gaps", min_cell))
-    rows = _hide_months(rows, "n_gaps", min_cell)
+    rows = close_tests(_hide_months(rows, "n_gaps", min_cell), order, min_cell)
     return rows.with_columns(
         hide_tested_share=pl.col("hide_n_observed") | pl.col("hide_n_tested"),
         hide_tests_per_tested_person=pl.col("hide_n_tests") | pl.col("hide_n_tested"),

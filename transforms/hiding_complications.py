@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from transforms.closing_complications import close_complications
+from transforms.cohort_order import CohortOrder
 from transforms.hiding import ALL
 from transforms.suppression import hide_sums, is_held, is_small, is_small_total
 
@@ -18,7 +20,9 @@ _CELL = [*_RULE, "band_kind", "band"]
 _BANDS = ("severity", "duration")
 
 
-def hide_complications(complication: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+def hide_complications(
+    complication: pl.DataFrame, episode: pl.DataFrame, order: CohortOrder, min_cell: int
+) -> pl.DataFrame:
     """`complication` with hide_VALUE for each of its values; `episode` is from `hide_episodes`.
 
     Where one value must go, it goes in every band that could give it away.
@@ -38,11 +42,13 @@ def hide_complications(complication: pl.DataFrame, episode: pl.DataFrame, min_ce
     few = _is_few("n_episodes", min_cell) | is_small(pl.col("n_people"), min_cell) | is_small(without, min_cell)
     hide = pl.col("hide_n_assessed") | few | pl.col("_is_near_n_episodes")
     rows = _hide(rows, "n_episodes", hide, min_cell).with_columns(
-        hide_n_people=pl.col("hide_n_episodes") | pl.col("_is_near_n_people") | _hide_people(min_cell),
-        hide_share=pl.col("hide_n_episodes"),
+        hide_n_people=pl.col("hide_n_episodes") | pl.col("_is_near_n_people") | _hide_people(min_cell)
+    )
+    rows = close_complications(rows, episode, order, min_cell).with_columns(
+        hide_share=pl.col("hide_n_episodes") | pl.col("hide_n_assessed"),
     )
     # An interval says how many episodes a person has, so it goes with the people too.
-    limits = pl.col("hide_n_episodes") | pl.col("hide_n_people")
+    limits = pl.col("hide_share") | pl.col("hide_n_people")
     rows = rows.with_columns(**{f"hide_{name}": limits for name in ("share_lo", "share_hi", "method")})
     return rows.select(*complication.columns, *(name for name in rows.columns if name.startswith("hide_")))
 

@@ -6,16 +6,18 @@ population lies in which, shorter intervals in longer ones, cohorts in cohorts, 
 the counts decided before would have to be hidden for it, everything else of its cohort and interval is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import polars as pl
 
 from transforms.calendar_units import ALL, last_day_of
 from transforms.cohort_order import CohortOrder
+from transforms.model.estimation import ANY_VALUE
 from transforms.nested import INTERVAL, low_node
 from transforms.nested_pairs import OBSERVED, TESTED
-from transforms.populations import ANY_LOW, CONFIRMED, INDEX, POINT
+from transforms.population_cells import ANY_LOW, INDEX
+from transforms.populations import CONFIRMED, POINT
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
 from transforms.suppression import is_small
 
@@ -30,7 +32,8 @@ _PARTS = (
     ("quarter", "year"),
     ("year", ALL),
 )
-_GROWS = ("population|observed", "population|tested", "population|exposed", "low|any_low")  # with the length of time
+# With the length of time; of an episode also the days without a test count.
+_GROWS = ("population|observed", "population|tested", "population|exposed", "low|any_low", "low|confirmed")
 
 
 def hide_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
@@ -115,7 +118,7 @@ def _with_decisions(cells: pl.DataFrame, people: pl.DataFrame, min_cell: int) ->
     return found.with_columns(
         is_decided=is_decided,
         is_shown=pl.when(is_decided).then("_shown").otherwise(~is_small(pl.col("n"), min_cell) & ~pl.col("held")),
-        least=pl.lit(0),
+        least=pl.min_horizontal(pl.lit(1, pl.Int64), "n"),  # nobody is shown as 0
         weight=pl.when(is_decided).then(_DECIDED).otherwise(0) + longer * 2**33 + pl.col("n"),
     ).drop("_node", "_shown", "_n")
 
@@ -135,19 +138,21 @@ def _close(cells: pl.DataFrame, relations: Relations, min_cell: int) -> pl.Serie
 
 def _relations(cells: pl.DataFrame, order: CohortOrder) -> Relations:
     same = cells.filter(~pl.col("node").str.starts_with(f"low|{INDEX}"))
-    inside = [_in_one_interval(cells), order_pairs(same, order, ["interval"]), *_over_time(cells)]
+    whole = cells.filter(pl.col("interval_unit") == ALL)
+    inside = [_in_one_interval(cells, _wholes_of), _in_one_interval(whole, _value_of), *_over_time(cells)]
+    inside.append(order_pairs(same, order, ["interval"]))
     covers = _covers(cells)
     apart = apart_pairs(same, order, ["interval"])
     return Relations(inside=pl.concat(inside), covers=covers, adds=apart, sums=apart.clear())
 
 
-def _in_one_interval(cells: pl.DataFrame) -> pl.DataFrame:
+def _in_one_interval(cells: pl.DataFrame, wholes_of: Callable[[str], set[str]]) -> pl.DataFrame:
     """part and whole of one cohort and interval, by what populations, measures and thresholds mean."""
     nodes = cells.select("node", "kind", "denominator_name", "measure", "rule", "threshold_cells_per_ul").unique("node")
     known = set(nodes["node"])
     pairs: set[tuple[str, str]] = set()
     for node in nodes.iter_rows(named=True):
-        pairs |= {(node["node"], whole) for whole in _wholes_of(node["node"])}
+        pairs |= {(node["node"], whole) for whole in wholes_of(node["node"])}
     pairs |= _steps(known)
     table = pl.DataFrame(sorted(pairs), schema={"node": pl.String, "other": pl.String}, orient="row")
     wholes = cells.select(*_PLACE, other="node", whole="cell")
@@ -176,6 +181,15 @@ def _wholes_of(node: str) -> set[str]:
     if measure == CONFIRMED and of != OBSERVED:
         found |= {f"low|{CONFIRMED}|{cut}|{OBSERVED}"}
     return found
+
+
+def _value_of(node: str) -> set[str]:
+    """Over the whole extract whoever is in a confirmed episode has a low value."""
+    kind, *rest = node.split("|")
+    if kind != "low" or rest[0] != CONFIRMED:
+        return set()
+    of = TESTED if rest[3] == OBSERVED else rest[3]
+    return {f"low|{ANY_LOW}|{ANY_VALUE}|{rest[2]}|{of}"}
 
 
 def _steps(nodes: set[str]) -> set[tuple[str, str]]:
@@ -210,7 +224,8 @@ def _over_time(cells: pl.DataFrame) -> list[pl.DataFrame]:
 def _covers(cells: pl.DataFrame) -> pl.DataFrame:
     """Shorter intervals that together hold a longer one."""
     steps = {("week", "month"), ("month", "quarter"), ("quarter", "year"), ("year", ALL)}
-    return _paired(cells.filter(_grows()), steps, touching=True)
+    is_seen = ~pl.col("node").str.contains("exposed")  # who is low in one year may be on the drug in another
+    return _paired(cells.filter(_grows(), is_seen), steps, touching=True)
 
 
 def _grows() -> pl.Expr:

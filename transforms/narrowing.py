@@ -16,7 +16,7 @@ Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _SLACK, _MOST = 1e-6, 1e7
-_SEED, _TRIES, _STUCK = 1, 12, 0.9
+_SEED, _TRIES, _PAIR = 1, 64, 2
 _AT_ONCE = 16  # what is hidden for these makes room for most of the others
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
 
@@ -124,7 +124,7 @@ def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Floats]
         solver.solve(costs)
         solver.solve(-costs)
         n_before, left = left.size, left[solver.ranges[left] < width - _SLACK]
-        if left.size > _STUCK * n_before or not left.size:
+        if n_before - left.size < _PAIR or not left.size:  # one by one, two programs settle one at least
             break
     found: list[tuple[int, Floats]] = []
     for place in left.tolist():

@@ -15,13 +15,23 @@ import polars as pl
 
 from transforms.calendar_units import ALL, EVERY, Calendar, calendar_of, first_day_of
 from transforms.frames import shape, stack
-from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
+from transforms.model.estimation import ANY_VALUE, Denominator, Plan
 from transforms.person_time import Stays
+from transforms.population_cells import (
+    ANY_LOW,
+    CUT,
+    CUT_TYPES,
+    INDEX,
+    by_population,
+    count_values,
+    low_episodes,
+    low_values,
+)
 
-ANY_LOW, INDEX, CONFIRMED, POINT = "any_low", "index_test", "confirmed", "point"
+CONFIRMED, POINT = "confirmed", "point"
 TABLE = "counts.population"
-_CUT = ["measure", "rule", "threshold_cells_per_ul"]
 _NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
+_SIZE = ["place", "denominator_name", "n_population"]
 _ALWAYS = -(10**9)  # the place of the whole extract among first days
 _LONG = frozenset({ALL, "year"})  # units of which every rule is counted
 
@@ -81,31 +91,28 @@ def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Expos
     tests = _tests(unit, stays)
     values = _with_flags(tests, unit, stays, exposed, asked)
     open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, exposed, asked)
-    parts = []
-    for each in asked:
-        is_in = pl.col(f"in_{each.id}")
-        tested = (
-            values.filter(is_in, pl.col("n_tests") > 0)
-            .group_by("place")
-            .agg(n_tested=pl.len().cast(pl.Int64), n_tests=pl.col("n_tests").sum().cast(pl.Int64))
-        )
-        low = [_low_values(values.filter(is_in), cut) for cut in plan.any_low]
-        opened = open_people.filter(is_in, (pl.col("n_tests") > 0) | pl.lit(each.counts != "tested"))
-        low.append(opened.group_by("place", *_CUT).agg(n_low=pl.len().cast(pl.Int64)))
-        cuts = pl.DataFrame(cuts_of(unit, each, plan), schema=_cut_schema(), orient="row")
-        size = tested.select("place", n_population="n_tested") if each.counts == "tested" else sizes[each.id]
-        rows = size.join(tested, on="place", how="left").join(cuts, how="cross")
-        rows = rows.join(
-            pl.concat([part.select("place", *_CUT, "n_low") for part in low]), on=["place", *_CUT], how="left"
-        )
-        parts.append(rows.with_columns(denominator_name=pl.lit(each.id)).with_columns(pl.col(_NUMBERS).fill_null(0)))
-    rows = pl.concat([part.select("place", *_CUT, "denominator_name", *_NUMBERS) for part in parts])
+    counted = count_values(values, asked, plan)
+    tests = by_population(counted, asked, {"n_tested": "tested", "n_tests": "tests"})
+    own = [each.id for each in asked if each.counts == "tested"]
+    of_tests = tests.filter(pl.col("denominator_name").is_in(own), pl.col("n_tested") > 0)
+    size = pl.concat(
+        [
+            of_tests.select("place", "denominator_name", n_population="n_tested"),
+            *(
+                rows.select("place", "n_population", denominator_name=pl.lit(name)).select(_SIZE)
+                for name, rows in sizes.items()
+            ),
+        ]
+    )
+    low = pl.concat([low_values(counted, asked, plan), low_episodes(open_people, asked)])
+    cuts = [(each.id, *cut) for each in asked for cut in cuts_of(unit, each, plan)]
+    named = pl.DataFrame(cuts, schema={"denominator_name": pl.String(), **CUT_TYPES}, orient="row")
+    rows = size.join(tests, on=["place", "denominator_name"], how="left").join(named, on="denominator_name")
+    rows = rows.join(low, on=["place", "denominator_name", *CUT], how="left").with_columns(
+        pl.col(_NUMBERS).fill_null(0)
+    )
     start = pl.when(pl.col("place") != _ALWAYS).then(pl.col("place").cast(pl.Int32).cast(pl.Date))
     return rows.with_columns(interval_unit=pl.lit(unit), interval_start=start).drop("place")
-
-
-def _cut_schema() -> dict[str, pl.DataType]:
-    return {"measure": pl.String(), "rule": pl.String(), "threshold_cells_per_ul": pl.Int64()}
 
 
 def _place(day: pl.Expr, unit: str) -> pl.Expr:
@@ -125,18 +132,6 @@ def _tests(unit: str, stays: Stays) -> pl.DataFrame:
             lowest=pl.col("lowest_cells_per_ul").min(),
             index=pl.col("lowest_cells_per_ul").sort_by("day").first(),
         )
-    )
-
-
-def _low_values(values: pl.DataFrame, cut: Cut) -> pl.DataFrame:
-    """place, cut, n_low of people with a value below, and of those whose first one is."""
-    low = {ANY_LOW: pl.col("lowest"), INDEX: pl.col("index")}
-    counted = values.group_by("place").agg(
-        cut.is_low(value).sum().cast(pl.Int64).alias(name) for name, value in low.items()
-    )
-    named = counted.unpivot(list(low), index="place", variable_name="measure", value_name="n_low")
-    return named.with_columns(
-        rule=pl.lit(ANY_VALUE), threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul, pl.Int64)
     )
 
 
@@ -162,7 +157,7 @@ def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, tests: pl.DataFrame,
         spread = _spread(inside, unit)
         point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(measure=pl.lit(POINT))
         spread = pl.concat([spread.with_columns(measure=pl.lit(CONFIRMED)), point])
-    people = spread.select("person_index", "place", *_CUT).unique()
+    people = spread.select("person_index", "place", *CUT).unique()
     counted = tests.select("person_index", "place", "n_tests")
     return people.join(counted, on=["person_index", "place"], how="left").with_columns(pl.col("n_tests").fill_null(0))
 

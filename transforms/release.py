@@ -181,11 +181,11 @@ def _hide(
         "estimate.scale_change": hide_scale_changes(
             estimates["estimate.scale_change"], estimates["estimate.severity"], people
         ),
-        "estimate.testing": hide_testing(estimates["estimate.testing"], people, least),
+        "estimate.testing": hide_testing(estimates["estimate.testing"], people, order, least),
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
-        "estimate.complication": hide_complications(estimates["estimate.complication"], episode, least),
+        "estimate.complication": hide_complications(estimates["estimate.complication"], episode, order, least),
         "estimate.cause": pl.concat([_without_agents(cause, rule), windows], how="diagonal"),
         "estimate.duration": duration,
         "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),

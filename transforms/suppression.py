@@ -7,6 +7,7 @@ shown: it is nobody. All is decided on integers, in a fixed order, so the same c
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 _A_PAIR = 2
@@ -52,15 +53,21 @@ def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.Data
     A count is hidden when it is small, or differs from a shown related one by a small number. Columns of `wide` that
     are not in the order are taken as decided: null is hidden.
     """
-    shown = wide
-    decided = set(wide.columns) - set(nesting.order)
+    known = frozenset(nesting.order).union(*nesting.related.values())
+    columns = {name: wide[name].cast(pl.Int64) for name in wide.columns if name in known}
+    value = {name: column.fill_null(0).to_numpy().copy() for name, column in columns.items()}
+    is_shown = {name: column.is_not_null().to_numpy().copy() for name, column in columns.items()}
+    decided = set(columns) - set(nesting.order)
     for name in nesting.order:
-        hide = is_small(pl.col(name), min_cell)
-        for other in sorted(nesting.related[name] & decided):
-            hide = hide | is_small((pl.col(name) - pl.col(other)).abs(), min_cell)
-        shown = shown.with_columns(pl.when(~hide).then(pl.col(name)).alias(name))
+        hide = (value[name] >= 1) & (value[name] < min_cell)
+        for other in nesting.related[name] & decided:
+            apart = np.abs(value[name] - value[other])
+            hide |= is_shown[other] & (apart >= 1) & (apart < min_cell)
+        is_shown[name] &= ~hide
         decided.add(name)
-    return shown
+    return wide.with_columns(
+        pl.when(pl.Series(is_shown[name])).then(pl.col(name)).alias(name) for name in nesting.order
+    )
 
 
 def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:

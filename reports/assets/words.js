@@ -81,7 +81,13 @@ function stepText(first, last) {
   return first === last ? from : `${from} to ${until}`;
 }
 
+/* A number as an earlier report showed it has a sign. */
 function cellText(row, kind, keys) {
+  const text = plainCellText(row, kind, keys);
+  return row.is_held && page.held.kinds.includes(kind) && isNumber(row[keys[0]]) ? `${text}${NBSP}${page.held.sign}` : text;
+}
+
+function plainCellText(row, kind, keys) {
   const cell = row[keys[0]];
   if (kind.startsWith("name:")) return nameOf(kind.slice(5), cell);
   if (kind === "text") return plain(cell ?? "");

@@ -7,19 +7,19 @@ import polars as pl
 from tests.disclosure.drawn_hospital import background
 from tests.disclosure.puzzle import Key, Puzzle
 from tests.disclosure.reading_episodes import read_curves, read_episodes, relate_episodes
-from tests.disclosure.reading_people import read_people, read_rules
+from tests.disclosure.reading_people import Background, read_people, read_rules
+from tests.disclosure.reading_populations import read_complications, read_incidence
 
 Tables = Mapping[str, pl.DataFrame]
 WIDTH = 9  # of 1 to 10
 
 
-def read_counts(tables: Tables) -> Puzzle:
-    """All that is known of people and episodes, cohorts together."""
-    puzzle = Puzzle()
-    read_people(puzzle, tables, background())
-    read_episodes(puzzle, tables)
-    read_rules(puzzle, tables["released.rule"])
-    relate_episodes(puzzle, background())
+def read_counts(tables: Tables, known: Background | None = None) -> Puzzle:
+    """All that is known of people and episodes, cohorts together. `known` is what the methods say."""
+    puzzle, known = Puzzle(), known or background()
+    read_people(puzzle, tables, known)
+    _read_more(puzzle, tables)
+    relate_episodes(puzzle, known)
     return puzzle
 
 
@@ -31,11 +31,17 @@ def read_steps(tables: Tables) -> Puzzle:
     return puzzle
 
 
-def true_counts(estimates: Tables) -> dict[Key, float]:
+def true_counts(estimates: Tables, known: Background | None = None) -> dict[Key, float]:
     """Every count as it was before anything was hidden."""
     named = {name.replace("estimate.", "released."): rows for name, rows in estimates.items()}
     puzzle = Puzzle()
-    read_people(puzzle, named, background())
-    read_episodes(puzzle, named)
-    read_rules(puzzle, named["released.rule"])
+    read_people(puzzle, named, known or background())
+    _read_more(puzzle, named)
     return puzzle.shown
+
+
+def _read_more(puzzle: Puzzle, tables: Tables) -> None:
+    read_episodes(puzzle, tables)
+    read_incidence(puzzle, tables["released.incidence"])
+    read_complications(puzzle, tables["released.complication"])
+    read_rules(puzzle, tables["released.rule"])

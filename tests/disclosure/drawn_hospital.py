@@ -198,10 +198,19 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
     )
     is_primary = pl.lit(value=True)
     cause = episode.select("episode_id", cause_group="cause", agent="agent", is_primary=is_primary)
-    nobody = pl.DataFrame(schema={"episode_id": pl.String, "complication": pl.String, "look": pl.String})
-    looked = {"complication": nobody.drop("look"), "complication_look": nobody.drop("complication")}
+    looked = _find_complications(episode)
     windows = pl.DataFrame(schema={"episode_id": pl.String, "window": pl.String, "cause_group": pl.String})
     return {"episode": episode, "episode_cause": cause, "cause_window": windows, **looked}
+
+
+def _find_complications(episode: Frame) -> dict[str, Frame]:
+    """Temperatures of two episodes in three, a fever in one of three of those; codes of all, one infection in four."""
+    taken = episode.filter(pl.col("person_index") % 3 > 0).select("episode_id", "first")
+    fever = taken.filter(pl.col("first") % 3 == 0).select("episode_id", complication=pl.lit("fn_ohdsi_208"))
+    infection = episode.filter(pl.col("first") % 4 == 1).select("episode_id", complication=pl.lit("infection_any"))
+    looks = [(taken, "temperatures"), (episode, "codes")]
+    looked = pl.concat(rows.select("episode_id", look=pl.lit(look)) for rows, look in looks)
+    return {"complication": pl.concat([fever, infection]), "complication_look": looked}
 
 
 def _runs_below(tests: Frame, threshold: int) -> Frame:

@@ -43,7 +43,8 @@ class Puzzle:
 
     def lies_in(self, part: Key, whole: Key) -> None:
         """People of `part` are people of `whole`."""
-        self.bound({whole: 1, part: -1}, least=0)
+        if part != whole:
+            self.bound({whole: 1, part: -1}, least=0)
 
     def adds_up(self, parts: Iterable[Key], whole: Key) -> None:
         """`whole` is the sum of its parts."""

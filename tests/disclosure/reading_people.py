@@ -12,6 +12,7 @@ import polars as pl
 
 from tests.disclosure.inverting import learn_limits, learn_share
 from tests.disclosure.puzzle import Key, Puzzle
+from tests.disclosure.reading_populations import read_populations
 
 Tables = Mapping[str, pl.DataFrame]
 ALL = "all"
@@ -35,6 +36,7 @@ def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
     _read_prevalence(
         puzzle, tables["released.prevalence"].filter(~pl.col("is_weighted"), pl.col("standard") == "crude")
     )
+    read_populations(puzzle, tables["released.population"])
     _read_severity(puzzle, tables["released.severity"], background)
     _read_bins(puzzle, tables["released.anc_distribution"])
     _read_attrition(puzzle, tables["released.attrition"])
@@ -218,9 +220,10 @@ def _relate_months(puzzle: Puzzle) -> None:
             continue
         is_people = whole[2] not in {"grade", "below"}
         if is_people or whole[2] == "below":
-            for part in parts:
+            for part in parts if whole[2:4] != ("low", "index_test") else ():  # the first test of another month
                 puzzle.lies_in(part, whole)
-            if whole[2] != "possible":  # what is undecided may be so of no month
+            # What is undecided may be so of no month, and who is low in one month may be on a drug in another.
+            if whole[2] != "possible" and "exposed" not in whole:
                 puzzle.covers(parts, whole)
 
 
@@ -243,5 +246,6 @@ def relate_cohorts(puzzle: Puzzle, background: Background) -> None:
 
 
 def _is_comparable(rest: Key) -> bool:
-    """Someone's worst value may lie outside the smaller cohort, and other cohorts may name other drugs."""
-    return rest[1] not in {"grade", "bin"} and UNNAMED not in rest
+    """Someone's worst value, first test or new episode may lie outside the smaller cohort; others name other drugs."""
+    is_other = rest[1] in {"grade", "bin"} or rest[1:3] == ("low", "index_test") or "new" in rest
+    return not is_other and UNNAMED not in rest

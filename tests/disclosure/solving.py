@@ -15,7 +15,7 @@ from tests.disclosure.puzzle import Key, Puzzle
 
 Floats = NDArray[np.float64]
 SLACK = 1e-6
-MANY, ROUNDS = 4, 60
+PAIR, ROUNDS = 2, 60
 MANY_PEOPLE = 10**9
 
 
@@ -108,9 +108,9 @@ def _narrow(part: Part, places: Sequence[int], width: int, tried: Attack) -> Non
     places = [place for place in places if ranges[place] >= width]
     if not places:
         return
-    left, n_before = np.array(places), len(places) + 1
+    left, n_before = np.array(places), len(places) + PAIR
     signs = np.random.default_rng(len(part.keys))
-    while (len(left) > MANY and len(left) < 0.9 * n_before) or n_before > len(places):
+    while len(left) and n_before - len(left) >= PAIR:  # one by one, two programs settle one at least
         n_before = len(left)
         costs = np.zeros(len(part.keys))
         costs[left] = 1.0 if len(left) == len(places) else signs.choice([-1.0, 1.0], len(left))
