@@ -18,7 +18,7 @@ from flows.errors import UserError
 from flows.handover import Answer, LedgerLine, Request, RunContext, Validated
 from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
-from flows.recognised_words import KINDS, RecognisedWords, list_recognised
+from flows.recognised_words import RecognisedWords, list_recognised
 from flows.refusal import list_identifiers
 from flows.scratch import scratch_folder
 from flows.settings import Settings
@@ -103,7 +103,7 @@ class Checked:
             "answerable": [asdict(answer) for answer in self.answers],
             "identifiers": [asdict(entry) for entry in received.identifiers],
             "repairs": [asdict(repair) for repair in self.repairs],
-            "recognition": asdict(self.recognition),
+            "recognition": self.recognition.as_dict(),
             "hints": list(self.hints),
         }
 
@@ -111,7 +111,7 @@ class Checked:
         """For a terminal."""
         told = list_identifiers(self.validated.received.identifiers)
         checks, repairs = self.judged.check_lines(), self._repairs()
-        words = self._unknown_words()
+        words = self.recognition.lines(self.most_words)  # `--json` has all that may be shown
         parts = (self._recognised(), self._ledger(), self._answers(), told, checks, words, repairs)
         return "\n".join(line for part in parts for line in part)
 
@@ -150,16 +150,6 @@ class Checked:
             yield "Answerable"
         for answer in self.answers:
             yield f"  {answer.question}: {answer.status.replace('_', ' ')}. {answer.reason}"
-
-    def _unknown_words(self) -> Iterator[str]:
-        """The most frequent names and codes that no list knows; `--json` has all that may be shown."""
-        for kind in KINDS:
-            unknown = self.recognition.unknown(kind)
-            known = sum(word.kind == kind for word in self.recognition.words) - len(unknown)
-            if known or unknown:
-                noun = "names of drugs" if kind == "drug" else "codes of diagnoses"
-                yield f"{known:,} {noun} are on the lists, {len(unknown):,} are not; the most frequent of these"
-            yield from (f"  {word.text}: {word.n_rows:,} rows" for word in unknown[: self.most_words])
 
     def _repairs(self) -> Iterator[str]:
         yield "First to repair" if self.repairs or self.hints else "Nothing to repair."

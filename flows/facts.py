@@ -14,7 +14,7 @@ from flows.ledger import merge_lines
 from flows.night_verdict import judge_night
 from flows.refusal import condense
 from flows.refusals import EARLIER
-from reports.facts import AnswerFact, Earlier, IdentifierFact, InputFact, LedgerFact, NightFacts
+from reports.facts import AnswerFact, Earlier, IdentifierFact, InputFact, LedgerFact, NightFacts, WordsFact
 from reports.methods import versions_of
 from transforms.load import Definitions
 from transforms.plugins import added_packages
@@ -62,6 +62,7 @@ def gather_facts(
         answers=_answers(derived),
         identifiers=tuple(IdentifierFact(*astuple(entry)[:-1]) for entry in condense(received.identifiers)),
         identifier_classes=name_sought(context.definitions),
+        words=tuple(WordsFact(*astuple(entry)) for entry in derived.words),
         n_earlier_runs=len(nights),
         previous_run_id=str(previous["run_id"]) if previous else "",
         previous_key_numbers=previous["key_values"] if previous else {},

@@ -191,6 +191,17 @@ class SourceSpan:
 
 
 @dataclass(frozen=True)
+class CountedWords:
+    """Of a kind (drug, diagnosis) as sent: distinct names or codes, those on a list, and rows of both."""
+
+    kind: str
+    n_words: int
+    n_known_words: int
+    n_rows: int
+    n_known_rows: int
+
+
+@dataclass(frozen=True)
 class Derived:
     """Derived rows of the touched people after tonight, as Parquet by table name, keyed by `person_index`.
 
@@ -198,7 +209,7 @@ class Derived:
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cause_window, complication,
     complication_look, drug_block, cohort_member. `standing` is None when everybody is touched. `span` is the day from
     which and the day until which enough people have been observed to show it, `source_spans` those of each of several
-    sources.
+    sources, `words` what lists know of all rows after tonight.
     """
 
     validated: Validated
@@ -208,6 +219,7 @@ class Derived:
     answers: tuple[Answer, ...]
     span: tuple[date | None, date | None]
     source_spans: tuple[SourceSpan, ...] = ()
+    words: tuple[CountedWords, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The commands about reports that are published: what moved between two of them, and one of them as a file to send."""
+"""The commands about published nights: what moved between two, one as a file to send, and what no list knew in them."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +13,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def add_report_commands(app: typer.Typer) -> None:
-    """`diff` and `export`, beside the other commands."""
+    """`diff`, `export` and `unmatched`, beside the other commands."""
     app.command()(diff)
     app.command()(export)
+    app.command()(unmatched)
 
 
 def diff(
@@ -59,3 +60,18 @@ def export(
     path = export_report(run_id, out, read_settings(workspace=workspace))
     result: dict[str, Any] = {"report": str(path), "bytes": path.stat().st_size}
     print_result(result, as_json, f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def unmatched(
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Names of drugs and codes of diagnoses that no list knows, most rows first; local terminal only."""
+    from flows.recognised_words import list_in_workspace
+    from flows.settings import read_settings
+    from transforms.load import load_definitions
+
+    settings = read_settings(workspace=workspace, definitions=definitions)
+    found = list_in_workspace(settings, load_definitions(settings.definitions))
+    print_result(found.as_dict(), as_json, "" if as_json else found.as_text())

@@ -181,6 +181,17 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class WordsFact:
+    """Of a kind (drug, diagnosis): distinct names or codes as sent, those on a list, rows, and rows of those."""
+
+    kind: str
+    n_words: int
+    n_known_words: int
+    n_rows: int
+    n_known_rows: int
+
+
+@dataclass(frozen=True)
 class NightFacts:
     """One night. `dates` is the date policy; `data_from` and `data_through` are None unless dates mean something.
 
@@ -210,6 +221,7 @@ class NightFacts:
     trend: Trend = Trend()
     identifiers: tuple[IdentifierFact, ...] = ()
     identifier_classes: tuple[str, ...] = ()
+    words: tuple[WordsFact, ...] = ()
     n_earlier_runs: int = 0
     earlier: Earlier | None = None
     previous_run_id: str = ""

@@ -6,12 +6,13 @@ Gravest first, so that who opens the section reads what to do before what is in 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.facts import CheckFact, NightFacts, RefusedFact, RefusedKey, Trend
+from reports.facts import CheckFact, NightFacts, RefusedFact, RefusedKey, Trend, WordsFact
 from reports.trends import SYMBOLS, check_series, draw, refused_series, trend_table
 from reports.wording import Wording, percent
 
 STATUSES = ("error", "failed", "not_applicable", "passed")
 SEVERITIES = ("stop", "quarantine", "warn")
+PER_CENT = 100
 SHOWN = 12  # lines of rows set aside before the rest is folded
 
 
@@ -45,6 +46,7 @@ def quality_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
             )
             for line in facts.ledger
         ],
+        "known_words": [_words(fact, words) for fact in facts.words],
         "inputs": [(one.name, one.source_format, one.sha256, one.bytes, one.rows) for one in facts.inputs],
     }
 
@@ -95,6 +97,19 @@ def _refused(fact: RefusedFact, trend: Trend, words: Wording) -> dict[str, Any]:
         "repair": fact.repair,
         "trend": draw(refused_series(trend.refused.get(key, ()))),
     }
+
+
+def _words(fact: WordsFact, words: Wording) -> tuple[str, int, int, str]:
+    """Rows in whole per cent: a few of many are "under 1 %", so that no small number can be worked out."""
+    unknown = fact.n_words - fact.n_known_words
+    return (words.name("word_kind", fact.kind), fact.n_known_words, unknown, _rounded(fact.n_known_rows, fact.n_rows))
+
+
+def _rounded(n: int, n_of: int) -> str:
+    if n in (0, n_of):
+        return "none" if n == 0 else "all"
+    whole = round(PER_CENT * n / n_of)
+    return {0: "under 1 %", PER_CENT: "over 99 %"}.get(whole, f"{whole} %")
 
 
 def _share(n: int | None, n_of: int | None) -> str:

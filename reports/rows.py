@@ -28,6 +28,7 @@ TABLES = (
     "duration",
     "duration_curve",
     "cause",
+    "competition",
     "complication",
     "anc_distribution",
     "person_days",

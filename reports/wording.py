@@ -35,6 +35,8 @@ LABELLED = (
     "applied_to",
     "ended_as",
     "cause_group",
+    "several",
+    "word_kind",
     "agent",
     "kind",
     "band",

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.candidates import find_code_candidates, find_drug_candidates, keep_best
+from transforms.candidates import find_drug_candidates, keep_best, list_doses
+from transforms.causality import look_back, weigh
 from transforms.challenge import judge_dechallenge
+from transforms.code_candidates import Beside, find_code_candidates
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
 from transforms.findings import find_lab_candidates
@@ -27,8 +29,8 @@ from transforms.spans import to_spans
 from transforms.strata import age_in, read_ages
 
 ONSET = ("person_index", "onset_after", "first_low_at", "recovery_by")
+SEEN = ("onset_after", "last_low_at", "recovery_by", "ended_as", "nadir_cells_per_ul")
 KIND = ("cause_group", "evidence_number")
-SUSPECT = ("series", "cause_group", "agent")
 KIND_SCHEMA: dict[str, pl.DataType] = {"cause_group": pl.String(), "evidence_number": pl.Int32()}
 
 
@@ -64,27 +66,28 @@ def attribute_causes(
     `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
     """
     onsets = _hold(_list_onsets(episodes, evidence.person))
+    doses = _hold(list_doses(onsets, evidence.recognised))
 
     def find_drugs(when: pl.LazyFrame) -> pl.LazyFrame:
-        return find_drug_candidates(when, evidence.recognised, causes)
+        return find_drug_candidates(when, doses, causes)
 
     def find_signs(when: pl.LazyFrame) -> pl.LazyFrame:
-        codes = find_code_candidates(when, evidence.diagnosis, conditions, causes)
+        codes = find_code_candidates(when, evidence.diagnosis, conditions, Beside(doses, evidence.results), causes)
         return keep_best(pl.concat([codes, find_lab_candidates(when, evidence.results, causes)]))
 
     drugs = _hold(find_drugs(onsets))
     looked_at = onsets if tells_doubts else onsets.head(0)
     early = _hold(find_early(looked_at, lambda when: pl.concat([find_drugs(when), find_signs(when)])))
-    found = pl.concat([_challenge(drugs, onsets, evidence, causes), _support(find_signs(onsets))])
+    found = pl.concat([_challenge(drugs, onsets, doses, evidence.anc, causes), _support(find_signs(onsets))])
     judged = _hold(tell_certain_windows(found, onsets, early))
-    spans = episodes.select(*EPISODE, "onset_after", "last_low_at", "recovery_by")
+    spans = episodes.select(*EPISODE, *SEEN)
     keyed = _hold(_number(spans.join(onsets, on=ONSET, nulls_equal=True)))
-    own = keyed.select("episode", "series", "threshold_cells_per_ul", "onset_id")
+    own = keyed.select("episode", "series", "threshold_cells_per_ul", "nadir_cells_per_ul", "onset_id")
     patterns = find_patterns(keyed, causes).join(own, on="episode").with_columns(is_in_window=pl.lit(value=True))
     told = pl.concat([own.join(judged, on="onset_id"), _support(patterns)], how="diagonal")
-    candidates = told.join(_kinds(causes), on=KIND)
+    candidates = _hold(told.join(_kinds(causes), on=KIND))
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
-    weighed = _weigh(_look_back(candidates))
+    weighed = weigh(look_back(candidates))
     is_complete = evidence.has_drugs and evidence.has_diagnoses
     scored = score_naranjo(weighed.join(risks, on="agent", how="left"), naranjo, is_complete=is_complete)
     ranked = _hold(scored.join(_precedences(causes), on=(*KIND, "category")))
@@ -127,7 +130,9 @@ def _list_onsets(episodes: pl.LazyFrame, person: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
+def _challenge(
+    drugs: pl.LazyFrame, onsets: pl.LazyFrame, doses: pl.LazyFrame, anc: pl.LazyFrame, causes: Sequence[Cause]
+) -> pl.LazyFrame:
     """Judge each piece of drug evidence by its own rule; expected toxicity has no dechallenge."""
     by_rule: dict[Challenge | None, list[pl.Expr]] = {}
     for cause in causes:
@@ -140,8 +145,8 @@ def _challenge(drugs: pl.LazyFrame, onsets: pl.LazyFrame, evidence: Evidence, ca
         if rule is None:
             judged.append(_support(selected))
         else:
-            answered = judge_dechallenge(selected, onsets, evidence.recognised, evidence.anc, rule)
-            judged.append(tell_reverse(answered, onsets, evidence.recognised, evidence.anc, rule))
+            answered = _hold(judge_dechallenge(selected, onsets, doses, anc, rule))
+            judged.append(tell_reverse(answered, onsets, doses, anc, rule))
     return pl.concat(judged)
 
 
@@ -152,6 +157,7 @@ def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(value=False).alias("is_reexposed"),
         pl.lit(None, pl.Boolean).alias("began_while_falling"),
         pl.lit(None, pl.Int64).alias("count_at_start"),
+        pl.lit(None, pl.Int64).alias("fall_to"),
     )
 
 
@@ -176,66 +182,6 @@ def _precedences(causes: Sequence[Cause]) -> pl.LazyFrame:
             rows.append((cause.id, number, "supported" if sign.decides else "none", sign.precedence))
     schema = {**KIND_SCHEMA, "category": pl.String(), "precedence": pl.Int32()}
     return pl.LazyFrame(rows, schema=schema, orient="row")
-
-
-def _look_back(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Add rechallenge and has_earlier, which only what is judged by WHO-UMC has."""
-    is_judged = pl.col("judged") == "who_umc"
-    judged = candidates.filter(is_judged).with_columns(rechallenge=_rechallenge(), has_earlier=_has_earlier())
-    others = candidates.filter(~is_judged).with_columns(
-        rechallenge=pl.lit(None, pl.String), has_earlier=pl.lit(value=False)
-    )
-    return pl.concat([judged, others])
-
-
-def _rechallenge() -> pl.Expr:
-    """Positive: another course of the drug has an episode of the same rule and threshold in its window.
-
-    Negative: the drug was given again, counts were taken, and no such episode came.
-    """
-    in_window = pl.when("is_in_window").then("course_number")
-    is_repeated = in_window.drop_nulls().n_unique().over(SUSPECT) > 1
-    return (
-        pl.when(is_repeated & pl.col("is_in_window"))
-        .then(pl.lit("positive"))
-        .when(pl.col("is_reexposed") & ~is_repeated)
-        .then(pl.lit("negative"))
-        .otherwise(pl.lit("unknown"))
-    )
-
-
-def _has_earlier() -> pl.Expr:
-    """The drug was in its window at an earlier episode of the same rule and threshold, in another course."""
-    first_course = pl.col("course_number").filter("is_in_window").min().over(SUSPECT)
-    return (pl.col("is_in_window") & (pl.col("course_number") > first_course)).fill_null(value=False)
-
-
-def _weigh(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Add n_competing and category; a drug that is unlikely competes with nothing.
-
-    Unlikely: outside its window, gone on with while the count recovered, or begun when it was below the threshold.
-    """
-    was_low = (pl.col("count_at_start") < pl.col("threshold_cells_per_ul")).fill_null(value=False)
-    is_likely = pl.col("is_in_window") & ~pl.col("is_recovered_on_drug") & ~was_low
-    contends = pl.col("competes") & pl.col("decides") & is_likely
-    n_competing = contends.sum().over("episode").cast(pl.Int32) - contends.cast(pl.Int32)
-    alone = pl.col("n_competing") == 0
-    is_back = pl.col("dechallenge") == "positive"
-    who_umc = (
-        pl.when(~is_likely)
-        .then(pl.lit("unlikely"))
-        .when(is_back & alone & (pl.col("rechallenge") == "positive"))
-        .then(pl.lit("certain"))
-        .when(is_back & alone)
-        .then(pl.lit("probable"))
-        .otherwise(pl.lit("possible"))
-    )
-    category = (
-        pl.when(pl.col("judged") == "who_umc")
-        .then(who_umc)
-        .otherwise(pl.col("judged").replace({"code": "supported", "listed": "none"}))
-    )
-    return candidates.with_columns(n_competing.alias("n_competing")).with_columns(category.alias("category"))
 
 
 def _fall_back(undecided: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
@@ -274,7 +220,8 @@ def _fallbacks_by_precedence(causes: Sequence[Cause]) -> list[tuple[int, Cause]]
 
 def _add_observed_days(undecided: pl.LazyFrame, observation: pl.LazyFrame) -> pl.LazyFrame:
     """Add observed_days: from the start of the unbroken observation to the onset; null outside observation."""
-    spans = to_spans(observation).sort("start_day")
+    own = observation.join(undecided.select("person_index").unique(), on="person_index", how="semi")
+    spans = to_spans(own).sort("start_day")
     last = undecided.sort("onset_day").join_asof(
         spans,
         left_on="onset_day",

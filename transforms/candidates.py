@@ -1,4 +1,4 @@
-"""Which drugs and diagnoses may have caused an episode: each in its own window before (or shortly after) the first low.
+"""Which drugs may have caused an episode: each in its own window before the first low value.
 
 Windows are whole days between calendar days, both ends included, so that extracts with and without clock times agree.
 A drug that began before the first low value but lies outside its window is kept and marked, a drug that began after it
@@ -9,12 +9,25 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.diagnoses import recognise_conditions
 from transforms.drug_choice import is_meant
-from transforms.model.causes import Cause, CodeEvidence, DrugEvidence
+from transforms.model.causes import Cause, DrugEvidence
 
 CANDIDATE = ("onset_id", "cause_group", "agent")
 _BITS = {"evidence": 8, "days": 25, "course": 20}  # more than any of these numbers has
+DOSE_COLUMNS = (
+    "person_index",
+    "drug",
+    "cause_group",
+    "subgroup",
+    "is_cytotoxic",
+    "is_dual_use",
+    "has_malignancy",
+    "onset_anchor",
+    "onset_min_days",
+    "onset_max_days",
+    "tail_days",
+    "course_number",
+)
 COLUMNS = (
     *CANDIDATE,
     "evidence_number",
@@ -25,17 +38,25 @@ COLUMNS = (
 )
 
 
-def find_drug_candidates(onsets: pl.LazyFrame, recognised: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
+def list_doses(onsets: pl.LazyFrame, recognised: pl.LazyFrame) -> pl.LazyFrame:
+    """The doses of `recognised` that may be blamed for an onset: of drugs that may cause one, to people who have one.
+
+    Adds `agent`, the drug, and start_day and end_day (days since 1970).
+    """
+    people = onsets.select("person_index").unique()
+    doses = recognised.filter("may_cause").join(people, on="person_index", how="semi", maintain_order="left")
+    days = (day_of(f"{end}ed_at").alias(f"{end}_day") for end in ("start", "end"))
+    return doses.select(*DOSE_COLUMNS, *days, agent="drug")
+
+
+def find_drug_candidates(onsets: pl.LazyFrame, doses: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
     """One row per onset, cause and drug, the best by window, then by time.
 
-    `onsets` has onset_id, person_index, onset_day (days since 1970). Columns: COLUMNS; course_number is the course of
-    `recognised` that is blamed, has_dechallenge whether stopping the drug can be judged at all.
+    `onsets` has onset_id, person_index, onset_day (days since 1970), `doses` is of `list_doses`. Columns: COLUMNS;
+    course_number is the course that is blamed, has_dechallenge whether stopping the drug can be judged at all.
     """
-    doses = recognised.filter("may_cause").with_columns(
-        _day("started_at").alias("start_day"), _day("ended_at").alias("end_day")
-    )
     found = [
-        _in_window(onsets, _select(doses, evidence), evidence).with_columns(
+        _in_window(onsets, select_doses(doses, evidence), evidence).with_columns(
             cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)
         )
         for cause in causes
@@ -44,22 +65,9 @@ def find_drug_candidates(onsets: pl.LazyFrame, recognised: pl.LazyFrame, causes:
     return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
 
 
-def find_code_candidates(
-    onsets: pl.LazyFrame, diagnosis: pl.LazyFrame, conditions: pl.DataFrame, causes: Sequence[Cause]
-) -> pl.LazyFrame:
-    """One row per onset, cause and subgroup of condition, the code nearest to the onset; columns: COLUMNS.
-
-    `onsets` has age_years beside, null where it is not known.
-    """
-    listed = recognise_conditions(diagnosis, conditions)
-    found = []
-    for cause in causes:
-        first = len(cause.drug_evidence)
-        for number, evidence in enumerate(cause.code_evidence, first):
-            coded = _coded(listed, diagnosis, evidence, cause.id)
-            near = _near(onsets, coded, evidence)
-            found.append(near.with_columns(cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)))
-    return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
+def select_doses(doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:
+    """The doses of `list_doses` that a piece of evidence is about."""
+    return doses.filter(is_meant(evidence))
 
 
 def keep_best(found: pl.LazyFrame) -> pl.LazyFrame:
@@ -91,10 +99,6 @@ def no_candidates(onsets: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(None, pl.Int32).alias("course_number"),
         pl.lit(value=False).alias("has_dechallenge"),
     )
-
-
-def _select(doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:
-    return doses.filter(is_meant(evidence)).rename({"drug": "agent"})
 
 
 def _in_window(onsets: pl.LazyFrame, doses: pl.LazyFrame, evidence: DrugEvidence) -> pl.LazyFrame:
@@ -176,60 +180,6 @@ def _found(days: pl.Expr, is_in_window: pl.Expr, *, has_dechallenge: bool) -> tu
     )
 
 
-def _coded(listed: pl.LazyFrame, diagnosis: pl.LazyFrame, evidence: CodeEvidence, cause: str) -> pl.LazyFrame:
-    conditions = [pl.lit(value=bool(evidence.cause_groups or evidence.subgroups))]
-    if evidence.cause_groups:
-        conditions.append(pl.col("cause_group").is_in(evidence.cause_groups))
-    if evidence.subgroups:
-        conditions.append(pl.col("subgroup").is_in(evidence.subgroups))
-    if evidence.roles:
-        conditions.append(pl.col("role").is_in(evidence.roles))
-    conditions.append(~pl.col("subgroup").is_in(evidence.except_subgroups))
-    coded = listed.filter(pl.all_horizontal(conditions))
-    if not evidence.own_codes:
-        return coded
-    own = pl.DataFrame([code.model_dump() for code in evidence.own_codes], infer_schema_length=None).with_columns(
-        pl.col("lookback_days", "lookahead_days").cast(pl.Int32),
-        cause_group=pl.lit(cause),
-        role=pl.lit("cause"),
-        code_pattern=pl.lit(None, pl.String),
-    )
-    return pl.concat([coded, recognise_conditions(diagnosis, own)])
-
-
-def _near(onsets: pl.LazyFrame, coded: pl.LazyFrame, evidence: CodeEvidence) -> pl.LazyFrame:
-    lookback, lookahead = pl.col("lookback_days"), pl.col("lookahead_days")
-    if evidence.max_lookback_days is not None:
-        lookback = pl.min_horizontal(lookback, pl.lit(evidence.max_lookback_days, pl.Int32))
-    if evidence.max_lookahead_days is not None:
-        lookahead = pl.min_horizontal(lookahead, pl.lit(evidence.max_lookahead_days, pl.Int32))
-    if evidence.at_least_days_before is not None:
-        lookahead = pl.lit(-evidence.at_least_days_before, pl.Int32)
-    dated = coded.select(
-        "person_index",
-        pl.col("subgroup").alias("agent"),
-        _day("recorded_at").alias("coded_day"),
-        lookback.alias("lookback"),
-        lookahead.alias("lookahead"),
-    ).unique()
-    days = pl.col("onset_day") - pl.col("coded_day")
-    if evidence.oldest_years is not None:
-        onsets = onsets.filter((pl.col("age_years") <= evidence.oldest_years).fill_null(value=False))
-    near = (
-        dated.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
-        .with_columns(days.alias("days_from_exposure"))
-        .filter(pl.col("days_from_exposure") >= -pl.col("lookahead"))
-        .filter((pl.col("days_from_exposure") <= pl.col("lookback")).fill_null(value=True))
-    )
-    return near.select(
-        "onset_id",
-        "agent",
-        pl.lit(value=True).alias("is_in_window"),
-        "days_from_exposure",
-        pl.lit(None, pl.Int32).alias("course_number"),
-        pl.lit(value=False).alias("has_dechallenge"),
-    )
-
-
-def _day(column: str) -> pl.Expr:
+def day_of(column: str) -> pl.Expr:
+    """Days since 1970 of a time."""
     return pl.col(column).dt.date().to_physical()

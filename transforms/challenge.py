@@ -14,14 +14,14 @@ DOSE_KEY = ("person_index", "agent", "course_number")
 
 
 def judge_dechallenge(
-    candidates: pl.LazyFrame, onsets: pl.LazyFrame, recognised: pl.LazyFrame, anc: pl.LazyFrame, rule: Challenge
+    candidates: pl.LazyFrame, onsets: pl.LazyFrame, doses: pl.LazyFrame, anc: pl.LazyFrame, rule: Challenge
 ) -> pl.LazyFrame:
     """Add dechallenge (positive, negative, unknown), is_recovered_on_drug and is_reexposed to drug candidates.
 
     `candidates` has onset_id, agent, course_number; `onsets` has onset_id, person_index, onset_day, recovered_day.
     """
     blamed = candidates.join(onsets, on="onset_id")
-    stops = _find_stops(blamed, _running_doses(recognised, blamed), rule)
+    stops = _find_stops(blamed, _running_doses(doses, blamed), rule)
     from_day = pl.max_horizontal("stop_day", pl.col("onset_day") + 1)
     dated = stops.with_columns(from_day.alias("from_day"), (pl.col("stop_day") + rule.within_days).alias("until_day"))
     people = stops.select("person_index").unique()
@@ -58,17 +58,10 @@ def judge_dechallenge(
     return judged.select(*COLUMNS, "dechallenge", "is_recovered_on_drug", "is_reexposed")
 
 
-def _running_doses(recognised: pl.LazyFrame, blamed: pl.LazyFrame) -> pl.LazyFrame:
+def _running_doses(doses: pl.LazyFrame, blamed: pl.LazyFrame) -> pl.LazyFrame:
     """Doses of blamed drugs with the latest end so far in their course, and the end of all of it, days since 1970."""
-    named = recognised.rename({"drug": "agent"}).join(blamed, on=DOSE_KEY[:2], how="semi")
-    doses = named.select(
-        "person_index",
-        "agent",
-        "course_number",
-        pl.col("started_at").dt.date().to_physical().alias("start_day"),
-        pl.col("ended_at").dt.date().to_physical().alias("end_day"),
-    )
-    ordered = doses.unique().sort(*DOSE_KEY, "start_day", "end_day")
+    own = doses.join(blamed, on=DOSE_KEY[:2], how="semi").select(*DOSE_KEY, "start_day", "end_day")
+    ordered = own.unique().sort(*DOSE_KEY, "start_day", "end_day")
     return ordered.with_columns(
         pl.col("end_day").cum_max().over(DOSE_KEY).alias("end_so_far"),
         pl.col("end_day").max().over(DOSE_KEY).alias("course_end_day"),

@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.certainty import count_certainty
 from transforms.chronic import count_chronic, find_assessable, read_tracks
+from transforms.competition import count_competition
 from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.cycle_counts import count_cycles, read_cycles
 from transforms.drug_counts import count_courses, count_drug_days, count_times, read_drugs_given
@@ -72,6 +73,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     certainty = count_certainty(frames["anc"], plan)
     parts["counts.certainty"].append(certainty)
     parts["counts.rule"].append(count_rules(frames["episode"], plan, is_tested=not certainty.is_empty()))
+    parts["counts.competition"].append(count_competition(frames["episode"], frames["episode_cause"], plan))
     parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 

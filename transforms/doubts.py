@@ -42,19 +42,18 @@ def tell_certain_windows(candidates: pl.LazyFrame, onsets: pl.LazyFrame, early: 
 
 
 def tell_reverse(
-    candidates: pl.LazyFrame, onsets: pl.LazyFrame, recognised: pl.LazyFrame, anc: pl.LazyFrame, rule: Challenge
+    candidates: pl.LazyFrame, onsets: pl.LazyFrame, doses: pl.LazyFrame, anc: pl.LazyFrame, rule: Challenge
 ) -> pl.LazyFrame:
     """Add began_while_falling: the last count by the start of the blamed course had fallen from one shortly before it.
 
-    And count_at_start, that last count. `candidates` has onset_id, agent, course_number. Counts on the day of the start
-    count as before it. Null without two such counts, and without one.
+    And count_at_start, that last count, and fall_to, what the nadir must reach to be a fall from the highest of them.
+    `candidates` has onset_id, agent, course_number. Counts on the day of the start count as before it. Null without two
+    such counts, and without one.
     """
     people = onsets.select("onset_id", "person_index")
     known = candidates.join(people, on="onset_id")
-    doses = recognised.select(
-        "person_index", "course_number", agent="drug", course_day=pl.col("started_at").dt.date().to_physical()
-    ).join(known, on=list(_COURSE), how="semi")
-    starts = doses.group_by(_COURSE).agg(pl.col("course_day").min())
+    own = doses.join(known, on=list(_COURSE), how="semi")
+    starts = own.group_by(_COURSE).agg(course_day=pl.col("start_day").min())
     blamed = known.join(starts, on=list(_COURSE), how="inner")
     counts = anc.select(
         "person_index",
@@ -79,6 +78,7 @@ def tell_reverse(
         *_COURSE,
         began_while_falling=pl.when(pl.col("n_counts") > 1).then(has_fallen),
         count_at_start=pl.col("last").cast(pl.Int64),
+        fall_to=pl.col("highest").cast(pl.Int64) * (_PERCENT - rule.least_fall_percent) // _PERCENT,
     )
     joined = candidates.join(people, on="onset_id", how="left").join(told, on=list(_COURSE), how="left")
     return joined.drop("person_index")

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.certainty import estimate_certainty
 from transforms.chronic import estimate_chronic
+from transforms.competition import estimate_competition
 from transforms.complication_counts import estimate_complications
 from transforms.cycle_counts import estimate_cycles, estimate_severe_days
 from transforms.drug_estimates import estimate_after_drugs
@@ -52,6 +53,7 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         **estimate_all_durations(counts["counts.duration"], plan),
         "estimate.complication": estimate_complications(counts["counts.complication"], plan),
         "estimate.cause": estimate_causes(counts["counts.cause"]),
+        "estimate.competition": estimate_competition(counts["counts.competition"]),
         "estimate.anc_distribution": counts["counts.anc_distribution"],
         "estimate.attrition": counts["counts.attrition"],
         "estimate.person_days": estimate_person_days(counts["counts.person_days"], plan),

@@ -69,6 +69,8 @@ EPISODES: Schema = {
     "first_low_at": pl.Datetime("us"),
     "last_low_at": pl.Datetime("us"),
     "recovery_by": pl.Datetime("us"),
+    "ended_as": pl.String,
+    "nadir_cells_per_ul": pl.Int64,
 }
 PERSON: Schema = {
     "person_index": pl.UInt32,
@@ -194,11 +196,17 @@ def _diagnoses(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
 
 
 def _episodes(patients: Sequence[CauseExample]) -> list[tuple[Any, ...]]:
-    first = [(i, p.last_good_day, 0, p.last_low_day, p.recovery_day) for i, p in enumerate(patients)]
-    further = [(i, None, low.day, low.day, low.recovery_day) for i, p in enumerate(patients) for low in p.further_lows]
-    thresholds = [patient.threshold_cells_per_ul for patient in patients]
+    return [row for i, patient in enumerate(patients) for row in _lows(i, patient)]
+
+
+def _lows(person: int, patient: CauseExample) -> list[tuple[Any, ...]]:
+    """The first episode and the further ones."""
+    first = (patient.last_good_day, 0, patient.last_low_day, patient.recovery_day, patient.nadir_cells_per_ul)
+    further = [(None, low.day, low.day, low.recovery_day, low.nadir_cells_per_ul) for low in patient.further_lows]
+    ends = [patient.ended_as, *(low.ended_as for low in patient.further_lows)]
     return [
-        (i, RULE, thresholds[i], *(None if day is None else _at(day) for day in days)) for i, *days in first + further
+        (person, RULE, patient.threshold_cells_per_ul, *(None if day is None else _at(day) for day in days), end, nadir)
+        for (*days, nadir), end in zip([first, *further], ends, strict=True)
     ]
 
 

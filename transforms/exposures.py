@@ -29,6 +29,7 @@ DRUG_COLUMNS = (
 TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
 DOSE = (*TIMES, "is_end_repaired")
 COURSE = ("person_index", "drug", "course_number")
+_DAY_BITS = 23  # more than any day since 1970 has, with its sign
 
 
 def recognise_drugs(
@@ -51,7 +52,8 @@ def recognise_drugs(
         pl.col("subgroup").is_in(rules.growth_factor_subgroups).alias("is_growth_factor"),
     )
     keyed = exposure.with_columns(pl.col(*KEY).fill_null(""))
-    recognised = match_exposures(keyed.select(KEY).unique(), drugs, rules).with_columns(pl.col("drug").cast(names))
+    keys = keyed.select(KEY).unique().collect().lazy()  # few, and many branches of the plan begin with them
+    recognised = match_exposures(keys, drugs, rules).with_columns(pl.col("drug").cast(names))
     doses = keyed.join(recognised, on=KEY).select(
         "person_index",
         "drug",
@@ -60,7 +62,7 @@ def recognise_drugs(
         "evidence",
         (pl.col("ended_at") < pl.col("started_at")).fill_null(value=False).alias("is_end_repaired"),
     )
-    told = _tell_malignancy(_keep_best_evidence(doses.unique(), rules), diagnosis, conditions, rules)
+    told = _tell_malignancy(_keep_best_evidence(doses, rules), diagnosis, conditions, rules)
     own = listed.with_columns(pl.col("drug").cast(names))
     named = told.join(own, on="drug", maintain_order="left")
     return named.with_columns(pl.col("drug").cast(pl.String))
@@ -121,17 +123,27 @@ def match_exposures(keys: pl.LazyFrame, drugs: pl.DataFrame, rules: ExposureRule
 
 
 def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
-    """Add course_number (from 1) per person and drug: a gap of more than `gap_days` days starts a new course."""
-    group = ("person_index", "drug")
+    """Each dose once, sorted, with course_number (from 1) per person and drug, and `series`, the number of that pair.
+
+    A gap of more than `gap_days` days after the latest end so far starts a new course.
+    """
     ordered = doses.sort(*DOSE)
-    previous_end = pl.col("ended_at").cum_max().shift(1).over(group).dt.date()
-    gap = (pl.col("started_at").dt.date() - previous_end).dt.total_days()
-    is_new = (gap > gap_days).fill_null(value=True)
-    return (
-        ordered.with_columns(is_new.alias("is_new"))
-        .with_columns(pl.col("is_new").cast(pl.Int32).cum_sum().over(group).alias("course_number"))
-        .drop("is_new")
-    )
+    is_other = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in DOSE)
+    is_first = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in DOSE[:2])
+    single = ordered.filter(is_other | (pl.int_range(pl.len()) == 0))
+    told = single.with_columns(is_first=is_first | (pl.int_range(pl.len()) == 0))
+    numbered = told.with_columns(series=pl.col("is_first").cum_sum())
+    # One number for series and day, so that one running maximum over all rows does for that of each series.
+    base = pl.col("series").cast(pl.Int64) * 2**_DAY_BITS + 2 ** (_DAY_BITS - 1)
+    latest_end = (base + _day("ended_at")).cum_max().shift(1) - base
+    is_new = pl.col("is_first") | (_day("started_at") - latest_end > gap_days).fill_null(value=True)
+    running = is_new.cast(pl.Int32).cum_sum()
+    before = pl.when("is_first").then(running - 1).forward_fill()
+    return numbered.with_columns(course_number=running - before).drop("is_first")
+
+
+def _day(column: str) -> pl.Expr:
+    return pl.col(column).dt.date().to_physical()
 
 
 def _is_chemotherapy() -> pl.Expr:
@@ -149,13 +161,14 @@ def _keep_best_evidence(doses: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFra
     place = pl.col("evidence").replace_strict(order, default=len(order), return_dtype=pl.Int8)
     numbered = number_courses(doses, rules.course_gap_days).with_columns(place.alias("place"))
     kept = (*DOSE, "course_number")
-    placed = numbered.with_columns(least=pl.col("place").min().over("person_index", "drug"))
-    is_plain = (pl.col("place").max().over("person_index", "drug")) == pl.col("least")
-    told = placed.with_columns(is_plain=is_plain).collect()
-    if told["is_plain"].all():
+    is_same_series = pl.col("series") == pl.col("series").shift(1)
+    differs = (is_same_series & (pl.col("place") != pl.col("place").shift(1))).fill_null(value=False)
+    told = numbered.with_columns(differs=differs).collect()
+    if not told["differs"].any():
         return told.lazy().select(kept)
-    plain, mixed = told.lazy().filter("is_plain"), told.lazy().filter(~pl.col("is_plain"))
-    best = mixed.filter(pl.col("place") == pl.col("place").min().over(COURSE)).select(DOSE)
+    marked = told.with_columns(is_mixed=pl.col("differs").any().over("series"))
+    plain, mixed = marked.lazy().filter(~pl.col("is_mixed")), marked.lazy().filter("is_mixed")
+    best = mixed.filter(pl.col("place") == pl.col("place").min().over("series", "course_number")).select(DOSE)
     again = number_courses(best, rules.course_gap_days)
     return pl.concat([plain.select(kept), again.select(kept)]).sort(DOSE)
 

@@ -16,7 +16,7 @@ FINDING = ("analyte", "below", "above")
 
 def list_findings(causes: Iterable[Cause]) -> tuple[Finding, ...]:
     """Every finding that a cause asks for, once, sorted."""
-    found = {one for cause in causes for evidence in cause.lab_evidence for one in evidence.findings}
+    found = {one for cause in causes for one in cause.findings}
     return tuple(sorted(found, key=lambda one: (one.analyte, one.below or 0.0, one.above or 0.0)))
 
 

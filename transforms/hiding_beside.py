@@ -43,7 +43,7 @@ def hide_rules(rules: pl.DataFrame, episode: pl.DataFrame, people: pl.DataFrame,
     a few people with one.
     """
     nodes = _of_largest(people, _OF_RULES)
-    whole = episode.filter(pl.col("ended_as") == ALL, pl.col("cohort") == _largest(people))
+    whole = episode.filter(pl.col("ended_as") == ALL, pl.col("cohort") == largest_cohort(people))
     persons = Beside(min_cell, _shown(nodes), _hidden(nodes))
     shown = pl.col("hide_n_episodes").not_()
     numbers = Beside(
@@ -97,7 +97,8 @@ def hide_certainty(certainty: pl.DataFrame, people: pl.DataFrame, min_cell: int)
     return certainty.join(hidden, on=list(types), how="left", maintain_order="left")
 
 
-def _largest(people: pl.DataFrame) -> str:
+def largest_cohort(people: pl.DataFrame) -> str:
+    """The cohort with most people over the whole extract; empty without any."""
     whole = people.filter(pl.col("interval_unit") == ALL, pl.col("node") == OBSERVED)
     names = whole.sort(["n_people", "cohort"], descending=[True, False])["cohort"].to_list()
     return str(names[0]) if names else ""
@@ -106,7 +107,7 @@ def _largest(people: pl.DataFrame) -> str:
 def _of_largest(people: pl.DataFrame, kinds: str) -> pl.DataFrame:
     """The counts of the whole extract of the largest cohort that may lie in one of these, or hold it."""
     is_near = pl.col("node").str.contains(kinds)
-    return people.filter(pl.col("interval_unit") == ALL, pl.col("cohort") == _largest(people), is_near)
+    return people.filter(pl.col("interval_unit") == ALL, pl.col("cohort") == largest_cohort(people), is_near)
 
 
 def _shown(nodes: pl.DataFrame) -> list[int]:

@@ -27,7 +27,8 @@ from transforms.hiding import (
     hide_severity,
     hide_testing,
 )
-from transforms.hiding_beside import hide_certainty, hide_rules
+from transforms.hiding_beside import hide_certainty, hide_rules, largest_cohort
+from transforms.hiding_competition import hide_competition
 from transforms.hiding_complications import hide_complications
 from transforms.hiding_cycles import hide_cycles, hide_severe_days
 from transforms.hiding_days import hide_chronic, hide_person_days
@@ -185,6 +186,9 @@ def _hide(
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
+        "estimate.competition": hide_competition(
+            estimates["estimate.competition"], of_episodes, largest_cohort(people), least
+        ),
         "estimate.complication": hide_complications(estimates["estimate.complication"], episode, order, least),
         "estimate.cause": pl.concat([_without_agents(cause, rule), windows], how="diagonal"),
         "estimate.duration": duration,

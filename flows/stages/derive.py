@@ -28,6 +28,7 @@ from flows.population import (
     infer_observation,
     quoted,
 )
+from flows.recognised_words import KEYS, count_recognised
 from flows.standing import hand_over_standing
 from flows.warehouse import open_memory, open_warehouse
 from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
@@ -95,11 +96,13 @@ def derive(validated: Validated, context: RunContext) -> Derived:
     with _connect(context, has_history=has_history) as connection:
         _name_episodes(connection, population, folder)
         frames = {name: folder / f"{name}.parquet" for name in FRAMES}
-        after = AfterTonight(connection, validated, population, frames, has_history=has_history)
+        every = frames | {name: folder / f"{name}.parquet" for name in KEYS}
+        after = AfterTonight(connection, validated, population, every, has_history=has_history)
         answers = answer_questions(after, context.definitions)
         least_people = context.definitions.showing.least_people
         spans = find_span(after, least_people), find_source_spans(after, least_people)
-    return Derived(validated, population.people, frames, standing, answers, *spans)
+        words = count_recognised(after, folder, context.definitions)
+    return Derived(validated, population.people, frames, standing, answers, *spans, words)
 
 
 def _is_other(last: RunLine, validated: Validated, context: RunContext) -> bool:

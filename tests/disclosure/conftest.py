@@ -206,14 +206,26 @@ def _neutropenia(rng: np.random.Generator, people: int, days: int, odds: Odds) -
         onset_after=pl.when("is_incident").then("onset_after"),
         recovery_by=pl.when(pl.col("ended_as").str.starts_with("recovered")).then("recovery_by"),
     )
-    cause = episode.select("episode_id", "cause_group", "agent", is_primary=pl.lit(value=True))
     frames = {
         "episode": _with_compared(episode.drop("cause_group", "agent"), people).lazy(),
-        "episode_cause": cause.lazy(),
+        "episode_cause": _suspect(episode, people).lazy(),
         "cause_window": _move_causes(rng, episode.filter(pl.col("rule") == "clinical")),
         "drug_block": _give_drugs(rng, people, days),
     }
     return frames | _complications(rng, episode)
+
+
+def _suspect(episode: pl.DataFrame, people: int) -> pl.DataFrame:
+    """The primary suspect of each episode, and second ones beside some, often nearly all, of those with a suspect."""
+    category = pl.when(pl.col("cause_group") == "unexplained").then(pl.lit("none")).otherwise(pl.lit("possible"))
+    primary = episode.select("episode_id", "cause_group", "agent", category=category, is_primary=pl.lit(value=True))
+    rng = np.random.default_rng(people)
+    parts, left = [primary], primary.filter(pl.col("category") == "possible")
+    for agent, cause in (("second", pl.col("cause_group")), ("third", pl.lit("nutritional"))):
+        is_kept = pl.Series(rng.random(left.height) < rng.choice([0.1, 0.5, 0.97, 1.0]), dtype=pl.Boolean)
+        left = left.filter(is_kept).with_columns(cause_group=cause, agent=pl.lit(agent), is_primary=pl.lit(value=False))
+        parts.append(left)
+    return pl.concat(parts)
 
 
 def _with_compared(episode: pl.DataFrame, people: int) -> pl.DataFrame:

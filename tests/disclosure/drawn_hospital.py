@@ -197,7 +197,16 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
         duration_ruled_days=(pl.col("after") - pl.col("first")).cast(pl.Float64),
     )
     is_primary = pl.lit(value=True)
-    cause = episode.select("episode_id", cause_group="cause", agent="agent", is_primary=is_primary)
+    category = pl.when(pl.col("cause") == "unexplained").then(pl.lit("none")).otherwise(pl.lit("possible"))
+    named = {"cause_group": "cause", "agent": "agent", "category": category}
+    cause = episode.select("episode_id", **named, is_primary=is_primary)
+    seconds = (
+        cause.filter(pl.col("category") == "possible")
+        .gather_every(3)
+        .with_columns(agent=pl.lit("second"), is_primary=pl.lit(value=False))
+    )
+    thirds = seconds.gather_every(2).with_columns(cause_group=pl.lit("nutritional"))
+    cause = pl.concat([cause, seconds, thirds])
     looked = _find_complications(episode)
     windows = pl.DataFrame(schema={"episode_id": pl.String, "window": pl.String, "cause_group": pl.String})
     return {"episode": episode, "episode_cause": cause, "cause_window": windows, **looked}

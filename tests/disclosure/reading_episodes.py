@@ -12,6 +12,7 @@ from tests.disclosure.reading_people import ALL, UNNAMED, Background, Tables, re
 
 Row = Mapping[str, Any]
 NAIVE = "kaplan_meier_naive"
+WITHOUT = frozenset({"unexplained", "insufficient_data"})  # causes that name no suspect
 
 
 def read_episodes(puzzle: Puzzle, tables: Tables) -> None:
@@ -19,6 +20,7 @@ def read_episodes(puzzle: Puzzle, tables: Tables) -> None:
     _read_endings(puzzle, tables["released.episode"])
     _read_causes(puzzle, tables["released.cause"].filter(pl.col("window") == "default"))
     _read_durations(puzzle, tables["released.duration"])
+    _read_competition(puzzle, tables["released.competition"])
 
 
 def relate_episodes(puzzle: Puzzle, background: Background) -> None:
@@ -85,6 +87,31 @@ def _read_causes(puzzle: Puzzle, cause: pl.DataFrame) -> None:
         puzzle.adds_up([*((*key, "episodes") for key in keys), rest], (*whole, "episodes"))
         for key in keys:
             puzzle.lies_in((*key, "people"), (*whole, "people"))
+
+
+def _read_competition(puzzle: Puzzle, competition: pl.DataFrame) -> None:
+    """Of everybody: several causes in several suspects, these in episodes with one; the others are what names none."""
+    for row in competition.rows(named=True):
+        group: Key = ("everyone", "episodes", row["rule"], row["threshold_cells_per_ul"], True)
+        whole, one = (*group, ALL, "episodes"), (*group, "suspected", "episodes")
+        several = {what: (*group, row["several"], what) for what in ("episodes", "people")}
+        puzzle.see(whole, row["n_confirmed"])
+        puzzle.see(one, row["n_suspected"])
+        for what, key in several.items():
+            puzzle.see(key, row[f"n_{what}"])
+        puzzle.lies_in(several["people"], several["episodes"])
+        puzzle.lies_in(several["episodes"], one)
+        puzzle.lies_in(one, whole)
+        for what in ("episodes", "people"):
+            puzzle.lies_in((*group, "causes", what), (*group, "suspects", what))
+        bare = [key for key in puzzle.least if key[:6] == (*group, "cause") and key[7:] == ("episodes",)]
+        none = [key for key in bare if key[6] in WITHOUT]
+        puzzle.adds_up([one, *none], whole)
+        puzzle.covers([key for key in bare if key not in none], one)
+        if row["share"] is not None:
+            error = half_digit(row["share"])
+            puzzle.bound({several["episodes"]: 1, whole: -(row["share"] - error)}, least=0)
+            puzzle.bound({several["episodes"]: 1, whole: -(row["share"] + error)}, most=0)
 
 
 def _read_durations(puzzle: Puzzle, duration: pl.DataFrame) -> None:

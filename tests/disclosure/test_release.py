@@ -333,6 +333,33 @@ def test_rules_and_certainty_never_differ_by_1_to_10_from_a_number_of_people_tha
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_episodes_with_several_suspects_are_never_nearly_all_that_have_one(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    tables = draw_released(seed).tables
+    rows = tables["released.competition"].filter(pl.col("n_episodes") > 0)
+    assert (rows["n_episodes"] > 10).all()
+    assert (rows["n_people"].drop_nulls() > 10).all()
+    for whole in ("n_suspected", "n_confirmed"):
+        assert not (rows[whole] - rows["n_episodes"]).is_between(0, 10).any()
+    both = rows.group_by("rule", "threshold_cells_per_ul").agg(
+        apart=pl.col("n_episodes").max() - pl.col("n_episodes").min()
+    )
+    assert not both["apart"].is_between(1, 10).any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_episodes_without_a_suspect_are_told_only_where_every_cause_is(
+    seed: int, draw_released: Callable[[int], Released]
+) -> None:
+    tables = draw_released(seed).tables
+    key = ["rule", "threshold_cells_per_ul"]
+    own = (pl.col("cohort") == "everyone") & (pl.col("agent") == "all") & (pl.col("window") == "default")
+    hidden = tables["released.cause"].filter(own, pl.col("n_episodes").is_null()).select(key)
+    assert tables["released.competition"].join(hidden, on=key, how="semi")["n_suspected"].drop_nulls().is_empty()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_rule_is_hidden_where_its_own_table_hides_it(seed: int, draw_released: Callable[[int], Released]) -> None:
     tables = draw_released(seed).tables
     whole = pl.col("is_confirmed"), pl.col("ended_as") == "all", pl.col("cohort") == "everyone"

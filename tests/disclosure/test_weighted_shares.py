@@ -67,7 +67,10 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
     facts["nadir_cells_per_ul"] = pl.Int64
     rule = {"rule": pl.String, "threshold_cells_per_ul": pl.Int64}
     episode = {"person_index": pl.UInt32, "episode_id": pl.String, **rule, **facts, **times}
-    cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
+    cause = {
+        **dict.fromkeys(("episode_id", "cause_group", "agent", "category"), pl.String),
+        "is_primary": pl.Boolean,
+    }
     span = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
     window = {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String}
     schemas: dict[str, dict[str, Any]] = {"episode": episode, "episode_cause": cause, "observation": span}

@@ -66,6 +66,7 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "episode_id": pl.String,
         "cause_group": pl.String,
         "agent": pl.String,
+        "category": pl.String,
         "is_primary": pl.Boolean,
     },
     "cause_window": {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String, "agent": pl.String},
@@ -114,7 +115,12 @@ def episodes(draw: st.DrawFn) -> tuple[tuple[Any, ...], tuple[Any, ...], set[str
             draw(st.integers(0, threshold - 1)),
             None if after is None else (last - first) / timedelta(days=1) + after / 24,
         ),
-        (draw(st.sampled_from(["chemotherapy", "infection", "unexplained"])), draw(st.sampled_from(["", "one"])), True),
+        (
+            draw(st.sampled_from(["chemotherapy", "infection", "unexplained"])),
+            draw(st.sampled_from(["", "one"])),
+            draw(st.sampled_from(["expected", "none"])),
+            True,
+        ),
         draw(st.sets(st.sampled_from(["fn_vogel", "pneumonia"]))),
         draw(st.sets(st.sampled_from(["temperatures", "codes"]))),
     )
@@ -168,6 +174,9 @@ def people(draw: st.DrawFn) -> Person:
 HOSPITALS = st.dictionaries(st.integers(0, 9), people(), max_size=6)
 
 
+SECOND = ("possible", False)
+
+
 def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SCHEMAS}
     for person, of in hospital.items():
@@ -176,7 +185,7 @@ def _frames(hospital: Mapping[int, Person]) -> dict[str, pl.LazyFrame]:
             rows[name] += [(*key, *row) for row in of[name]]
         for place, (episode, cause, complications, looks) in enumerate(of["episode"]):
             rows["episode"].append((person, f"{person}-{place}", *episode))
-            rows["episode_cause"].append((f"{person}-{place}", *cause))
+            rows["episode_cause"] += [(f"{person}-{place}", *cause), (f"{person}-{place}", "infection", "b", *SECOND)]
             rows["complication"] += [(f"{person}-{place}", name) for name in sorted(complications)]
             rows["complication_look"] += [(f"{person}-{place}", name) for name in sorted(looks)]
             rows["cause_window"] += [(f"{person}-{place}", window, "infection", "") for window in ("half", "double")]

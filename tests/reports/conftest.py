@@ -21,6 +21,7 @@ from reports.facts import (
     RefusedMark,
     Trend,
     TrendNight,
+    WordsFact,
 )
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions, load_definitions
@@ -108,6 +109,15 @@ def _draw_rules(out: dict[str, list[dict[str, Any]]], tested: int) -> None:
                 "n_episodes": n * 2,
             }
             out["estimate.rule"].append({**row, "mean_days": place + 0.25 if n else None})
+    for rule in ("clinical", "simple_run") if tested else ():
+        for threshold, depth in DEPTHS.items():
+            n = round(tested * 0.2 * depth)
+            key = {"rule": rule, "threshold_cells_per_ul": threshold}
+            out["estimate.competition"] += [
+                {**key, "several": several, "n_episodes": n // part, "n_people": n // part // 2, "n_suspected": n,
+                 "n_confirmed": n * 2, "share": n // part / (n * 2)}
+                for several, part in (("suspects", 2), ("causes", 4))
+            ]  # fmt: skip
     for bounds, undecided in (("as_told", 0.01), ("left_open", 0.04)):
         for threshold, depth in DEPTHS.items():
             low, open_ = round(tested * 0.1 * depth), round(tested * undecided)
@@ -176,6 +186,7 @@ TABLES = (
     "duration",
     "duration_curve",
     "cause",
+    "competition",
     "complication",
     "anc_distribution",
     "person_days",
@@ -541,6 +552,7 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
             OUT_OF_RANGE,
             CheckFact("person_key", "Every person has a key.", "canonical.person", "stop", "passed", 5480, 0),
         ),
+        "words": (WordsFact("drug", 635, 90, 1000, 3), WordsFact("diagnosis", 12, 12, 50, 50)),
         "verdict_why": "1 warning check failed (lab_value_range).",
         "trend": draw_trend(),
         "breaks": (

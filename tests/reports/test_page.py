@@ -246,6 +246,11 @@ def test_methods_tell_how_estimates_of_durations_did_where_the_truth_was_known(
     assert first[4] == f"{measured['coverage'][0] * 100:.1f}\u00a0%"
 
 
+def test_how_much_the_lists_know_is_told_in_whole_per_cent_and_without_a_name(html: str) -> None:
+    cells = Page(html).cells["table-words"][4:]
+    assert cells == ["names of drugs", "90", "545", "under 1 %", "codes of diagnoses", "12", "0", "all"]
+
+
 def test_the_ledger_of_every_file_adds_up(html: str) -> None:
     cells = Page(html).cells["table-ledger"][8:]
     lines = [cells[place : place + 8] for place in range(0, len(cells), 8)]

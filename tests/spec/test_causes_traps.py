@@ -55,6 +55,14 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
         {"exposures": [_dose("x", -100, atc="L01XC02")]},
         {"cause_group": "medication", "agent": "rituximab"},
     ),
+    "methotrexate by its code of an immunosuppressant": (
+        {"exposures": [_dose("x", -10, atc="L04AX03")]},
+        {"cause_group": "medication", "agent": "methotrexate"},
+    ),
+    "a cancer of more than a year before the dose does not make it chemotherapy": (
+        {"exposures": [_dose("methotrexate", -10)], "diagnoses": [_code("C509", -376)]},
+        {"cause_group": "medication", "agent": "methotrexate"},
+    ),
     "methotrexate of the arthritis is no chemotherapy": (
         {"exposures": [_dose("methotrexate", -10)], "diagnoses": [_code("M069", -100)]},
         {"cause_group": "medication", "agent": "methotrexate"},
@@ -65,6 +73,10 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
     ),
     "a cancelled order was not given": (
         {"exposures": [_dose("docetaxel", -10, status="cancelled", evidence="ordered")]},
+        {"cause_group": "unexplained"},
+    ),
+    "eye drops do not reach the marrow": (
+        {"exposures": [_dose("chloramphenicol", -20, 0, route="ophthalmic")]},
         {"cause_group": "unexplained"},
     ),
     "oral vancomycin stays in the gut": (
@@ -91,6 +103,21 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
         {"diagnoses": [_code("J069", -3)]},
         {"cause_group": "infection", "agent": "viral_other"},
     ),
+    "an influenza of three weeks ago is the oldest that counts": (
+        {"diagnoses": [_code("J101", -21)]},
+        {"cause_group": "infection", "agent": "viral_influenza"},
+    ),
+    "a day more and it is past": ({"diagnoses": [_code("J101", -22)]}, {"cause_group": "unexplained"}),
+    "typhoid in the two weeks before": ({"diagnoses": [_code("A010", -14)]}, {"cause_group": "infection"}),
+    "a virus that stays counts ever": ({"diagnoses": [_code("B182", -3000)]}, {"cause_group": "infection"}),
+    "a deficiency of vitamin B12 with a usual level is treated, and not the cause": (
+        {"diagnoses": [_code("D510", -200)], "results": [_result("b12", -5, 480)]},
+        {"cause_group": "unexplained"},
+    ),
+    "copper may be low without a code": (
+        {"results": [_result("copper", 90, 69)]},
+        {"cause_group": "nutritional", "agent": "low_copper"},
+    ),
     "a low vitamin B12 that nobody coded": (
         {"results": [_result("b12", -180, 199)]},
         {"cause_group": "nutritional", "agent": "low_vitamin_b12"},
@@ -102,6 +129,34 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
     "all three cell lines low speaks for the marrow, but after a drug": (
         {**CLOZAPINE, "results": [_result("hgb", 0, 8), _result("platelets", 0, 50_000)]},
         {"cause_group": "medication", "agent": "clozapine", "n_competing": 0},
+    ),
+    "anaemia as well is no isolated fall": (
+        {"results": [_result("hgb", 7, 9)]},
+        {"cause_group": "malignancy_or_marrow", "agent": "haemoglobin_low_as_well"},
+    ),
+    "a lymphoma with a usual haemoglobin does not fill the marrow": (
+        {"diagnoses": [_code("C833", -30)], "results": [_result("hgb", 0, 13)]},
+        {"cause_group": "unexplained"},
+    ),
+    "a late fall after rituximab is not the lymphoma that it was given for": (
+        {"exposures": [_dose("rituximab", -90)], "diagnoses": [_code("C833", -150)]},
+        {"cause_group": "medication", "agent": "rituximab"},
+    ),
+    "rituximab of eleven months ago is the oldest that counts": (
+        {"exposures": [_dose("rituximab", -330)]},
+        {"cause_group": "medication", "agent": "rituximab"},
+    ),
+    "a day more of rituximab is too long ago": (
+        {"exposures": [_dose("rituximab", -331)]},
+        {"cause_group": "unexplained"},
+    ),
+    "a leukaemia is not the treatment that began the day after": (
+        {"exposures": [_dose("cytarabine", 1)], "diagnoses": [_code("C9200", 1), _code("D701", 1)]},
+        {"cause_group": "malignancy_or_marrow"},
+    ),
+    "who has always been near the threshold has not fallen by the drug": (
+        {**CLOZAPINE, "counts": [_count(-41, 1900), _count(0, 1300)], "nadir_cells_per_ul": 1300},
+        {"cause_group": "unexplained"},
     ),
     "the count was low before the drug": (
         {**CLOZAPINE, "counts": [_count(-45, 1400), _count(0, 1300)], "threshold_cells_per_ul": 1500},
@@ -149,6 +204,18 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
         {"diagnoses": [_code("D701", 5, "icd10who")]},
         {"cause_group": "unexplained"},
     ),
+    "D70.2 stands for a drug that nobody recorded": (
+        {"diagnoses": [_code("D702", 5)]},
+        {"cause_group": "medication", "agent": "coded_attribution", "category": "supported"},
+    ),
+    "an encounter for chemotherapy stands for its doses": (
+        {"diagnoses": [_code("Z5111", -10)]},
+        {"cause_group": "chemotherapy", "agent": "encounter"},
+    ),
+    "the adverse effect of a cytotoxic is coded": (
+        {"diagnoses": [_code("T451X5A", 0)]},
+        {"cause_group": "chemotherapy", "agent": "adverse_effect_code"},
+    ),
     "a poisoning is no adverse effect": ({"diagnoses": [_code("T360X1A", -2)]}, {"cause_group": "unexplained"}),
     "an adverse effect by its fifth or sixth character is": (
         {"diagnoses": [_code("T360X5A", -2)]},
@@ -159,6 +226,16 @@ TRAPS: dict[str, tuple[Facts, Facts]] = {
         {"cause_group": "unexplained"},
     ),
     "dialysis lowers the count for minutes only": ({"diagnoses": [_code("Z992", -1)]}, {"cause_group": "unexplained"}),
+    "alcohol for want of anything else": ({"diagnoses": [_code("F1020", -100)]}, {"cause_group": "other"}),
+    "a large spleen alone decides nothing": ({"diagnoses": [_code("R161", -10)]}, {"cause_group": "unexplained"}),
+    "a congenital code of a year later still tells": (
+        {"diagnoses": [_code("D700", 365)], "age_years": 3},
+        {"cause_group": "congenital"},
+    ),
+    "rheumatoid arthritis alone is no immune neutropenia": (
+        {"diagnoses": [_code("M069", -100)]},
+        {"cause_group": "unexplained"},
+    ),
     "radiotherapy a month before": ({"diagnoses": [_code("Z510", -30)]}, {"cause_group": "other"}),
     "growth factor is treatment, however near": (
         {"exposures": [_dose("filgrastim", -2, 5)]},

@@ -61,7 +61,10 @@ def frames_of(values: Sequence[Value], stays: Sequence[Span], lows: Sequence[Spa
         schema={"person_index": pl.UInt32, "cohort": pl.String, "started_on": pl.Date, "ended_on": pl.Date},
         orient="row",
     )
-    cause = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
+    cause = {
+        **dict.fromkeys(("episode_id", "cause_group", "agent", "category"), pl.String),
+        "is_primary": pl.Boolean,
+    }
     person = [
         (each, each, 1950, None, None, None, "female" if each % 2 else "male", None, None, None) for each in people
     ]

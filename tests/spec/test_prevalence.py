@@ -48,7 +48,10 @@ EPISODE = {
     "n_values": pl.Int64,
     "nadir_cells_per_ul": pl.Int64,
 }
-CAUSE = {"episode_id": pl.String, "cause_group": pl.String, "agent": pl.String, "is_primary": pl.Boolean}
+CAUSE = {
+    **dict.fromkeys(("episode_id", "cause_group", "agent", "category"), pl.String),
+    "is_primary": pl.Boolean,
+}
 WINDOW = {"episode_id": pl.String, "window": pl.String, "cause_group": pl.String}
 Value = tuple[int, str, int | str]
 Stay = tuple[int, str, str]

@@ -9,7 +9,7 @@ from flows.recognised_words import list_recognised
 from transforms.codelists import read_conditions, read_drugs
 from transforms.examples_of_patients import DIAGNOSIS, EXPOSURE
 from transforms.load import load_definitions
-from transforms.recognition import list_codes, list_drug_names
+from transforms.recognition import count_words, list_codes, list_drug_names
 
 DEFINITIONS = load_definitions()
 AT = datetime(2024, 3, 1)  # noqa: DTZ001 - times of an extract have no zone
@@ -64,3 +64,15 @@ def test_what_ten_people_share_is_counted_and_not_told(tmp_path: Path) -> None:
     told = list_recognised(tmp_path, DEFINITIONS)
     assert [(word.text, word.n_rows) for word in told.words] == [("insulin", 11)]
     assert (told.n_untold, told.n_untold_rows) == (2, 30)
+
+
+def test_the_report_counts_names_and_codes_and_the_rows_of_them_that_a_list_knows() -> None:
+    """Rows of one name that stand apart, as those of the touched people and of all others do, are added."""
+    key = dict.fromkeys(("atc", "rxnorm", "route", "status"), "")
+    doses = [("insulin", 3), ("insulin", 4), ("clozapine", 5), ("terbinafine 1% cream", 1)]
+    exposure = pl.LazyFrame([{"agent": agent, **key, "n_rows": n} for agent, n in doses])
+    codes = [("D701", "icd10cm", 2), ("D701", "icd10cm", 1), ("I10", "icd10cm", 40)]
+    diagnosis = pl.LazyFrame(codes, schema=["code", "code_system", "n_rows"], orient="row")
+    drugs, conditions = read_drugs(DEFINITIONS), read_conditions(DEFINITIONS)
+    found = count_words(exposure, diagnosis, drugs, conditions, DEFINITIONS.exposures)
+    assert found.rows() == [("drug", 3, 2, 13, 6), ("diagnosis", 2, 1, 43, 3)]

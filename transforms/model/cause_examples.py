@@ -45,6 +45,8 @@ class FurtherLow(Part):
 
     day: int
     recovery_day: int | None = None
+    ended_as: str | None = None
+    nadir_cells_per_ul: int | None = Field(None, ge=0)
 
 
 class Candidate(Part):
@@ -88,6 +90,8 @@ class CauseExample(Part):
     further_lows: tuple[FurtherLow, ...] = ()
     recovery_day: int | None = None
     last_low_day: int = Field(0, ge=0)
+    ended_as: str | None = None
+    nadir_cells_per_ul: int | None = Field(None, ge=0)
     last_good_day: int | None = Field(None, lt=0, description="last value that is not low; none: start not seen")
     observed_from_day: int = Field(-400, description="first day under observation")
     has_drugs: bool = True

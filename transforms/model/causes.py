@@ -19,7 +19,8 @@ class Challenge(Part):
     """What counts as recovery after stopping, as going on with the drug, and as begun while the count was falling.
 
     Falling: the last count by the start of the course is `falling_percent` or more below one of the days before it,
-    as many as `falling_within_days`.
+    as many as `falling_within_days`. `least_fall_percent`: how far the nadir must lie below the
+    highest of those counts.
     """
 
     recovered_at_or_above_cells_per_ul: int = Field(gt=0)
@@ -27,6 +28,7 @@ class Challenge(Part):
     is_continued_within_days: int = Field(ge=0)
     falling_percent: int = Field(gt=0, le=100)
     falling_within_days: int = Field(ge=0)
+    least_fall_percent: int = Field(gt=0, lt=100)
 
 
 class DrugEvidence(Part):
@@ -72,34 +74,6 @@ class OwnCode(Part):
     lookahead_days: int = Field(ge=0)
 
 
-class CodeEvidence(Part):
-    """Which diagnosis codes count. A code is dated within [onset - lookback, onset + lookahead] of its code list row.
-
-    `max_*` narrow that window; `at_least_days_before` asks for that much time between code and onset. Evidence that
-    does not compete (a coder's own attribution, weak codes) does not cast doubt on a drug; evidence that does not
-    decide is listed but never the primary suspect. `oldest_years`: people of at most this age at the first low value.
-    """
-
-    cause_groups: tuple[str, ...] = ()
-    subgroups: tuple[str, ...] = ()
-    except_subgroups: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    own_codes: tuple[OwnCode, ...] = ()
-    max_lookback_days: int | None = Field(None, ge=0)
-    max_lookahead_days: int | None = Field(None, ge=0)
-    at_least_days_before: int | None = Field(None, ge=0)
-    oldest_years: int | None = Field(None, ge=0)
-    competes: bool = True
-    decides: bool = True
-    precedence: int
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not (self.cause_groups or self.subgroups or self.own_codes):
-            raise ValueError("name cause_groups, subgroups or own_codes")
-        return self
-
-
 class Finding(Part):
     """A result of a laboratory test that counts: below a limit or above one, in the test's canonical unit."""
 
@@ -111,6 +85,46 @@ class Finding(Part):
     def _check(self) -> Self:
         if (self.below is None) == (self.above is None):
             raise ValueError("a finding needs `below` or `above`, one of them")
+        return self
+
+
+class Contrary(Part):
+    """A result within [onset - lookback, onset + lookahead] that speaks against what was coded."""
+
+    finding: Finding
+    lookback_days: int = Field(ge=0)
+    lookahead_days: int = Field(ge=0)
+
+
+class CodeEvidence(Part):
+    """Which diagnosis codes count. A code is dated within [onset - lookback, onset + lookahead] of its code list row.
+
+    `max_*` narrow that window; `at_least_days_before` asks for that much time between code and onset. Evidence that
+    does not compete (a coder's own attribution, weak codes) does not cast doubt on a drug; evidence that does not
+    decide is listed but never the primary suspect. `oldest_years`: people of at most this age at the first low value.
+    `unless_dosed_within_days`: not where a drug of the cause was given in so many days before or after the first low
+    value; then the doses decide. `unless_found`: not where such a result was found.
+    """
+
+    cause_groups: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    except_subgroups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    own_codes: tuple[OwnCode, ...] = ()
+    max_lookback_days: int | None = Field(None, ge=0)
+    max_lookahead_days: int | None = Field(None, ge=0)
+    at_least_days_before: int | None = Field(None, ge=0)
+    oldest_years: int | None = Field(None, ge=0)
+    unless_dosed_within_days: int | None = Field(None, ge=0)
+    unless_found: Contrary | None = None
+    competes: bool = True
+    decides: bool = True
+    precedence: int
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.cause_groups or self.subgroups or self.own_codes):
+            raise ValueError("name cause_groups, subgroups or own_codes")
         return self
 
 
@@ -130,21 +144,27 @@ class LabEvidence(Part):
 
 
 class Returns(Part):
-    """So many episodes in a row, each beginning so many days after the one before."""
+    """So many episodes in a row, each beginning so many days after the one before.
+
+    `below_cells_per_ul`: the nadir of each lies below it, and all but the last were seen to recover.
+    """
 
     episodes: int = Field(ge=2)
     apart_days: tuple[int, int]
+    below_cells_per_ul: int | None = Field(None, gt=0)
 
 
 class PatternEvidence(Part):
     """What the counts tell by themselves: an episode that lasts, or one that returns.
 
-    `lasts_days`: at least so many from the first to the last low value. `oldest_years`: people of at most this age at
-    the first low value; who has no known age is left out.
+    `lasts_days`: at least so many from the first to the last low value; an episode that ended in a gap of tests goes on
+    in the next. `below_cells_per_ul`: and the lowest of them lies below it. `oldest_years`: people of at most this age
+    at the first low value; who has no known age is left out.
     """
 
     agent: str
     lasts_days: int | None = Field(None, gt=0)
+    below_cells_per_ul: int | None = Field(None, gt=0)
     returns: Returns | None = None
     oldest_years: int | None = Field(None, ge=0)
     competes: bool = False
@@ -176,6 +196,12 @@ class Cause(Definition):
     lab_evidence: tuple[LabEvidence, ...] = ()
     pattern_evidence: tuple[PatternEvidence, ...] = ()
     fallback: Fallback | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every result that this cause asks for."""
+        contrary = [code.unless_found.finding for code in self.code_evidence if code.unless_found]
+        return (*contrary, *(one for evidence in self.lab_evidence for one in evidence.findings))
 
     @property
     def signs(self) -> tuple[CodeEvidence | LabEvidence, ...]:
