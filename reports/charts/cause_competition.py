@@ -1,13 +1,13 @@
 """In how many episodes more than one cause may be suspected."""
 
-from reports.charts.horizontal import draw_counts, layout_of_counts
+from reports.charts.horizontal import draw_counts, layout_of_shares
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 SEVERAL = TableColumn("Episodes with", "name:several", ("several",))
 
 
 def chart() -> Chart:
-    """Two bars: episodes with several suspects, and with suspects of several causes."""
+    """Two bars: the share of episodes with several suspects, and with suspects of several causes."""
     return Chart(
         id="cause-competition",
         section="causes",
@@ -34,11 +34,11 @@ def chart() -> Chart:
         categories=(Categories("yaxis", "name:several", ("several",)),),
         height=110,
         row_height=34,
-        layout=layout_of_counts("Confirmed episodes"),
+        layout=layout_of_shares("% of confirmed episodes", rangemode="tozero"),
     )
 
 
 def _traces() -> tuple[Trace, ...]:
-    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]} episodes of %{customdata[2]} people<br>%{customdata[3]} of all"
-    cells = [["name:several", "several"], ["count", "n_episodes"], ["count", "n_people"], ["percent", "share"]]
-    return draw_counts({"name": "several", "col": "several"}, "n_episodes", cells, hover)
+    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]} of confirmed episodes<br>%{customdata[2]} of %{customdata[3]}"
+    cells = [["name:several", "several"], ["percent", "share"], ["count", "n_episodes"], ["count", "n_confirmed"]]
+    return draw_counts({"name": "several", "col": "several"}, "share", cells, hover, scale=100)

@@ -36,8 +36,11 @@ def layout_of_shares(title: str, **axis: Any) -> dict[str, Any]:
     return dict(layout.to_plotly_json())
 
 
-def draw_counts(place: Bind, value: str, cells: Cells, hover: str) -> tuple[Trace, ...]:
-    """A bar a place as long as `value`, which is the second of `cells`; a word where it is not shown."""
+def draw_counts(place: Bind, value: str, cells: Cells, hover: str, **more: Any) -> tuple[Trace, ...]:
+    """A bar a place as long as `value`, which is the second of `cells`; a word where it is not shown.
+
+    `more` says how `value` is read (scale=100: a fraction in per cent).
+    """
     bars = go.Bar(
         orientation="h",
         marker={"color": COLOURS[0]},
@@ -50,7 +53,7 @@ def draw_counts(place: Bind, value: str, cells: Cells, hover: str) -> tuple[Trac
     words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     customdata = {"cells": [list(cell) for cell in cells]}
     return (
-        Trace(bars.to_plotly_json(), {"x": {"col": value}, "y": place, "customdata": customdata}, needs=value),
+        Trace(bars.to_plotly_json(), {"x": {"col": value, **more}, "y": place, "customdata": customdata}, needs=value),
         Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": value}}, lacks=value),
     )
 
