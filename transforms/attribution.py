@@ -92,16 +92,21 @@ def attribute_causes(
     scored = score_naranjo(weighed.join(risks, on="agent", how="left"), naranjo, is_complete=is_complete)
     ranked = _hold(scored.join(_precedences(causes), on=(*KIND, "category")))
     decided = ranked.filter("decides", pl.col("category") != "unlikely").select("episode").unique()
+    left = _leave(keyed.join(decided, on="episode", how="anti"), early, evidence, causes)
+    every = pl.concat([ranked, left], how="diagonal")
+    return rank_candidates(every.with_columns(pl.col("n_competing").fill_null(0)), keyed.select("episode", *EPISODE))
+
+
+def _leave(undecided: pl.LazyFrame, early: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """The fallback of each episode without a deciding candidate, uncertain where there is one at the other end."""
     deciding = early.join(_kinds(causes).filter("decides"), on=KIND).select("onset_id").unique()
-    undecided = keyed.join(decided, on="episode", how="anti")
     fallbacks = _fall_back(undecided, evidence, causes).join(
         deciding.with_columns(is_found_early=pl.lit(value=True)), on="onset_id", how="left"
     )
     left = fallbacks.with_columns(
         is_window_certain=pl.when(pl.col("early_day").is_not_null()).then(pl.col("is_found_early").is_null())
     )
-    every = pl.concat([ranked, left.drop("onset_id", "early_day", "is_found_early")], how="diagonal")
-    return rank_candidates(every.with_columns(pl.col("n_competing").fill_null(0)), keyed.select("episode", *EPISODE))
+    return left.drop("onset_id", "early_day", "is_found_early")
 
 
 def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
