@@ -35,6 +35,7 @@ os.environ["NADIR_DEFINITIONS"] = str(Path(__file__).parent / "short_shelf")
 FIRST = (
     "test_prefect.py",
     "test_readme.py",
+    "test_contributing.py",
     "test_same_hospital_in_four_formats.py",
     "test_fhir_samples.py",
     "test_properties_of_nights.py",
