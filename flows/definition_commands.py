@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.spending import print_result
-from flows.starting import Startable
+from flows.startable import Startable
 
 definitions_app = typer.Typer(help="The definitions: check them, run their examples, read them.", no_args_is_help=True)
 

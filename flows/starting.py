@@ -6,28 +6,17 @@ The starting files lie in `flows/starting`; NAME and TITLE in them become those 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from flows.definition_schemas import SUFFIX, print_schema
 from flows.errors import WrongUse
 from flows.settings import Settings
+from flows.startable import Startable
 from transforms.kinds import SHELF
 
 TEMPLATES = Path(__file__).parent / "starting"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class Startable(StrEnum):
-    """What can be started."""
-
-    COHORT = "cohort"
-    CAUSE = "cause"
-    RULE = "rule"
-    CHECK = "check"
-    SOURCE = "source"
-    CHART = "chart"
 
 
 PACKAGE = "packages/NAME"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flows.sources.listing import describe_adapters
 from flows.sources.protocol import Adapter
-from flows.sources.recognise import LAYOUTS, list_adapters
+from flows.sources.recognise import list_adapters
+from flows.sources.registry import load_layouts
 
 NADIR = str(Path(sys.executable).with_name("nadir"))
 
@@ -16,13 +17,13 @@ def test_every_layout_has_one_block_and_the_blocks_are_sorted() -> None:
     told = subprocess.run([NADIR, "sources"], capture_output=True, text=True, check=True).stdout
     names = [line.split(":")[0] for line in told.splitlines() if line[:1].isalpha() and ": " in line]
     listed = [name for name in names if name in {adapter.name for adapter in list_adapters()}]
-    assert listed == sorted({*LAYOUTS, "long"})
+    assert listed == sorted(load_layouts())
     assert told.count("cannot carry:") == len(listed)
 
 
 def test_the_same_list_is_given_as_json() -> None:
     told = json.loads(subprocess.run([NADIR, "sources", "--json"], capture_output=True, text=True, check=True).stdout)
-    assert [entry["name"] for entry in told["sources"]] == sorted({*LAYOUTS, "long"})
+    assert [entry["name"] for entry in told["sources"]] == sorted(load_layouts())
     assert all(entry["carries"] for entry in told["sources"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.sources.protocol import SourceFile
-from flows.sources.recognise import LAYOUTS
+from flows.sources.registry import load_layouts
 from transforms.load import Definitions
 
 LABS = (
@@ -83,7 +83,7 @@ def test_what_a_missing_table_costs_is_said(hospital: Any) -> None:
     file = SourceFile(Path("labevents.csv"), "delimited", dict.fromkeys(LABS.split(","), "VARCHAR"), ",")
     definitions: Definitions = hospital.definitions
     source_map = next(entry for entry in definitions.source_maps if entry.id == "mimic_iv")
-    recognised = LAYOUTS["mimic_iv"][1]([file], source_map)
+    recognised = load_layouts()["mimic_iv"].recognise([file], source_map)
     assert recognised is not None
     assert [hint for hint in recognised.hints if "d_labitems" in hint]
     assert [hint for hint in recognised.hints if "age and sex" in hint]

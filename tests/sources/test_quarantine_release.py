@@ -223,7 +223,7 @@ def test_the_ledger_counts_what_stood_before_where_it_stands(hospital: Any) -> N
     assert [*vars(after).values()][2:] == [6, 2, 1, 1, 2, 0]
 
 
-CELLS = {"WBC": ("6690-2", "10*9/L"), "ANC": ("751-8", "Mega"), "NEUT_PCT": ("770-8", "%")}
+CELLS = {"WBC": ("6690-2", "10*9/L"), "ANC": ("751-8", "%"), "NEUT_PCT": ("770-8", "%")}
 VISITS = {"table": "lab", "columns": {"person_id": "pid", "collected_at": "visit"}}
 VISITS |= {"wide": {name: {"code": code, "unit": unit} for name, (code, unit) in CELLS.items()}}
 VISITORS = {"table": "person", "needs": ["person_id", "sex"], "columns": {"person_id": "pid", "sex": "sex"}}
