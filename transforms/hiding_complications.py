@@ -40,9 +40,10 @@ def hide_complications(
     rows = _hide(rows, "n_assessed", assessed | beyond, min_cell)
     without = pl.col("n_assessed") - pl.col("n_episodes")
     few = _is_few("n_episodes", min_cell) | is_small(pl.col("n_people"), min_cell) | is_small(without, min_cell)
-    hide = pl.col("hide_n_assessed") | few | pl.col("_is_near_n_episodes")
+    is_any = pl.col("n_episodes") > 0  # nobody is shown as 0, of however many
+    hide = is_any & (pl.col("hide_n_assessed") | few | pl.col("_is_near_n_episodes"))
     rows = _hide(rows, "n_episodes", hide, min_cell).with_columns(
-        hide_n_people=pl.col("hide_n_episodes") | pl.col("_is_near_n_people") | _hide_people(min_cell)
+        hide_n_people=is_any & (pl.col("hide_n_episodes") | pl.col("_is_near_n_people") | _hide_people(min_cell))
     )
     rows = close_complications(rows, episode, order, min_cell).with_columns(
         hide_share=pl.col("hide_n_episodes") | pl.col("hide_n_assessed"),

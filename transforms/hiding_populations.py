@@ -19,7 +19,7 @@ from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.population_cells import ANY_LOW, INDEX
 from transforms.populations import CONFIRMED, POINT
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
-from transforms.suppression import is_small
+from transforms.suppression import is_small, least_of
 
 _DECIDED = 2**40  # hidden only when nothing else of less weight gives the room
 _PLACE = ["cohort", "interval"]
@@ -99,11 +99,16 @@ def _cells(named: pl.DataFrame) -> pl.DataFrame:
             n=count,
             kind=pl.lit(kind),
             held=pl.col("held").any().over(*_PLACE, f"node_{kind}"),
+            last=_last(count, named.columns).max().over(*_PLACE, f"node_{kind}"),
         ).unique([*_PLACE, "node"])
         for kind, count in kinds.items()
     ]
     every = pl.concat(parts).unique([*_PLACE, "node"]).sort(*_PLACE, "node")
     return every.with_row_index("cell").with_columns(pl.col("cell").cast(pl.Int64))
+
+
+def _last(count: str, columns: Sequence[str]) -> pl.Expr:
+    return pl.col(f"last_{count}") if f"last_{count}" in columns else pl.lit(None, pl.Int64)
 
 
 def _with_decisions(cells: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
@@ -118,7 +123,7 @@ def _with_decisions(cells: pl.DataFrame, people: pl.DataFrame, min_cell: int) ->
     return found.with_columns(
         is_decided=is_decided,
         is_shown=pl.when(is_decided).then("_shown").otherwise(~is_small(pl.col("n"), min_cell) & ~pl.col("held")),
-        least=pl.min_horizontal(pl.lit(1, pl.Int64), "n"),  # nobody is shown as 0
+        least=least_of("n", "last"),  # nobody is shown as 0, and nights add people
         weight=pl.when(is_decided).then(_DECIDED).otherwise(0) + longer * 2**33 + pl.col("n"),
     ).drop("_node", "_shown", "_n")
 
