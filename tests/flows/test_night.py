@@ -13,9 +13,11 @@ from flows.errors import Busy, SourceError, WrongUse
 from flows.exporting import export_report
 from flows.handover import Published
 from flows.lock import hold_workspace
+from flows.recognised_words import list_in_workspace
 from flows.recovery import recover
 from flows.settings import Settings
 from flows.workspace import Workspace
+from transforms.load import load_definitions
 from transforms.schemas import load_tables, schema_of
 
 Run = Callable[..., Published]
@@ -55,6 +57,20 @@ def test_a_night_ends_in_a_report_a_mailable_page_and_a_catalogue(published_nigh
     assert (workspace / "site" / "latest.html").stat().st_size < 7_000_000
     assert published.run_id in (workspace / "site" / "index.html").read_text()
     assert published.key_numbers
+
+
+def test_names_that_no_list_knows_are_read_in_the_workspace_and_stand_in_no_page(
+    published_night: tuple[Path, Published],
+) -> None:
+    workspace, published = published_night
+    found = list_in_workspace(Settings(workspace=workspace), load_definitions())
+    unknown = {word.text for word in found.unknown("drug")}
+    assert unknown
+    assert "clozapine" not in unknown
+    assert found.as_text().count(" rows") >= len(unknown)
+    page = published.report.read_text().lower()
+    assert "drugs and diagnoses that the lists know" in page
+    assert [name for name in unknown if name in page] == []
 
 
 def test_every_received_row_is_in_exactly_one_ledger_column(published_night: tuple[Path, Published]) -> None:
