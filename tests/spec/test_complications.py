@@ -81,10 +81,12 @@ def test_without_a_diagnosis_table_no_episode_is_looked_at_by_codes() -> None:
     assert _looks(_patient(), has_diagnoses=False) == []
 
 
-def _count(*patients: ComplicationExample) -> pl.DataFrame:
-    """`counts.complication` of one cohort in which everybody is."""
+def _count(*patients: ComplicationExample, second_rule: str = PLAN.estimation.default_rule) -> pl.DataFrame:
+    """`counts.complication` of one cohort in which everybody is; the second episode is one of `second_rule`."""
     episodes = episodes_of(patients).with_columns(
-        rule=pl.lit(PLAN.estimation.default_rule),
+        rule=pl.when(pl.col("person_index") == 1)
+        .then(pl.lit(second_rule))
+        .otherwise(pl.lit(PLAN.estimation.default_rule)),
         threshold_cells_per_ul=pl.lit(1500, pl.Int64),
         episode_id=pl.format("e{}", "person_index"),
         nadir_cells_per_ul=pl.when(pl.col("person_index") == 0).then(50).otherwise(700),
@@ -111,6 +113,12 @@ def test_a_share_is_of_the_episodes_in_which_the_complication_could_be_seen() ->
     fever, pneumonia = whole["fn_idsa_asco"], whole["pneumonia"]
     assert (fever["n_episodes"], fever["n_assessed"], fever["n_people"], fever["share"]) == (1, 1, 1, 1.0)
     assert (pneumonia["n_episodes"], pneumonia["n_assessed"], pneumonia["share"]) == (0, 2, 0.0)
+
+
+def test_episodes_of_other_rules_are_not_counted_once_more() -> None:
+    counted = _count(_patient(), _patient(), second_rule="simple_run")
+    rows = counted.filter(pl.col("complication") == "pneumonia", pl.col("band_kind") == "all")
+    assert rows["n_assessed"].to_list() == [1]
 
 
 @pytest.mark.parametrize(
