@@ -251,20 +251,6 @@ def sources(as_json: AsJson = False) -> None:
     _print({"sources": [asdict(adapter) for adapter in adapters]}, as_json, describe_adapters(adapters))
 
 
-@app.command()
-def merge(
-    counts: Annotated[list[Path], typer.Argument(metavar="COUNTS...", help="The counts.zip of each hospital.")],
-    out: Annotated[Path, typer.Option(help="Folder of the sum and its report.")] = Path("network"),
-    definitions: Overlay = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add the counts of several hospitals into one released report. No person's row is needed."""
-    from flows.merging import merge_counts
-
-    published = merge_counts(counts, _settings(None, definitions), out)
-    _print(result_of(published), as_json, summarise(published))
-
-
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
     quieten_exit()

@@ -18,7 +18,7 @@ from flows.warehouse import open_warehouse
 from flows.workspace import COUNTS, Workspace
 from transforms.schemas import load_tables, schema_of
 
-OF_PEOPLE = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cycle", "chronic")
+OF_PEOPLE = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cohort_entry", "cycle", "chronic")
 # Their people are known by the episode alone.
 OF_EPISODES = ("episode_cause", "cause_window", "complication", "complication_look")
 

@@ -36,7 +36,7 @@ from flows.workspace import Workspace, make_private
 from transforms.load import load_definitions
 from transforms.schemas import schema_of
 
-DERIVED = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cycle", "chronic")
+DERIVED = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cohort_entry", "cycle", "chronic")
 
 
 @dataclass(frozen=True)

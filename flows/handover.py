@@ -207,9 +207,9 @@ class Derived:
 
     `people` maps person_index to (source_id, person_id); who has no row left is among them. `frames` has: person,
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cause_window, complication,
-    complication_look, drug_block, cohort_member. `standing` is None when everybody is touched. `span` is the day from
-    which and the day until which enough people have been observed to show it, `source_spans` those of each of several
-    sources, `words` what lists know of all rows after tonight.
+    complication_look, drug_block, cohort_member, cohort_entry. `standing` is None when everybody is touched. `span` is
+    the day from which and the day until which enough people have been observed to show it, `source_spans` those of each
+    of several sources, `words` what lists know of all rows after tonight.
     """
 
     validated: Validated

@@ -6,6 +6,7 @@ sum, which can be sent on and merged again. People who are in two hospitals are 
 
 import secrets
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from flows.facts import ENGINES
 from flows.handover import Published
 from flows.pages import write_pages
 from flows.placing import place_night
+from flows.ranging import write_ranges
+from flows.sent_reports import is_report, read_report
 from flows.settings import Settings
 from flows.shown_merges import keep_shown, read_shown
 from flows.site import read_summaries
@@ -34,10 +37,13 @@ from transforms.cohort_order import order_cohorts
 from transforms.counting import add_counts
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
+from transforms.parties import find_withheld
 from transforms.plan import plan_of
-from transforms.release import Released, release
-from transforms.renewal import Earlier
+from transforms.release import Released, release, show_counts
+from transforms.renewal import NO_REPORTS, Earlier
 from transforms.zeros import with_zeros, without_zeros
+
+_SEVERAL = 2
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,12 @@ class Network:
         return tuple(sorted((site for one in self.sent for site in one.sites), key=lambda site: site.workspace))
 
 
-def merge_counts(paths: Sequence[Path], settings: Settings, out: Path) -> Published:
+def merge_counts(paths: Sequence[Path], settings: Settings, out: Path, *, is_pooled: bool = False) -> Published:
     """Add the counts of `paths`, and write their sum and its report below `out`.
 
-    SourceError when a file cannot be added to the others, DefinitionError when it was counted by other definitions.
+    Where one of them is a report instead, totals are ranges, and there is a page of them alone. SourceError when a file
+    cannot be added to the others, DefinitionError when it was counted by other definitions. What a hospital's own
+    report beside that of the network would tell is hidden, unless the release `is_pooled`, as of one hospital.
     """
     workspace = Workspace(out.resolve())
     if workspace.warehouse.exists():
@@ -66,8 +74,14 @@ def merge_counts(paths: Sequence[Path], settings: Settings, out: Path) -> Publis
         )
     definitions = load_definitions(settings.definitions)
     with guard_values():
-        sent = tuple(read_counts(path, definitions) for path in sorted(paths, key=lambda path: (path.name, str(path))))
+        ordered = sorted(paths, key=lambda path: (path.name, str(path)))
+        reports = [read_report(path, definitions) for path in ordered if is_report(path)]
+        sent = tuple(read_counts(path, definitions) for path in ordered if not is_report(path))
         _refuse_what_cannot_be_added(sent)
+        if reports:
+            return write_ranges(
+                reports, _release_counts(sent, definitions, settings.channel, is_pooled=is_pooled), definitions, out
+            )
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         workspace.create()
@@ -76,6 +90,8 @@ def merge_counts(paths: Sequence[Path], settings: Settings, out: Path) -> Publis
         try:
             counts = add_up(sent, definitions, work / COUNTS)
             earlier = read_shown(workspace, settings.channel)
+            if not is_pooled:
+                earlier = replace(earlier, withheld=_withhold(sent, definitions, settings.channel))
             network = _release(sent, counts, definitions, settings.channel, run_id, earlier)
             facts = _tell(network, workspace, definitions, run_id, started_at)
             numbers = write_pages(network.released, facts, definitions, work / "site")
@@ -107,6 +123,18 @@ def _refuse_what_cannot_be_added(sent: Sequence[SentCounts]) -> None:
         )
 
 
+def _release_counts(
+    sent: Sequence[SentCounts], definitions: Definitions, channel: str, *, is_pooled: bool
+) -> Released | None:
+    """What the hospitals that sent counts show together; None when none did."""
+    if not sent:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        counts = add_up(sent, definitions, Path(folder) / COUNTS)
+    earlier = NO_REPORTS if is_pooled else Earlier(withheld=_withhold(sent, definitions, channel))
+    return _release(sent, counts, definitions, channel, "counts", earlier).released
+
+
 def add_up(sent: Sequence[SentCounts], definitions: Definitions, path: Path) -> Mapping[str, pl.DataFrame]:
     """The counts of all hospitals together; `path` is the file of them, which can be merged again."""
     names = sorted(sent[0].counts)
@@ -129,6 +157,17 @@ def _release(
     rule, order = rule_of(definitions, channel), order_cohorts(definitions.cohorts)
     named = {"run_id": run_id, "definitions_hash": definitions.hash}
     return Network(tuple(sent), release(estimates, rule, order, earlier=earlier, **named))
+
+
+def _withhold(sent: Sequence[SentCounts], definitions: Definitions, channel: str) -> pl.DataFrame | None:
+    """What the report of one of several hospitals would tell beside that of all; None where there is but one."""
+    if len(sent) < _SEVERAL:
+        return None
+    dates = sent[0].sites[0].dates
+    plan = plan_of(definitions, has_calendar=dates == "real", has_dates=dates != "none")
+    rule, order = rule_of(definitions, channel), order_cohorts(definitions.cohorts)
+    every = [estimate_counts(with_zeros(one.counts, plan), plan, run_id="") for one in sent]
+    return find_withheld([show_counts(each, rule, order) for each in every], rule.min_cell)
 
 
 def _tell(

@@ -1,11 +1,11 @@
-"""The commands about published nights: what moved between two, one as a file to send, and what no list knew in them."""
+"""The commands about reports: what moved between two, one as a file, one of several hospitals, what no list knew."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.spending import print_result
+from flows.spending import print_result, result_of, summarise
 
 Workspace = Annotated[Path | None, typer.Option(help="Folder of the warehouse and the site. [default: ./workspace]")]
 Overlay = Annotated[Path | None, typer.Option(help="Folder of definitions laid over the shipped ones.")]
@@ -13,9 +13,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def add_report_commands(app: typer.Typer) -> None:
-    """`diff`, `export` and `unmatched`, beside the other commands."""
+    """`diff`, `export`, `merge` and `unmatched`, beside the other commands."""
     app.command()(diff)
     app.command()(export)
+    app.command()(merge)
     app.command()(unmatched)
 
 
@@ -60,6 +61,33 @@ def export(
     path = export_report(run_id, out, read_settings(workspace=workspace))
     result: dict[str, Any] = {"report": str(path), "bytes": path.stat().st_size}
     print_result(result, as_json, f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def merge(
+    counts: Annotated[
+        list[Path],
+        typer.Argument(metavar="COUNTS...", help="The counts.zip of each hospital, or its nadir-released.zip."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sum and its report.")] = Path("network"),
+    pooled: Annotated[
+        bool,
+        typer.Option(
+            "--pooled",
+            help="Hide only what the pooled extract would hide: for readers who see no hospital's own report.",
+        ),
+    ] = False,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the counts of several hospitals into one released report. No person's row is needed.
+
+    Where a hospital sends its released numbers instead, totals are ranges.
+    """
+    from flows.merging import merge_counts
+    from flows.settings import read_settings
+
+    published = merge_counts(counts, read_settings(definitions=definitions), out, is_pooled=pooled)
+    print_result(result_of(published), as_json, summarise(published))
 
 
 def unmatched(

@@ -35,7 +35,7 @@ def hand_over_standing(connection: duckdb.DuckDBPyConnection, population: Popula
 def _frames() -> dict[str, tuple[str, str]]:
     """For each frame that is counted: its columns, and where they are with the person."""
     found = {name: (read_sql(name), f"canonical.{name} r") for name in ("person", "observation")}
-    for name in ("anc", "episode", "drug_block", "cohort_member", "cycle", "chronic"):
+    for name in ("anc", "episode", "drug_block", "cohort_member", "cohort_entry", "cycle", "chronic"):
         found[name] = (_derived_columns(name), f"derived.{name} r")
     for name in ("episode_cause", "cause_window", "complication", "complication_look"):
         found[name] = (_derived_columns(name), f"derived.{name} r JOIN derived.episode e USING (episode_id)")

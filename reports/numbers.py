@@ -217,17 +217,17 @@ def _with_left_out(rows: Sequence[Row], wording: Wording) -> list[Row]:
     """Each step with who came to it, who is left out at it, and both in words; the sums hold of what is shown."""
     found: list[Row] = []
     before: Cell = None
-    for row in sorted(rows, key=lambda row: int(row["step_order"] or 0)):
-        here = row["n_people"]
+    for row in sorted(rows, key=lambda row: (str(row["cohort"]), int(row["step_order"] or 0))):
+        here, is_first = row["n_people"], row["step_order"] == 1
         left_out: Cell = None
-        if before is not None:
+        if not is_first and before is not None:
             both = is_number(before) and is_number(here)
             left_out = int(before or 0) - int(here or 0) if both else "hidden"
         words = [
-            f"{count(float(here or 0))}{' go on' if found else ''}" if is_number(here) else wording.mark(str(here))
+            f"{count(float(here or 0))}{'' if is_first else ' go on'}" if is_number(here) else wording.mark(str(here))
         ]
         words += [f"{count(float(left_out or 0))} left out"] if is_number(left_out) else []
-        sums = {"n_entered": before if found else here, "n_left_out": left_out}
+        sums = {"n_entered": here if is_first else before, "n_left_out": left_out}
         drawn = before if is_number(left_out) else here  # a bar as long as those who came, where that is known
         found.append({**row, **sums, "n_drawn": drawn, "step_line": f"{row['step']} {DASH} {', '.join(words)}"})
         before = here

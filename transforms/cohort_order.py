@@ -13,10 +13,13 @@ Band = tuple[float, float, str]
 
 @dataclass(frozen=True)
 class CohortOrder:
-    """`inside`: (part, whole). `apart`: a whole, and parts of it without people in common."""
+    """`inside`: (part, whole). `apart`: a whole, and parts of it without people in common. `tested`: cohorts that a
+    test lets people into, so that everybody observed in them is tested.
+    """
 
     inside: tuple[tuple[str, str], ...] = ()
     apart: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tested: tuple[str, ...] = ()
 
 
 def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
@@ -31,7 +34,8 @@ def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
     wholes = [cohort for cohort in known if cohort.criterion.observed][:1]
     families = [*_families_of_sex(known), *_families_of_age(known)]
     apart = [(whole.id, family) for whole in wholes for family in families]
-    return CohortOrder(tuple(inside), (*apart, *_families_inside(known)))
+    tested = tuple(cohort.id for cohort in known if cohort.criterion.testing or cohort.criterion.low)
+    return CohortOrder(tuple(inside), (*apart, *_families_inside(known)), tested)
 
 
 def _lies_in(part: Criterion, whole: Criterion) -> bool:
@@ -45,7 +49,30 @@ def _lies_in(part: Criterion, whole: Criterion) -> bool:
         return all(_lies_in(each, whole) for each in part.any_of)
     if whole.all_of:
         return all(_lies_in(part, each) for each in whole.all_of)
-    return bool(part.age and whole.age and _is_within(part.age, whole.age))
+    return _follows(part, whole)
+
+
+def _follows(part: Criterion, whole: Criterion) -> bool:
+    """Fewer ages or settings, more tests, a lower limit, and the first of several exposures."""
+    if part.age and whole.age:
+        return _is_within(part.age, whole.age)
+    if part.setting and whole.setting:
+        is_part = set(part.setting.settings) <= set(whole.setting.settings)
+        return is_part and part.setting.lasts_days <= whole.setting.lasts_days
+    if part.testing and whole.testing:
+        is_part = part.testing.at_least_tests >= whole.testing.at_least_tests
+        return is_part and _is_within_days(part.testing.within_days, whole.testing.within_days)
+    if part.low and whole.low:
+        is_part = part.low.below_cells_per_ul <= whole.low.below_cells_per_ul
+        return is_part and _is_within_days(part.low.lasts_days, whole.low.lasts_days)
+    if part.index and part.index.of.exposure and whole.exposure:
+        same = part.index.of.exposure.model_copy(update={"at_risk_days": whole.exposure.at_risk_days})
+        return same == whole.exposure and _is_within_days(part.index.until_days, whole.exposure.at_risk_days)
+    return False
+
+
+def _is_within_days(part: int | None, whole: int | None) -> bool:
+    return whole is None or (part is not None and part <= whole)
 
 
 def _is_within(part: AgeBand, whole: AgeBand) -> bool:

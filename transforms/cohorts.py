@@ -1,9 +1,9 @@
 """Who is in which cohort, from when to when: the observed days on which the cohort's criterion holds.
 
 Every criterion gives spans of days cut to observation; all_of cuts them with one another, any_of joins them, none_of
-takes them from the observed days. Age: with a year of birth the age of a day is its year less that year; else the age
-known at a date is one more at each return of that date; an age without a date holds always. In an extract without
-dates membership is for all time. Obeys `definitions/cohorts`.
+takes them from the observed days; those of stays, tests and index events are in `cohort_events.py`. Age: with a year of
+birth the age of a day is its year less that year; else the age known at a date is one more at each return of that date;
+an age without a date holds always. In an extract without dates membership is for all time. Obeys `definitions/cohorts`.
 """
 
 from collections.abc import Sequence
@@ -11,28 +11,31 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.cohort_events import after_index, in_setting, with_low_values, with_tests
 from transforms.diagnoses import recognise_conditions
 from transforms.drug_choice import is_meant
 from transforms.model.cohorts import AgeBand, Cohort, Criterion, DiagnosisCriterion, ExposureCriterion
 from transforms.spans import intersect_spans, merge_spans, subtract_spans, to_spans
 
 
-def find_members(
-    person: pl.LazyFrame,
-    observation: pl.LazyFrame,
-    recognised: pl.LazyFrame,
-    diagnosis: pl.LazyFrame,
-    conditions: pl.DataFrame,
-    cohorts: Sequence[Cohort],
-) -> pl.LazyFrame:
-    """Spans of membership: person_index, cohort, started_on, ended_on; sorted, disjoint and never touching.
-
-    `recognised` is what `recognise_drugs` gives, `conditions` what `read_conditions` gives.
+@dataclass(frozen=True)
+class Histories:
+    """What is known of people, by person_index: `recognised` is what `recognise_drugs` gives, `conditions` what
+    `read_conditions` gives, `tests` the days with tests that `find_test_days` gives.
     """
-    observed, coded = (
-        frame.collect().lazy() for frame in (to_spans(observation), recognise_conditions(diagnosis, conditions))
-    )
-    known = _Known(person, observed, recognised, diagnosis, coded)
+
+    person: pl.LazyFrame
+    observation: pl.LazyFrame
+    recognised: pl.LazyFrame
+    diagnosis: pl.LazyFrame
+    conditions: pl.DataFrame
+    encounter: pl.LazyFrame
+    tests: pl.LazyFrame
+
+
+def find_members(histories: Histories, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
+    """Spans of membership: person_index, cohort, started_on, ended_on; sorted, disjoint and never touching."""
+    known = _read(histories)
     spans = [
         _spans_of(cohort.criterion, known).with_columns(cohort=pl.lit(cohort.id))
         for cohort in sorted(cohorts, key=lambda cohort: cohort.id)
@@ -48,27 +51,31 @@ def find_members(
     return members.sort("person_index", "cohort", "started_on")
 
 
+def find_entries(histories: Histories, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
+    """Who is on the way into a cohort that asks for several things at once: person_index, cohort, n_parts.
+
+    A row says that the first n_parts of its `all_of` hold on a same observed day; all of them are membership itself.
+    """
+    return _entries_of(_read(histories), [cohort for cohort in cohorts if cohort.criterion.all_of])
+
+
 def find_members_without_dates(person: pl.LazyFrame, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
     """Members of the cohorts that need no dates, each for all time: started_on and ended_on are null.
 
     Everybody in the extract is observed. Age is `age_years`, because a year of birth gives no age without a date.
-    Cohorts by drug or diagnosis are left out: nobody can be placed in them, or outside them.
+    Cohorts by drug, diagnosis, stay, test or event are left out: nobody can be placed in them, or outside them.
     """
-    always = person.select("person_index", start_day=pl.lit(0, pl.Int32), end_day=pl.lit(0, pl.Int32))
-    undated = person.with_columns(birth_year=pl.lit(None, pl.Int32), age_at=pl.lit(None, pl.Date))
-    none = pl.LazyFrame(schema={"person_index": pl.UInt32})
-    known = _Known(undated, always, none, none, none)
-    kept = [cohort for cohort in sorted(cohorts, key=lambda cohort: cohort.id) if not _needs_dates(cohort.criterion)]
+    known = _undated(person)
+    kept = [cohort for cohort in sorted(cohorts, key=lambda cohort: cohort.id) if not cohort.needs_dates]
     spans = [_spans_of(cohort.criterion, known).with_columns(cohort=pl.lit(cohort.id)) for cohort in kept]
     never = pl.lit(None, pl.Date)
-    found = pl.concat(spans or [always.head(0).with_columns(cohort=pl.lit(""))])
+    found = pl.concat(spans or [known.observed.head(0).with_columns(cohort=pl.lit(""))])
     return found.select("person_index", "cohort", started_on=never, ended_on=never).sort("person_index", "cohort")
 
 
-def _needs_dates(criterion: Criterion) -> bool:
-    parts = [*(criterion.all_of or ()), *(criterion.any_of or ()), *(criterion.none_of or ())]
-    is_dated = criterion.diagnosis is not None or criterion.exposure is not None
-    return is_dated or any(_needs_dates(part) for part in parts)
+def find_entries_without_dates(person: pl.LazyFrame, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
+    """`find_entries` for the cohorts that need no dates."""
+    return _entries_of(_undated(person), [each for each in cohorts if each.criterion.all_of and not each.needs_dates])
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,39 @@ class _Known:
     recognised: pl.LazyFrame
     diagnosis: pl.LazyFrame
     coded: pl.LazyFrame
+    encounter: pl.LazyFrame
+    tests: pl.LazyFrame
+
+
+def _read(histories: Histories) -> _Known:
+    observed, coded = (
+        frame.collect().lazy()
+        for frame in (
+            to_spans(histories.observation),
+            recognise_conditions(histories.diagnosis, histories.conditions),
+        )
+    )
+    return _Known(
+        histories.person, observed, histories.recognised, histories.diagnosis, coded, histories.encounter,
+        histories.tests,
+    )  # fmt: skip
+
+
+def _undated(person: pl.LazyFrame) -> _Known:
+    always = person.select("person_index", start_day=pl.lit(0, pl.Int32), end_day=pl.lit(0, pl.Int32))
+    undated = person.with_columns(birth_year=pl.lit(None, pl.Int32), age_at=pl.lit(None, pl.Date))
+    none = pl.LazyFrame(schema={"person_index": pl.UInt32})
+    return _Known(undated, always, none, none, none, none, none)
+
+
+def _entries_of(known: _Known, cohorts: Sequence[Cohort]) -> pl.LazyFrame:
+    rows = [known.observed.head(0).select("person_index", cohort=pl.lit(""), n_parts=pl.lit(0, pl.Int32))]
+    for cohort in cohorts:
+        spans = [_spans_of(part, known) for part in cohort.criterion.all_of or ()]
+        for n_parts in range(1, len(spans)):
+            people = intersect_spans(spans[:n_parts]).select("person_index").unique()
+            rows.append(people.with_columns(cohort=pl.lit(cohort.id), n_parts=pl.lit(n_parts, pl.Int32)))
+    return pl.concat(rows).sort("person_index", "cohort", "n_parts")
 
 
 def _spans_of(criterion: Criterion, known: _Known) -> pl.LazyFrame:
@@ -92,20 +132,38 @@ def _spans_of(criterion: Criterion, known: _Known) -> pl.LazyFrame:
 
 
 def _spans_of_fact(criterion: Criterion, known: _Known) -> pl.LazyFrame:
-    spans = known.observed
+    if criterion.observed is not None:
+        return known.observed
+    spans = _spans_of_event(criterion, known)
+    return _always(_having(known.person, criterion), known) if spans is None else _cut(spans, known)
+
+
+def _spans_of_event(criterion: Criterion, known: _Known) -> pl.LazyFrame | None:
+    """Spans not yet cut to observation; None where the criterion is of people and not of days."""
+    spans = None
     if criterion.age is not None:
-        spans = _cut(_at_age(known.person, criterion.age), known)
+        spans = _at_age(known.person, criterion.age)
     if criterion.diagnosis is not None:
-        spans = _cut(_diagnosed(known, criterion.diagnosis), known)
+        spans = _diagnosed(known, criterion.diagnosis)
     if criterion.exposure is not None:
-        spans = _cut(_exposed(known.recognised, criterion.exposure), known)
-    if criterion.sex is not None:
-        spans = _always(known.person.filter(pl.col("sex") == criterion.sex), known)
-    if criterion.duffy_null is not None:
-        spans = _always(known.person.filter(pl.col("duffy_null") == criterion.duffy_null), known)
-    if criterion.race_ethnicity is not None:
-        spans = _always(known.person.filter(pl.col("race_ethnicity").is_in(criterion.race_ethnicity)), known)
+        spans = _exposed(known.recognised, criterion.exposure)
+    if criterion.setting is not None:
+        spans = in_setting(known.encounter, criterion.setting)
+    if criterion.testing is not None:
+        spans = with_tests(known.tests, criterion.testing)
+    if criterion.low is not None:
+        spans = with_low_values(known.tests, criterion.low)
+    if criterion.index is not None:
+        spans = after_index(_spans_of(criterion.index.of, known), known.observed, criterion.index)
     return spans
+
+
+def _having(person: pl.LazyFrame, criterion: Criterion) -> pl.LazyFrame:
+    if criterion.sex is not None:
+        return person.filter(pl.col("sex") == criterion.sex)
+    if criterion.duffy_null is not None:
+        return person.filter(pl.col("duffy_null") == criterion.duffy_null)
+    return person.filter(pl.col("race_ethnicity").is_in(criterion.race_ethnicity or ()))
 
 
 def _cut(spans: pl.LazyFrame, known: _Known) -> pl.LazyFrame:

@@ -19,6 +19,7 @@ from transforms.durations import count_durations, hour_columns
 from transforms.frames import stack
 from transforms.incidence import count_incidence, find_risk
 from transforms.model.estimation import Plan
+from transforms.onsets import count_onsets, read_deaths
 from transforms.person_days import count_person_days
 from transforms.person_time import Stays, find_test_days, read_members, stays_of
 from transforms.populations import Exposed, count_populations, read_exposed
@@ -28,8 +29,9 @@ from transforms.rules_compared import count_rules
 from transforms.schemas import load_tables
 from transforms.severities import count_severity, read_grading
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
-from transforms.steps import count_attrition
+from transforms.steps import count_entries, count_members
 from transforms.survey_counts import count_psus, count_weighted, read_sample
+from transforms.test_shares import count_test_shares
 from transforms.testing import count_gaps, count_tests
 
 UNKNOWN_CAUSE = "insufficient_data"
@@ -51,6 +53,9 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     sample = read_sample(frames["person"], plan)
     grading = read_grading(frames["person"], plan)
     risk = find_risk(test_days, episodes, frames["person"], plan)
+    counted = frames["anc"].select("person_index").unique().collect()
+    deaths = read_deaths(frames["person"])
+    found = Found(episodes, windows, seen, exposed, counted)
     cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
     assessable = find_assessable(test_days, tracks, plan)
     for cohort in members["cohort"].unique().sort():
@@ -59,11 +64,13 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         parts["counts.person_days"].append(count_person_days(stays, plan))
         parts["counts.chronic"].append(count_chronic(stays, tracks, assessable))
         severity, changes = count_severity(stays, grading, plan)
-        counted = {"counts.severity": severity, "counts.scale_change": changes}
-        counted |= {} if cycles is None else count_cycles(stays, cycles, plan)
-        counted |= count_incidence(stays, risk, plan)
-        counted["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
-        for name, rows in (counted | _count_cohort(stays, Found(episodes, windows, seen, exposed), plan)).items():
+        numbers = {"counts.severity": severity, "counts.scale_change": changes}
+        numbers |= {} if cycles is None else count_cycles(stays, cycles, plan)
+        numbers |= count_incidence(stays, risk, plan)
+        numbers["counts.first_onset"] = count_onsets(stays, risk.time, deaths, plan)
+        numbers["counts.test_share"] = count_test_shares(stays, plan)
+        numbers["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
+        for name, rows in (numbers | _count_cohort(stays, found, plan)).items():
             parts[name].append(rows)
     if plan.has_calendar:
         parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
@@ -74,7 +81,7 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     parts["counts.certainty"].append(certainty)
     parts["counts.rule"].append(count_rules(frames["episode"], plan, is_tested=not certainty.is_empty()))
     parts["counts.competition"].append(count_competition(frames["episode"], frames["episode_cause"], plan))
-    parts["counts.attrition"].append(count_attrition(frames, test_days, episodes, plan))
+    parts["counts.attrition"].append(count_entries(frames, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 
 
@@ -88,12 +95,15 @@ def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Found:
-    """Episodes of all, causes by windows of another length, what was seen in their time, and days with drugs."""
+    """Episodes of all, causes by windows of another length, what was seen in their time, days with drugs, and people
+    with a count.
+    """
 
     episodes: pl.DataFrame
     windows: pl.DataFrame
     seen: Seen
     exposed: Exposed
+    counted: pl.DataFrame
 
 
 def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:
@@ -115,6 +125,7 @@ def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFr
         "counts.cause": lambda: count_causes(stays.cohort, begun, found.windows),
         "counts.complication": lambda: count_complications(stays.cohort, stays.spans, found.seen, plan),
         "counts.duration": lambda: count_durations(stays.cohort, begun),
+        "counts.attrition": lambda: count_members(stays, found.counted, begun, plan),
     }
     return {name: count() for name, count in counted.items()}
 

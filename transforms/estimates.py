@@ -22,6 +22,7 @@ from transforms.incidence_estimates import estimate_incidence
 from transforms.interval_estimates import estimate_by_intervals
 from transforms.model.estimation import Plan
 from transforms.one_visit import leave_out_unseen
+from transforms.onsets import estimate_onsets
 from transforms.person_days import estimate_person_days
 from transforms.population_estimates import estimate_populations
 from transforms.prevalence import estimate_prevalence
@@ -32,6 +33,7 @@ from transforms.schemas import schema_of
 from transforms.severities import estimate_scale_changes, estimate_severity
 from transforms.shares import estimate_causes
 from transforms.survey import with_weighted
+from transforms.test_shares import estimate_test_shares
 from transforms.testing import estimate_testing
 
 
@@ -46,6 +48,8 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
         "estimate.incidence": estimate_incidence(
             counts["counts.incidence"], counts["counts.incidence_group"], counts["counts.observed_time"], plan
         ),
+        "estimate.cumulative_incidence": estimate_onsets(counts["counts.first_onset"], plan),
+        "estimate.test_share": estimate_test_shares(counts["counts.test_share"], plan),
         "estimate.severity": estimate_severity(counts["counts.severity"]),
         "estimate.scale_change": estimate_scale_changes(counts["counts.scale_change"]),
         "estimate.testing": estimate_testing(counts["counts.testing"], counts["counts.testing_gap"]),

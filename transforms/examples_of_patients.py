@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
-from transforms.cohorts import find_members
+from transforms.cohorts import Histories, find_members
 from transforms.example_results import (
     ORIGIN,
     ExampleResult,
@@ -46,6 +46,18 @@ DIAGNOSIS: Schema = {
     "code": pl.String,
     "code_system": pl.String,
     "recorded_at": pl.Datetime("us"),
+}
+ENCOUNTER: Schema = {
+    "person_index": pl.UInt32,
+    "started_at": pl.Datetime("us"),
+    "ended_at": pl.Datetime("us"),
+    "setting": pl.String,
+}
+TESTS: Schema = {
+    "person_index": pl.UInt32,
+    "day": pl.Date,
+    "n_tests": pl.Int64,
+    "lowest_cells_per_ul": pl.Int64,
 }
 OBSERVATION: Schema = {"person_index": pl.UInt32, "started_on": pl.Date, "ended_on": pl.Date}
 ANC: Schema = {
@@ -131,7 +143,11 @@ def find_patients(definitions: Definitions, patients: Sequence[CohortExample]) -
     recognised = recognise_drugs(exposure, diagnosis, drugs, conditions, definitions.exposures).collect().lazy()
     observed = frame_of(OBSERVATION, [(i, *span) for i, patient in places for span in patient.observed])
     person = frame_of(PERSON, people)
-    return find_members(person, observed, recognised, diagnosis, conditions, definitions.cohorts).collect()
+    stays = [(i, stay.started_on, stay.ended_on, stay.setting) for i, patient in places for stay in patient.stays]
+    counts = [(i, c.tested_on, 1, c.cells_per_ul) for i, patient in places for c in patient.counts]
+    encounter, tests = frame_of(ENCOUNTER, stays), frame_of(TESTS, counts).with_columns(pl.col("day").to_physical())
+    known = Histories(person, observed, recognised, diagnosis, conditions, encounter, tests)
+    return find_members(known, definitions.cohorts).collect()
 
 
 def _check_causes(definitions: Definitions) -> Iterable[ExampleResult]:

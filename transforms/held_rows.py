@@ -13,7 +13,7 @@ from transforms.schemas import schema_of
 
 HELD = "held"
 _TOGETHER = {  # rows that are parts of one whole are of one night
-    "released.attrition": [],
+    "released.attrition": ["cohort"],
     "released.severity": ["cohort", "interval_unit", "interval_start", "scale", "applied_to"],
     "released.scale_change": ["cohort", "interval_unit", "interval_start", "scale"],
     "released.anc_distribution": ["cohort"],

@@ -20,7 +20,6 @@ from transforms.nested import (
     low_node,
     possible_node,
     scope_node,
-    step_nodes,
     weighted_node,
 )
 from transforms.nested_pairs import OBSERVED, TESTED
@@ -203,27 +202,6 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, order: CohortOrder
         hide_tested_share=pl.col("hide_n_observed") | pl.col("hide_n_tested"),
         hide_tests_per_tested_person=pl.col("hide_n_tests") | pl.col("hide_n_tested"),
         hide_median_gap_days=pl.col("hide_n_gaps"),
-    )
-
-
-def hide_attrition(attrition: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Each step holds the next; from the last up, a step is hidden when it is small or nearly another shown count.
-
-    Other counts are those of the largest cohort: observed, tested, and low at the highest threshold.
-    """
-    whole = people.filter(pl.col("interval_unit") == ALL)
-    largest = whole.filter(pl.col("node") == OBSERVED).sort(["n_people", "cohort"], descending=[True, False]).head(1)
-    whole = whole.join(largest.select("cohort"), on="cohort", how="semi").filter(
-        pl.col("node").is_in(step_nodes(whole))
-    )
-    near = whole["n_shown"].drop_nulls().to_list()
-    hidden: dict[int, bool] = {}
-    held = set(attrition.filter(is_held(attrition.columns))["step_order"])
-    for order, count in sorted(zip(attrition["step_order"], attrition["n_people"], strict=True), reverse=True):
-        hidden[order] = order in held or any(0 < abs(count - other) < min_cell for other in [0, *near])
-        near += [] if hidden[order] else [count]
-    return attrition.with_columns(
-        hide_n_people=pl.Series([hidden[order] for order in attrition["step_order"]], dtype=pl.Boolean)
     )
 
 

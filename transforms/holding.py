@@ -38,7 +38,7 @@ ROWS = (
     Counted("incidence", (*_RULE, "interval_unit", "interval_start", "onset", "standard"),
             ("n_episodes", "person_days")),
     Counted("testing", ("cohort", "interval_unit", "interval_start"), ("n_tests", "n_gaps")),
-    Counted("attrition", ("step_order",), ("n_people",)),
+    Counted("attrition", ("cohort", "step_order"), ("n_people",)),
     Counted("episode", (*_RULE, "is_confirmed", "ended_as"), ("n_episodes", "n_people")),
     Counted("cause", (*_CAUSE, "agent", "window"), ("n_episodes", "n_people")),
     Counted("duration", _CAUSE, ("n_episodes", "n_censored", "n_died")),
@@ -89,18 +89,30 @@ def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, ea
     rank = pl.DataFrame({"node": ranked, "rank": range(len(ranked))}, schema={"node": pl.String, "rank": pl.Int64})
     cells = people.select(*_COUNT, n="n_people").join(rank, on="node")
     held = find_held(cells, nested_people(people, related, order), earlier, rule.min_cell)
+    held = _with_withheld(held, cells, earlier.withheld)
     found = people.select(*INTERVAL, *_COUNT).join(held, on=_COUNT).drop("place")
     rows, counted = dict(estimates), [cells.drop("rank")]
     curves = _curve_cells(estimates["estimate.duration_curve"], rule.curve_days)
-    held_curves = find_held(curves, nested_columns(curves, ()), earlier, rule.min_cell).filter("is_held")
+    held_curves = find_held(curves, nested_columns(curves, ()), earlier, rule.min_cell)
+    held_curves = _with_withheld(held_curves, curves, earlier.withheld).filter("is_held")
     for each in counted_rows():
         name = f"estimate.{each.table}"
         placed = _place(rows[name], f"{each.table} {each.flag}", each.key)
         own = _cells_of(placed, each.counts)
         held = find_held(own, nested_columns(own, each.counts), earlier, rule.min_cell)
+        held = _with_withheld(held, own, earlier.withheld)
         rows[name] = _flag(placed, each, held, held_curves if each.table == "duration" else None)
         counted.append(own.drop("rank"))
     return Holding(found, rows, pl.concat([*counted, curves.drop("rank")]))
+
+
+def _with_withheld(held: pl.DataFrame, cells: pl.DataFrame, withheld: pl.DataFrame | None) -> pl.DataFrame:
+    if withheld is None:
+        return held
+    named = cells.select(_COUNT).join(withheld, on=_COUNT, how="semi").with_columns(is_withheld=pl.lit(value=True))
+    both = held.join(named, on=_COUNT, how="full", coalesce=True)
+    is_held = [pl.col(name).fill_null(value=False) for name in ("is_held", "is_withheld")]
+    return both.with_columns(is_held=is_held[0] | is_held[1]).drop("is_withheld").sort(_COUNT)
 
 
 def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.DataFrame:

@@ -13,11 +13,12 @@ import polars as pl
 from transforms.closing_people import close_people
 from transforms.cohort_order import CohortOrder
 from transforms.model.scales import EVERYBODY
-from transforms.nested_pairs import OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
+from transforms.nested_pairs import COUNTED, OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
 from transforms.suppression import Nesting, close_relations, shown_nested
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
 _WHOLE = "whole:"
+OWN_STEPS = (COUNTED, "incident", "recovered")  # steps of the attrition that no other table has
 Related = Mapping[str, frozenset[str]]
 
 
@@ -58,7 +59,7 @@ def shown_people(
         nodes, index=INTERVAL, variable_name="node", value_name="n_shown"
     )
     people = long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
-    return close_people(
+    closed = close_people(
         people,
         pairs=pairs,
         pairs_of_whole=pairs_of_confirmed(nodes),
@@ -66,6 +67,15 @@ def shown_people(
         order=order,
         min_cell=min_cell,
     ).drop("last", "is_held")
+    return _alike_where_all_are_tested(closed, order)
+
+
+def _alike_where_all_are_tested(people: pl.DataFrame, order: CohortOrder) -> pl.DataFrame:
+    """Where a test lets people into a cohort the tested and the observed are one number: both are shown, or neither."""
+    is_one = pl.col("cohort").is_in(order.tested) & pl.col("node").is_in([OBSERVED, TESTED])
+    is_one = is_one & (pl.col("interval_unit") == "all")
+    is_hidden = (is_one & pl.col("n_shown").is_null()).any().over(INTERVAL)
+    return people.with_columns(n_shown=pl.when(~(is_one & is_hidden)).then("n_shown"))
 
 
 def _with_held(long: pl.DataFrame, held: pl.DataFrame | None) -> pl.DataFrame:
@@ -122,6 +132,11 @@ def episode_node() -> pl.Expr:
     return pl.format("{}|{}|{}", kind, "rule", "threshold_cells_per_ul")
 
 
+def low_tests_node() -> pl.Expr:
+    """Node of the tests certainly low of a row: at least as many as the people low."""
+    return pl.format("low_tests|{}", "threshold_cells_per_ul")
+
+
 def new_node() -> pl.Expr:
     """Node of the people with a new episode, of a row of incidence; of known age and sex where it is standardised."""
     kind = pl.when(pl.col("standard") == "crude").then(pl.lit("new")).otherwise(pl.lit("aged"))
@@ -134,12 +149,17 @@ def aged_node(kind: str) -> pl.Expr:
     return pl.format(f"aged_{kind}|{{}}|{{}}", cut, "denominator_name")
 
 
-def step_nodes(people: pl.DataFrame) -> list[str]:
-    """Nodes that attrition steps lie in or hold: observed, tested, and low at the highest threshold by any measure."""
-    names = people["node"].unique().sort().to_list()
-    low = [name for name in names if name.startswith("low|")]
-    highest = max((threshold_of(name) for name in low), default=0)
-    return [OBSERVED, TESTED, *(name for name in low if threshold_of(name) == highest)]
+def step_node() -> pl.Expr:
+    """Node of the people of a step of the attrition who are in the cohort; null before."""
+    named = {
+        "member": pl.lit(OBSERVED),
+        "counted": pl.lit(COUNTED),
+        "tested": pl.lit(TESTED),
+        "low": pl.format("low|any_low|any_value|{}|{}", "threshold_cells_per_ul", pl.lit(TESTED)),
+        "confirmed": pl.format("episode|{}|{}", "rule", "threshold_cells_per_ul"),
+        **{name: pl.format(f"{name}|{{}}|{{}}", "rule", "threshold_cells_per_ul") for name in OWN_STEPS[1:]},
+    }
+    return pl.coalesce(pl.when(pl.col("step_id") == name).then(node) for name, node in named.items())
 
 
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -151,6 +171,7 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     episode = estimates["estimate.episode"].filter(pl.col("ended_as") == "all")
     worse = _of_level_or_worse(severity)
     new = estimates["estimate.incidence"].filter(pl.col("interval_unit") == "all", pl.col("onset") == "first")
+    steps = estimates["estimate.attrition"].filter(pl.col("step_id").is_in(OWN_STEPS))
     below = (
         bins.sort("cohort", "bin_lower_cells_per_ul")
         .with_columns(n_people=pl.col("n_people").cum_sum().over("cohort"))
@@ -175,6 +196,8 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
             for kind in ("low", "population")
         ),
         new.select(*INTERVAL, node=new_node(), n_people="n_episodes").unique(),
+        estimates["estimate.test_share"].select(*_whole_extract(), node=low_tests_node(), n_people="n_tests_low"),
+        steps.select(*_whole_extract(), node=step_node(), n_people="n_people"),
     ]
     return pl.concat([part.cast({"n_people": pl.Int64}) for part in parts])
 

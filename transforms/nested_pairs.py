@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 OBSERVED, TESTED = "observed", "tested"
-_HOLDS = {"aged": "new", "new": "episode"}
+COUNTED = "counted"
+_HOLDS = {"aged": "new", "new": "episode", "incident": "episode", "recovered": "incident"}
 
 
 def threshold_of(node: str) -> int:
@@ -15,7 +16,7 @@ def threshold_of(node: str) -> int:
 def pairs_of(nodes: list[str]) -> list[tuple[str, str]]:
     """(part, whole) of every two counts of which one is known to lie in the other."""
     split = {node: node.split("|") for node in nodes}
-    pairs = [(TESTED, OBSERVED)]
+    pairs = [(TESTED, OBSERVED), (TESTED, COUNTED), (COUNTED, OBSERVED)]
     for node, parts in split.items():
         if parts[0] in {"low", "possible"}:
             pairs += _pairs_of_low(node, parts)
@@ -29,11 +30,11 @@ def pairs_of(nodes: list[str]) -> list[tuple[str, str]]:
             pairs += _pairs_of_scope(node, parts, nodes)
         elif parts[0] == "episode":
             pairs.append((node, f"low|confirmed|{parts[1]}|{parts[2]}|{OBSERVED}"))
-        elif parts[0] in {"new", "aged"}:
+        elif parts[0] in _HOLDS:
             pairs.append((node, "|".join([_HOLDS[parts[0]], *parts[1:]])))
-        elif parts[0] == "isolated":
-            pairs.append((node, f"low|any_low|any_value|{parts[2]}|{OBSERVED}"))
-    return [pair for pair in [*pairs, *_pairs_of_thresholds(nodes)] if pair[1] in split]
+        elif parts[0] in {"low_tests", "isolated"}:
+            pairs.append(_pair_of_low_values(node, parts))
+    return [pair for pair in [*pairs, *_pairs_of_thresholds(nodes)] if split.keys() >= set(pair)]
 
 
 def _pairs_of_scope(node: str, parts: list[str], nodes: list[str]) -> list[tuple[str, str]]:
@@ -66,6 +67,12 @@ def _pairs_of_low(node: str, parts: list[str]) -> list[tuple[str, str]]:
     return pairs
 
 
+def _pair_of_low_values(node: str, parts: list[str]) -> tuple[str, str]:
+    """Everybody low has a low test; who has an isolated low value is low."""
+    low = f"low|any_low|any_value|{parts[-1]}"
+    return (f"{low}|{TESTED}", node) if parts[0] == "low_tests" else (node, f"{low}|{OBSERVED}")
+
+
 def _pairs_of_weighted(node: str, parts: list[str]) -> list[tuple[str, str]]:
     """People with a weight lie in the same people with and without one."""
     kind, *cut, denominator = parts
@@ -88,7 +95,7 @@ def _pairs_of_thresholds(nodes: list[str]) -> list[tuple[str, str]]:
     families: dict[str, list[str]] = {}
     for node in nodes:
         parts = node.split("|")
-        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible", "aged_low"}:
+        if parts[0] in {"low", "possible", "episode", "weighted_low", "weighted_possible", "aged_low", "low_tests"}:
             families.setdefault("|".join(part for part in parts if not part.isdigit()), []).append(node)
     return [
         pair for family in families.values() for pair in pairwise(sorted(family, key=threshold_of)) if len(family) > 1

@@ -22,17 +22,12 @@ def leave_out_unseen(
     """
     if counts["counts.testing_gap"]["n_gaps"].sum():
         return dict(estimates)
-    steps = _orders(plan, SEEN_TWICE)
-    is_undated = pl.col("step_order").is_in([] if plan.has_dates else _orders(plan, frozenset({"observed"})))
+    is_undated = (pl.col("step_id") == "observed") & pl.lit(not plan.has_dates)
     unseen = {
         "estimate.rule": pl.col("n_episodes") == 0,
         "estimate.prevalence": (pl.col("measure") == "confirmed") & (pl.col("n_low").sum().over("rule") == 0),
         "estimate.population": pl.col("measure").is_in(["confirmed", "point"])
         & (pl.col("n_low").sum().over("rule") == 0),
-        "estimate.attrition": is_undated | (pl.col("step_order").is_in(steps) & (pl.col("n_people") == 0)),
+        "estimate.attrition": is_undated | (pl.col("step_id").is_in(SEEN_TWICE) & (pl.col("n_people") == 0)),
     }
     return {name: rows.filter(~unseen[name]) if name in unseen else rows for name, rows in estimates.items()}
-
-
-def _orders(plan: Plan, steps: frozenset[str]) -> list[int]:
-    return [order for order, step in enumerate(plan.estimation.attrition, start=1) if step.id in steps]

@@ -55,9 +55,9 @@ def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) 
     """One row per person and day with a value that says something, sorted by both.
 
     Columns: person_index, day (days since 1970, null without a date), month (months since year 0), n_tests,
-    lowest_cells_per_ul, undecided_THRESHOLD for each cut, gap_days (since the person's test day before); where the
-    extract has laboratories' lower limits of normal also reference_below (a test is below its own limit) and
-    reference_unknown (a test has none).
+    lowest_cells_per_ul, for each cut undecided_THRESHOLD and n_low_THRESHOLD (tests certainly low), gap_days (since
+    the person's test day before); where the extract has laboratories' lower limits of normal also reference_below (a
+    test is below its own limit) and reference_unknown (a test has none).
     """
     is_test, says_something = test_flags(tested)
     day = pl.col("collected_at").dt.date()
@@ -68,6 +68,7 @@ def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) 
             n_tests=is_test.cast(pl.Int64),
             lowest_cells_per_ul=pl.when(is_test).then(_proven()),
             **{undecided_name(cut): cut.is_low(_possible()) & ~_is_proven_low(cut) for cut in cuts},
+            **{low_name(cut): (is_test & _is_proven_low(cut)).cast(pl.UInt32) for cut in cuts},
             **(_reference_flags(is_test) if _has_reference(anc) else {}),
         )
         .collect()
@@ -139,6 +140,11 @@ def undecided_name(cut: Cut) -> str:
     return f"undecided_{cut.threshold_cells_per_ul}"
 
 
+def low_name(cut: Cut) -> str:
+    """Column of how many tests are certainly low at the cut."""
+    return f"n_low_{cut.threshold_cells_per_ul}"
+
+
 def _proven() -> pl.Expr:
     return pl.coalesce("anc_cells_per_ul", "upper_cells_per_ul")
 
@@ -179,5 +185,7 @@ def _reduce(rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """One row per key of rows that are sorted by it: tests added up, the lowest value, undecided if any is."""
     reduced = rows.with_columns(pl.col(key).set_sorted()).group_by(key, maintain_order=True)
     return reduced.agg(
-        pl.col("n_tests").sum(), pl.col("lowest_cells_per_ul").min(), pl.col("^(undecided|reference)_.*$").any()
+        pl.col("^n_(tests|low_.*)$").sum(),
+        pl.col("lowest_cells_per_ul").min(),
+        pl.col("^(undecided|reference)_.*$").any(),
     )

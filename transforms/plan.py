@@ -41,6 +41,7 @@ def plan_of(definitions: Definitions, *, has_calendar: bool, has_dates: bool) ->
         standards=definitions.standards,
         drugs=definitions.drugs,
         rules=definitions.rules,
+        cohorts=definitions.cohorts,
     )
 
 

@@ -21,7 +21,6 @@ from transforms.frames import fit
 from transforms.held_rows import HELD, show_held
 from transforms.hiding import (
     hide_anc_distribution,
-    hide_attrition,
     hide_prevalence,
     hide_scale_changes,
     hide_severity,
@@ -35,7 +34,10 @@ from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_drugs import hide_after_drugs
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
 from transforms.hiding_incidence import hide_incidence
+from transforms.hiding_onsets import hide_onsets
 from transforms.hiding_populations import hide_populations
+from transforms.hiding_steps import hide_attrition
+from transforms.hiding_tests import hide_test_shares
 from transforms.hiding_windows import hide_windows
 from transforms.holding import hold_back, shown_cells
 from transforms.model.disclosure import DisclosureRule
@@ -106,19 +108,25 @@ def release(
     follow from other numbers is hidden with its whole group. Raises DisclosureStop when a small count is simply shown:
     then the hiding itself is broken.
     """
-    tables: dict[str, pl.DataFrame] = {}
     holding = hold_back(estimates, order, rule, earlier)
     people = shown_people(estimates, order, rule.min_cell, holding.people)
-    for name, rows in hide_small_cells(holding.rows, rule, order, people).items():
-        named = rows.with_columns(
-            run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions_hash), channel=pl.lit(rule.channel)
-        )
-        tables[name] = fit(named, name)
-    tables, found = _close(tables, rule)
+    facts = {"run_id": run_id, "definitions_hash": definitions_hash, "channel": rule.channel}
+    tables, found = _close(_fit(hide_small_cells(holding.rows, rule, order, people), facts), rule)
     cells = holding.cells.join(shown_cells(tables, people), on=["place", "node"], how="semi")
     tables = round_counts(show_held(tables, estimates, earlier.tables, run_id=run_id), rule.round_to)
     utility = {name: _utility(name, rows) for name, rows in tables.items()}
     return Released(tables, rule.channel, utility, found, renew_counts(cells, earlier), door=_DOOR)
+
+
+def show_counts(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> pl.DataFrame:
+    """place, node, n and is_shown of every count of a hospital, as its first report by `rule` shows or hides it."""
+    holding = hold_back(estimates, order, rule, NO_REPORTS)
+    people = shown_people(estimates, order, rule.min_cell, holding.people)
+    facts = {"run_id": "", "definitions_hash": "", "channel": rule.channel}
+    tables, _ = _close(_fit(hide_small_cells(holding.rows, rule, order, people), facts), rule)
+    shown = shown_cells(tables, people).with_columns(is_shown=pl.lit(value=True))
+    known = holding.cells.join(shown, on=["place", "node"], how="left")
+    return known.with_columns(pl.col("is_shown").fill_null(value=False))
 
 
 def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:
@@ -147,7 +155,8 @@ def hide_small_cells(
     `people` is what `shown_people` gave.
     """
     hidden = {name: _hide_held(rows) for name, rows in _hide(estimates, rule, order, people).items()}
-    return {_released(name): _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
+    marked = {name: _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
+    return {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
 
 
 def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:
@@ -173,6 +182,7 @@ def _hide(
     episode, cause = of_episodes.episode, of_episodes.cause
     windows = hide_windows(others, cause, episode, least)
     duration = hide_what_few_decide(of_episodes.duration, curve, rule)
+    testing = hide_testing(estimates["estimate.testing"], people, order, least)
     cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
@@ -182,7 +192,9 @@ def _hide(
         "estimate.scale_change": hide_scale_changes(
             estimates["estimate.scale_change"], estimates["estimate.severity"], people
         ),
-        "estimate.testing": hide_testing(estimates["estimate.testing"], people, order, least),
+        "estimate.testing": testing,
+        "estimate.test_share": hide_test_shares(estimates["estimate.test_share"], testing, people, least),
+        "estimate.cumulative_incidence": hide_onsets(estimates["estimate.cumulative_incidence"], people, order, least),
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
@@ -262,6 +274,11 @@ def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
     return pl.when("is_weighted").then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
 
 
+def _fit(hidden: Mapping[str, pl.DataFrame], facts: Mapping[str, str]) -> dict[str, pl.DataFrame]:
+    named = {column: pl.lit(fact) for column, fact in facts.items()}
+    return {name: fit(rows.with_columns(**named), name) for name, rows in hidden.items()}
+
+
 def _close(tables: Mapping[str, pl.DataFrame], rule: DisclosureRule) -> tuple[dict[str, pl.DataFrame], tuple[str, ...]]:
     """Tables in which nothing small can be found, and what had to be hidden for it. Each round hides more."""
     closed, told = dict(tables), list[str]()
@@ -300,7 +317,3 @@ def _utility(name: str, rows: pl.DataFrame) -> Utility:
         rows.select(pl.sum_horizontal((pl.col(mark) == word).sum() for mark in marks)).item() for word in (HIDDEN, HELD)
     )
     return Utility(rows.height * len(marks), int(n_hidden or 0), int(n_held or 0))
-
-
-def _released(name: str) -> str:
-    return name.replace("estimate.", "released.")

@@ -26,14 +26,16 @@ def _no_counts() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a channel has shown until now.
+    """What a channel has shown until now, and what those show who report beside it.
 
     `tables` are the released tables of its last report. `counts` has each count that a report renewed: place (a table
-    and its key), node (which count), epoch (rising from report to report) and n.
+    and its key), node (which count), epoch (rising from report to report) and n. `withheld` has place and node of the
+    counts that reports of single hospitals beside that of their network would tell (`parties.py`).
     """
 
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     counts: pl.DataFrame = field(default_factory=_no_counts)
+    withheld: pl.DataFrame | None = None
 
     @property
     def next_epoch(self) -> int:

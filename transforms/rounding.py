@@ -17,6 +17,7 @@ _SHARES: Mapping[str, tuple[tuple[str, tuple[str, ...], str, str], ...]] = {
     "released.prevalence": (("prevalence", ("prevalence_lo", "prevalence_hi"), "n_low", "n_population"),),
     "released.incidence": (("rate_per_1000_py", ("rate_lo", "rate_hi"), "n_episodes", "person_days"),),
     "released.testing": (("tested_share", (), "n_tested", "n_observed"),),
+    "released.test_share": (("low_test_share", ("low_test_share_lo", "low_test_share_hi"), "n_tests_low", "n_tests"),),
     "released.chronic": (("chronic_share", ("chronic_lo", "chronic_hi"), "n_people", "n_assessable"),),
     "released.complication": (("share", (), "n_episodes", "n_assessed"),),
     "released.cycle": (("affected_share", ("affected_lo", "affected_hi"), "n_affected", "n_tested"),),

@@ -1,47 +1,115 @@
-"""How many people are left at each step from the extract to a seen recovery; each step is a part of the one before.
+"""How many people are left at each step from the extract, through a cohort, to a seen recovery; each is a part of the
+one before.
 
-Which steps there are, and their words, is `definitions/estimation`. Low is certainly below the highest threshold;
-episodes are those of the default rule at that threshold. Without dates, being in the extract is being observed.
+The way into a cohort that asks for several things at once has a step for each of them. Which steps there are, their
+words, and why people drop out, is `definitions/estimation`. Low is certainly below the highest threshold; episodes are
+those of the default rule at that threshold that begin in the cohort. Without dates, being in the extract is being
+observed.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
-from transforms.frames import shape
+from transforms.frames import empty, shape
+from transforms.model.cohorts import Cohort
 from transforms.model.estimation import Cut, Plan
+from transforms.person_time import Stays
+
+TABLE = "counts.attrition"
+KNOWN, OBSERVED, PART, MEMBER = "known", "observed", "part", "member"
 
 
-def count_attrition(
-    frames: Mapping[str, pl.LazyFrame], test_days: pl.DataFrame, episodes: pl.DataFrame, plan: Plan
-) -> pl.DataFrame:
-    """`counts.attrition`: a person is in a step when they are in every step up to it."""
+@dataclass(frozen=True)
+class StepOf:
+    """One step of one cohort. `n_parts` things that the cohort asks for hold; 0 before and after its entry."""
+
+    cohort: str
+    step_order: int
+    step_id: str
+    step: str
+    reason: str
+    rule: str
+    threshold_cells_per_ul: int
+    n_parts: int = 0
+
+
+def list_steps(plan: Plan) -> pl.DataFrame:
+    """Every step of every cohort that can be placed: columns of `counts.attrition` without n_people, and n_parts."""
+    cohorts = [cohort for cohort in plan.cohorts if plan.has_dates or not cohort.needs_dates]
+    steps = [asdict(step) for cohort in cohorts for step in steps_of(cohort, plan)]
+    types = {"step_order": pl.Int32, "threshold_cells_per_ul": pl.Int64, "n_parts": pl.Int32}
+    texts = dict.fromkeys(("cohort", "step_id", "step", "reason", "rule"), pl.String)
+    return pl.DataFrame(steps, schema={**texts, **types})
+
+
+def steps_of(cohort: Cohort, plan: Plan) -> tuple[StepOf, ...]:
+    """The steps of one cohort, in their order; one of everybody observed is entered by being observed."""
+    estimation = plan.estimation
+    parts = () if cohort.criterion.observed else cohort.criterion.all_of or (cohort.criterion,)
+    listed = [(step.id, step.title, step.reason, 0) for step in estimation.attrition]
+    entry = [
+        (MEMBER if n == len(parts) else PART, words.title, words.reason, n)
+        for n, part in enumerate(parts, start=1)
+        for words in [estimation.attrition_of_cohorts[part.kind]]
+    ]
+    place = 1 + next(place for place, (name, *_) in enumerate(listed) if name == OBSERVED)
+    limit = _highest(plan).threshold_cells_per_ul
+    return tuple(
+        StepOf(cohort.id, order, name, title, reason, estimation.default_rule, limit, n)
+        for order, (name, title, reason, n) in enumerate([*listed[:place], *entry, *listed[place:]], start=1)
+    )
+
+
+def count_entries(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFrame:
+    """The steps of `counts.attrition` up to the last before membership, of every cohort."""
+    steps = list_steps(plan)
     people = frames["person"].select("person_index").unique().collect()
-    having = _people_having(frames, test_days, episodes, plan)
-    rows = []
-    for order, step in enumerate(plan.estimation.attrition, start=1):
-        if step.id in having:
-            people = people.join(having[step.id].select("person_index").unique(), on="person_index", how="semi")
-        rows.append({"step_order": order, "step": step.title, "n_people": people.height})
-    return shape(pl.DataFrame(rows), "counts.attrition")
+    observed = people
+    if plan.has_dates:
+        observed = people.join(frames["observation"].select("person_index").unique().collect(), on="person_index")
+    whole = {KNOWN: people.height, OBSERVED: observed.height}
+    first = steps.filter(pl.col("step_id").is_in(list(whole)))
+    first = first.with_columns(n_people=pl.col("step_id").replace_strict(whole, return_dtype=pl.Int64))
+    entered = pl.DataFrame(schema={"cohort": pl.String, "n_parts": pl.Int32, "n_people": pl.Int64})
+    if "cohort_entry" in frames:
+        counted = frames["cohort_entry"].group_by("cohort", "n_parts")
+        entered = counted.agg(n_people=pl.col("person_index").n_unique().cast(pl.Int64)).collect()
+    parts = steps.filter(pl.col("step_id") == PART).join(entered, on=["cohort", "n_parts"], how="left")
+    return shape(pl.concat([first, parts.with_columns(pl.col("n_people").fill_null(0))]), TABLE)
 
 
-def _people_having(
-    frames: Mapping[str, pl.LazyFrame], test_days: pl.DataFrame, episodes: pl.DataFrame, plan: Plan
-) -> dict[str, pl.DataFrame]:
-    confirmed = episodes.filter(pl.col("is_confirmed"), _is_headline(plan))
+def count_members(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """The later steps of `counts.attrition` of one cohort: a person is in a step when in every step up to it.
+
+    `counted` has the person_index of everybody with a count, `begun` the episodes that begin in the cohort.
+    """
+    steps = list_steps(plan).filter(pl.col("cohort") == stays.cohort)
+    steps = steps.filter(~pl.col("step_id").is_in([KNOWN, OBSERVED, PART]))
+    if steps.is_empty():
+        return empty(TABLE)
+    having = _people_having(stays, counted, begun, plan)
+    people, sizes = stays.spans.select("person_index").unique(), {}
+    for name in steps.sort("step_order")["step_id"]:
+        if name in having:
+            people = people.join(having[name].select("person_index").unique(), on="person_index", how="semi")
+        sizes[name] = people.height
+    return shape(steps.with_columns(n_people=pl.col("step_id").replace_strict(sizes, return_dtype=pl.Int64)), TABLE)
+
+
+def _people_having(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, plan: Plan) -> Mapping[str, pl.DataFrame]:
+    tested = stays.people.filter(pl.col("n_tests") > 0)
+    confirmed = begun.filter(pl.col("is_confirmed"), _is_headline(plan))
     incident = confirmed.filter(pl.col("is_incident"))
-    having = {
-        "counted": frames["anc"].select("person_index").unique().collect(),
-        "tested": test_days.filter(pl.col("n_tests") > 0),
-        "low": test_days.filter(_highest(plan).is_low(pl.col("lowest_cells_per_ul"))),
+    return {
+        "counted": counted,
+        "tested": tested,
+        "low": tested.filter(_highest(plan).is_low(pl.col("lowest_cells_per_ul"))),
         "confirmed": confirmed,
         "incident": incident,
         "recovered": incident.filter(pl.col("gap_after_hours").is_not_null()),
     }
-    if plan.has_dates:
-        having["observed"] = frames["observation"].select("person_index").unique().collect()
-    return having
 
 
 def _highest(plan: Plan) -> Cut:

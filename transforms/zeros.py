@@ -17,6 +17,7 @@ from transforms.prevalence import name_intervals
 from transforms.rules_compared import expected_rules
 from transforms.schemas import schema_of
 from transforms.severity_levels import expected_levels
+from transforms.steps import list_steps
 
 Counts = Mapping[str, pl.DataFrame]
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
@@ -64,7 +65,6 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
     denominators = pl.DataFrame({"denominator_name": [each.id for each in plan.main_denominators]})
     edges = plan.estimation.anc_bins_cells_per_ul
     bins = pl.DataFrame({"bin_lower_cells_per_ul": edges, "bin_upper_cells_per_ul": [*edges[1:], None]})
-    steps = [(order, step.title) for order, step in enumerate(plan.estimation.attrition, start=1)]
     expected = {
         "counts.person_interval": intervals.join(cuts, how="cross").join(denominators, how="cross"),
         "counts.testing": intervals,
@@ -74,7 +74,7 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
         .join(expected_levels(plan), on="interval_unit"),
         "counts.anc_distribution": intervals.select("cohort").unique().join(bins, how="cross"),
         "counts.rule": expected_rules(plan).filter(not counts["counts.certainty"].is_empty()),
-        "counts.attrition": pl.DataFrame(steps, schema=["step_order", "step"], orient="row"),
+        "counts.attrition": list_steps(plan).drop("n_parts"),
     }
     return {name: _fill(name, rows, expected.get(name)) for name, rows in counts.items()}
 

@@ -36,7 +36,13 @@ from transforms.attribution import Evidence, attribute_causes
 from transforms.attribution_windows import Known, attribute_in_windows
 from transforms.chronic import find_chronic
 from transforms.codelists import read_conditions, read_drugs
-from transforms.cohorts import find_members, find_members_without_dates
+from transforms.cohorts import (
+    Histories,
+    find_entries,
+    find_entries_without_dates,
+    find_members,
+    find_members_without_dates,
+)
 from transforms.complications import Signs, find_complications, find_looks
 from transforms.cycles import find_cycles, number_by_cycle
 from transforms.drug_blocks import find_blocks
@@ -62,6 +68,7 @@ FRAMES = (
     "complication_look",
     "drug_block",
     "cohort_member",
+    "cohort_entry",
     "cycle",
     "chronic",
 )
@@ -150,13 +157,20 @@ def derive_people(
     known = Known(definitions.causes, conditions, definitions.naranjo)
     others = attribute_in_windows(own, evidence, known, estimation.attribution_windows)
     _keep(others, folder / "cause_window.parquet")
-    cohorts = definitions.cohorts
-    members = (
-        find_members(person, observation, recognised, diagnosis, conditions, cohorts)
-        if has_dates
-        else find_members_without_dates(person, cohorts)
-    )
-    _keep(members, folder / "cohort_member.parquet")
+    if not has_dates:
+        _keep(find_members_without_dates(person, definitions.cohorts), folder / "cohort_member.parquet")
+        _keep(find_entries_without_dates(person, definitions.cohorts), folder / "cohort_entry.parquet")
+        return
+    tests = _tests_of(anc, definitions)
+    histories = Histories(person, observation, recognised, diagnosis, conditions, encounter, tests)
+    _keep(find_members(histories, definitions.cohorts), folder / "cohort_member.parquet")
+    _keep(find_entries(histories, definitions.cohorts), folder / "cohort_entry.parquet")
+
+
+def _tests_of(anc: pl.LazyFrame, definitions: Definitions) -> pl.LazyFrame:
+    """Days with tests of everybody, if any cohort asks for them: it is a pass over all counts."""
+    is_asked = any(cohort.criterion.asks_for("testing", "low") for cohort in definitions.cohorts)
+    return find_test_days(anc if is_asked else anc.head(0), tested_of(definitions), []).lazy()
 
 
 def _counts_of(episodes: pl.LazyFrame, anc: pl.LazyFrame) -> pl.LazyFrame:

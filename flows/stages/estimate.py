@@ -30,6 +30,7 @@ FRAMES = (
     "complication_look",
     "drug_block",
     "cohort_member",
+    "cohort_entry",
     "cycle",
     "chronic",
 )

@@ -19,11 +19,11 @@ def chart() -> Chart:
         section="attrition",
         position=1,
         title="From everyone to those who can answer",
-        caption="People who go on after each step, and those who are left out there: together those who went on "
-        "after the step before.",
+        caption="{cohort}: people who go on after each step, and those who are left out there: together those who "
+        "went on after the step before. Episodes are those that begin in the cohort.",
         table="attrition",
         question="",
-        follows=(),
+        follows=("cohort",),
         sorts={"value": (("step_order", "asc"),)},
         traces=_traces(),
         columns=(
@@ -32,6 +32,7 @@ def chart() -> Chart:
             TableColumn("Come to it", "count", ("n_entered",)),
             TableColumn("Go on", "count", ("n_people",)),
             TableColumn("Left out at this step", "count", ("n_left_out",)),
+            TableColumn("Because", "name:reason", ("reason",)),
         ),
         alt=Alt("n_people", "count", (STEP,)),
         categories=(Categories("yaxis", "text", ("step_line",), wrap=34),),

@@ -13,7 +13,7 @@ def chart() -> Chart:
     return Chart(
         id="incidence-standardised",
         section="prevalence",
-        position=5,
+        position=6,
         title="New episodes, standardised by age and sex",
         caption="First new episodes ({rule}) below {threshold} for 1,000 years at risk, whole extract. Filled: "
         "as counted. Open: with the ages and sexes of each standard population, so that hospitals with other people "

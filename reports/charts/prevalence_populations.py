@@ -22,7 +22,7 @@ def chart() -> Chart:
     return Chart(
         id="prevalence-populations",
         section="prevalence",
-        position=6,
+        position=7,
         title="Of whom? The same year, other denominators",
         caption="{cohort}: people low below {threshold} in the latest whole year, as a share of people under "
         "observation on its first day, on every day, on enough of the days or on any day, of people tested, and of "

@@ -25,7 +25,7 @@ def chart() -> Chart:
     return Chart(
         id="specification-curve",
         section="prevalence",
-        position=7,
+        position=8,
         title="One prevalence, every choice",
         caption="{cohort}: prevalence under every rule, threshold, length of time (latest whole month, latest whole "
         "year, whole extract) and denominator, from the same counts, lowest first. Lines: the interval. Squares below: "

@@ -7,8 +7,10 @@ import polars as pl
 from tests.disclosure.drawn_hospital import background
 from tests.disclosure.puzzle import Key, Puzzle
 from tests.disclosure.reading_episodes import read_curves, read_episodes, relate_episodes
+from tests.disclosure.reading_onsets import relate_onsets
 from tests.disclosure.reading_people import Background, read_people, read_rules
 from tests.disclosure.reading_populations import read_complications, read_incidence
+from tests.disclosure.reading_steps import relate_steps
 
 Tables = Mapping[str, pl.DataFrame]
 WIDTH = 9  # of 1 to 10
@@ -19,6 +21,8 @@ def read_counts(tables: Tables, known: Background | None = None) -> Puzzle:
     puzzle, known = Puzzle(), known or background()
     read_people(puzzle, tables, known)
     _read_more(puzzle, tables)
+    relate_steps(puzzle, tables["released.attrition"])
+    relate_onsets(puzzle, tables["released.cumulative_incidence"])
     relate_episodes(puzzle, known)
     return puzzle
 

@@ -116,6 +116,7 @@ def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: boo
         standards=definitions.standards,
         drugs=definitions.drugs,
         rules=definitions.rules,
+        cohorts=tuple(cohort for cohort in definitions.cohorts if cohort.id in {"everyone", *COHORTS}),
     )
 
 

@@ -96,6 +96,7 @@ def plan_hospital(definitions: Definitions) -> Plan:
         has_calendar=True,
         has_dates=True,
         rules=definitions.rules,
+        cohorts=tuple(cohort for cohort in definitions.cohorts if cohort.id in COHORTS),
     )
 
 

@@ -12,7 +12,9 @@ import polars as pl
 
 from tests.disclosure.inverting import learn_limits, learn_share
 from tests.disclosure.puzzle import Key, Puzzle
+from tests.disclosure.reading_onsets import read_onsets, read_test_shares
 from tests.disclosure.reading_populations import read_populations
+from tests.disclosure.reading_steps import read_attrition
 
 Tables = Mapping[str, pl.DataFrame]
 ALL = "all"
@@ -39,7 +41,9 @@ def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
     read_populations(puzzle, tables["released.population"])
     _read_severity(puzzle, tables["released.severity"], background)
     _read_bins(puzzle, tables["released.anc_distribution"])
-    _read_attrition(puzzle, tables["released.attrition"])
+    read_attrition(puzzle, tables["released.attrition"])
+    read_test_shares(puzzle, tables["released.test_share"])
+    read_onsets(puzzle, tables["released.cumulative_incidence"])
     _read_certainty(puzzle, tables["released.certainty"])
     _relate_cuts(puzzle)
     _relate_months(puzzle)
@@ -189,21 +193,6 @@ def _relate_cuts(puzzle: Puzzle) -> None:
             if one == other:
                 puzzle.lies_in(whole, part)
         puzzle.lies_in(ordered[-1][1], (*place, "tested"))
-
-
-def _read_attrition(puzzle: Puzzle, attrition: pl.DataFrame) -> None:
-    rows = attrition.sort("step_order").rows(named=True)
-    for row in rows:
-        puzzle.see(("step", row["step_order"], "people"), row["n_people"], least=1)
-    for whole, part in pairwise(rows):
-        puzzle.lies_in(("step", part["step_order"], "people"), ("step", whole["step_order"], "people"))
-    lows = [key for key in puzzle.least if key[:2] == ("everyone", ALL) and key[2:4] == ("low", "any_low")]
-    alike: dict[int, Key] = {2: ("everyone", ALL, "observed"), 4: ("everyone", ALL, "tested")}
-    if lows:
-        alike[5] = max((key for key in lows if key[-1] == "tested"), key=_threshold)
-    for order, node in alike.items():
-        puzzle.lies_in(("step", order, "people"), node)
-        puzzle.lies_in(node, ("step", order, "people"))
 
 
 def _relate_months(puzzle: Puzzle) -> None:

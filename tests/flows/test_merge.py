@@ -76,6 +76,81 @@ def test_hospitals_added_are_the_pooled_extract_in_every_count_and_every_release
         assert rows.equals(theirs[name]), name
 
 
+@pytest.fixture(scope="module")
+def half_hidden(
+    halves: Sequence[Path], network: tuple[Path, Published], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What `merge` makes of the counts of one site and of the released numbers of the other."""
+    report = next((network[0] / "site_1" / "site" / "runs").glob("*/downloads/nadir-released.zip"))
+    sent = Path(shutil.copy(report, tmp_path_factory.mktemp("sent") / "hospital_1.zip"))
+    return merge_counts([halves[0], sent], Settings(), tmp_path_factory.mktemp("ranges") / "network").report.parent
+
+
+def test_a_hospital_that_sends_released_numbers_leaves_ranges_that_hold_the_pooled_counts(
+    half_hidden: Path, published_night: tuple[Path, Published]
+) -> None:
+    ranges = pl.read_parquet(half_hidden / "ranges.parquet")
+    counts = read_counts(published_night[0] / "counts.zip", DEFINITIONS).counts
+    key = ["cohort", "interval_unit", "interval_start"]
+    n_open = 0
+    for name, table, columns in (
+        ("testing.n_tested", "counts.testing", key),
+        ("testing.n_tests", "counts.testing", key),
+        ("prevalence.n_low", "counts.person_interval", [*key, "rule", "threshold_cells_per_ul", "denominator_name"]),
+    ):
+        number = name.partition(".")[2]
+        rows = ranges.filter(pl.col("counted") == name)
+        true = counts[table].rename({"measure": "category"}, strict=False)
+        named = [*columns, *(["category"] if "category" in true.columns else [])]
+        both = rows.join(true.select(*named, number), on=named, how="left", nulls_equal=True)
+        both = both.with_columns(pl.col(number).fill_null(0))
+        assert both.height == rows.height > 10
+        assert both.filter(pl.col(number) < pl.col("n_least")).is_empty(), name
+        assert both.filter(pl.col(number) > pl.col("n_most")).is_empty(), name
+        n_open += rows.filter(pl.col("n_least") < pl.col("n_most")).height
+    assert n_open > 0
+
+
+def test_the_page_of_ranges_has_no_median_and_no_curve_and_says_why(half_hidden: Path) -> None:
+    page = (half_hidden / "ranges.html").read_text()
+    assert "Totals of several hospitals, as ranges" in page
+    assert "Medians, curves and shares are of people, not of ranges" in page
+    assert not {"median_days", "still_low"} & set(pl.read_parquet(half_hidden / "ranges.parquet")["counted"])
+    assert not (half_hidden / "counts.zip").exists()
+    header = (half_hidden / "ranges.csv").read_text().splitlines()[0]
+    assert header.startswith("counted,cohort,interval_unit,interval_start,rule")
+    assert set(json.loads((half_hidden / "ranges.json").read_text())["columns"]) == set(header.split(","))
+
+
+def test_the_same_report_twice_is_refused(network: tuple[Path, Published], tmp_path: Path) -> None:
+    report = next((network[0] / "site_1" / "site" / "runs").glob("*/downloads/nadir-released.zip"))
+    sent = [Path(shutil.copy(report, tmp_path / f"{name}.zip")) for name in ("one", "two")]
+    with pytest.raises(SourceError, match="one and two are the same report"):
+        merge_counts(sent, Settings(), tmp_path / "network")
+
+
+def test_a_network_hides_what_the_report_of_one_hospital_beside_it_would_tell(
+    halves: Sequence[Path], network: tuple[Path, Published], tmp_path: Path
+) -> None:
+    """No number that one of two hospitals hides can be had by subtracting what the other shows."""
+    merged = _released(merge_counts(halves, Settings(), tmp_path / "network").report)
+    sites = [_released(next((network[0] / f"site_{place}" / "site" / "runs").glob("*/index.html"))) for place in (0, 1)]
+    key = ["cohort", "interval_unit", "interval_start"]
+    shown = [
+        site["testing"].select(*key, pl.col("n_tested").is_not_null().alias(f"shown_{place}"))
+        for place, site in enumerate(sites)
+    ]
+    both = merged["testing"].select(*key, "n_tested")
+    for each in shown:
+        both = both.join(each, on=key, how="left", nulls_equal=True)
+    known = both.with_columns(pl.col("^shown_.*$").fill_null(value=True))
+    one_hides = known.filter(pl.col("shown_0") != pl.col("shown_1"))
+    assert one_hides.height > 0
+    assert one_hides["n_tested"].null_count() == one_hides.height
+    pooled = _released(network[1].report)["testing"]
+    assert pooled["n_tested"].null_count() < merged["testing"]["n_tested"].null_count()
+
+
 def test_order_and_grouping_of_hospitals_change_no_byte_of_their_sum(
     tmp_path: Path, published_night: tuple[Path, Published]
 ) -> None:

@@ -89,9 +89,12 @@ def draw_estimates(
     people = [row for row in out["estimate.testing"] if row["interval_unit"] == "all"]
     tested = people[0]["n_tested"] if people else 0
     _draw_rules(out, int(tested))
-    steps = {"In the extract": 5480, "Under observation for at least a day": 5200, "Tested": tested}
-    for order, (step, n) in enumerate(steps.items()):
-        out["estimate.attrition"].append({"step_order": order + 1, "step": step, "n_people": n})
+    steps = {"known": ("In the extract", 5480), "observed": ("Observed", 5200), "tested": ("Tested", tested)}
+    for order, (name, (step, n)) in enumerate(steps.items()):
+        words = {"cohort": "everyone", "step_id": name, "step": step, "reason": "", "rule": "clinical"}
+        out["estimate.attrition"].append(
+            {**words, "step_order": order + 1, "threshold_cells_per_ul": 1500, "n_people": n}
+        )
     return out
 
 
@@ -144,6 +147,24 @@ def _take_counts_away(out: dict[str, list[dict[str, Any]]]) -> None:
         )
 
 
+def _draw_shares(out: dict[str, list[dict[str, Any]]], key: dict[str, Any], size: int, risk: float) -> None:
+    """Low tests of all tests, and people with a first episode by a day."""
+    tests, low = size * 4, round(size * risk * 3)
+    limits = {
+        "low_test_share": low / tests,
+        "low_test_share_lo": low / tests / 2,
+        "low_test_share_hi": low / tests * 1.2,
+    }
+    counts = {"n_tests": tests, "n_tests_low": low, "n_people": round(size * 0.6), "method": "wilson"}
+    out["estimate.test_share"].append({**key, **counts, **limits})
+    start = round(size * 0.6)
+    for day, part in {28: 0.2, 91: 0.5, 182: 0.8, 364: 1.0}.items():
+        n = round(start * risk * part)
+        ends = {"n_people": start, "n_episodes": n, "n_died": n // 4, "n_followed": (start - n - n // 4) // 2}
+        shares = {"cumulative_share": n / start, "cumulative_lo": n / start / 2, "cumulative_hi": min(n / start * 2, 1)}
+        out["estimate.cumulative_incidence"].append({**key, "rule": "clinical", "day": day, **ends, **shares})
+
+
 def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, risk: float) -> None:
     """Days, chronic tracks and cycles; numbers follow from the size of the cohort alone."""
     for threshold, depth in DEPTHS.items():
@@ -157,6 +178,7 @@ def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, ris
         shares = {"chronic_share": n / assessable, "chronic_lo": n / assessable / 2, "chronic_hi": n / assessable * 2}
         people = {"n_people": n, "n_people_open": n // 3, "n_assessable": assessable, "chronic_method": "wilson"}
         out["estimate.chronic"].append({**key, "rule": "chronic", **people, **shares})
+        _draw_shares(out, key, size, risk * depth)
         for regimen, part in (("all", 1.0), ("ac", 0.5), ("docetaxel", 0.5)):
             cycles = round(round(size * risk * part, -1) * 40)
             tested, affected = cycles // 2, cycles // 2 * round(10 * depth) // 20
@@ -182,6 +204,8 @@ TABLES = (
     "severity",
     "scale_change",
     "testing",
+    "test_share",
+    "cumulative_incidence",
     "episode",
     "duration",
     "duration_curve",

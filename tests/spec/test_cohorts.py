@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.codelists import read_conditions, read_drugs
-from transforms.cohorts import find_members
+from transforms.cohort_events import with_tests
+from transforms.cohorts import Histories, find_entries, find_members
 from transforms.errors import DefinitionError
-from transforms.examples_of_patients import DIAGNOSIS, EXPOSURE, PERSON, find_patients
+from transforms.examples_of_patients import DIAGNOSIS, ENCOUNTER, EXPOSURE, PERSON, TESTS, find_patients
 from transforms.exposures import recognise_drugs
 from transforms.load import load_definitions
-from transforms.model.cohorts import Cohort
+from transforms.model.cohorts import Cohort, Criterion
 from transforms.model.examples import CohortExample
 from transforms.spans import SPAN, intersect_spans, merge_spans, subtract_spans
 
@@ -86,7 +87,18 @@ YEAR = ("2020-01-01", "2020-12-31")
 
 def _members(cohorts: list[Cohort], **facts: Any) -> dict[str, list[tuple[str, str]]]:
     """Spans by cohort of one person, observed in 2020, with facts as rows."""
-    rows = {"person": [{}], "exposure": [], "diagnosis": [], "observed": [YEAR], **facts}
+    spans: dict[str, list[tuple[str, str]]] = {cohort.id: [] for cohort in cohorts}
+    for _, cohort, start, end in find_members(_histories(**facts), cohorts).collect().rows():
+        spans[cohort].append((start.isoformat(), end.isoformat()))
+    return spans
+
+
+def _entries(cohorts: list[Cohort], **facts: Any) -> list[tuple[int, str, int]]:
+    return find_entries(_histories(**facts), cohorts).collect().rows()
+
+
+def _histories(**facts: Any) -> Histories:
+    rows = {"person": [{}], "exposure": [], "diagnosis": [], "observed": [YEAR], "encounter": [], "tests": [], **facts}
     diagnosis = pl.LazyFrame(
         [{"person_index": 0, "code_system": "icd10cm", **row} for row in rows["diagnosis"]], schema=_text(DIAGNOSIS)
     ).cast(DIAGNOSIS)
@@ -103,11 +115,10 @@ def _members(cohorts: list[Cohort], **facts: Any) -> dict[str, list[tuple[str, s
     )
     drugs, conditions = read_drugs(DEFINITIONS), read_conditions(DEFINITIONS)
     recognised = recognise_drugs(exposure, diagnosis, drugs, conditions, DEFINITIONS.exposures).collect().lazy()
-    found = find_members(person, observed, recognised, diagnosis, conditions, cohorts).collect()
-    spans: dict[str, list[tuple[str, str]]] = {cohort.id: [] for cohort in cohorts}
-    for _, cohort, start, end in found.rows():
-        spans[cohort].append((start.isoformat(), end.isoformat()))
-    return spans
+    encounter = pl.LazyFrame([{"person_index": 0, **row} for row in rows["encounter"]], schema=ENCOUNTER)
+    tests = pl.LazyFrame([{"person_index": 0, "n_tests": 1, **row} for row in rows["tests"]], schema=TESTS)
+    tests = tests.with_columns(pl.col("day").to_physical())
+    return Histories(person, observed, recognised, diagnosis, conditions, encounter, tests)
 
 
 def _text(schema: dict[str, Any]) -> dict[str, Any]:
@@ -138,14 +149,93 @@ FACTS = st.sampled_from(
         {"race_ethnicity": ["a", "b"]},
         {"exposure": {"drugs": ["docetaxel"], "at_risk_days": 10}},
         {"diagnosis": {"prefixes": {"icd10cm": ["C50"]}, "lasts_days": 30}},
+        {"setting": {"settings": ["inpatient"]}},
+        {"testing": {"at_least_tests": 2, "within_days": 20}},
+        {"low": {"below_cells_per_ul": 1000, "lasts_days": 14}},
+        {"index": {"of": {"low": {"below_cells_per_ul": 1000, "lasts_days": 0}}, "until_days": 60}},
     ]
 )
+TESTS_OF_A_YEAR = st.lists(st.tuples(st.integers(0, 365), st.integers(0, 3000)), max_size=12)
 
 
-@given(one=FACTS, other=FACTS, third=FACTS, birth_year=st.integers(1940, 2019))
-@settings(max_examples=15, deadline=None)
+def _tests(counts: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Tests of one person by the day of 2020, the lowest of a day."""
+    days = sorted({day for day, _ in counts})
+    found = {day: [count for other, count in counts if other == day] for day in days}
+    first = date(2020, 1, 1)
+    return [
+        {"day": first + timedelta(days=day), "n_tests": len(each), "lowest_cells_per_ul": min(each)}
+        for day, each in found.items()
+    ]
+
+
+@given(counts=TESTS_OF_A_YEAR, least=st.integers(1, 4), within=st.integers(1, 60))
+@settings(max_examples=25, deadline=None)
+def test_people_are_in_a_cohort_of_the_closely_tested_on_the_days_that_have_enough_tests_behind_them(
+    counts: list[tuple[int, int]], least: int, within: int
+) -> None:
+    tests = pl.LazyFrame([{"person_index": 0, **row} for row in _tests(counts)], schema=TESTS)
+    criterion = Criterion.model_validate({"testing": {"at_least_tests": least, "within_days": within}}).testing
+    assert criterion is not None
+    spans = with_tests(tests.with_columns(pl.col("day").to_physical()), criterion)
+    first = pl.Series([date(2020, 1, 1)]).to_physical().item()
+    told = {day - first for _, day in _told(spans)}
+    assert told & set(range(366)) == {
+        day for day in range(366) if sum(day - within < tested <= day for tested, _ in counts) >= least
+    }
+
+
+@given(counts=TESTS_OF_A_YEAR, until=st.one_of(st.none(), st.integers(0, 90)))
+@settings(max_examples=5, deadline=None)
+def test_stays_tests_and_events_written_two_ways_give_one_answer(
+    counts: list[tuple[int, int]], until: int | None
+) -> None:
+    """Settings together or apart; a first test is a low value at no limit; an event without an end is for good."""
+    inpatient, emergency = ({"setting": {"settings": [word]}} for word in ("inpatient", "emergency"))
+    low_on_the_day = {"low": {"below_cells_per_ul": 1000, "lasts_days": 0}}
+    within = {} if until is None else {"until_days": until}
+    pairs = [
+        ({"setting": {"settings": ["inpatient", "emergency"]}}, {"any_of": [emergency, inpatient]}),
+        ({"testing": {"at_least_tests": 1}}, {"low": {"below_cells_per_ul": 10**6}}),
+        ({"testing": {"at_least_tests": 1}}, {"index": {"of": {"testing": {"at_least_tests": 1}}}}),
+        ({"index": {"of": low_on_the_day}}, {"low": {"below_cells_per_ul": 1000}}),
+        (
+            {"index": {"of": low_on_the_day, **within}},
+            {"all_of": [{"low": {"below_cells_per_ul": 1000}}, {"index": {"of": low_on_the_day, **within}}]},
+        ),
+    ]
+    cohorts = [
+        _cohort(f"{side}_{number}", criterion)
+        for number, pair in enumerate(pairs)
+        for side, criterion in zip(("left", "right"), pair, strict=True)
+    ]
+    stays = [
+        {"started_at": _on("2020-03-01"), "ended_at": _on("2020-03-09"), "setting": "inpatient"},
+        {"started_at": _on("2020-02-29"), "ended_at": None, "setting": "emergency"},
+    ]
+    found = _members(cohorts, tests=_tests(counts), encounter=stays)
+    assert found["left_0"] == [("2020-02-29", "2020-03-09")]
+    for number in range(len(pairs)):
+        assert found[f"left_{number}"] == found[f"right_{number}"], pairs[number]
+
+
+def test_people_on_the_way_into_a_cohort_that_asks_for_several_things_are_known_by_what_they_have() -> None:
+    """A woman with clozapine and a man without: two parts hold of her until the third does not."""
+    exposed, tested = {"exposure": {"drugs": ["clozapine"], "at_risk_days": 28}}, {"testing": {"at_least_tests": 1}}
+    cohort = _cohort("all", {"all_of": [{"sex": "female"}, exposed, tested]})
+    facts = {
+        "person": [{"person_index": 0, "sex": "female"}, {"person_index": 1, "sex": "male"}],
+        "exposure": [{"agent": "clozapine", "started_at": _on("2020-02-01")}],
+    }
+    assert _entries([cohort], **facts) == [(0, "all", 1), (0, "all", 2)]
+    assert _members([cohort], **facts)["all"] == []
+    assert _entries([_cohort("one", {"sex": "female"})], **facts) == []
+
+
+@given(one=FACTS, other=FACTS, third=FACTS, birth_year=st.integers(1940, 2019), counts=TESTS_OF_A_YEAR)
+@settings(max_examples=10, deadline=None)
 def test_and_or_and_not_obey_their_laws_whatever_they_join(
-    one: dict[str, Any], other: dict[str, Any], third: dict[str, Any], birth_year: int
+    one: dict[str, Any], other: dict[str, Any], third: dict[str, Any], birth_year: int, counts: list[tuple[int, int]]
 ) -> None:
     """De Morgan, distribution, and a double not."""
     pairs = [
@@ -166,6 +256,8 @@ def test_and_or_and_not_obey_their_laws_whatever_they_join(
         person=[{"sex": "male", "birth_year": birth_year, "race_ethnicity": "b"}],
         diagnosis=[{"code": "C509", "recorded_at": _on("2020-03-05")}],
         exposure=[{"agent": "Docetaxel 80 mg", "started_at": _on("2020-03-01")}],
+        encounter=[{"started_at": _on("2020-03-04"), "ended_at": _on("2020-04-01"), "setting": "inpatient"}],
+        tests=_tests(counts),
     )
     for number in range(len(pairs)):
         assert found[f"left_{number}"] == found[f"right_{number}"], pairs[number]
@@ -279,7 +371,9 @@ def test_two_hundred_thousand_people_take_seconds() -> None:
     nothing, no_doses = pl.LazyFrame(schema=DIAGNOSIS), pl.LazyFrame(schema=EXPOSURE)
     recognised = recognise_drugs(no_doses, nothing, drugs, conditions, DEFINITIONS.exposures).collect().lazy()
     began = perf_counter()
-    found = find_members(person, observed, recognised, nothing, conditions, DEFINITIONS.cohorts).collect()
+    stays, tests = pl.LazyFrame(schema=ENCOUNTER), pl.LazyFrame(schema={**TESTS, "day": pl.Int32})
+    known = Histories(person, observed, recognised, nothing, conditions, stays, tests)
+    found = find_members(known, DEFINITIONS.cohorts).collect()
     assert perf_counter() - began < 20
     assert found["cohort"].value_counts().sort("cohort").rows() == [
         (cohort, n) for cohort in ("adults", "age_40_to_64", "everyone", "women")

@@ -12,6 +12,7 @@ from transforms.counting import add_counts, count_people
 from transforms.estimates import estimate_counts
 from transforms.load import load_definitions
 from transforms.model.estimation import ANY_VALUE, Cut, Plan
+from transforms.zeros import with_zeros
 
 DEFINITIONS = load_definitions()
 THRESHOLDS = (1500, 1000, 500)
@@ -22,6 +23,7 @@ PLAN = Plan(
     + tuple(Cut("confirmed", "clinical", each, "lt") for each in THRESHOLDS),
     scales=DEFINITIONS.scales,
     has_calendar=True,
+    cohorts=tuple(cohort for cohort in DEFINITIONS.cohorts if cohort.id == "everyone"),
 )
 ANC = {
     "person_index": pl.UInt32,
@@ -296,7 +298,8 @@ def hospitals(draw: st.DrawFn) -> tuple[list[Value], list[Stay], list[Low]]:
 def test_no_step_of_the_attrition_has_more_people_than_the_one_before(
     hospital: tuple[list[Value], list[Stay], list[Low]],
 ) -> None:
-    steps = count_people(_frames(*hospital), PLAN)["counts.attrition"].sort("step_order")["n_people"].to_list()
+    counted = with_zeros(count_people(_frames(*hospital), PLAN), PLAN)["counts.attrition"]
+    steps = counted.sort("step_order")["n_people"].to_list()
     assert len(steps) == len(DEFINITIONS.estimation.attrition)
     assert steps == sorted(steps, reverse=True)
 

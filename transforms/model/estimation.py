@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from transforms.errors import DefinitionError
 from transforms.model.base import Definition, Part
+from transforms.model.cohorts import Cohort, Criterion
 from transforms.model.complications import Complication
 from transforms.model.drugs import DrugRules
 from transforms.model.episodes import EpisodeRule
@@ -129,13 +130,22 @@ class IncidencePlan(Part):
     """New episodes for time at risk: a value that is not low within `washout_days` before, and no open episode.
 
     Rates are for `years` of `days_a_year`. `replicates` in which groups of people are drawn again give the interval of
-    episodes that come back; the groups are those of durations.
+    episodes that come back; the groups are those of durations. Cumulative incidence is counted in steps of `step_days`
+    and told on each of `curve_days`, of which each is a multiple of a step.
     """
 
     washout_days: int = Field(ge=1)
     days_a_year: float = Field(gt=0)
     years: int = Field(ge=1)
     replicates: int = Field(ge=2)
+    step_days: int = Field(ge=1)
+    curve_days: tuple[int, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _days_are_ends_of_steps(self) -> "IncidencePlan":
+        if any(low >= high or high % self.step_days for low, high in pairwise((0, *self.curve_days))):
+            raise ValueError("curve_days must rise from above 0, each a multiple of step_days")
+        return self
 
 
 class Step(Part):
@@ -143,6 +153,14 @@ class Step(Part):
 
     id: Literal["known", "observed", "counted", "tested", "low", "confirmed", "incident", "recovered"]
     title: str
+    reason: str
+
+
+class EntryWords(Part):
+    """What the people of a step into a cohort have, and why those of the step before may not."""
+
+    title: str
+    reason: str
 
 
 class Estimation(Definition):
@@ -160,11 +178,18 @@ class Estimation(Definition):
     gap_days_at_most: int = Field(gt=0)
     anc_bins_cells_per_ul: tuple[int, ...]
     attrition: tuple[Step, ...]
+    attrition_of_cohorts: dict[str, EntryWords]
 
     @model_validator(mode="after")
     def _windows_hold_the_default(self) -> "Estimation":
         if self.attribution_windows.get(DEFAULT_WINDOW) != 1 or min(self.attribution_windows.values()) <= 0:
             raise ValueError("attribution_windows must hold default: 1, and factors above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _every_criterion_has_words(self) -> "Estimation":
+        if lacking := sorted(set(Criterion.model_fields) - set(self.attrition_of_cohorts)):
+            raise ValueError(f"attrition_of_cohorts lacks {', '.join(lacking)}")
         return self
 
     @model_validator(mode="after")
@@ -195,7 +220,7 @@ class Plan:
 
     Without `survey` no share is weighted, without `standards` none is standardised, without `person_days` no days are
     counted, without `chronic` no tracks.
-    Without `drugs` nothing is counted after a drug, without `rules` none are compared.
+    Without `drugs` nothing is counted after a drug, without `rules` none are compared; only `cohorts` have attrition.
     """
 
     estimation: Estimation
@@ -211,6 +236,7 @@ class Plan:
     standards: tuple[Standard, ...] = ()
     drugs: DrugRules | None = None
     rules: tuple[EpisodeRule, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
 
     @property
     def any_low(self) -> tuple[Cut, ...]:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from transforms.model.anc import Route
 from transforms.model.base import Part
 from transforms.model.cause_examples import CodeOnDay, CountOnDay
+from transforms.model.cohorts import Setting
 
 
 def _written(value: Any) -> Any:
@@ -56,6 +57,21 @@ class CodeOnDate(Part):
     recorded_on: date
 
 
+class StayOnDate(Part):
+    """A stay or visit, from one date to another."""
+
+    started_on: date
+    ended_on: date | None = None
+    setting: Setting
+
+
+class CountOnDate(Part):
+    """A neutrophil count of a date, in cells/uL."""
+
+    tested_on: date
+    cells_per_ul: int
+
+
 class CohortExample(Part):
     """A patient and the spans of membership expected; none: not in the cohort."""
 
@@ -64,6 +80,8 @@ class CohortExample(Part):
     observed: tuple[tuple[date, date], ...]
     exposures: tuple[DoseOnDate, ...] = ()
     diagnoses: tuple[CodeOnDate, ...] = ()
+    stays: tuple[StayOnDate, ...] = ()
+    counts: tuple[CountOnDate, ...] = ()
     expect: tuple[tuple[date, date], ...]
 
 
@@ -91,7 +109,7 @@ class Stay(Part):
 
     day: int
     until: int | None = None
-    setting: Literal["inpatient", "emergency", "outpatient", "other"]
+    setting: Setting
 
 
 class ComplicationExample(Part):

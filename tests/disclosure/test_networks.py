@@ -1,0 +1,101 @@
+"""Who reads the reports of hospitals beside that of their network subtracts, and still finds nobody.
+
+`make attack` solves linear programs over all of them together.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+import pytest
+
+from tests.disclosure.attacking import WIDTH, read_counts
+from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
+from tests.disclosure.puzzle import Key, Puzzle, Rule
+from tests.disclosure.solving import attack
+from transforms.cohort_order import order_cohorts
+from transforms.counting import add_counts
+from transforms.load import Definitions
+from transforms.parties import find_withheld
+from transforms.release import release, show_counts
+from transforms.renewal import NO_REPORTS, Earlier
+
+IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
+SIZES = (120, 180, 260)
+Tables = Mapping[str, pl.DataFrame]
+
+
+def _party(shown: Mapping[str, tuple[int, bool]]) -> pl.DataFrame:
+    rows = [("people", node, n, is_shown) for node, (n, is_shown) in shown.items()]
+    return pl.DataFrame(rows, schema=["place", "node", "n", "is_shown"], orient="row")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_withheld"),
+    [
+        pytest.param([(40, True), (25, True)], False, id="all show theirs"),
+        pytest.param([(40, True), (5, False)], True, id="one hides a few"),
+        pytest.param([(40, True), (30, False)], True, id="one hides many to protect another count"),
+        pytest.param([(40, True), (5, False), (4, False)], True, id="two hide too few for both"),
+        pytest.param([(40, True), (9, False), (8, False)], False, id="two hide enough for both"),
+        pytest.param([(40, True), (0, True), (0, True)], False, id="nobody elsewhere"),
+        pytest.param([(6, False), (7, False)], True, id="a hospital that knows its own finds those of the other"),
+        pytest.param([(40, True), (0, False), (30, False)], True, id="nobody is no company"),
+    ],
+)
+def test_the_network_withholds_what_the_reports_of_hospitals_beside_it_would_tell(
+    counts: Sequence[tuple[int, bool]], is_withheld: bool
+) -> None:
+    found = find_withheld([_party({"tested": each}) for each in counts], 11)
+    assert bool(found.height) is is_withheld
+
+
+def test_a_count_that_a_hospital_lacks_is_nobody_there() -> None:
+    assert find_withheld([_party({"tested": (5, False)}), _party({})], 11)["node"].to_list() == ["tested"]
+    assert find_withheld([_party({"tested": (50, True)}), _party({})], 11).is_empty()
+
+
+@pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
+@pytest.mark.parametrize("is_pooled", [False, True], ids=["beside reports", "as one extract"])
+def test_programs_over_the_reports_of_hospitals_and_network_together_narrow_nothing(
+    is_pooled: bool, definitions: Definitions
+) -> None:
+    """As one extract the same attack succeeds, so it can fail."""
+    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
+    order, plan = order_cohorts(definitions.cohorts), plan_hospital(definitions)
+    counts = [count_hospital(draw_hospital(n, n_people=n, n_days=85), plan) for n in SIZES]
+    whole = {name: add_counts(name, [each[name] for each in counts]) for name in counts[0]}
+    every = [estimate_hospital(each, plan) for each in counts]
+    withheld = find_withheld([show_counts(each, rule, order) for each in every], rule.min_cell)
+    earlier = NO_REPORTS if is_pooled else Earlier(withheld=withheld)
+
+    def show(estimates: Tables, known: Earlier = NO_REPORTS) -> Tables:
+        return release(estimates, rule, order, run_id="night", definitions_hash="0" * 16, earlier=known).tables
+
+    parties = {str(place): show(each) for place, each in enumerate(every)}
+    puzzle = _join({"network": show(estimate_hospital(whole, plan), earlier), **parties})
+    targets = sorted((key for key in puzzle.hidden if key[0] != "network"), key=str)
+    found = attack(puzzle, targets, WIDTH)
+    assert len(found.ranges) > 500
+    assert bool(found.narrower_than(WIDTH)) is is_pooled
+
+
+def _join(reports: Mapping[str, Tables]) -> Puzzle:
+    """All that is told of each, and that the network is the sum of its hospitals."""
+    puzzle, keys = Puzzle(), dict[str, set[Key]]()
+    for name, tables in reports.items():
+        own = read_counts(tables)
+        keys[name] = set(own.least)
+        puzzle.shown |= {(name, *key): value for key, value in own.shown.items()}
+        puzzle.hidden |= {(name, *key) for key in own.hidden}
+        puzzle.least |= {(name, *key): value for key, value in own.least.items()}
+        puzzle.most |= {(name, *key): value for key, value in own.most.items()}
+        puzzle.rules += [
+            Rule({(name, *key): factor for key, factor in rule.factors.items()}, rule.least, rule.most)
+            for rule in own.rules
+        ]
+    for key in sorted(keys["network"], key=str):
+        parts = [(name, *key) for name in reports if name != "network" and key in keys[name]]
+        if parts:
+            puzzle.adds_up(parts, ("network", *key))
+    return puzzle
