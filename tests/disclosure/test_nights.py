@@ -29,6 +29,7 @@ from transforms.schemas import schema_of
 IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
 N_NIGHTS, N_PEOPLE, FIRST_DAY = (30, 800, 120) if IS_WHOLE else (2, 400, 110)
 LOOKED_AT = (1, 7, 15, 22, 29) if IS_WHOLE else (1,)  # nights of which every program is solved
+TARGETS = 500 if IS_WHOLE else 100
 Tables = Mapping[str, pl.DataFrame]
 
 
@@ -157,8 +158,10 @@ def _only_grows(key: Key) -> bool:
 
 
 def solve_all(puzzle: Puzzle) -> list[tuple[Key, tuple[float, float]]]:
-    """Every hidden count that some program narrows below 1 to 10."""
-    return attack(puzzle, sorted(puzzle.hidden, key=str), WIDTH).narrower_than(WIDTH)
+    """Every hidden count that a sum alone narrows below 1 to 10, and those of `TARGETS` that some program does."""
+    every = sorted(puzzle.hidden, key=str)
+    solved = attack(puzzle, every[:: max(1, len(every) // TARGETS)], WIDTH).narrower_than(WIDTH)
+    return list(dict([*sum_alone(puzzle), *solved]).items())
 
 
 def sum_alone(puzzle: Puzzle) -> list[tuple[Key, tuple[float, float]]]:
