@@ -199,7 +199,7 @@ def _hide(
         "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
         "estimate.episode": episode,
         "estimate.competition": hide_competition(
-            estimates["estimate.competition"], of_episodes, largest_cohort(people), least
+            estimates["estimate.competition"], of_episodes, largest_cohort(people), rule
         ),
         "estimate.complication": hide_complications(estimates["estimate.complication"], episode, order, least),
         "estimate.cause": pl.concat([_without_agents(cause, rule), windows], how="diagonal"),

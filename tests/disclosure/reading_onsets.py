@@ -39,7 +39,7 @@ def read_onsets(puzzle: Puzzle, rows: pl.DataFrame) -> None:
             start: Key = (*at[:-1], "start")
             puzzle.see(start, row["n_people"], least=1)
             for what in ENDS[:-1]:
-                puzzle.see((*at, what), row[f"n_{what}"], least=1)
+                puzzle.see((*at, what), row[f"n_{what}"], least=0)  # nobody may be hidden with the others
             puzzle.suppose((*at, "left"))
             puzzle.adds_up([(*at, what) for what in ENDS], start)
             puzzle.lies_in(start, (row["cohort"], ALL, "observed"))

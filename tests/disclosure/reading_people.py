@@ -235,6 +235,9 @@ def relate_cohorts(puzzle: Puzzle, background: Background) -> None:
 
 
 def _is_comparable(rest: Key) -> bool:
-    """Someone's worst value, first test or new episode may lie outside the smaller cohort; others name other drugs."""
-    is_other = rest[1] in {"grade", "bin"} or rest[1:3] == ("low", "index_test") or "new" in rest
+    """Someone's worst value, first test or new episode may lie outside the smaller cohort; others name other drugs.
+
+    Days to a first episode begin for each cohort with its own first value that is not low.
+    """
+    is_other = rest[1] in {"grade", "bin", "onset"} or rest[1:3] == ("low", "index_test") or "new" in rest
     return not is_other and UNNAMED not in rest

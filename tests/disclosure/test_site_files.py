@@ -89,7 +89,8 @@ def _compare(name: str, rows: list[dict[str, Any]], frame: pl.DataFrame) -> None
 def _explain(name: str, column: str, row: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """A number that no table has must follow from numbers of the same rows that are shown."""
     if column == "n_left_out":
-        before = next(each for each in rows if each["step_order"] == row["step_order"] - 1)
+        of = (row["cohort"], row["step_order"] - 1)
+        before = next(each for each in rows if (each["cohort"], each["step_order"]) == of)
         assert before["n_people"] - row["n_people"] == row[column]
     elif column == "censored_share":
         assert row[column] == pytest.approx(row["n_censored"] / row["n_episodes"], abs=1e-6)

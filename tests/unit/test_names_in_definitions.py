@@ -84,3 +84,8 @@ def test_the_anchors_of_episode_rules_are_drugs_of_the_lists() -> None:
     anchored = {drug for rule in DEFINITIONS.rules if rule.anchor for drug in rule.anchor.drugs}
     assert anchored
     assert anchored <= set(DRUGS["drug"])
+
+
+def test_every_channel_knows_which_causes_name_no_suspect() -> None:
+    fallbacks = {cause.id for cause in DEFINITIONS.causes if cause.fallback}
+    assert [set(rule.causes_without_suspect) for rule in DEFINITIONS.disclosure] == [fallbacks] * 5

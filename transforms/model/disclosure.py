@@ -14,11 +14,10 @@ class DisclosureRule(Definition):
     """One rule set for one channel.
 
     Counts of people, episodes or tests from 1 to `min_cell` - 1 are hidden, others rounded to multiples of `round_to`.
-    Digits are those of a published share,
-    curve and number of days; null keeps all. Curves are shown at `curve_days` and no others. Standardised
-    numbers keep `standardised_figures` significant figures. Estimators of durations that are
-    `hidden_with_deaths` are hidden where the number of deaths is. A quantile of people is shown where at least
-    `quantile_people_beyond` of them lie on either side of it.
+    Digits are those of a published share, curve and number of days; null keeps all. Curves are shown at `curve_days`
+    and no others. Standardised numbers keep `standardised_figures` significant figures. Estimators of durations that
+    are `hidden_with_deaths` are hidden where the number of deaths is. A quantile of people is shown where at least
+    `quantile_people_beyond` of them lie on either side of it. `causes_without_suspect` are the fallbacks.
     """
 
     rule: str
@@ -33,6 +32,7 @@ class DisclosureRule(Definition):
     hidden_with_deaths: tuple[str, ...] = ()
     quantile_people_beyond: int = Field(ge=1)
     shows_agents: bool
+    causes_without_suspect: tuple[str, ...] = Field(min_length=1)
 
     @field_validator("curve_days")
     @classmethod
