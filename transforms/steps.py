@@ -63,7 +63,7 @@ def steps_of(cohort: Cohort, plan: Plan) -> tuple[StepOf, ...]:
 
 
 def count_entries(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFrame:
-    """The steps of `counts.attrition` up to the last before membership, of every cohort."""
+    """The steps of `counts.attrition` up to the last before membership, and all of cohorts that nobody is in."""
     steps = list_steps(plan)
     people = frames["person"].select("person_index").unique().collect()
     observed = people
@@ -77,7 +77,12 @@ def count_entries(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFram
         counted = frames["cohort_entry"].group_by("cohort", "n_parts")
         entered = counted.agg(n_people=pl.col("person_index").n_unique().cast(pl.Int64)).collect()
     parts = steps.filter(pl.col("step_id") == PART).join(entered, on=["cohort", "n_parts"], how="left")
-    return shape(pl.concat([first, parts.with_columns(pl.col("n_people").fill_null(0))]), TABLE)
+    present = frames["cohort_member"].select("cohort").unique().collect()
+    later = steps.filter(~pl.col("step_id").is_in([*whole, PART])).join(present, on="cohort", how="anti")
+    rest = pl.concat([parts, later.with_columns(n_people=pl.lit(0, pl.Int64))]).with_columns(
+        pl.col("n_people").fill_null(0)
+    )
+    return shape(pl.concat([first, rest]), TABLE)
 
 
 def count_members(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, plan: Plan) -> pl.DataFrame:

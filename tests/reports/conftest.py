@@ -118,7 +118,7 @@ def _draw_rules(out: dict[str, list[dict[str, Any]]], tested: int) -> None:
             key = {"rule": rule, "threshold_cells_per_ul": threshold}
             out["estimate.competition"] += [
                 {**key, "several": several, "n_episodes": n // part, "n_people": n // part // 2, "n_suspected": n,
-                 "n_confirmed": n * 2, "share": n // part / (n * 2)}
+                 "n_confirmed": n * 2, "share": n // part / (n * 2) if n else None}
                 for several, part in (("suspects", 2), ("causes", 4))
             ]  # fmt: skip
     for bounds, undecided in (("as_told", 0.01), ("left_open", 0.04)):
