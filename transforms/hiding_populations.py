@@ -3,7 +3,8 @@
 What `nested.py` decided of the observed, the tested and those low among them, by month and over the whole extract,
 holds here too. Every other count is hidden when it is small, or when what a reader knows would tell a small one: which
 population lies in which, shorter intervals in longer ones, cohorts in cohorts, and what they add up to. Where one of
-the counts decided before would have to be hidden for it, everything else of its cohort and interval is.
+the counts decided before would have to be hidden for it, everything else of its cohort and interval is. A count
+that lies between two shown ones that are equal is theirs, and hiding it would hide nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,13 +47,16 @@ def hide_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrde
     )
     cells = _with_decisions(_cells(named), people, min_cell)
     relations = _relations(cells, order)
-    shown = _close(cells, relations, min_cell)
-    decided = cells.select(*_PLACE, "node", hide=~shown)
+    closed = _close(cells, relations, min_cell)
+    told = _find_told(cells.with_columns(is_shown=closed), relations.inside)
+    decided = cells.select(*_PLACE, "node", hide=~(closed | told), is_hidden=~closed)
     for name in ("low", "population", "tested"):
-        found = decided.rename({"node": f"node_{name}", "hide": f"_{name}"})
+        found = decided.rename({"node": f"node_{name}", "hide": f"_{name}", "is_hidden": f"_{name}_closed"})
         named = named.join(found, on=[*_PLACE, f"node_{name}"], how="left", maintain_order="left")
     low, population, tested = (pl.col(f"_{name}").fill_null(value=True) for name in ("low", "population", "tested"))
-    some_hidden = tested.any().over("cohort", "interval_unit", "denominator_name")
+    # What others tell of the people tested tells nothing of their tests.
+    closed_tested = pl.col("_tested_closed").fill_null(value=True)
+    some_hidden = closed_tested.any().over("cohort", "interval_unit", "denominator_name")
     hide = {"n_low": low, "n_population": population, "n_tested": tested, "tested_share": tested | population}
     hide |= dict.fromkeys(("prevalence", "prevalence_lo", "prevalence_hi", "method"), low | population)
     # Tests beyond the first of each person tell of people tested twice.
@@ -139,6 +143,27 @@ def _close(cells: pl.DataFrame, relations: Relations, min_cell: int) -> pl.Serie
         if not hides.any():
             return shown | (held["is_decided"] & held["is_shown"])
         held = held.with_columns(is_shown=pl.col("is_shown") & ~hides)
+
+
+def _find_told(cells: pl.DataFrame, inside: pl.DataFrame) -> pl.Series:
+    """Hidden cells between two shown ones that are equal; not those that are decided elsewhere or held back."""
+    bounds = cells.select(
+        "cell", low=pl.when("is_shown").then("n").otherwise(0), high=pl.when("is_shown").then("n").otherwise(_DECIDED)
+    )
+    while True:
+        pairs = inside.join(bounds, left_on="part", right_on="cell").join(
+            bounds, left_on="whole", right_on="cell", suffix="_whole"
+        )
+        lows = pairs.group_by(cell="whole").agg(_low=pl.col("low").max())
+        highs = pairs.group_by(cell="part").agg(_high=pl.col("high_whole").min())
+        wider = bounds.join(lows, on="cell", how="left", maintain_order="left")
+        wider = wider.join(highs, on="cell", how="left", maintain_order="left")
+        tighter = wider.select("cell", low=pl.max_horizontal("low", "_low"), high=pl.min_horizontal("high", "_high"))
+        if tighter.equals(bounds):
+            break
+        bounds = tighter
+    is_free = ~cells["is_shown"] & ~cells["is_decided"] & ~cells["held"]
+    return is_free & (bounds["low"] == bounds["high"]) & (bounds["low"] == cells["n"])
 
 
 def _relations(cells: pl.DataFrame, order: CohortOrder) -> Relations:
