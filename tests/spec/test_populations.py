@@ -1,17 +1,18 @@
 """Who is asked about in an interval, by the name of the population, and who of them is low."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.spec.test_prevalence import PLAN, THRESHOLDS, _frames
 from transforms.counting import add_counts, count_people
 from transforms.frames import fit
 from transforms.population_estimates import estimate_populations
+from transforms.zeros import with_zeros, without_zeros
 
 TABLE = "counts.population"
 LEAST = 0.5
@@ -188,19 +189,35 @@ def _plain(values: list[Any], stays: list[Any], lows: list[Low], interval: set[d
     return {"any_low": any_low, "point": point}
 
 
+WINTER_AND_SUMMER = ([], [(1, "01-01", "01-02"), (2, "01-01", "01-02"), (4, "06-21", "07-12")], [])
+
+
 @settings(deadline=None, max_examples=5)
-@given(_hospitals(), st.integers(2, 4), st.randoms(use_true_random=False))
+@given(_hospitals(), st.integers(2, 4).flatmap(lambda n_parts: st.permutations(range(n_parts))))
+@example(WINTER_AND_SUMMER, [2, 0, 1, 3])
 def test_any_number_of_parts_of_the_people_in_any_order_give_the_same_counts(
-    hospital: tuple[list[Any], list[Any], list[Low]], n_parts: int, rng: Any
+    hospital: tuple[list[Any], list[Any], list[Low]], order: list[int]
 ) -> None:
-    values, stays, lows = hospital
     parts = [
-        count_people(_frames(*([row for row in rows if row[0] % n_parts == part] for rows in hospital)), PLAN)
-        for part in range(n_parts)
+        count_people(_frames(*([row for row in rows if row[0] % len(order) == part] for rows in hospital)), PLAN)
+        for part in order
     ]
-    rng.shuffle(parts)
-    whole = count_people(_frames(values, stays, lows), PLAN)
-    for name, rows in whole.items():
-        summed = add_counts(name, [part[name] for part in parts])
-        assert fit(summed, name).equals(fit(rows, name)), name
-    assert set(THRESHOLDS) <= set(whole[TABLE]["threshold_cells_per_ul"]) or not stays
+    whole = count_people(_frames(*hospital), PLAN)
+    summed = _shown({name: add_counts(name, [part[name] for part in parts]) for name in whole})
+    for name, rows in _shown(whole).items():
+        assert fit(summed[name], name).equals(fit(rows, name)), name
+    assert set(THRESHOLDS) <= set(whole[TABLE]["threshold_cells_per_ul"]) or not hospital[1]
+
+
+def test_months_in_which_no_part_saw_anybody_are_shown_as_the_zeros_they_are() -> None:
+    values, stays, _ = WINTER_AND_SUMMER
+    winter, summer = (count_people(_frames(values, part), PLAN) for part in (stays[:2], stays[2:]))
+    summed = _shown({name: add_counts(name, [winter[name], summer[name]]) for name in winter})["counts.testing"]
+    months = summed.filter(pl.col("interval_unit") == "month").sort("interval_start")
+    assert months["interval_start"].dt.month().to_list() == [1, 2, 3, 4, 5, 6, 7]
+    assert months["n_observed"].to_list() == [2, 0, 0, 0, 0, 1, 1]
+
+
+def _shown(counts: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Counts as a report is made of them: rows that are zero say nothing and are put back by rule."""
+    return with_zeros(without_zeros(counts), PLAN)
