@@ -127,7 +127,7 @@ def test_a_late_night_is_told_and_one_that_broke_down_is_told_mended_and_run_aga
     """No worker is there at first, then no file; both reach the webhook, and the same run ends with a report."""
     run_id = site.trigger("nightly", {"extracts": ["landing"], "workspace": "workspace"})
     wait_until(lambda: any("late" in text for text in site.told))
-    with _ending(site.start(PREFECT, "worker", "start", "--pool", "nadir", "--limit", "1")):
+    with _ending(site.start(PREFECT, "worker", "start", "--pool", "nadir")):
         run = site.await_end(run_id)
         assert run["state"]["name"] == "Failed"
         assert run["name"].startswith("night of 20")
