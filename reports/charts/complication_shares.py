@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 COMPLICATION = TableColumn("Complication", "name:complication", ("complication",))
@@ -53,7 +54,7 @@ def _traces() -> tuple[Trace, ...]:
         textposition="outside",
         cliponaxis=False,
         texttemplate=" %{customdata[3]}",
-        error_x={"type": "data", "symmetric": False, "thickness": 1.2, "width": 0},
+        error_x=whiskers(None, 1.2),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} episodes, %{customdata[3]} "
         "(%{customdata[4]})<extra></extra>",
     )
@@ -69,10 +70,8 @@ def _traces() -> tuple[Trace, ...]:
         Trace(
             bars.to_plotly_json(),
             {
-                "x": {"col": "share", "scale": 100},
+                **interval_on("x", "share", "share_lo", "share_hi", scale=100),
                 "y": place,
-                "error_x.array": {"col": "share_hi", "minus": "share", "scale": 100},
-                "error_x.arrayminus": {"col": "share", "minus": "share_lo", "scale": 100},
                 "customdata": {"cells": cells},
             },
             needs="share",

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS
 
@@ -66,14 +67,12 @@ def _points(value: str, name: str, colour: str, symbol: str) -> Trace:
         mode="markers",
         name=name,
         marker={"size": 9, "symbol": symbol, "color": colour},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.6, "width": 0, "color": colour},
+        error_x=whiskers(colour, 1.6),
         hovertemplate=f"<b>%{{customdata[0]}}</b>, {name}<br>%{{customdata[1]}} (%{{customdata[2]}})<extra></extra>",
     )
     bind: dict[str, Bind] = {
-        "x": {"col": value},
+        **interval_on("x", value, f"{value}_lo", f"{value}_hi"),
         "y": {"cell": ["name:drug", "drug"]},
-        "error_x.array": {"col": f"{value}_hi", "minus": value},
-        "error_x.arrayminus": {"col": value, "minus": f"{value}_lo"},
         "customdata": {
             "cells": [["name:drug", "drug"], ["ratio", value], ["ratio_range", f"{value}_lo", f"{value}_hi"]]
         },

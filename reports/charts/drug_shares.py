@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 DRUG = TableColumn("Drug", "name:drug", ("drug",))
@@ -68,10 +69,8 @@ def _traces() -> tuple[Trace, ...]:
         Trace(
             bars.to_plotly_json(),
             {
-                "x": {"col": "share", "scale": 100},
+                **interval_on("x", "share", "share_lo", "share_hi", scale=100),
                 "y": place,
-                "error_x.array": {"col": "share_hi", "minus": "share", "scale": 100},
-                "error_x.arrayminus": {"col": "share", "minus": "share_lo", "scale": 100},
                 "customdata": {"cells": cells},
             },
             needs="share",

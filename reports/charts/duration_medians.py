@@ -4,6 +4,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS, QUIET
 
@@ -140,17 +141,15 @@ def _medians() -> Trace:
         name="median and interval",
         mode="markers",
         marker={"size": 10, "color": COLOURS[0]},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>median %{customdata[1]} days (%{customdata[2]})"
         "<br>%{customdata[3]} episodes<extra></extra>",
     )
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "median_days"},
+            **interval_on("x", "median_days", "median_lo", "median_hi"),
             "y": NAME,
-            "error_x.array": {"col": "median_hi", "minus": "median_days"},
-            "error_x.arrayminus": {"col": "median_days", "minus": "median_lo"},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],

@@ -2,9 +2,10 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.prevalence_by_cohort import COHORT
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import OBSERVED, QUIET, TESTED
+from reports.charts.style import OBSERVED, TESTED
 
 ONSET = TableColumn("Counted", "name:onset", ("onset",))
 RATE = TableColumn("For 1,000 years at risk", "days", ("rate_per_1000_py",))
@@ -72,17 +73,15 @@ def rates(name: str, symbol: str, colour: str, where: dict[str, str]) -> Trace:
         orientation="h",
         offsetgroup=name,
         marker={"size": 10, "color": colour, "symbol": symbol, "line": {"width": 2 if symbol != "circle" else 0}},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]}) for 1,000 years at risk"
         "<br>%{customdata[3]} episodes in %{customdata[4]} days<br>%{customdata[5]}<extra></extra>",
     )
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "rate_per_1000_py"},
+            **interval_on("x", "rate_per_1000_py", "rate_lo", "rate_hi"),
             "y": {"name": "cohort", "col": "cohort"},
-            "error_x.array": {"col": "rate_hi", "minus": "rate_per_1000_py"},
-            "error_x.arrayminus": {"col": "rate_per_1000_py", "minus": "rate_lo"},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],

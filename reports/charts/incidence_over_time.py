@@ -2,8 +2,9 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Bind, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.style import COLOURS
 
 DAY = TableColumn("Day", "count", ("day",))
 
@@ -48,16 +49,13 @@ def _traces() -> tuple[Trace, ...]:
         showlegend=False,
         line={"width": 1.6, "dash": "dot", "color": COLOURS[0]},
         marker={"size": 9, "color": COLOURS[0]},
-        error_y={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_y=whiskers(),
         hovertemplate="<b>day %{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         "<br>%{customdata[3]} of %{customdata[4]} people, %{customdata[5]} died before<extra></extra>",
     )
-    share: Bind = {"col": "cumulative_share", "scale": 100}
     bind: dict[str, Bind] = {
         "x": {"col": "day"},
-        "y": share,
-        "error_y.array": {"col": "cumulative_hi", "minus": "cumulative_share", "scale": 100},
-        "error_y.arrayminus": {"col": "cumulative_share", "minus": "cumulative_lo", "scale": 100},
+        **interval_on("y", "cumulative_share", "cumulative_lo", "cumulative_hi", scale=100),
         "customdata": {
             "cells": [
                 ["count", "day"],

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Bind, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.style import COLOURS
 
 
 def draw_points(name: Bind, values: Sequence[str], hover: str, cells: Sequence[Sequence[str]]) -> tuple[Trace, ...]:
     """Shares of the rows called `name`; `values` are the columns of the share and of the ends of its interval."""
     share, least, most = values
     places: dict[str, Bind] = {
-        "x": {"col": share, "scale": 100},
+        **interval_on("x", share, least, most, scale=100),
         "y": name,
-        "error_x.array": {"col": most, "minus": share, "scale": 100},
-        "error_x.arrayminus": {"col": share, "minus": least, "scale": 100},
         "customdata": {"cells": [list(cell) for cell in cells]},
     }
     beside: dict[str, Bind] = {"x": {"col": most, "scale": 100}, "y": name, "text": {"beside": ["percent", share]}}
@@ -24,7 +23,7 @@ def draw_points(name: Bind, values: Sequence[str], hover: str, cells: Sequence[S
         mode="markers",
         showlegend=False,
         marker={"size": 10, "color": COLOURS[0]},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate=hover,
     ).to_plotly_json()
     text = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)

@@ -2,8 +2,9 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import OBSERVED, QUIET, TESTED
+from reports.charts.style import OBSERVED, TESTED
 
 COHORT = TableColumn("Cohort", "name:cohort", ("cohort",))
 DENOMINATOR = TableColumn("Of", "name:denominator", ("denominator_name",))
@@ -66,17 +67,15 @@ def points(denominator: str, symbol: str, colour: str) -> Trace:
         offsetgroup=denominator,
         legendrank=1 if denominator == "tested" else 2,
         marker={"size": 10, "color": colour, "symbol": symbol, "line": {"width": 2 if symbol != "circle" else 0}},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         f"<br>%{{customdata[3]}} of %{{customdata[4]}} people {denominator}<extra></extra>",
     )
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "prevalence", "scale": 100},
+            **interval_on("x", "prevalence", "prevalence_lo", "prevalence_hi", scale=100),
             "y": {"name": "cohort", "col": "cohort"},
-            "error_x.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
-            "error_x.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Chart, TableColumn, Trace
 from reports.charts.style import OBSERVED, QUIET, TESTED
 
@@ -59,7 +60,7 @@ def _line(denominator: str, colour: str, dash: str) -> Trace:
         mode="lines+markers",
         line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 8, "color": colour, "line": {"width": 2, "color": colour}},
-        error_y={"type": "data", "symmetric": False, "thickness": 1.2, "width": 0, "color": colour},
+        error_y=whiskers(colour, 1.2),
         connectgaps=False,
         hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]} (%{customdata[2]})"
         f"<br>%{{customdata[3]}} of %{{customdata[4]}} people {denominator}<extra></extra>",
@@ -68,9 +69,7 @@ def _line(denominator: str, colour: str, dash: str) -> Trace:
         figure.to_plotly_json(),
         {
             "x": {"col": "interval_start"},
-            "y": {"col": "prevalence", "scale": 100},
-            "error_y.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
-            "error_y.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
+            **interval_on("y", "prevalence", "prevalence_lo", "prevalence_hi", scale=100),
             "marker.symbol": {"when": "is_complete", "yes": "circle", "no": "circle-open"},
             "customdata": {
                 "cells": [

@@ -3,8 +3,9 @@
 import plotly.graph_objects as go
 
 from reports.charts.incidence_by_cohort import axes
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.style import COLOURS
 from reports.rows import POPULATION
 
 OF = TableColumn("Of people", "name:population", ("population",))
@@ -69,17 +70,15 @@ def _shares(low_as: str, colour: str) -> Trace:
         orientation="h",
         offsetgroup=low_as,
         marker={"size": 9, "color": colour, "symbol": symbol},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         "<br>%{customdata[3]} of %{customdata[4]} people, %{customdata[5]} of them tested<extra></extra>",
     )
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "prevalence", "scale": 100},
+            **interval_on("x", "prevalence", "prevalence_lo", "prevalence_hi", scale=100),
             "y": {"name": "population", "col": "population"},
-            "error_x.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
-            "error_x.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
             "customdata": {
                 "cells": [
                     ["name:population", "population"],

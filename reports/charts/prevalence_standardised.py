@@ -4,9 +4,10 @@ import plotly.graph_objects as go
 
 from reports.charts.incidence_by_cohort import axes
 from reports.charts.incidence_standardised import STANDARD
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.prevalence_by_cohort import COHORT, unshown
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
-from reports.charts.style import OBSERVED, QUIET, TESTED
+from reports.charts.style import OBSERVED, TESTED
 from reports.rows import STANDARDISED
 
 
@@ -58,17 +59,15 @@ def _shares(name: str, symbol: str, is_crude: bool) -> Trace:
         orientation="h",
         offsetgroup=name,
         marker={"size": 10, "color": TESTED if is_crude else OBSERVED, "symbol": symbol, "line": {"width": 2}},
-        error_x={"type": "data", "symmetric": False, "thickness": 1.8, "width": 0, "color": QUIET},
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         "<br>%{customdata[3]}<extra></extra>",
     )
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "prevalence", "scale": 100},
+            **interval_on("x", "prevalence", "prevalence_lo", "prevalence_hi", scale=100),
             "y": {"name": "cohort", "col": "cohort"},
-            "error_x.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
-            "error_x.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
             "customdata": {
                 "cells": [
                     ["name:cohort", "cohort"],

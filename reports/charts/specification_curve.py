@@ -2,8 +2,9 @@
 
 import plotly.graph_objects as go
 
+from reports.charts.intervals import interval_on, whiskers
 from reports.charts.spec import Alt, Bind, Categories, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS, QUIET
+from reports.charts.style import COLOURS
 from reports.rows import POPULATION
 
 RULE = TableColumn("Rule", "name:counted_as", ("counted_as",))
@@ -88,7 +89,7 @@ def _shares() -> Trace:
         mode="markers",
         showlegend=False,
         marker={"size": 6, "color": COLOURS[0]},
-        error_y={"type": "data", "symmetric": False, "thickness": 1.2, "width": 0, "color": QUIET},
+        error_y=whiskers(thickness=1.2),
         hovertemplate="<b>%{customdata[4]}</b> (%{customdata[5]})<br>%{customdata[0]}, below %{customdata[1]}"
         "<br>%{customdata[2]}, of people %{customdata[3]}<extra></extra>",
     )
@@ -96,9 +97,7 @@ def _shares() -> Trace:
         figure.to_plotly_json(),
         {
             "x": X,
-            "y": {"col": "prevalence", "scale": 100},
-            "error_y.array": {"col": "prevalence_hi", "minus": "prevalence", "scale": 100},
-            "error_y.arrayminus": {"col": "prevalence", "minus": "prevalence_lo", "scale": 100},
+            **interval_on("y", "prevalence", "prevalence_lo", "prevalence_hi", scale=100),
             "customdata": _cells(),
         },
         needs="prevalence",
