@@ -1,47 +1,27 @@
 """People, stays, drugs, diagnoses and temperatures of FHIR, R4 and STU3."""
 
-import json
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from flows.handover import Received
+from tests.sources.fhir_resources import (
+    SNOMED,
+    UCUM,
+    Aside,
+    Resource,
+    Rows,
+    bundle,
+    concept,
+    lines,
+    observation,
+    patient,
+    quantity,
+    send,
+)
 
-LOINC = "http://loinc.org"
-UCUM = "http://unitsofmeasure.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC = "http://www.whocc.no/atc"
-SNOMED = "http://snomed.info/sct"
-ANC = "751-8"
 TEMPERATURE = "8310-5"
-Resource = dict[str, Any]
-Rows = Callable[..., list[tuple[object, ...]]]
-Aside = Callable[[Received], dict[str, int]]
-
-
-def concept(code: str, system: str = LOINC, **more: str) -> Resource:
-    return {"coding": [{"system": system, "code": code, **more}]}
-
-
-def quantity(value: float, unit: str = "10*3/uL", **more: str) -> Resource:
-    return {"value": value, "unit": unit, "system": UCUM, "code": unit, **more}
-
-
-def observation(loinc: str = ANC, value: float | None = 2.5, **more: Any) -> Resource:
-    return {
-        "resourceType": "Observation",
-        "status": "final",
-        "code": concept(loinc),
-        "subject": {"reference": "Patient/p1"},
-        "effectiveDateTime": "2020-03-01T08:30:00+01:00",
-        **({"valueQuantity": quantity(value)} if value is not None else {}),
-        **more,
-    }
-
-
-def patient(key: str = "p1", **more: Any) -> Resource:
-    return {"resourceType": "Patient", "id": key, "gender": "female", "birthDate": "1960-05-04", **more}
 
 
 def drug(kind: str, **more: Any) -> Resource:
@@ -52,22 +32,6 @@ def drug(kind: str, **more: Any) -> Resource:
         "medicationCodeableConcept": concept("3639", RXNORM, display="Doxorubicin"),
         **more,
     }
-
-
-def bundle(*resources: Resource, urls: Mapping[int, str] | None = None) -> str:
-    entries = [
-        {**({"fullUrl": urls[place]} if urls and place in urls else {}), "resource": resource}
-        for place, resource in enumerate(resources)
-    ]
-    return json.dumps({"type": "collection", "entry": entries, "resourceType": "Bundle"}, indent=1)
-
-
-def lines(*resources: Resource) -> str:
-    return "".join(json.dumps(resource) + "\n" for resource in resources)
-
-
-def send(hospital: Any, *resources: Resource) -> Received:
-    return hospital.receive(hospital.write("export.json", bundle(*resources), f"night_{hospital.n_nights}"))
 
 
 def test_a_stay_over_the_night_that_clocks_go_back_does_not_end_before_it_starts(hospital: Any, accepted: Rows) -> None:

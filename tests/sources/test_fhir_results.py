@@ -1,61 +1,29 @@
 """Observations of FHIR, R4 and STU3: codes, values, units, statuses, versions, panels, times and specimens."""
 
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from flows.handover import Received
+from tests.sources.fhir_resources import (
+    ANC,
+    LOINC,
+    SHIPPED,
+    SNOMED,
+    UCUM,
+    WBC,
+    Aside,
+    Resource,
+    Rows,
+    bundle,
+    concept,
+    lines,
+    observation,
+    quantity,
+    send,
+)
 
-LOINC = "http://loinc.org"
-UCUM = "http://unitsofmeasure.org"
-SNOMED = "http://snomed.info/sct"
-ANC = "751-8"
-WBC = "6690-2"
 PERCENT = "770-8"
-SHIPPED = Path(__file__).parents[2] / "transforms" / "definitions" / "source_maps" / "fhir.yaml"
-Resource = dict[str, Any]
-Rows = Callable[..., list[tuple[object, ...]]]
-Aside = Callable[[Received], dict[str, int]]
-
-
-def concept(code: str, system: str = LOINC, **more: str) -> Resource:
-    return {"coding": [{"system": system, "code": code, **more}]}
-
-
-def quantity(value: float, unit: str = "10*3/uL", **more: str) -> Resource:
-    return {"value": value, "unit": unit, "system": UCUM, "code": unit, **more}
-
-
-def observation(loinc: str = ANC, value: float | None = 2.5, **more: Any) -> Resource:
-    return {
-        "resourceType": "Observation",
-        "status": "final",
-        "code": concept(loinc),
-        "subject": {"reference": "Patient/p1"},
-        "effectiveDateTime": "2020-03-01T08:30:00+01:00",
-        **({"valueQuantity": quantity(value)} if value is not None else {}),
-        **more,
-    }
-
-
-def bundle(*resources: Resource, urls: Mapping[int, str] | None = None) -> str:
-    entries = [
-        {**({"fullUrl": urls[place]} if urls and place in urls else {}), "resource": resource}
-        for place, resource in enumerate(resources)
-    ]
-    return json.dumps({"type": "collection", "entry": entries, "resourceType": "Bundle"}, indent=1)
-
-
-def lines(*resources: Resource) -> str:
-    return "".join(json.dumps(resource) + "\n" for resource in resources)
-
-
-def send(hospital: Any, *resources: Resource) -> Received:
-    return hospital.receive(hospital.write("export.json", bundle(*resources), f"night_{hospital.n_nights}"))
 
 
 def test_a_code_is_matched_by_system_wherever_it_stands_and_never_by_display(hospital: Any, accepted: Rows) -> None:

@@ -8,37 +8,7 @@ import pytest
 import yaml
 
 from flows.errors import SourceError
-
-SHIPPED = Path(__file__).parents[2] / "transforms" / "definitions" / "source_maps" / "omop.yaml"
-HEADERS = {
-    "MEASUREMENT": "measurement_id person_id measurement_concept_id measurement_date measurement_datetime "
-    "measurement_time measurement_type_concept_id operator_concept_id value_as_number value_as_concept_id "
-    "unit_concept_id range_low range_high measurement_source_value measurement_source_concept_id unit_source_value "
-    "value_source_value",
-    "CONCEPT": "concept_id concept_name domain_id vocabulary_id concept_class_id standard_concept concept_code",
-}
-MEASURED = {
-    "person_id": "1",
-    "measurement_concept_id": "3013650",
-    "measurement_date": "2020-03-01",
-    "measurement_datetime": "2020-03-01 08:30:00",
-    "operator_concept_id": "0",
-    "value_as_number": "1.2",
-    "unit_concept_id": "8848",
-    "measurement_source_value": "751-8",
-    "unit_source_value": "10*3/uL",
-}
-VOCABULARY = [
-    {
-        "concept_id": "19073183",
-        "concept_name": "Amoxicillin 250 MG",
-        "vocabulary_id": "RxNorm",
-        "concept_code": "308182",
-    },
-    {"concept_id": "45582969", "concept_name": "x", "vocabulary_id": "ICD10CM", "concept_code": "D70.1"},
-    {"concept_id": "4250734", "concept_name": "y", "vocabulary_id": "SNOMED", "concept_code": "165517008"},
-    {"concept_id": "40762351", "concept_name": "z", "vocabulary_id": "LOINC", "concept_code": "26499-4"},
-]
+from tests.sources.omop_rows import HEADERS, MEASURED, SHIPPED, VOCABULARY
 
 
 @pytest.fixture

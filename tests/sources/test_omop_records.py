@@ -7,35 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-SHIPPED = Path(__file__).parents[2] / "transforms" / "definitions" / "source_maps" / "omop.yaml"
-HEADERS = {
-    "DRUG_EXPOSURE": "drug_exposure_id person_id drug_concept_id drug_exposure_start_date "
-    "drug_exposure_start_datetime drug_exposure_end_date drug_exposure_end_datetime drug_type_concept_id "
-    "route_concept_id drug_source_value drug_source_concept_id route_source_value",
-    "CONDITION_OCCURRENCE": "condition_occurrence_id person_id condition_concept_id condition_start_date "
-    "condition_start_datetime condition_type_concept_id condition_source_value condition_source_concept_id",
-    "CONCEPT": "concept_id concept_name domain_id vocabulary_id concept_class_id standard_concept concept_code",
-}
-GIVEN = {
-    "person_id": "1",
-    "drug_concept_id": "19073183",
-    "drug_exposure_start_date": "2020-02-01",
-    "drug_exposure_end_date": "2020-02-05",
-    "drug_type_concept_id": "32818",
-    "drug_source_value": "308182",
-}
-SUFFERED = {"person_id": "1", "condition_concept_id": "4250734", "condition_start_date": "2020-03-02"}
-VOCABULARY = [
-    {
-        "concept_id": "19073183",
-        "concept_name": "Amoxicillin 250 MG",
-        "vocabulary_id": "RxNorm",
-        "concept_code": "308182",
-    },
-    {"concept_id": "45582969", "concept_name": "x", "vocabulary_id": "ICD10CM", "concept_code": "D70.1"},
-    {"concept_id": "4250734", "concept_name": "y", "vocabulary_id": "SNOMED", "concept_code": "165517008"},
-    {"concept_id": "40762351", "concept_name": "z", "vocabulary_id": "LOINC", "concept_code": "26499-4"},
-]
+from tests.sources.omop_rows import GIVEN, HEADERS, SHIPPED, SUFFERED, VOCABULARY
 
 
 @pytest.fixture
