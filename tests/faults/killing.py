@@ -14,6 +14,7 @@ from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from flows.errors import UserError
 from flows.handover import Request
@@ -22,6 +23,8 @@ from flows.progress import Progress
 from flows.settings import Settings
 from tests.sources.conftest import PlainChecker
 
+# A child has as many threads as a hospital may, the suite around it has one: results may not depend on it.
+THREADS = {"POLARS_MAX_THREADS": "4"}
 START = multiprocessing.get_context("forkserver")
 START.set_forkserver_preload(["tests.faults.killing", "flows.night", "flows.stages.publish"])
 
@@ -95,7 +98,8 @@ def start_night(
 ) -> BaseProcess:
     """A night in a child, in a time zone of its own if it is named."""
     child = START.Process(target=_live, args=(workspace, extract, cut or Cut(), zone, settings))
-    child.start()
+    with patch.dict(os.environ, THREADS):  # what the server process reads when the first child starts it
+        child.start()
     return child
 
 

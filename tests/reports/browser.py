@@ -20,6 +20,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DRAWN = "html[data-drawn]"
+PATIENCE_MS = 120_000  # a busy machine draws late; nothing here says how fast a page is
 LOCAL = re.compile(r"^(file|data|blob):")
 
 
@@ -44,6 +45,7 @@ class Opened:
 
     def __init__(self, browser: Any, path: Path, address: str = "", drawn: str = DRAWN, **context: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
+        self.context.set_default_timeout(PATIENCE_MS)
         self.context.set_offline(True)
         self.page = self.context.new_page()
         self.asked: list[str] = []
@@ -53,11 +55,11 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         self.page.goto(f"{path.as_uri()}{address}")
-        self.page.wait_for_selector(drawn, timeout=40_000, state="attached")
+        self.page.wait_for_selector(drawn, state="attached")
 
     def wait(self) -> None:
         """Until every figure is drawn."""
-        self.page.wait_for_selector(DRAWN, timeout=40_000, state="attached")
+        self.page.wait_for_selector(DRAWN, state="attached")
 
     def select(self, name: str, value: str) -> None:
         """One selector, and the wait for what it changes."""
