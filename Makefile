@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test coverage fuzz fuzz-readers canary test-faults month oracle mutate check fix bench truth causes calibrate clean install
+.PHONY: demo test coverage fuzz fuzz-readers canary test-faults month oracle mutate check fix bench truth causes calibrate pictures clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -62,6 +62,9 @@ truth: $(STAMP)           ## how often the bounds hold the simulated truth, with
 
 causes: $(STAMP)          ## suspected causes against the simulated truth, and ratios of drugs that do nothing
 	@$(BIN)/python -m tests.bench.causes
+
+pictures: $(STAMP)        ## the pictures of README, of the report of `make demo` (PAGE=workspace/site/latest.html)
+	@$(BIN)/python -m tests.bench.pictures $(or $(PAGE),workspace/site/latest.html)
 
 calibrate: $(STAMP)       ## how far estimates of durations lie from the truth, by how often tests are done
 	@$(BIN)/python -m tests.bench.calibration

@@ -21,7 +21,7 @@ from reports.rows import (
     rows_of,
 )
 from reports.view import Choices, choices_of
-from reports.wording import DASH, Wording, count, plain
+from reports.wording import DASH, NBSP, Wording, count, plain
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -224,9 +224,11 @@ def _with_left_out(rows: Sequence[Row], wording: Wording) -> list[Row]:
             both = is_number(before) and is_number(here)
             left_out = int(before or 0) - int(here or 0) if both else "hidden"
         words = [
-            f"{count(float(here or 0))}{'' if is_first else ' go on'}" if is_number(here) else wording.mark(str(here))
+            f"{count(float(here or 0))}{'' if is_first else f'{NBSP}go{NBSP}on'}"
+            if is_number(here)
+            else wording.mark(str(here))
         ]
-        words += [f"{count(float(left_out or 0))} left out"] if is_number(left_out) else []
+        words += [f"{count(float(left_out or 0))}{NBSP}left{NBSP}out"] if is_number(left_out) else []
         sums = {"n_entered": here if is_first else before, "n_left_out": left_out}
         drawn = before if is_number(left_out) else here  # a bar as long as those who came, where that is known
         found.append({**row, **sums, "n_drawn": drawn, "step_line": f"{row['step']} {DASH} {', '.join(words)}"})

@@ -34,17 +34,26 @@ function styleOf(kind, value, part) {
 }
 
 const NARROW_LINE = 15;
+const NARROW_WRAP = 20; // of names that are broken at any width
 
-function wrapped(text, width, wrap) {
-  const letters = wrap || (width < NARROW ? NARROW_LINE : 0);
-  if (!letters) return figureText(text);
+function linesOf(text, letters) {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines.at(-1);
     if (line && line.length + word.length > letters) lines.push(word);
     else lines[lines.length - 1] = line ? `${line} ${word}` : word;
   }
-  return lines.map(figureText).join("<br>");
+  return lines;
+}
+
+/* As few lines as fit, and those about equally long: no word is left alone in the last one. */
+function wrapped(text, width, wrap) {
+  const isNarrow = width < NARROW;
+  const letters = wrap ? Math.min(wrap, isNarrow ? NARROW_WRAP : wrap) : isNarrow && NARROW_LINE;
+  if (!letters) return figureText(text);
+  const widest = linesOf(text, letters);
+  const even = linesOf(text, Math.ceil(text.length / widest.length));
+  return (even.length > widest.length ? widest : even).map(figureText).join("<br>");
 }
 
 function label(chart, row, kind, keys, view, width) {
@@ -61,7 +70,7 @@ function bound(bind, row, draw) {
   if ("minus" in bind) return difference(row, bind, scale);
   if ("mark" in bind) return ` ${figureText(numberText(row[bind.mark], "count"))}`;
   if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count"));
-  if ("beside" in bind) return ` ${figureText(cellText(row, bind.beside[0], bind.beside.slice(1)))}`;
+  if ("beside" in bind) return `  ${figureText(cellText(row, bind.beside[0], bind.beside.slice(1)))}`;
   if ("when" in bind) return row[bind.when] ? bind.yes : bind.no;
   if ("style" in bind) return styleOf(bind.style, row[bind.col], bind.part) + (bind.suffix ?? "");
   if ("cells" in bind) return bind.cells.map(([kind, ...keys]) => figureText(cellText(row, kind, keys)));

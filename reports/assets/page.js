@@ -36,6 +36,7 @@ async function drawAll(turn) {
     if (chart.at_risk) fillAtRisk(chart, rows);
     await new Promise((resume) => setTimeout(resume)); // the first figures show while the others are drawn
   }
+  root.classList.add("whole");
   root.dataset.drawn = JSON.stringify(view);
 }
 

@@ -9,29 +9,30 @@ const DIMENSIONS = {
   drug: "drug",
 };
 
-function decode(table) {
-  const names = Object.keys(table.columns);
-  const columns = names.map((name) => {
-    const column = table.columns[name];
-    if (Array.isArray(column)) return column;
-    return column.at === 0 ? Array(table.n).fill(column.words[0]) : column.at.map((place) => column.words[place]);
-  });
-  return Array.from({ length: table.n }, (_, index) =>
-    Object.fromEntries(names.map((name, place) => [name, columns[place][index]])));
-}
-
-const tables = Object.fromEntries(Object.entries(page.tables).map(([name, table]) => [name, decode(table)]));
 const charts = page.charts.filter((chart) => chart.is_drawn);
 const neutral = new Set(page.neutral);
 const fixedRows = new Map();
 
+const cellAt = (column, index) => (Array.isArray(column) ? column[index] : column.words[column.at === 0 ? 0 : column.at[index]]);
+
+function rowAt(columns, index) {
+  const row = {};
+  for (const [name, column] of columns) row[name] = cellAt(column, index);
+  return row;
+}
+
+/* Only these rows are made of the columns, and only when the chart is drawn: the first figure waits for no other. */
 function rowsFixedBy(chart) {
   if (!fixedRows.has(chart.id)) {
+    const { n, columns } = page.tables[chart.table];
     const where = Object.entries(chart.where);
     const unless = Object.entries(chart.unless);
-    fixedRows.set(chart.id, tables[chart.table].filter((row) =>
-      where.every(([column, value]) => row[column] === value) &&
-      unless.every(([column, value]) => row[column] !== value)));
+    const isOf = (index) =>
+      where.every(([column, value]) => cellAt(columns[column], index) === value) &&
+      unless.every(([column, value]) => cellAt(columns[column], index) !== value);
+    const named = Object.entries(columns);
+    const places = Array.from({ length: n }, (_, index) => index).filter(isOf);
+    fixedRows.set(chart.id, places.map((index) => rowAt(named, index)));
   }
   return fixedRows.get(chart.id);
 }

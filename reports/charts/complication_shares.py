@@ -51,10 +51,7 @@ def _traces() -> tuple[Trace, ...]:
     place = {"name": "complication", "col": "complication"}
     bars = go.Bar(
         orientation="h",
-        textposition="outside",
-        cliponaxis=False,
-        texttemplate=" %{customdata[3]}",
-        error_x=whiskers(None, 1.2),
+        error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} of %{customdata[2]} episodes, %{customdata[3]} "
         "(%{customdata[4]})<extra></extra>",
     )
@@ -76,6 +73,11 @@ def _traces() -> tuple[Trace, ...]:
             },
             needs="share",
             split=("kind", "kind"),
+        ),
+        Trace(
+            words.to_plotly_json(),
+            {"x": {"col": "share_hi", "scale": 100}, "y": place, "text": {"beside": ["percent", "share"]}},
+            needs="share_hi",
         ),
         Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}, lacks="share"),
     )

@@ -17,7 +17,6 @@ def interval_on(axis: Axis, value: str, least: str, most: str, **read: Any) -> d
     }
 
 
-def whiskers(colour: str | None = QUIET, thickness: float = 1.8) -> dict[str, Any]:
-    """How an interval is drawn: a line without caps; in the colour of its trace where none is named."""
-    drawn = {"type": "data", "symmetric": False, "thickness": thickness, "width": 0}
-    return drawn if colour is None else {**drawn, "color": colour}
+def whiskers(colour: str = QUIET, thickness: float = 1.8) -> dict[str, Any]:
+    """How an interval is drawn: a line without caps, in a colour that is seen on light and on dark."""
+    return {"type": "data", "symmetric": False, "thickness": thickness, "width": 0, "color": colour}

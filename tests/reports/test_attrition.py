@@ -18,7 +18,7 @@ def test_who_goes_on_and_who_is_left_out_add_to_those_who_came(
     for row in rest:
         n_people, n_left_out = int(row["n_people"] or 0), int(row["n_left_out"] or 0)
         assert row["n_entered"] == row["n_drawn"] == n_before == n_people + n_left_out
-        assert f"{n_people:,} go on, {n_left_out:,} left out" in str(row["step_line"])
+        assert f"{n_people:,} go on, {n_left_out:,} left out" in str(row["step_line"]).replace("\u00a0", " ")
         n_before = n_people
 
 
