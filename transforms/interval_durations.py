@@ -7,7 +7,8 @@ was seen is an area under the curve of durations, and it is taken among the epis
 because one that began and ended between two tests is not in the data. Visits must be ignorable: why a test was done
 may depend on every value seen before, and on nothing else. All groups are fitted side by side.
 
-Source: De Gruttola and Lagakos 1989 (doubly interval-censored data), with truncation by detection.
+Source: De Gruttola and Lagakos 1989 (doubly interval-censored data), with truncation by detection; what each cluster of
+people moves, Mancl and DeRouen 2001.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _EVEN = 1e-9  # heights this close are one height
 _ENOUGH = 1e-4  # a step this small moves a median by a ten-thousandth of it
 _TRIES = 40
 _BLOCK, _ROWS = 8192, 6
+_WHOLE = 1 - 1e-6  # of the information of a group: what is left is none
 _NARROWEST = np.log(0.02)  # below this all durations are equal as far as the tests can tell, and there is no peak
 
 
@@ -64,14 +66,13 @@ class Groups:
 class Fits:
     """The likeliest parameters of each group, NaN where none were found.
 
-    `scores` has a row for each triple: how its log likelihood moves with each parameter. `information` is, for each
-    group, the matrix of second differences of its log likelihood with the sign turned.
+    `slopes` has a row for each triple: first differentials of its log likelihood (place, spread) and second ones (place
+    twice, both, spread twice).
     """
 
     place: Numbers
     spread: Numbers
-    scores: Numbers
-    information: Numbers
+    slopes: Numbers
 
 
 def log_likelihood(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
@@ -107,24 +108,51 @@ def fit_durations(groups: Groups, family: Family) -> Fits:
     is_peak = (np.linalg.det(bend) > 0) & (bend[:, 0, 0] > 0)
     is_found = is_done & is_peak & (at[:, 1] > _NARROWEST) & np.isfinite(height)
     place, spread = (np.where(is_found, at[:, parameter], np.nan) for parameter in (0, 1))
-    return Fits(place, spread, _each(groups, family, at)[1:3].T, bend)
+    return Fits(place, spread, _each(groups, family, at)[1:].T)
 
 
 def resample(groups: Groups, fits: Fits, cluster: Places, weights: Numbers) -> tuple[Numbers, Numbers]:
-    """(place, spread) of each group (rows) in each replicate (columns): one step of Newton from the fit.
+    """(place, spread) of each group (rows) in each replicate (columns), NaN where all hangs on one cluster.
 
-    `cluster` says to which cluster of people each triple belongs; `weights` has a row a cluster, a column a replicate.
+    A cluster that is drawn once more moves the fit by the step of Newton that undoes leaving it out. `cluster` says to
+    which cluster of people each triple belongs; `weights` has a row a cluster, a column a replicate.
     """
     n_clusters = len(weights)
     cell = groups.group * n_clusters + cluster
-    moved = np.stack(
-        [np.bincount(cell, groups.weights * score, groups.n_groups * n_clusters) for score in fits.scores.T], axis=1
-    ).reshape(groups.n_groups, n_clusters, 2)
-    pulls = np.einsum("gcp,cr->gpr", moved, weights - 1)
-    is_found = np.isfinite(fits.place)
-    safe = np.where(is_found[:, None, None], fits.information, np.eye(2))
-    steps = np.linalg.solve(safe, pulls)
-    return fits.place[:, None] + steps[:, 0], fits.spread[:, None] + steps[:, 1]
+    right, wide, *bends = (
+        np.bincount(cell, groups.weights * slope, groups.n_groups * n_clusters).reshape(groups.n_groups, n_clusters)
+        for slope in fits.slopes.T
+    )
+    held = _held(np.stack([right, wide]), -np.stack(bends), np.isfinite(fits.place))
+    steps = held @ (weights - 1)
+    return fits.place[:, None] + steps[0], fits.spread[:, None] + steps[1]
+
+
+def _held(pull: Numbers, own: Numbers, is_found: NDArray[np.bool_]) -> Numbers:
+    """How far each cluster (columns) holds the fit of each group: what leaving it out would move, with the sign turned.
+
+    `pull` and `own` are sums over clusters: first differentials, and second ones with the sign turned. A direction in
+    which a cluster bends the other way is one that it tells nothing of. NaN where the others alone have no peak.
+    Source: Mancl and DeRouen 2001.
+    """
+    first, both, second = own.sum(axis=2, keepdims=True)
+    with np.errstate(all="ignore"):
+        # Axes along which the information of the whole group is one, so that a cluster's own is its part of it.
+        right = 1 / np.sqrt(first)
+        tall = 1 / np.sqrt(second - both**2 / first)
+        turn = -both / first * tall
+        pulls = right * pull[0], turn * pull[0] + tall * pull[1]
+        a = right**2 * own[0]
+        b = right * (turn * own[0] + tall * own[1])
+        c = turn**2 * own[0] + 2 * turn * tall * own[1] + tall**2 * own[2]
+        middle, reach = (a + c) / 2, np.hypot((a - c) / 2, b)
+        least, most = middle - reach, middle + reach
+        kept = np.where(least >= 0, 1, np.where(most > 0, most / (2 * reach), 0))
+        moved = np.minimum(least, 0)
+        a, b, c = 1 - kept * (a - moved), -kept * b, 1 - kept * (c - moved)  # the part of the others
+        across = np.where((most < _WHOLE) & is_found[:, None], a * c - b**2, np.nan)
+        one, two = (c * pulls[0] - b * pulls[1]) / across, (a * pulls[1] - b * pulls[0]) / across
+        return np.stack([right * one + turn * two, tall * two])
 
 
 def chances_of_detection(groups: Groups, days: Numbers) -> Numbers:

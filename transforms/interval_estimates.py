@@ -54,7 +54,7 @@ def estimate_by_intervals(incident: Incident, groups: pl.DataFrame, plan: Plan) 
     is_dense = (pl.col("detection") >= wanted.intervals.detection_at_least) & (
         pl.col("median_gap_days") <= wanted.intervals.gap_at_most_of_median * pl.col("typical")
     )
-    is_given = is_dense.fill_null(value=False)
+    is_given = is_dense.fill_null(value=False) & pl.col("rmst_lo").is_not_null()  # nothing without its interval
     rows = rows.with_columns(
         pl.when(is_given).then(pl.col(_MADE)),
         status=pl.when(~is_given)
@@ -167,14 +167,16 @@ def fit_clusters(groups: Groups, cluster: NDArray[np.int64], is_death: Numbers, 
     weights = draw_weights(wanted.person_groups, wanted.replicates)
     deaths, again = _death_rates(groups, is_death, cluster, weights)
     steps = np.stack([*resample(groups, fits, cluster, weights), again], axis=1)
-    typical = family.quantile(_HALF, fits.place, fits.spread)
-    return Fitted(family, fits.place, fits.spread, deaths, steps, chances_of_detection(groups, np.nan_to_num(typical)))
+    has_cluster = np.zeros((groups.n_groups, len(weights)), np.bool_)
+    has_cluster[groups.group, cluster] = True
+    detection = chances_of_detection(groups, np.nan_to_num(family.quantile(_HALF, fits.place, fits.spread)))
+    return Fitted(family, fits.place, fits.spread, deaths, steps, has_cluster.sum(axis=1), detection)
 
 
 def _death_rates(
     groups: Groups, is_death: Numbers, cluster: NDArray[np.int64], weights: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Deaths for a day in an episode, of each group; and of each group in each replicate.
+    """Deaths for a day in an episode, of each group; and of each group in each replicate, moved as `resample` moves.
 
     Days run from the middle of onset's bounds to the middle of the end's.
     """
@@ -185,9 +187,11 @@ def _death_rates(
         np.bincount(cell, groups.weights * each, n_cells).reshape(groups.n_groups, len(weights))
         for each in (is_death, days)
     )
+    died, stayed = (each.sum(axis=1, keepdims=True) for each in (deaths, lived))
+    rate = died / stayed
     with np.errstate(invalid="ignore"):
-        again = np.nan_to_num((deaths @ weights) / (lived @ weights))
-    return deaths.sum(axis=1) / lived.sum(axis=1), again
+        held = rate - (died - deaths) / (stayed - lived)
+    return rate[:, 0], rate + held @ (weights - 1)
 
 
 def _triples(rows: pl.DataFrame) -> Triples:

@@ -3,13 +3,14 @@
 Recovery comes when the fitted duration is over; death at one rate, whatever the duration. The median is the time until
 half have recovered alive, the restricted mean the days that are spent low and alive, the curve the share that has not
 recovered: there the dead stay. Intervals come from replicates of people by the delta method, on a scale on which no
-limit leaves its range.
+limit leaves its range, by Student's t with one degree of freedom less than there are clusters of people.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from transforms.duration_families import Family, Numbers
@@ -29,7 +30,8 @@ Limits = tuple[Numbers, Numbers, Numbers]
 class Fitted:
     """Parameters of each group (NaN: not found), deaths a day, and both again in `steps`: group, parameter, replicate.
 
-    `detection` is the chance that a test meets an episode of median length.
+    `n_clusters` is how many clusters of people each group has, `detection` the chance that a test meets an episode of
+    median length.
     """
 
     family: Family
@@ -37,6 +39,7 @@ class Fitted:
     spread: Numbers
     deaths: Numbers
     steps: Numbers
+    n_clusters: NDArray[np.int64]
     detection: Numbers
 
 
@@ -52,7 +55,7 @@ class Summary:
 def summarise(fitted: Fitted, plan: Plan) -> Summary:
     """The summaries of every group, at the horizons and days of `plan`."""
     wanted = plan.estimation.duration
-    z = float(special.ndtri(0.5 + plan.estimation.confidence_level / 2))
+    within = special.stdtrit(fitted.n_clusters - 1.0, 0.5 + plan.estimation.confidence_level / 2)[:, None]
     horizons, days = np.array(wanted.horizons_days, float), np.arange(wanted.curve_days + 1, dtype=float)
     at = np.stack([fitted.place, fitted.spread, fitted.deaths], axis=1)
     with np.errstate(all="ignore"):
@@ -67,8 +70,8 @@ def summarise(fitted: Fitted, plan: Plan) -> Summary:
         means = spread_of(lambda here: np.log(_means(fitted.family, here, horizons)))
         curve = spread_of(lambda here: _to_line(1 - _recovered(fitted.family, here, days)))
         still = 1 - _recovered(fitted.family, at, days)
-        low, high = (special.expit(curve[0] + sign * z * curve[1]) for sign in (-1, 1))
-        limits = [tuple(np.exp(log + sign * z * error) for sign in (0, -1, 1)) for log, error in (median, means)]
+        low, high = (special.expit(curve[0] + sign * within * curve[1]) for sign in (-1, 1))
+        limits = [tuple(np.exp(log + sign * within * error) for sign in (0, -1, 1)) for log, error in (median, means)]
     one, two = limits
     return Summary(
         (one[0][:, 0], one[1][:, 0], one[2][:, 0]),

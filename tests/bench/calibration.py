@@ -230,7 +230,7 @@ def _truth(cell: Cell) -> Fitted:
     """The true distribution as if it had been fitted; of people who are alike the marginal one."""
     place, spread = (np.array([value]) for value in cell.parameters)
     deaths = np.array([cell.deaths_a_day])
-    return Fitted(FAMILIES[cell.family], place, spread, deaths, np.zeros((1, 3, 2)), np.ones(1))
+    return Fitted(FAMILIES[cell.family], place, spread, deaths, np.zeros((1, 3, 2)), np.array([2]), np.ones(1))
 
 
 def _share(is_held: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:

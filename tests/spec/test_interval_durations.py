@@ -132,6 +132,26 @@ def test_a_person_with_many_episodes_counts_as_one_and_widens_the_interval() -> 
     assert np.std(together) > 2 * np.std(apart)
 
 
+@pytest.mark.parametrize("schedule", ["daily", "twice weekly"])
+def test_drawing_people_once_more_moves_the_fit_as_far_as_a_fit_without_them_moves_back(schedule: str) -> None:
+    hospital = draw_hospitals(Cell(schedule, "log_normal", 8, 0.6, 200), 1, np.random.default_rng(8)).groups
+    fits = fit_durations(hospital, FAMILIES["log_normal"])
+    cluster = np.arange(200) % 20
+    drawn_again = resample(hospital, fits, cluster, 1 + np.eye(20))
+    rows = np.flatnonzero(cluster != np.arange(20)[:, None])
+    triples = Triples(*(np.tile(each, 20)[rows] for each in vars(hospital.triples).values()))
+    without = fit_durations(Groups(triples, np.ones(len(rows)), rows // 200, 20), FAMILIES["log_normal"])
+    for again, left, whole in zip(drawn_again, (without.place, without.spread), (fits.place, fits.spread), strict=True):
+        assert again[0] - whole[0] == pytest.approx(whole[0] - left, rel=0.15, abs=0.002)
+
+
+def test_a_fit_that_hangs_on_one_group_of_people_has_no_replicates() -> None:
+    hospital = draw_hospitals(Cell("daily", "log_normal", 8, 0.6, 50), 1, np.random.default_rng(8)).groups
+    fits = fit_durations(hospital, FAMILIES["log_normal"])
+    place, _ = resample(hospital, fits, np.zeros(50, dtype=np.int64), np.full((3, 2), 2.0))
+    assert np.isnan(place).all()
+
+
 @pytest.mark.parametrize(("days", "expected"), [(14, 1.0), (7, 0.75), (3.5, 0.375)])
 def test_the_chance_of_detection_is_the_share_of_a_gap_that_an_episode_fills(days: float, expected: float) -> None:
     gaps = Triples(np.array([7.0, 14.0]), np.zeros(2), np.ones(2))

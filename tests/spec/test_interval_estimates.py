@@ -6,9 +6,11 @@ import pytest
 
 from tests.bench.calibration import SCHEDULES, Cell, draw_hospitals
 from transforms.counting import add_counts
+from transforms.duration_families import FAMILIES
 from transforms.estimates import estimate_all_durations
 from transforms.frames import stack
 from transforms.interval_estimates import draw_weights
+from transforms.interval_summaries import Fitted, summarise
 from transforms.load import load_definitions
 from transforms.model.estimation import Plan
 
@@ -86,6 +88,22 @@ def test_a_handful_of_recoveries_gives_nothing() -> None:
     few = PLAN.estimation.duration.intervals.recoveries_at_least - 1
     assert headline(counts_of("daily", few))["status"] == "not_estimable"
     assert headline(counts_of("daily", few + 1))["status"] == "estimated"
+
+
+def test_episodes_of_one_group_of_people_tell_nothing_of_others_and_give_no_interval() -> None:
+    alone = counts_of("daily").with_columns(person_group=pl.lit(7, pl.Int64))
+    assert headline(alone.cast(counts_of("daily").schema))["status"] == "not_estimable"
+
+
+def test_of_few_people_the_interval_is_that_of_students_t() -> None:
+    parameters = {name: np.full(2, value) for name, value in (("place", 2.0), ("spread", -0.5), ("deaths", 0.0))}
+    steps = np.random.default_rng(1).normal(0, 0.1, (1, 3, 50)).repeat(2, axis=0)
+    fitted = Fitted(
+        FAMILIES["log_normal"], **parameters, steps=steps, n_clusters=np.array([5, 255]), detection=np.ones(2)
+    )
+    _, low, high = summarise(fitted, PLAN).median
+    few, many = np.log(high / low)
+    assert few / many == pytest.approx(2.7764 / 1.9693, abs=1e-3)  # of a table of Student's t, 4 and 254 degrees
 
 
 def patients(n: int, repeated: float) -> pl.DataFrame:
