@@ -119,11 +119,10 @@ def resample(groups: Groups, fits: Fits, cluster: Places, weights: Numbers) -> t
     """
     n_clusters = len(weights)
     cell = groups.group * n_clusters + cluster
-    right, wide, *bends = (
-        np.bincount(cell, groups.weights * slope, groups.n_groups * n_clusters).reshape(groups.n_groups, n_clusters)
-        for slope in fits.slopes.T
-    )
-    held = _held(np.stack([right, wide]), -np.stack(bends), np.isfinite(fits.place))
+    sums: Numbers = np.stack(
+        [np.bincount(cell, groups.weights * slope, groups.n_groups * n_clusters) for slope in fits.slopes.T]
+    ).reshape(-1, groups.n_groups, n_clusters)
+    held = _held(sums[:2], -sums[2:], np.isfinite(fits.place))
     steps = held @ (weights - 1)
     return fits.place[:, None] + steps[0], fits.spread[:, None] + steps[1]
 
