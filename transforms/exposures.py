@@ -6,6 +6,7 @@ Within a course the best evidence alone is kept. Obeys `definitions/exposures` a
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -30,6 +31,7 @@ TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
 DOSE = (*TIMES, "is_end_repaired")
 COURSE = ("person_index", "drug", "course_number")
 _DAY_BITS = 23  # more than any day since 1970 has, with its sign
+_LOT = 200_000  # exposures that are put in order at a time; what stays of one is a tenth of what that takes
 
 
 def recognise_drugs(
@@ -62,9 +64,13 @@ def recognise_drugs(
         "evidence",
         (pl.col("ended_at") < pl.col("started_at")).fill_null(value=False).alias("is_end_repaired"),
     )
-    told = _tell_malignancy(_keep_best_evidence(doses, rules), diagnosis, conditions, rules)
+    coded = _malignancy_days(diagnosis, conditions, rules).collect().lazy()
+    told = [
+        _tell_malignancy(_keep_best_evidence(doses.filter(people), rules), coded, rules).collect()
+        for people in _lots(exposure)
+    ]
     own = listed.with_columns(pl.col("drug").cast(names))
-    named = told.join(own, on="drug", maintain_order="left")
+    named = pl.concat(told).lazy().join(own, on="drug", maintain_order="left")
     return named.with_columns(pl.col("drug").cast(pl.String))
 
 
@@ -146,6 +152,14 @@ def _day(column: str) -> pl.Expr:
     return pl.col(column).dt.date().to_physical()
 
 
+def _lots(exposure: pl.LazyFrame) -> list[pl.Expr]:
+    """People with at most about _LOT exposures together, in the order of their numbers."""
+    n_rows, last = exposure.select(pl.len(), pl.col("person_index").max()).collect().row(0)
+    n_lots = max(1, -(-n_rows // _LOT))
+    bounds = [number * ((last or 0) + 1) // n_lots for number in range(n_lots + 1)]
+    return [pl.col("person_index").is_between(low, high, closed="left") for low, high in pairwise(bounds)]
+
+
 def _is_chemotherapy() -> pl.Expr:
     return pl.col("is_cytotoxic") & (~pl.col("is_dual_use") | pl.col("has_malignancy"))
 
@@ -209,18 +223,17 @@ def _says(column: str, whole: tuple[str, ...], words: tuple[str, ...], rules: Ex
     return is_whole | pl.concat_str(pl.lit(" "), text, pl.lit(" ")).str.contains_any([f" {word} " for word in words])
 
 
-def _tell_malignancy(
-    doses: pl.LazyFrame, diagnosis: pl.LazyFrame, conditions: pl.DataFrame, rules: ExposureRules
-) -> pl.LazyFrame:
-    """Add has_malignancy: the latest malignancy code up to the allowed time after the dose is not too old."""
+def _malignancy_days(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, rules: ExposureRules) -> pl.LazyFrame:
+    """Days with a malignancy code (person_index, coded_on), in their order."""
     rule = rules.malignancy
     is_malignancy = pl.col("cause_group").is_in(rule.cause_groups) | pl.col("subgroup").is_in(rule.subgroups)
-    coded = (
-        recognise_conditions(diagnosis, conditions.filter(is_malignancy))
-        .select("person_index", pl.col("recorded_at").dt.date().alias("coded_on"))
-        .unique()
-        .sort("coded_on")
-    )
+    coded = recognise_conditions(diagnosis, conditions.filter(is_malignancy))
+    return coded.select("person_index", coded_on=pl.col("recorded_at").dt.date()).unique().sort("coded_on")
+
+
+def _tell_malignancy(doses: pl.LazyFrame, coded: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFrame:
+    """Add has_malignancy: the latest malignancy code up to the allowed time after the dose is not too old."""
+    rule = rules.malignancy
     until = pl.col("given_on") + pl.duration(days=rule.lookahead_days)
     dated = doses.with_columns(given_on=pl.col("started_at").dt.date())
     days = dated.select("person_index", "given_on").unique().with_columns(until.alias("until")).sort("until")
