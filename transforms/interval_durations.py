@@ -117,12 +117,11 @@ def resample(groups: Groups, fits: Fits, cluster: Places, weights: Numbers) -> t
     A cluster that is drawn once more moves the fit by the step of Newton that undoes leaving it out. `cluster` says to
     which cluster of people each triple belongs; `weights` has a row a cluster, a column a replicate.
     """
-    n_clusters = len(weights)
-    cell = groups.group * n_clusters + cluster
-    sums: Numbers = np.stack(
-        [np.bincount(cell, groups.weights * slope, groups.n_groups * n_clusters) for slope in fits.slopes.T]
-    ).reshape(-1, groups.n_groups, n_clusters)
-    held = _held(sums[:2], -sums[2:], np.isfinite(fits.place))
+    shape = groups.n_groups, len(weights)
+    cell = groups.group * len(weights) + cluster
+    sums = [np.bincount(cell, groups.weights * slope, shape[0] * shape[1]).reshape(shape) for slope in fits.slopes.T]
+    pull, own = (np.stack(part).astype(np.float64) for part in (sums[:2], sums[2:]))
+    held = _held(pull, -own, np.isfinite(fits.place))
     steps = held @ (weights - 1)
     return fits.place[:, None] + steps[0], fits.spread[:, None] + steps[1]
 
