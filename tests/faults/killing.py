@@ -37,7 +37,7 @@ EDGES: Sequence[tuple[str, str]] = tuple(
         *(f"flows.night.{stage}" for stage in STAGES),
         "flows.stages.publish.write_aside",
         "flows.stages.publish.commit_night",
-        "flows.commit.install_staged",
+        "flows.commit.install_files",
         "flows.placing.install_asset",
         "flows.placing.install_night",
         "flows.placing.rebuild_catalogue",
