@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test coverage fuzz fuzz-readers canary test-faults month oracle mutate check fix bench truth causes calibrate pictures clean install
+.PHONY: demo test coverage fuzz fuzz-readers canary test-faults dask scaling month oracle mutate check fix bench truth causes calibrate pictures clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
@@ -33,6 +33,12 @@ canary: $(STAMP)          ## every format and every way to fail, and a search of
 
 test-faults: $(STAMP)     ## kill nights at every edge and at 200 random moments (FAULTS=200, FAULTS_FROM=0), 20 more through the whole command
 	@NADIR_FAULTS=$(or $(FAULTS),200) NADIR_FAULTS_FROM=$(or $(FAULTS_FROM),0) $(BIN)/python -m pytest -n 2 tests/faults
+
+dask: $(STAMP)            ## a night on a Dask cluster of several processes, one of which is killed on the way
+	@NADIR_DASK=all $(BIN)/python -m pytest tests/flows/test_dask.py
+
+scaling: $(STAMP)         ## derive and estimate alone, and on one and two Dask workers
+	@$(BIN)/python -m tests.bench.scaling
 
 month: $(STAMP)           ## thirty nights of every kind by a served schedule, and all of them against one load (MONTH=30)
 	@$(BIN)/python -m tests.month.run --nights $(or $(MONTH),30)

@@ -65,6 +65,8 @@ ExtractDate = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="The day the extract was made; it decides between versions."),
 ]
+Runner = Annotated[str | None, typer.Option(help="here, or dask: derive and estimate on a Dask cluster.")]
+Address = Annotated[str | None, typer.Option(help="Scheduler of the runner dask, such as tcp://host:8786.")]
 Accept = Annotated[
     list[str] | None,
     typer.Option("--accept", metavar="CHECK_ID", help="A change from earlier nights that is right. May be repeated."),
@@ -101,12 +103,15 @@ def run(
     extract_date: ExtractDate = None,
     snapshot: Snapshot = False,
     accept: Accept = None,
+    runner: Runner = None,
+    address: Address = None,
     direct: Direct = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole night on an extract: receive, validate, derive, estimate, release, publish."""
     request = replace(_request(extracts, source, extract_date, is_snapshot=snapshot), accepted=frozenset(accept or []))
-    _run(request, _settings(workspace, definitions), direct=direct, as_json=as_json)
+    settings = _settings(workspace, definitions, runner=runner, dask_address=address)
+    _run(request, settings, direct=direct, as_json=as_json)
 
 
 @app.command()
@@ -284,10 +289,10 @@ def _run(request: "Request", settings: "Settings", *, direct: bool, as_json: boo
     _print(result_of(published), as_json, summarise(published))
 
 
-def _settings(workspace: Path | None, definitions: Path | None = None) -> "Settings":
+def _settings(workspace: Path | None, definitions: Path | None = None, **others: str | None) -> "Settings":
     from flows.settings import read_settings
 
-    return read_settings(workspace=workspace, definitions=definitions)
+    return read_settings(workspace=workspace, definitions=definitions, **others)
 
 
 def _resolve_source(source: str) -> str:

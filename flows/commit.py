@@ -11,6 +11,7 @@ import duckdb
 
 from flows.attempts import close_line, record_answers, record_night
 from flows.handover import Derived, Estimated, ReleasedNight, RunContext, Validated
+from flows.part import DERIVED, OF_EPISODES
 from flows.population import TABLES, quoted
 from flows.shown_before import keep_shown
 from flows.tonight import tonight_rows
@@ -18,9 +19,7 @@ from flows.warehouse import open_warehouse
 from flows.workspace import COUNTS, Workspace
 from transforms.schemas import load_tables, schema_of
 
-OF_PEOPLE = ("anc_candidate", "anc", "episode", "drug_block", "cohort_member", "cohort_entry", "cycle", "chronic")
-# Their people are known by the episode alone.
-OF_EPISODES = ("episode_cause", "cause_window", "complication", "complication_look")
+OF_PEOPLE = tuple(name for name in DERIVED if name not in OF_EPISODES)
 
 
 def commit_night(night: ReleasedNight, context: RunContext) -> None:
@@ -106,7 +105,7 @@ def _delete_touched(
         return
     people = f"read_parquet('{quoted(derived.people)}')"
     gone = f"{people} p WHERE t.source_id = p.source_id AND t.person_id = p.person_id"
-    if table.removeprefix("derived.") in OF_EPISODES:
+    if table.removeprefix("derived.") in OF_EPISODES:  # their people are known by the episode alone
         gone = (
             f"(SELECT e.episode_id FROM derived.episode e JOIN {people} USING (source_id, person_id)) g "
             "WHERE t.episode_id = g.episode_id"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from expectations.profile import Fact
+from flows.crew import Crew
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.unknown_words import UnknownWord
@@ -34,6 +35,7 @@ class RunContext:
     settings: Settings
     definitions: Definitions
     progress: Progress
+    crew: Crew | None = None  # others than this process, who work on parts
 
     @property
     def work(self) -> Path:
@@ -175,9 +177,8 @@ class Validated:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the warehouse holds before tonight: `frames` of the touched people, `counts` of everybody, by table."""
+    """What the warehouse holds before tonight: `counts` of everybody, by table; rows of the touched are in parts."""
 
-    frames: Mapping[str, Path]
     counts: Mapping[str, Path]
 
 
@@ -209,7 +210,8 @@ class Derived:
     observation, encounter (canonical content), anc_candidate, anc, episode, episode_cause, cause_window, complication,
     complication_look, drug_block, cohort_member, cohort_entry. `standing` is None when everybody is touched. `span` is
     the day from which and the day until which enough people have been observed to show it, `source_spans` those of each
-    of several sources, `words` what lists know of all rows after tonight.
+    of several sources, `words` what lists know of all rows after tonight. `parts` are the folders in which the touched
+    people were worked on, with what was known of them before where there is a `standing`.
     """
 
     validated: Validated
@@ -220,6 +222,7 @@ class Derived:
     span: tuple[date | None, date | None]
     source_spans: tuple[SourceSpan, ...] = ()
     words: tuple[CountedWords, ...] = ()
+    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

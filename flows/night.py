@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from flows.attempts import begin_attempt, end_attempt, enter_state
 from flows.changes import Against, refuse_unknown_checks
@@ -18,6 +19,7 @@ from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.housekeeping import back_up_night, keep_house
 from flows.journal import Journal
 from flows.lock import hold_workspace
+from flows.own_crew import gather_crew
 from flows.packages import refuse_wrong_packages
 from flows.progress import Progress
 from flows.recovery import recover
@@ -101,7 +103,8 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
         recover(workspace, settings.memory_limit)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        context = RunContext(run_id, started_at, workspace, settings, definitions, progress)
+        crew = gather_crew(settings, f"{name_workspace(workspace)}/{run_id}")
+        context = RunContext(run_id, started_at, workspace, settings, definitions, progress, crew)
         make_private(context.work)
         begin_attempt(context)
         progress.journal = Journal(settings.log_file, run_id)
@@ -113,9 +116,16 @@ def open_night(settings: Settings, progress: Progress, worker: Worker | None = N
             _close_failed(night, error)
             raise
         finally:
+            if crew is not None:
+                crew.close()
             keep_house(context)
             shutil.rmtree(context.work, ignore_errors=True)
         back_up_night(context)
+
+
+def name_workspace(workspace: Workspace) -> str:
+    """A name of a workspace where several share a folder."""
+    return sha256(str(workspace.root).encode()).hexdigest()[:12]
 
 
 def _close_failed(night: Night, error: BaseException) -> None:

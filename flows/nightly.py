@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment, flow_run
 from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,10 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.changes import Against, refuse_unknown_checks
 from flows.checker import Worker
 from flows.errors import (
-    Busy,
     DisclosureStop,
     IdentifiersFound,
-    TryAgainLater,
     UserError,
     ValidationStop,
     guard_values,
@@ -44,6 +41,7 @@ from flows.night import Night, end_unchanged, open_night, refuse_stopped, run_st
 from flows.night_verdict import judge_night
 from flows.progress import Progress
 from flows.quiet_exit import quieten_exit
+from flows.retrying import OPTIONS, TRANSIENT, WAITS_SECONDS
 from flows.settings import Settings, read_settings
 from flows.stages.derive import derive
 from flows.stages.estimate import estimate
@@ -52,8 +50,6 @@ from flows.stages.receive import receive
 from flows.stages.release import release
 from flows.stages.validate import validate
 
-TRANSIENT = (TryAgainLater, Busy)
-WAITS_SECONDS = (10, 60, 300)  # before each new try at what passes by itself
 LONGEST_NIGHT_SECONDS = 20 * 3600  # one that hangs must be over when the next one begins
 # What a check, the guard at the door or the release says no to is a night that was stopped, not one that broke down.
 STOPS = (ValidationStop, IdentifiersFound, DisclosureStop)
@@ -95,6 +91,13 @@ class NightParameters(BaseModel):
     workspace: Path = Field(Path("workspace"), title="Workspace", description="folder of the warehouse and the site")
     definitions: Path | None = Field(None, title="Definitions", description="folder laid over the shipped definitions")
 
+    runner: Literal["here", "dask"] | None = Field(
+        None, title="Runner", description="where derive and estimate work on people; else what the settings say"
+    )
+    address: str | None = Field(
+        None, title="Address", description="scheduler of the runner dask", examples=["tcp://host:8786"]
+    )
+
     @model_validator(mode="after")
     def _reads_or_releases(self) -> "NightParameters":
         if bool(self.extracts) is (self.release is not None):
@@ -106,26 +109,6 @@ class NightParameters(BaseModel):
         release = None if self.release is None else tuple(self.release)
         declared = (self.extract_date, self.is_snapshot)
         return Request(tuple(self.extracts), self.source, *declared, release, frozenset(self.accepted))
-
-
-def is_transient(_task: object, _run: object, state: Any) -> bool:
-    """A retry helps only against what passes by itself."""
-    try:
-        state.result()
-    except TRANSIENT:
-        return True
-    except BaseException:  # noqa: BLE001 - whatever it is, it is not one of the transient ones
-        return False
-    return False
-
-
-OPTIONS: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay_seconds": list(WAITS_SECONDS),
-    "retry_condition_fn": is_transient,
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-}
 
 
 @task(name="receive", **OPTIONS)
@@ -224,7 +207,12 @@ def open_patiently(settings: Settings, worker: Worker | None) -> Iterator[Night]
 def run_tasks(parameters: NightParameters) -> Published:
     """The six tasks in a line."""
     quieten_exit()
-    settings = read_settings(workspace=parameters.workspace, definitions=parameters.definitions)
+    settings = read_settings(
+        workspace=parameters.workspace,
+        definitions=parameters.definitions,
+        runner=parameters.runner,
+        dask_address=parameters.address,
+    )
     request = parameters.as_request()
     refuse_unknown_checks(request.accepted, settings)
     with open_patiently(settings, CHECKING.get()) as night:

@@ -47,6 +47,8 @@ def run_with_prefect(request: Request, settings: Settings) -> Published:
         accepted=sorted(request.accepted),
         workspace=settings.workspace,
         definitions=settings.definitions,
+        runner=settings.runner,
+        address=settings.dask_address or None,
     )
     try:
         return nightly(parameters)

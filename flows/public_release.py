@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.errors import SourceError, UserError, guard_values
 from flows.handover import Published
 from flows.merging import merge_counts
-from flows.nightly import OPTIONS, as_state
+from flows.nightly import as_state
 from flows.quiet_exit import quieten_exit
+from flows.retrying import OPTIONS
 from flows.settings import Settings, read_settings
 from flows.workspace import Workspace
 from transforms.model.disclosure import Channel

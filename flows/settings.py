@@ -24,6 +24,13 @@ class Settings(BaseSettings):
     channel: Channel = Field("internal", description="which disclosure rules a release obeys")
     identifiers: Literal["warn", "refuse"] = Field("warn", description="identifiers in standard formats")
 
+    runner: Literal["here", "dask"] = Field("here", description="where derive and estimate work on people")
+    dask_address: str = Field("", description="scheduler of the runner dask, such as tcp://host:8786")
+    parts: int = Field(0, ge=0, description="how many parts people are divided into; 0: as many as rows ask for")
+    parts_folder: str = Field(
+        "", description="folder or URL that every Dask worker reaches, for the parts; the workspace if empty"
+    )
+
     keep_reports: int = Field(0, ge=0, description="how many of the newest reports stay in the site; 0 of both: all")
     keep_reports_days: int = Field(0, ge=0, description="days for which every report stays, however many there are")
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from flows.errors import WrongUse
+
 if TYPE_CHECKING:
     from flows.handover import Published, Request
     from flows.settings import Settings
@@ -15,6 +17,8 @@ def spend_night(request: "Request", settings: "Settings", *, direct: bool) -> "P
         from flows.prefect_run import run_with_prefect
 
         return run_with_prefect(request, settings)
+    if settings.runner != "here":
+        raise WrongUse("The runner dask works through Prefect.", repair="Leave out --direct, or say --runner here.")
     from flows.checker import Worker
     from flows.progress import Progress
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from flows.handover import Standing
+from flows.part import OF_EPISODES, STANDING
 from flows.population import Population, quoted, read_sql
 from transforms.schemas import load_tables, schema_of
 
@@ -16,20 +17,15 @@ from transforms.schemas import load_tables, schema_of
 def hand_over_standing(connection: duckdb.DuckDBPyConnection, population: Population, folder: Path) -> Standing:
     """Write the touched people's rows as they were, by person_index, and every counts table."""
     people = f"read_parquet('{quoted(population.people)}') p"
-    frames = {
-        name: _copy(
-            connection,
-            f"SELECT p.person_index, {columns} FROM {rows} JOIN {people} USING (source_id, person_id)",
-            folder / f"standing_{name}.parquet",
-        )
-        for name, (columns, rows) in _frames().items()
-    }
+    for name, (columns, rows) in _frames().items():
+        known = f"SELECT p.person_index, {columns} FROM {rows} JOIN {people} USING (source_id, person_id)"
+        _copy(connection, known, folder / f"{STANDING}{name}.parquet")
     counts = {
-        name: _copy(connection, f"SELECT * FROM {name}", folder / f"standing_{name}.parquet")
+        name: _copy(connection, f"SELECT * FROM {name}", folder / f"{STANDING}{name}.parquet")
         for name in load_tables()
         if name.startswith("counts.")
     }
-    return Standing(frames, counts)
+    return Standing(counts)
 
 
 def _frames() -> dict[str, tuple[str, str]]:
@@ -37,7 +33,7 @@ def _frames() -> dict[str, tuple[str, str]]:
     found = {name: (read_sql(name), f"canonical.{name} r") for name in ("person", "observation")}
     for name in ("anc", "episode", "drug_block", "cohort_member", "cohort_entry", "cycle", "chronic"):
         found[name] = (_derived_columns(name), f"derived.{name} r")
-    for name in ("episode_cause", "cause_window", "complication", "complication_look"):
+    for name in OF_EPISODES:
         found[name] = (_derived_columns(name), f"derived.{name} r JOIN derived.episode e USING (episode_id)")
     return found
 

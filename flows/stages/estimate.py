@@ -3,7 +3,6 @@
 Where only some people are touched, only they are counted, as they were and as they are; the counts of all follow.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -12,28 +11,12 @@ from flows.code_version import code_version
 from flows.counts_file import Site, write_counts
 from flows.handover import Derived, Estimated, RunContext
 from flows.history import list_runs
+from flows.own_crew import crew_of
+from flows.part import STANDING
 from flows.workspace import COUNTS
-from transforms.counting import count_people
 from transforms.estimates import estimate_counts
-from transforms.model.estimation import Plan
 from transforms.plan import plan_of
-from transforms.zeros import replace_counted, with_zeros, without_zeros
-
-FRAMES = (
-    "person",
-    "observation",
-    "anc",
-    "episode",
-    "episode_cause",
-    "cause_window",
-    "complication",
-    "complication_look",
-    "drug_block",
-    "cohort_member",
-    "cohort_entry",
-    "cycle",
-    "chronic",
-)
+from transforms.zeros import replace_counted, with_zeros
 
 
 def estimate(derived: Derived, context: RunContext) -> Estimated:
@@ -41,11 +24,12 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
     dates = derived.validated.received.dates
     plan = plan_of(context.definitions, has_calendar=dates == "real", has_dates=dates != "none")
     context.progress.rows(pl.scan_parquet(derived.frames["anc"]).select(pl.len()).collect().item())
-    counts = without_zeros(_count(derived.frames, plan))
+    crew = crew_of(context)
+    counts = crew.count(derived.parts, plan)
     written, gone = counts, {}
     if derived.standing is not None:
         standing = {name: pl.read_parquet(path) for name, path in derived.standing.counts.items()}
-        replaced = replace_counted(standing, _count(derived.standing.frames, plan), counts)
+        replaced = replace_counted(standing, crew.count(derived.parts, plan, before=STANDING), counts)
         counts = {name: table.rows for name, table in replaced.items()}
         written = {name: table.came for name, table in replaced.items()}
         gone = {name: _write(context.work, f"gone.{name}", table.gone) for name, table in replaced.items()}
@@ -53,10 +37,6 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=context.run_id)
     tables = {name: _write(context.work, name, rows) for name, rows in (written | estimates).items()}
     return Estimated(derived, tables, gone)
-
-
-def _count(frames: Mapping[str, Path], plan: Plan) -> dict[str, pl.DataFrame]:
-    return count_people({name: pl.scan_parquet(frames[name]) for name in FRAMES}, plan)
 
 
 def _site(derived: Derived, context: RunContext) -> Site:

@@ -18,7 +18,7 @@ from tests.canary.searching import DIGITS, END, STEM
 INSIDE: Mapping[str, str] = {
     "receive": "flows.stages.receive.weigh_rows",
     "validate": "flows.stages.validate.promote_versions",
-    "derive": "flows.stages.derive.find_episodes",
+    "derive": "flows.part.find_episodes",
     "estimate": "flows.stages.estimate.estimate_counts",
     "release": "flows.stages.release.release_estimates",
     "publish": "flows.stages.publish.commit_night",

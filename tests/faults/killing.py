@@ -35,7 +35,7 @@ EDGES: Sequence[tuple[str, str]] = tuple(
     for place in (
         "flows.night.begin_attempt",
         *(f"flows.night.{stage}" for stage in STAGES),
-        "flows.stages.publish.write_aside",
+        "flows.stages.publish.write_pages",
         "flows.stages.publish.commit_night",
         "flows.commit.install_files",
         "flows.placing.install_asset",

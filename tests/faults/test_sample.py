@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from flows.settings import Settings
 from flows.stages import receive as stages_receive
 from flows.workspace import Workspace
 from tests.faults.judging import broken_links, leftovers, read_results
-from tests.faults.killing import Cut, spend, start_night, zone_that_jumps
+from tests.faults.killing import EDGES, IN_TRANSACTION, Cut, spend, start_night, zone_that_jumps
 from tests.sources.conftest import PlainChecker
 
 
@@ -129,6 +130,12 @@ def test_a_memory_limit_that_no_night_can_keep_is_told_as_such(tmp_path: Path, s
             Progress(is_quiet=True),
             PlainChecker(),
         )
+
+
+@pytest.mark.parametrize("place", sorted({place for place, _ in (*EDGES, *IN_TRANSACTION)}))
+def test_every_step_at_which_nights_are_killed_is_still_one(place: str) -> None:
+    module, name = place.rsplit(".", 1)
+    assert callable(getattr(import_module(module), name))
 
 
 def test_a_folder_that_may_not_be_written_is_no_mistake_of_ours() -> None:

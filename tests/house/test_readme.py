@@ -23,7 +23,17 @@ ELSEWHERE = {
 }
 # They need a server, which that file starts; it runs them with other ports and parameters.
 OF_A_SERVER = ("prefect ", "python -m flows.examples.notifying ")
-HERE = [command for command in COMMANDS if command not in ELSEWHERE and not command.startswith(OF_A_SERVER)]
+# They act on a machine, or need a cluster: tests/flows/test_operations.py and tests/flows/test_dask.py.
+OF_A_MACHINE = (
+    "sudo ",
+    "podman ",
+    "flows/operations/",
+    "dask ",
+    "pip install 'nadir[dask]'",
+    "nadir run hospital --runner",
+)
+NOT_HERE = (*OF_A_SERVER, *OF_A_MACHINE)
+HERE = [command for command in COMMANDS if command not in ELSEWHERE and not command.startswith(NOT_HERE)]
 
 
 @pytest.fixture(scope="module")

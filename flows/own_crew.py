@@ -1,0 +1,73 @@
+"""The parts of a night in this process, one after the other: no more memory is needed than one of them takes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from flows.crew import Crew
+from flows.errors import WrongUse
+from flows.handover import RunContext
+from flows.part import Deriving, count_part, derive_part
+from flows.settings import Settings
+from transforms.counting import add_counts
+from transforms.model.estimation import Plan
+from transforms.zeros import without_zeros
+
+Counts = dict[str, pl.DataFrame]
+ROWS_OF_A_PART = 20_000_000  # lab rows; some 2.5 GB of memory
+
+
+class Alone:
+    """This process, one part after the other."""
+
+    def __init__(self, n_parts: int = 0) -> None:
+        """`n_parts`: 0 for as many as there are rows for."""
+        self.n_parts = n_parts
+
+    def choose_parts(self, n_rows: int) -> int:
+        """One for a night of usual size."""
+        return self.n_parts or max(1, -(-n_rows // ROWS_OF_A_PART))
+
+    def derive(self, parts: Sequence[Path], deriving: Deriving) -> None:
+        """Beside what was handed over."""
+        for folder in parts:
+            derive_part(folder, deriving)
+
+    def count(self, parts: Sequence[Path], plan: Plan, *, before: str = "") -> Counts:
+        """One part in memory at a time."""
+        total = count_part(parts[0], plan, before=before)
+        for folder in parts[1:]:
+            total = add_parts([total, count_part(folder, plan, before=before)])
+        return total
+
+    def close(self) -> None:
+        """Nothing was sent anywhere."""
+
+
+def add_parts(parts: Sequence[Counts]) -> Counts:
+    """The counts of people in different parts, together."""
+    return without_zeros({name: add_counts(name, [part[name] for part in parts]) for name in parts[0]})
+
+
+def crew_of(context: RunContext) -> Crew:
+    """Who works on this night."""
+    return context.crew or Alone(context.settings.parts)
+
+
+def gather_crew(settings: Settings, night: str) -> Crew | None:
+    """Others, if the settings say so. `night` names workspace and run. WrongUse when Dask is not installed."""
+    if settings.runner == "here":
+        return None
+    if not settings.dask_address:
+        raise WrongUse(
+            "The runner dask needs the address of a scheduler.",
+            repair="Give --address tcp://HOST:8786, or dask_address in nadir.toml.",
+        )
+    try:
+        from flows.dask_crew import DaskCrew
+    except ImportError as error:
+        raise WrongUse(
+            "The runner dask needs packages that are not installed.", repair="pip install 'nadir[dask]'"
+        ) from error
+    return DaskCrew(settings, night)

@@ -1,0 +1,76 @@
+"""Into however many parts people are divided, a night ends in the same tables and the same downloads."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.handover import Published, Request
+from flows.night import run_night
+from flows.progress import Progress
+from flows.settings import Settings
+from flows.splitting import join_parts, split_people
+from flows.warehouse import open_memory
+from tests.faults.judging import read_downloads, read_released, read_results
+from tests.sources.conftest import PlainChecker
+
+
+def spend(workspace: Path, extract: Path, n_parts: int) -> None:
+    settings = Settings(workspace=workspace, parts=n_parts)
+    run_night(Request((extract,)), settings, Progress(is_quiet=True), PlainChecker())
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What two workspaces do not have in common."""
+    same = {
+        "tables": read_results(one) == read_results(other),
+        "released tables": read_released(one) == read_released(other),
+        "downloads": read_downloads(one) == read_downloads(other),
+    }
+    return [name for name, is_same in same.items() if not is_same]
+
+
+def test_a_first_night_in_parts_is_that_of_one_part(
+    tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
+) -> None:
+    spend(tmp_path, small_extract, 3)
+    assert differences(tmp_path, published_night[0]) == []
+
+
+def test_a_night_that_touches_a_few_people_in_parts_is_that_of_one_part(
+    tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
+) -> None:
+    """Counts of the touched, as they were and as they are, come from parts too; two of five have nobody."""
+    extract = tmp_path / "extract"
+    shutil.copytree(small_extract, extract)
+    labs = max(extract.glob("*.csv"), key=lambda path: path.stat().st_size)
+    header, *lines = labs.read_text().splitlines()
+    place = header.split(",").index("person_id")
+    few = sorted({line.split(",")[place] for line in lines})[:3]
+    labs.write_text("\n".join([header, *(line for line in lines if line.split(",")[place] in few)][:-4]) + "\n")
+    for n_parts in (1, 5):
+        workspace = tmp_path / f"workspace_{n_parts}"
+        shutil.copytree(published_night[0], workspace)
+        spend(workspace, extract, n_parts)
+    assert differences(tmp_path / "workspace_1", tmp_path / "workspace_5") == []
+    assert differences(tmp_path / "workspace_1", published_night[0]) != []
+
+
+@pytest.mark.parametrize("n_parts", [1, 4, 150])
+def test_everybody_is_in_one_part_alone_and_the_parts_together_are_all(tmp_path: Path, n_parts: int) -> None:
+    people = pl.DataFrame(
+        {"person_index": range(60), "source_id": ["a", "b"] * 30, "person_id": [str(n // 2) for n in range(60)]},
+        schema_overrides={"person_index": pl.UInt32},
+    )
+    people.write_parquet(tmp_path / "people.parquet")
+    rows = people.select("person_index").join(pl.DataFrame({"value": [1, 2]}), how="cross")
+    rows.write_parquet(tmp_path / "lab.parquet")
+    with open_memory(tmp_path / "spill", memory_limit="1GB") as connection:
+        parts = split_people(connection, tmp_path, ["people", "lab"], n_parts)
+    assert len(parts) == n_parts
+    for part in parts:
+        here = pl.read_parquet(part / "people.parquet")
+        assert set(pl.read_parquet(part / "lab.parquet")["person_index"]) == set(here["person_index"])
+    join_parts(tmp_path, parts, ["lab"])
+    assert pl.read_parquet(tmp_path / "lab.parquet").sort("person_index", "value").equals(rows)
