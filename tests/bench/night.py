@@ -6,6 +6,7 @@ other work beside it is said so, because its figures mean little.
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -167,8 +168,16 @@ def print_table(results: Sequence[Measured]) -> None:
         first, last = results[0], results[-1]
         print(
             f"{last.rows / first.rows:.1f} times the rows took {last.work_seconds / first.work_seconds:.1f} times "
-            "the seconds."
+            f"the seconds. Growth as a log-log slope (1 is in step with the rows): {_tell_slopes(first, last)}."
         )
+
+
+def _tell_slopes(first: Measured, last: Measured) -> str:
+    grown = math.log(last.rows / first.rows)
+    before = {stage.name: stage.seconds for stage in first.stages}
+    slopes = {s.name: math.log(s.seconds / max(before[s.name], 0.001)) / grown for s in last.stages}
+    slopes["six stages"] = math.log(last.work_seconds / first.work_seconds) / grown
+    return ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items())
 
 
 def _print_line(result: Measured, cost: Cost) -> None:

@@ -24,6 +24,8 @@ from tests.faults.judging import broken_links, leftovers, read_results
 from tests.faults.killing import EDGES, IN_TRANSACTION, Cut, spend, start_night, zone_that_jumps
 from tests.sources.conftest import PlainChecker
 
+TOO_LITTLE = "42MB"  # for this night, which keeps to 60 MB without the disk and cannot be spent with 30
+
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
@@ -108,14 +110,20 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_read_another_time(
     assert broken_links(workspace_copy / "site") == []
 
 
-def test_a_clock_that_jumps_and_little_memory_change_nothing(
+def test_a_clock_that_jumps_and_too_little_memory_change_nothing_because_the_disk_helps(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
 ) -> None:
-    """The zone of this night puts its clocks forward by an hour a second after it has begun."""
+    """The zone of this night puts its clocks forward by an hour a second after it has begun. What did not fit into
+    memory was seen on the disk, and is gone afterwards."""
     workspace = tmp_path / "workspace"
-    child = start_night(workspace, small_extract, zone=zone_that_jumps(1), memory_limit="120MB")
-    child.join()
+    child = start_night(workspace, small_extract, zone=zone_that_jumps(1), memory_limit=TOO_LITTLE)
+    spilled = set()
+    while child.is_alive():
+        spilled |= {path.name for path in _spilled(workspace)}
+        child.join(0.005)
     assert child.exitcode == 0
+    assert spilled
+    assert _spilled(workspace) == []
     assert read_results(workspace) == read_results(published_night[0])
     (run,) = list_runs(Workspace(workspace), "1GB")
     assert run.finished_at is not None
@@ -130,6 +138,11 @@ def test_a_memory_limit_that_no_night_can_keep_is_told_as_such(tmp_path: Path, s
             Progress(is_quiet=True),
             PlainChecker(),
         )
+
+
+def _spilled(workspace: Path) -> list[Path]:
+    """What DuckDB has put aside on the disk of this workspace."""
+    return [*workspace.glob("warehouse.tmp/*"), *workspace.glob("work/*/spill/*")]
 
 
 @pytest.mark.parametrize("place", sorted({place for place, _ in (*EDGES, *IN_TRANSACTION)}))
