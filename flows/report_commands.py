@@ -13,11 +13,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def add_report_commands(app: typer.Typer) -> None:
-    """`diff`, `export`, `merge` and `unmatched`, beside the other commands."""
+    """`again`, `diff`, `export`, `merge` and `unmatched`, beside the other commands."""
+    app.command()(again)
     app.command()(diff)
     app.command()(export)
     app.command()(merge)
     app.command()(unmatched)
+
+
+def again(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The published run.")],
+    extracts: Annotated[
+        list[Path], typer.Argument(metavar="EXTRACT...", help="Where the files of all nights until that run lie now.")
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder: the workspace that this makes.")],
+    source: Annotated[str, typer.Option(help="The source map of those nights, if one was named.")] = "auto",
+    accept: Annotated[list[str] | None, typer.Option(metavar="CHECK", help="A check that was accepted then.")] = None,
+    workspace: Workspace = None,
+    definitions: Overlay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an old result again as of its night, from the same files, definitions and code, and compare the numbers."""
+    from flows.handover import Request
+    from flows.made_again import make_again
+    from flows.settings import read_settings
+
+    own = str(Path(source).resolve()) if Path(source).suffix in {".yaml", ".yml"} else source
+    request = Request(tuple(path.resolve() for path in extracts), own, accepted=frozenset(accept or []))
+    made = make_again(run_id, request, read_settings(workspace=workspace, definitions=definitions), out)
+    print_result(made.as_dict(), as_json, made.as_text())
 
 
 def diff(

@@ -1,4 +1,4 @@
-"""A second night with a few more tests shows what hardly moved as the first night did, and says so."""
+"""A second night with a few more tests shows what hardly moved as the first night did, and says so; made again, too."""
 
 import gzip
 import shutil
@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pytest
 
-from flows.handover import Published
+from flows.errors import SourceError, WrongUse
+from flows.handover import Published, Request
+from flows.made_again import LINKS, make_again
+from flows.settings import Settings
 
 Run = Callable[..., Published]
 HELD = """SELECT count(*), count(*) FILTER (t.n_tests <> f.n_tests) FROM released.testing t
@@ -15,15 +19,24 @@ HELD = """SELECT count(*), count(*) FILTER (t.n_tests <> f.n_tests) FROM release
     AND f.interval_start IS NOT DISTINCT FROM t.interval_start WHERE t.run_id = ? AND t.n_tests_mark = 'held'"""
 
 
-def test_a_night_with_five_more_tests_shows_their_number_as_it_was(
-    tmp_path: Path, small_extract: Path, run_directly: Run
-) -> None:
-    first, workspace = tmp_path / "first", tmp_path / "workspace"
+@pytest.fixture(scope="module")
+def nights(
+    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, run_directly: Run
+) -> tuple[Path, Path, Published, Published]:
+    """The workspace, the folder of the first night, and both nights."""
+    folder = tmp_path_factory.mktemp("held")
+    first, workspace = folder / "first", folder / "workspace"
     shutil.copytree(small_extract, first)
     labs = next(first.glob("lab*"))
     lines = gzip.decompress(labs.read_bytes()).splitlines(keepends=True)
     labs.write_bytes(gzip.compress(b"".join(lines[:-25])))
-    one, other = run_directly(workspace, first), run_directly(workspace, small_extract)
+    return workspace, first, run_directly(workspace, first), run_directly(workspace, small_extract)
+
+
+def test_a_night_with_five_more_tests_shows_their_number_as_it_was(
+    nights: tuple[Path, Path, Published, Published],
+) -> None:
+    workspace, _, one, other = nights
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
         n_held, n_moved = connection.execute(HELD, [one.run_id, other.run_id]).fetchall()[0]
         epochs = connection.execute("SELECT min(epoch), max(epoch) FROM ops.shown_count").fetchall()[0]
@@ -31,3 +44,45 @@ def test_a_night_with_five_more_tests_shows_their_number_as_it_was(
     assert n_moved == 0
     assert epochs[0] == 0
     assert "held" in (other.report.parent / "downloads" / "testing.csv").read_text()
+
+
+def test_an_old_result_is_made_again_from_files_that_lie_elsewhere_now(
+    nights: tuple[Path, Path, Published, Published], small_extract: Path, tmp_path: Path
+) -> None:
+    """Numbers that the second night held are held again, because the first night is made again before it."""
+    workspace, first, _, other = nights
+    archive = tmp_path / "archive"
+    shutil.copytree(first, archive / "kept" / "monday")
+    shutil.copytree(small_extract, archive / "tuesday")
+    made = make_again(other.run_id, Request((archive,)), Settings(workspace=workspace), tmp_path / "again")
+    assert (made.n_nights, made.as_dict()["is_same"]) == (2, True)
+    assert made.n_rows > 1000
+    assert made.published.report.is_file()
+    assert made.published.run_id != other.run_id
+    assert not (tmp_path / "again" / LINKS).exists()
+
+
+def test_a_result_whose_files_are_not_all_there_is_not_made_again(
+    nights: tuple[Path, Path, Published, Published], small_extract: Path, tmp_path: Path
+) -> None:
+    workspace, first, one, other = nights
+    settings = Settings(workspace=workspace)
+    with pytest.raises(SourceError, match="Of the files of these nights 1 are not there") as caught:
+        make_again(other.run_id, Request((small_extract,)), settings, tmp_path / "again")
+    assert next(first.glob("lab*")).name in str(caught.value)
+    assert not (tmp_path / "again").exists()
+    with pytest.raises(WrongUse, match="no published run"):
+        make_again("no_such_run", Request((small_extract,)), settings, tmp_path / "other")
+    with pytest.raises(WrongUse, match="something in this folder"):
+        make_again(one.run_id, Request((first,)), settings, first)
+
+
+def test_a_result_of_other_definitions_is_not_made_again(
+    nights: tuple[Path, Path, Published, Published], tmp_path: Path
+) -> None:
+    workspace, first, one, _ = nights
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "shelf.yaml").write_text("cohorts: [everyone]\nwhy: One is enough here.\n")
+    settings = Settings(workspace=workspace, definitions=tmp_path / "mine")
+    with pytest.raises(WrongUse, match="counted by other definitions"):
+        make_again(one.run_id, Request((first,)), settings, tmp_path / "again")
