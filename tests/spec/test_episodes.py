@@ -148,6 +148,13 @@ def test_engraftment_is_the_first_of_three_values_from_500_on_on_different_days(
     assert first["ended_as"] == "recovered"
 
 
+def test_three_values_of_one_day_are_one_day(episodes_of: Any, day_0: Any) -> None:
+    changed = RULES["simple_run"].model_dump() | {"recovered_values": 2, "takes": "day"}
+    counts = {0: 3000, 5: 200, 9.1: 600, 9.2: 700, 9.3: 800, 11: 300, 13: 600, 14: 700}
+    (row,) = at(episodes_of(counts, EpisodeRule.model_validate(changed)), 500)
+    assert (row["last_low_at"], row["recovery_by"]) == (day_0 + timedelta(days=11), day_0 + timedelta(days=13))
+
+
 def test_a_single_low_after_a_dose_confirms_only_under_the_relaxed_rule(episodes_of: Any) -> None:
     counts = {0: 3000, 10: 900, 15: 1700, 18: 1800}
     relaxed = RULES["clinical"].model_dump()

@@ -226,6 +226,12 @@ def test_nobody_low_gives_a_share_of_zero_with_an_upper_limit() -> None:
     assert row["reliability"] == "review"
 
 
+def test_everybody_low_gives_a_share_of_one_with_a_lower_limit() -> None:
+    row = estimate(count([(s, p, 10.0, LOW) for s in "abcdefghij" for p in "12" for _ in range(20)]))
+    assert (row["prevalence"], row["prevalence_hi"]) == (1.0, 1.0)
+    assert 0.98 < row["prevalence_lo"] < 0.997
+
+
 def test_weights_on_another_scale_give_the_same_share_and_interval() -> None:
     people = draw(9)
     larger = [(s, p, w * 1000 if w else w, anc) for s, p, w, anc in people]
