@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from transforms.release import HIDDEN, Released
+from transforms.marks import HIDDEN
+from transforms.release import Released
 from transforms.schemas import schema_of
 
 Cell = str | int | float | bool | None

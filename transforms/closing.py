@@ -57,6 +57,15 @@ class _Index:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """Which cells may stay shown, and between which numbers each lies as far as one sum after the other tells."""
+
+    is_shown: Flags
+    lower: Whole
+    upper: Whole
+
+
+@dataclass(frozen=True)
 class _Room:
     """What is known of each count, and for each entry the bound that its sum alone gives."""
 
@@ -66,7 +75,7 @@ class _Room:
     entry_upper: Whole
 
 
-def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Flags:
+def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Closed:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
     shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
     every = _sort_by_row(sums)
@@ -80,7 +89,7 @@ def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Fl
         if not more.size and together:
             more = _find_together(cells, sums, shown, room, min_cell, settled)
         if not more.size:
-            return shown
+            return Closed(shown, room.lower, room.upper)
         shown[more] = False
 
 

@@ -12,7 +12,7 @@ from transforms.relations import Relations, apart_pairs, close_counts, order_pai
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
 _ALL = "all"
 _WORDS = {"n_assessed": "a", "n_episodes": "e", "n_people": "p"}
-_DECIDED = 2**36  # above every weight of `weigh`: what other tables show is not taken back here
+_DECIDED = 2**39  # above every weight of `weigh`: what other tables show is not taken back here
 
 
 def close_complications(rows: pl.DataFrame, episode: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def close_complications(rows: pl.DataFrame, episode: pl.DataFrame, order: Cohort
     shown = cells.select(
         *_RULE,
         "node",
-        is_hidden=~close_counts(cells, _relate(cells, order), min_cell, together=False),
+        is_hidden=~close_counts(cells, _relate(cells, order), min_cell, together=False)["is_shown"],
         is_taken=pl.col("is_decided") & pl.col("is_shown"),
     )
     taken = shown.filter("is_hidden", "is_taken").select(_RULE).unique().with_columns(_is_taken=pl.lit(value=True))

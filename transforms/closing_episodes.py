@@ -39,7 +39,7 @@ def close_episodes(tables: Hidden, order: CohortOrder, min_cell: int) -> Hidden:
     cells = unique.sort(*_RULE, "node").with_row_index("cell").cast({"cell": pl.Int64})
     is_total = pl.col("node").str.ends_with(f"|{_ALL}")
     cells = cells.with_columns(weigh(cells, order, is_total, min_cell))
-    is_shown = close_counts(cells, _relate(cells, order), min_cell, together=True)
+    is_shown = close_counts(cells, _relate(cells, order), min_cell, together=True)["is_shown"]
     hidden = cells.select(*_RULE, "node", is_hidden=~is_shown)
     episode, cause, duration = (_hide(named[name], _values(name), hidden) for name in ("episode", "cause", "duration"))
     whole = episode.filter("is_confirmed", pl.col("ended_as") == _ALL).select(*_RULE, _is_hidden="hide_n_episodes")

@@ -26,7 +26,7 @@ def close_people(
     order: CohortOrder,
     min_cell: int,
 ) -> pl.DataFrame:
-    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last) with more of n_shown null.
+    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last), more of n_shown null, and most.
 
     A count that is hidden is taken to be known to be at least what was shown of it `last`, as nights add people.
     `pairs` are (part, whole) of nodes in every interval, `pairs_of_whole` in the whole extract alone; of `cuts` each
@@ -54,13 +54,14 @@ def close_people(
         is_shown=pl.col("n_shown").is_not_null(),
         least=least_of("n_people", "last"),
     )
-    is_shown = close_counts(
+    closed = close_counts(
         counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL, min_cell)),
         Relations(inside=pl.concat(inside), covers=months, adds=apart, sums=apart.clear()),
         min_cell,
         together=False,
     )
-    return named.with_columns(n_shown=pl.when(is_shown).then("n_shown")).drop("cell")
+    shown = pl.when(closed["is_shown"]).then("n_shown")
+    return named.with_columns(shown.alias("n_shown"), closed["upper"].alias("most")).drop("cell")
 
 
 def _nested(cells: pl.DataFrame, pairs: Pairs) -> pl.DataFrame:

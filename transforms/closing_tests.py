@@ -40,7 +40,7 @@ def close_tests(rows: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.Dat
         sums=sums,
     )
     weighed = cells.with_columns(weigh(cells, order, is_whole, min_cell))
-    shown = cells.with_columns(hide=~close_counts(weighed, relations, min_cell, together=False))
+    shown = cells.with_columns(hide=~close_counts(weighed, relations, min_cell, together=False)["is_shown"])
     for name in ("n_tests", "n_gaps"):
         found = shown.filter(pl.col("node") == name).select(*_PLACE, _hide="hide")
         rows = rows.join(found, on=_PLACE, how="left", nulls_equal=True, maintain_order="left")

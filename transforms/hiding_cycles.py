@@ -2,11 +2,14 @@
 
 Regimens are parts of all cycles, affected cycles are nested over thresholds and in the tested, and the reasons why
 severe days are not known are parts of the tested. A count of cycles goes when few people have them. A regimen whose
-number is hidden is left out, because its name alone would tell that few people have it.
+number is hidden is left out, because its name alone would tell that few people have it. What cohorts tell of each other
+is closed by `closing_cycles.py`.
 """
 
 import polars as pl
 
+from transforms.closing_cycles import close_cycles
+from transforms.cohort_order import CohortOrder
 from transforms.hiding_days import hide_nested, near_low_people, shown_beside
 from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total
@@ -14,22 +17,43 @@ from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_
 ALL = "all"
 _REGIMEN = ["cohort", "regimen"]
 _AT = ["cohort", "regimen", "threshold_cells_per_ul"]
-_OF_AFFECTED = ("affected_share", "affected_lo", "affected_hi", "affected_method", "median_nadir_day")
+_OF_AFFECTED, _LIMITS = ("affected_share", "median_nadir_day"), ("affected_lo", "affected_hi", "affected_method")
 
 
-def hide_cycles(cycle: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Cycles and tested cycles by regimen, then those affected at each threshold; medians and shares go with these."""
+def hide_cycles(
+    cycle: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cycles and tested cycles by regimen, those affected at each threshold, and the reasons of `severe`.
+
+    Medians and shares go with these.
+    """
     once = cycle.sort(_AT).unique(_REGIMEN, keep="first", maintain_order=True)
     base = _hide_regimens(once, severe, people, min_cell)
     flags = [name for name in base.columns if name.startswith("hide_")]
     rows = cycle.join(base.select(*_REGIMEN, *flags), on=_REGIMEN, how="left", maintain_order="left")
     rows = _hide_affected(rows, people, min_cell)
+    rows, reasons = close_cycles(rows, _hide_reasons(severe, rows, min_cell), people, order, min_cell)
     is_named = (pl.col("regimen") == ALL) | ~pl.col("hide_n_cycles")
-    return rows.filter(is_named)
+    made = {f"hide_{name}": pl.col("hide_n_affected") for name in _OF_AFFECTED}
+    made |= {f"hide_{name}": pl.col("hide_n_affected") | _tells_people() for name in _LIMITS}
+    made |= {"hide_tests_per_cycle": pl.col("hide_n_cycles")}
+    tested = rows.filter(pl.col("regimen") == ALL).unique("cohort", keep="first").select("cohort", "hide_n_tested")
+    reasons = reasons.join(tested, on="cohort", how="left", maintain_order="left")
+    counted = pl.col("hide_n_cycles")
+    return rows.filter(is_named).with_columns(**made), reasons.with_columns(
+        hide_cycle_share=counted | pl.col("hide_n_tested").fill_null(value=True), hide_median_severe_days=counted
+    ).drop("hide_n_tested")
 
 
-def hide_severe_days(severe: pl.DataFrame, cycles: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Reasons are parts of the tested cycles. `cycles` is what `hide_cycles` gave."""
+def _tells_people() -> pl.Expr:
+    """Whether limits are those of the number of tested people, which nothing else shows."""
+    none_or_all = (pl.col("n_affected") == 0) | (pl.col("n_affected") == pl.col("n_tested"))
+    is_shown = (pl.col("n_tested") == pl.col("n_cycles")) & ~pl.col("hide_n_people")
+    return none_or_all & ~is_shown & (pl.col("n_people") != pl.col("n_cycles"))
+
+
+def _hide_reasons(severe: pl.DataFrame, cycles: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Reasons are parts of the tested cycles."""
     whole = cycles.filter(pl.col("regimen") == ALL).unique("cohort", keep="first")
     totals = whole.select(
         "cohort", hide_total="hide_n_tested", total_people="n_people", hide_total_people="hide_n_people"
@@ -43,11 +67,9 @@ def hide_severe_days(severe: pl.DataFrame, cycles: pl.DataFrame, min_cell: int) 
         ).alias("hide_n_cycles")
     )
     near = pl.col("hide_total_people") | is_small(pl.col("total_people") - pl.col("n_people"), min_cell)
-    return rows.with_columns(
-        hide_n_people=_hide_people("n_cycles", min_cell) | near,
-        hide_cycle_share=pl.col("hide_n_cycles"),
-        hide_median_severe_days=pl.col("hide_n_cycles"),
-    ).drop("hide_total", "total_people", "hide_total_people")
+    return rows.with_columns(hide_n_people=_hide_people("n_cycles", min_cell) | near).drop(
+        "hide_total", "total_people", "hide_total_people"
+    )
 
 
 def _hide_regimens(once: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
@@ -70,9 +92,7 @@ def _hide_regimens(once: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFram
     totals = rows.filter(is_all).select("cohort", total="n_people", hide_total="hide_n_people")
     rows = rows.join(totals, on="cohort", how="left", maintain_order="left")
     near = pl.col("hide_total") | is_small(pl.col("total") - pl.col("n_people"), min_cell)
-    return rows.with_columns(
-        hide_n_people=pl.col("hide_n_people") | near.fill_null(value=True), hide_tests_per_cycle="hide_n_cycles"
-    )
+    return rows.with_columns(hide_n_people=pl.col("hide_n_people") | near.fill_null(value=True))
 
 
 def _hide_affected(rows: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
@@ -88,9 +108,7 @@ def _hide_affected(rows: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> p
     again = pl.col("n_affected") - pl.col("n_people_affected")
     near = near_low_people(rows, people, "n_people_affected", min_cell)
     hide_people = pl.col("hide_n_people_affected") | pl.col("hide_n_affected") | is_small(again, min_cell)
-    return rows.with_columns(
-        hide_n_people_affected=hide_people | near, **{f"hide_{name}": "hide_n_affected" for name in _OF_AFFECTED}
-    ).drop("seen", "seen_people")
+    return rows.with_columns(hide_n_people_affected=hide_people | near).drop("seen", "seen_people")
 
 
 def _hide_sums(rows: pl.DataFrame, by: list[str], value: str, min_cell: int) -> pl.DataFrame:

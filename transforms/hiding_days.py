@@ -2,23 +2,26 @@
 
 Days go with the people they are of: hidden where the people low, tested or observed are. People of the chronic track
 lie in the assessable, and at a lower threshold in those of a higher one. What is cut at several thresholds is nested.
+What cohorts tell of each other is closed by `closing_days.py`.
 """
 
 from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from transforms.closing_days import close_chronic, close_days
+from transforms.cohort_order import CohortOrder
 from transforms.hiding import ALL, with_hidden
 from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import Nesting, close_relations, is_held, is_small, shown_nested
 
 _LIMIT = "threshold_cells_per_ul"
 _KNOWN = ("n_days_low", "n_days_not_low")
-_RATES = ("n_days_unknown", "low_days_a_year_least", "low_days_a_year_most")
+_RATES = ("low_days_a_year_least", "low_days_a_year_most")
 _OF_CHRONIC = ("chronic_share", "chronic_lo", "chronic_hi", "chronic_method")
 
 
-def hide_person_days(days: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+def hide_person_days(days: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
     """The days of a threshold are shown together or not at all, since each follows from the others."""
     nodes = {"n_people": pl.lit(OBSERVED), "tested": pl.lit(TESTED), "low": low_people_node()}
     rows = with_hidden(_of_whole_extract(days), people, nodes)
@@ -28,13 +31,18 @@ def hide_person_days(days: pl.DataFrame, people: pl.DataFrame, min_cell: int) ->
     is_few = is_few | is_held(rows.columns)
     known = [f"hide_{name}" for name in _KNOWN]
     hide = pl.any_horizontal("hide_n_people", "hide_tested", "hide_low", *known) | is_few
-    return rows.with_columns(
-        hide_n_days_observed=pl.col("hide_n_people") | is_small(pl.col("n_days_observed"), min_cell) | is_few,
-        **{f"hide_{name}": hide for name in (*_KNOWN, *_RATES)},
+    hidden = rows.with_columns(
+        hide_n_days_observed=pl.col("hide_n_people")
+        | is_small(pl.col("n_days_observed"), min_cell)
+        | is_held(rows.columns),
+        **{f"hide_{name}": hide for name in (*_KNOWN, "n_days_unknown")},
     )
+    closed = close_days(hidden, decided_people(people), order, min_cell)
+    rate = pl.col("hide_n_days_low") | pl.col("hide_n_days_observed")
+    return closed.with_columns(rate.alias(f"hide_{name}") for name in _RATES)
 
 
-def hide_chronic(chronic: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+def hide_chronic(chronic: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
     """The assessable first, then the people of each threshold, then those without a recovery; a share with both."""
     rows = shown_beside(_of_whole_extract(chronic), people, {"observed": OBSERVED, "tested": TESTED})
     assessable = is_small(pl.col("n_assessable"), min_cell)
@@ -50,9 +58,11 @@ def hide_chronic(chronic: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> 
     rows = hide_nested(rows, key, "n_people_open", {}, min_cell)
     left = pl.col("n_people") - pl.col("n_people_open")
     is_open_hidden = pl.col("hide_n_people_open") | pl.col("hide_n_people") | is_small(left, min_cell)
+    rows = rows.with_columns(hide_n_people_open=is_open_hidden).drop("observed", "tested", "seen")
+    closed = close_chronic(rows, decided_people(people), order, min_cell)
     share = pl.col("hide_n_people") | pl.col("hide_n_assessable")
-    return rows.with_columns(hide_n_people_open=is_open_hidden, **{f"hide_{name}": share for name in _OF_CHRONIC}).drop(
-        "observed", "tested", "seen"
+    return closed.with_columns(
+        pl.col("hide_n_people_open") | pl.col("hide_n_people"), **{f"hide_{name}": share for name in _OF_CHRONIC}
     )
 
 
@@ -87,6 +97,22 @@ def shown_beside(rows: pl.DataFrame, people: pl.DataFrame, nodes: Mapping[str, s
         found = whole.filter(pl.col("node") == node).select("cohort", pl.col("n_shown").alias(name))
         rows = rows.join(found, on="cohort", how="left", maintain_order="left")
     return rows
+
+
+def decided_people(people: pl.DataFrame) -> pl.DataFrame:
+    """Cells of `close_nodes` that were decided before: observed, tested and low|LIMIT of the whole extract."""
+    low = rf"^low\|any_low\|any_value\|(\d+)\|{OBSERVED}$"
+    whole = people.filter(
+        pl.col("interval_unit") == ALL, pl.col("node").is_in([OBSERVED, TESTED]) | pl.col("node").str.contains(low)
+    )
+    return whole.select(
+        "cohort",
+        node=pl.col("node").str.replace(low, "low|${1}"),
+        n=pl.col("n_people").cast(pl.Int64),
+        is_shown=pl.col("n_shown").is_not_null(),
+        least=pl.min_horizontal(pl.lit(1, pl.Int64), "n_people"),
+        is_decided=pl.lit(value=True),
+    )
 
 
 def near_low_people(rows: pl.DataFrame, people: pl.DataFrame, value: str, min_cell: int) -> pl.Series:

@@ -26,7 +26,8 @@ def hide_attrition(attrition: pl.DataFrame, people: pl.DataFrame, min_cell: int)
     told = _show_before(before, people, min_cell)
     rows = known.join(told, on="_row", how="left", maintain_order="left")
     is_shown = pl.when(pl.col("node").is_null()).then("is_told").otherwise(pl.col("n_shown") == pl.col("n_people"))
-    hide = ~is_shown.fill_null(value=False) | is_held(attrition.columns)
+    is_nobody = pl.col("n_people") == 0  # a cohort without episodes has no other count of them
+    hide = ~(is_shown.fill_null(value=False) | is_nobody) | is_held(attrition.columns)
     return rows.with_columns(hide_n_people=hide).select(*attrition.columns, "hide_n_people")
 
 

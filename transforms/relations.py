@@ -16,6 +16,7 @@ from transforms.cohort_order import CohortOrder
 from transforms.suppression import is_small
 
 _STILL, _A_WHOLE, _A_COHORT = 2**31, 2**32, 2**33  # more than any number of people or episodes
+_DECIDED = 2**39  # above every weight of `weigh`
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,11 @@ class Relations:
     sums: pl.DataFrame
 
 
-def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, together: bool) -> pl.Series:
-    """Which of `cells` (cell: 0, 1, ...; n, is_shown, least, weight) may stay shown, in their order."""
+def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, together: bool) -> pl.DataFrame:
+    """is_shown, lower and upper of `cells` (cell: 0, 1, ...; n, is_shown, least, weight), in their order.
+
+    is_shown: whether it may stay shown. A reader knows each count to lie from `lower` to `upper`.
+    """
     counts = cells.select("cell", "n")
     nested = _sums_of(relations.inside.unique(), ["part", "whole"], counts)
     added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
@@ -55,7 +59,7 @@ def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, to
         ]
     ).sort("sum", "cell")
     none = np.zeros(few.height, np.int64)
-    shown = close_sums(
+    closed = close_sums(
         Cells(
             count=np.concatenate([cells["n"].to_numpy(), few["rest"].to_numpy()]).astype(np.int64),
             is_shown=np.concatenate([cells["is_shown"].to_numpy(), none.astype(np.bool_)]),
@@ -71,7 +75,52 @@ def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, to
         min_cell,
         together=together,
     )
-    return pl.Series(shown[: cells.height])
+    found = {"is_shown": closed.is_shown, "lower": closed.lower, "upper": closed.upper}
+    return pl.DataFrame({name: values[: cells.height] for name, values in found.items()})
+
+
+@dataclass(frozen=True)
+class Named:
+    """Relations of every cohort by the names of nodes: (part, whole) that lie in each other or cover, and (part, whole,
+    family) of parts that add up to all of the whole.
+    """
+
+    inside: Sequence[tuple[str, str]]
+    covers: Sequence[tuple[str, str]]
+    sums: Sequence[tuple[str, str, int]]
+
+
+def close_nodes(cells: pl.DataFrame, named: Named, order: CohortOrder, min_cell: int) -> pl.DataFrame:
+    """`cells` (cohort, node, n, is_shown, least, is_decided), sorted, with is_shown as it may stay.
+
+    Of what is decided nothing is taken back: where only that could give room, all else of its cohort goes.
+    """
+    known = cells.sort("cohort", "node").with_row_index("cell").cast({"cell": pl.Int64})
+    is_whole = pl.col("node").str.contains(r"\|all($|\|)")
+    weighed = known.with_columns(weigh(known, order, is_whole, min_cell))
+    weighed = weighed.with_columns(pl.col("weight") + pl.col("is_decided").cast(pl.Int64) * _DECIDED)
+    relations = Relations(
+        inside=pl.concat([_by_name(known, named.inside), order_pairs(known, order, [])]),
+        covers=_by_name(known, named.covers),
+        adds=apart_pairs(known, order, []),
+        sums=_by_name(known, named.sums, family=pl.Int64()),
+    )
+    while True:
+        may_stay = close_counts(weighed, relations, min_cell, together=False)["is_shown"]
+        is_taken = weighed["is_decided"] & weighed["is_shown"] & ~may_stay
+        closed = known.with_columns(is_shown=may_stay | is_taken, is_taken=is_taken)
+        gone = closed.with_columns(goes=pl.col("is_taken").any().over("cohort") & ~pl.col("is_decided"))
+        shown = gone["is_shown"] & ~gone["goes"]
+        if not (gone["goes"] & gone["is_shown"]).any():
+            return known.with_columns(is_shown=shown).drop("cell")
+        weighed = weighed.with_columns(is_shown=shown)
+
+
+def _by_name(cells: pl.DataFrame, names: Sequence[tuple[object, ...]], **more: pl.DataType) -> pl.DataFrame:
+    table = pl.DataFrame(list(names), schema={"node": pl.String(), "other": pl.String(), **more}, orient="row")
+    wholes = cells.select("cohort", other="node", whole="cell")
+    both = cells.select("cohort", "node", part="cell").join(table, on="node").join(wholes, on=["cohort", "other"])
+    return both.drop("cohort", "node", "other")
 
 
 def _sums_of(table: pl.DataFrame, by: Sequence[str], counts: pl.DataFrame, least: int | None = 0) -> pl.DataFrame:

@@ -5,7 +5,7 @@ Small counts are hidden with whatever would give them away (`nested.py`, `hiding
 after all is hidden too. A value is shown, or null with a mark that says why.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 
 import polars as pl
@@ -15,7 +15,7 @@ from transforms.audit_days import find_small_days
 from transforms.closing_episodes import Hidden, close_episodes
 from transforms.cohort_order import CohortOrder
 from transforms.curves import coarsen_curves
-from transforms.cycles import COUNTED
+from transforms.deciding import Decided, decide_people
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
 from transforms.held_rows import HELD, show_held
@@ -29,7 +29,7 @@ from transforms.hiding import (
 from transforms.hiding_beside import hide_certainty, hide_rules, largest_cohort
 from transforms.hiding_competition import hide_competition
 from transforms.hiding_complications import hide_complications
-from transforms.hiding_cycles import hide_cycles, hide_severe_days
+from transforms.hiding_cycles import hide_cycles
 from transforms.hiding_days import hide_chronic, hide_person_days
 from transforms.hiding_drugs import hide_after_drugs
 from transforms.hiding_episodes import hide_causes, hide_durations, hide_episodes, hide_what_few_decide
@@ -39,21 +39,15 @@ from transforms.hiding_populations import hide_populations
 from transforms.hiding_steps import hide_attrition
 from transforms.hiding_tests import hide_test_shares
 from transforms.hiding_windows import hide_windows
-from transforms.holding import hold_back, shown_cells
+from transforms.holding import Holding, hold_back, shown_cells
+from transforms.marks import HIDDEN, mark_values, round_values
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import DEFAULT_WINDOW
-from transforms.model.scales import NOT_APPLICABLE as OUTSIDE
-from transforms.nested import shown_people
 from transforms.renewal import NO_REPORTS, Earlier, renew_counts
 from transforms.rounding import round_counts
 from transforms.schemas import schema_of
 
 _DOOR = object()
-HIDDEN, ZERO, NOT_ESTIMABLE, NOT_APPLICABLE = "hidden", "zero", "not_estimable", "not_applicable"
-ONLY_KNOWN = "median_severe_days"
-ONLY_WEIGHTED = frozenset({"degrees_of_freedom", "reliability"})
-ONLY_COUNTED = frozenset({"n_at_risk", "n_recovered", "n_censored"})  # a fitted curve has none
-ONLY_OF_SOME = frozenset({"rmst_lo", "rmst_hi"})  # of estimators that give an interval for it
 
 
 @dataclass(frozen=True)
@@ -109,23 +103,20 @@ def release(
     then the hiding itself is broken.
     """
     holding = hold_back(estimates, order, rule, earlier)
-    people = shown_people(estimates, order, rule.min_cell, holding.people)
     facts = {"run_id": run_id, "definitions_hash": definitions_hash, "channel": rule.channel}
-    tables, found = _close(_fit(hide_small_cells(holding.rows, rule, order, people), facts), rule)
-    cells = holding.cells.join(shown_cells(tables, people), on=["place", "node"], how="semi")
-    tables = round_counts(show_held(tables, estimates, earlier.tables, run_id=run_id), rule.round_to)
+    shown = _show(estimates, holding, rule, order, facts)
+    tables = round_counts(show_held(shown.tables, estimates, earlier.tables, run_id=run_id), rule.round_to)
+    cells = holding.cells.join(shown.cells, on=["place", "node"], how="semi")
     utility = {name: _utility(name, rows) for name, rows in tables.items()}
-    return Released(tables, rule.channel, utility, found, renew_counts(cells, earlier), door=_DOOR)
+    return Released(tables, rule.channel, utility, shown.closed, renew_counts(cells, earlier), door=_DOOR)
 
 
 def show_counts(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> pl.DataFrame:
     """place, node, n and is_shown of every count of a hospital, as its first report by `rule` shows or hides it."""
     holding = hold_back(estimates, order, rule, NO_REPORTS)
-    people = shown_people(estimates, order, rule.min_cell, holding.people)
     facts = {"run_id": "", "definitions_hash": "", "channel": rule.channel}
-    tables, _ = _close(_fit(hide_small_cells(holding.rows, rule, order, people), facts), rule)
-    shown = shown_cells(tables, people).with_columns(is_shown=pl.lit(value=True))
-    known = holding.cells.join(shown, on=["place", "node"], how="left")
+    cells = _show(estimates, holding, rule, order, facts).cells.with_columns(is_shown=pl.lit(value=True))
+    known = holding.cells.join(cells, on=["place", "node"], how="left")
     return known.with_columns(pl.col("is_shown").fill_null(value=False))
 
 
@@ -147,16 +138,29 @@ def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:
     return Released(tables, channel, door=_DOOR)
 
 
-def hide_small_cells(
-    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, people: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
-    """Rows of `released.*` by name, rounded, hidden and marked; what `release` looks at once more.
+@dataclass(frozen=True)
+class _Shown:
+    """Tables before what is held is put back, place and node of the counts they show, and what had to be closed."""
 
-    `people` is what `shown_people` gave.
-    """
-    hidden = {name: _hide_held(rows) for name, rows in _hide(estimates, rule, order, people).items()}
-    marked = {name: _mark(name, _round(name, rows, rule)) for name, rows in sorted(hidden.items())}
-    return {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
+    tables: Mapping[str, pl.DataFrame]
+    cells: pl.DataFrame
+    closed: tuple[str, ...]
+
+
+def _show(
+    estimates: Mapping[str, pl.DataFrame],
+    holding: Holding,
+    rule: DisclosureRule,
+    order: CohortOrder,
+    facts: Mapping[str, str],
+) -> _Shown:
+    """Rows of `released.*` by name, rounded, hidden and marked, and looked at once more."""
+    decided = decide_people(estimates, holding, order, rule.min_cell)
+    hidden = {name: _hide_held(rows) for name, rows in _hide(holding.rows, rule, order, decided).items()}
+    marked = {name: mark_values(name, round_values(name, rows, rule)) for name, rows in sorted(hidden.items())}
+    named = {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
+    tables, closed = _close(_fit(named, facts), rule)
+    return _Shown(tables, shown_cells(tables, decided.people), closed)
 
 
 def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:
@@ -168,10 +172,10 @@ def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hide(
-    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, people: pl.DataFrame
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, decided: Decided
 ) -> dict[str, pl.DataFrame]:
     """Every table with hide_VALUE columns."""
-    least = rule.min_cell
+    people, least = decided.people, rule.min_cell
     is_default = pl.col("window") == DEFAULT_WINDOW
     causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
     episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
@@ -183,11 +187,11 @@ def _hide(
     windows = hide_windows(others, cause, episode, least)
     duration = hide_what_few_decide(of_episodes.duration, curve, rule)
     testing = hide_testing(estimates["estimate.testing"], people, order, least)
-    cycle = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, least)
+    cycle, severe = hide_cycles(estimates["estimate.cycle"], estimates["estimate.cycle_severe"], people, order, least)
     return {
         "estimate.prevalence": hide_prevalence(estimates["estimate.prevalence"], people, least),
         "estimate.incidence": hide_incidence(estimates["estimate.incidence"], episode, people, least),
-        "estimate.population": hide_populations(estimates["estimate.population"], people, order, least),
+        "estimate.population": hide_populations(decided.populations, least),
         "estimate.severity": hide_severity(estimates["estimate.severity"], people),
         "estimate.scale_change": hide_scale_changes(
             estimates["estimate.scale_change"], estimates["estimate.severity"], people
@@ -205,73 +209,18 @@ def _hide(
         "estimate.cause": pl.concat([_without_agents(cause, rule), windows], how="diagonal"),
         "estimate.duration": duration,
         "estimate.duration_curve": coarsen_curves(curve, duration, rule.curve_days, least),
-        "estimate.person_days": hide_person_days(estimates["estimate.person_days"], people, least),
-        "estimate.chronic": hide_chronic(estimates["estimate.chronic"], people, least),
+        "estimate.person_days": hide_person_days(estimates["estimate.person_days"], people, order, least),
+        "estimate.chronic": hide_chronic(estimates["estimate.chronic"], people, order, least),
         "estimate.rule": hide_rules(estimates["estimate.rule"], episode, people, least),
         "estimate.certainty": hide_certainty(estimates["estimate.certainty"], people, least),
         "estimate.cycle": cycle if rule.shows_agents else cycle.filter(pl.col("regimen") == "all"),
-        "estimate.cycle_severe": hide_severe_days(estimates["estimate.cycle_severe"], cycle, least),
+        "estimate.cycle_severe": severe,
         **hide_after_drugs(estimates, cause, rule),
     }
 
 
 def _without_agents(cause: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
     return cause if rule.shows_agents else cause.filter(pl.col("agent") == "all")
-
-
-def _round(name: str, rows: pl.DataFrame, rule: DisclosureRule) -> pl.DataFrame:
-    """Shares, curves and days with the digits of the rule; times stay in days."""
-    digits: dict[str, int | None] = {}
-    for column in schema_of(name).columns:
-        if column.type == "DOUBLE" and column.name in schema_of(name).values:
-            is_days = column.name.endswith("_days") or column.name.startswith(("median_", "rmst_"))
-            is_curve = name == "estimate.duration_curve"
-            digits[column.name] = rule.days_digits if is_days else rule.curve_digits if is_curve else rule.share_digits
-    rounded = rows.with_columns(pl.col(column).round(count) for column, count in digits.items() if count is not None)
-    if "standard" not in rows.columns:
-        return rounded
-    # A sum over many strata in full would be an equation for all of their counts.
-    is_crude, figures = pl.col("standard") == "crude", rule.standardised_figures
-    return rounded.with_columns(
-        pl.when(is_crude).then(column).otherwise(pl.col(column).round_sig_figs(figures)).alias(column)
-        for column in digits
-    )
-
-
-def _mark(name: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Hidden values null, and VALUE_mark beside each value."""
-    table = schema_of(name)
-    types = {column.name: column.type for column in table.columns}
-    columns: list[pl.Expr] = []
-    for value in table.values:
-        hide = pl.col(f"hide_{value}").fill_null(value=True)
-        is_zero = pl.col(value) == 0 if types[value] != "VARCHAR" else pl.lit(value=False)
-        columns.append(pl.when(~hide).then(pl.col(value)).alias(value))
-        columns.append(
-            pl.when(hide)
-            .then(pl.lit(HIDDEN))
-            .when(pl.col(value).is_null())
-            .then(_why_null(value, rows.columns))
-            .when(is_zero)
-            .then(pl.lit(ZERO))
-            .alias(f"{value}_mark")
-        )
-    return rows.with_columns(columns)
-
-
-def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
-    if value == ONLY_KNOWN:
-        return pl.when(pl.col("severe_status") == COUNTED).then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
-    if value in ONLY_COUNTED:
-        return pl.lit(NOT_APPLICABLE)
-    if value in ONLY_OF_SOME:
-        return pl.when(pl.col("status") == "estimated").then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))
-    if value not in ONLY_WEIGHTED and "applied_to" in columns:
-        is_outside = pl.col("severity") == OUTSIDE
-        return pl.when(is_outside).then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))
-    if value not in ONLY_WEIGHTED:
-        return pl.lit(NOT_ESTIMABLE)
-    return pl.when("is_weighted").then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
 
 
 def _fit(hidden: Mapping[str, pl.DataFrame], facts: Mapping[str, str]) -> dict[str, pl.DataFrame]:

@@ -14,9 +14,9 @@ import polars as pl
 from transforms.bounds import bound_counts
 from transforms.cohort_order import CohortOrder
 from transforms.held_rows import HELD
+from transforms.marks import HIDDEN
 from transforms.nested import INTERVAL, is_for_all, low_node, possible_node
 from transforms.nested_pairs import OBSERVED, TESTED, pairs_of, pairs_of_confirmed
-from transforms.release import HIDDEN
 
 Tables = Mapping[str, pl.DataFrame]
 ALL = "all"

@@ -6,6 +6,7 @@ import polars as pl
 
 from tests.disclosure.drawn_hospital import background
 from tests.disclosure.puzzle import Key, Puzzle
+from tests.disclosure.reading_days import relate_drugs
 from tests.disclosure.reading_episodes import read_curves, read_episodes, relate_episodes
 from tests.disclosure.reading_onsets import relate_onsets
 from tests.disclosure.reading_people import Background, read_people, read_rules
@@ -14,6 +15,7 @@ from tests.disclosure.reading_steps import relate_steps
 
 Tables = Mapping[str, pl.DataFrame]
 WIDTH = 9  # of 1 to 10
+OWN_RULE = "clinical"  # of the episodes that are looked for after a drug
 
 
 def read_counts(tables: Tables, known: Background | None = None) -> Puzzle:
@@ -24,6 +26,7 @@ def read_counts(tables: Tables, known: Background | None = None) -> Puzzle:
     relate_steps(puzzle, tables["released.attrition"])
     relate_onsets(puzzle, tables["released.cumulative_incidence"])
     relate_episodes(puzzle, known)
+    relate_drugs(puzzle, tables["released.drug"], OWN_RULE)
     return puzzle
 
 

@@ -6,12 +6,13 @@ and low. On an earlier night the same people are seen up to an earlier day.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tests.disclosure.drawn_calendar import START, as_date, as_time
+from tests.disclosure.drawn_treatments import draw_treatments
 from tests.disclosure.reading_people import Background
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
@@ -24,7 +25,6 @@ SEVERITY_BELOW = {1: 1500, 2: 1000, 3: 500, 4: 100}
 CAUSES = ("chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained")
 AGENTS = ("doxorubicin", "docetaxel", "clozapine", "")
 COHORTS = ("everyone", "men", "women", "adults", "children", "age_65_plus", "chemotherapy", "clozapine")
-START = datetime.fromisoformat("2025-01-01T09:00:00")
 CONFIRMED_VALUES = {"clinical": 2, "simple_run": 3}
 Frame = pl.DataFrame
 Whole = NDArray[np.int64]
@@ -73,6 +73,7 @@ def count_hospital(hospital: Hospital, plan: Plan, *, until: int | None = None) 
         "cohort_member": pl.concat([_spans(_members(people, name), cohort=name) for name in COHORTS]),
         "anc": _as_results(tests),
         **_find_episodes(people, tests),
+        **draw_treatments(people, tests, THRESHOLDS),
     }
     return count_people({name: frame.lazy() for name, frame in frames.items()}, plan)
 
@@ -93,6 +94,9 @@ def plan_hospital(definitions: Definitions) -> Plan:
         + tuple(Cut("confirmed", rule, each, "lt") for rule in CONFIRMED_VALUES for each in THRESHOLDS),
         scales=tuple(scale for scale in definitions.scales if scale.id == definitions.estimation.severity_scale),
         complications=definitions.complications,
+        person_days=definitions.person_days,
+        chronic=definitions.chronic,
+        drugs=definitions.drugs,
         has_calendar=True,
         has_dates=True,
         rules=definitions.rules,
@@ -136,7 +140,7 @@ def _members(people: Frame, cohort: str) -> Frame:
 
 
 def _spans(people: Frame, **named: str) -> Frame:
-    spans = people.select("person_index", started_on=_date("came"), ended_on=_date("left"))
+    spans = people.select("person_index", started_on=as_date("came"), ended_on=as_date("left"))
     return spans.with_columns(pl.lit(value).alias(name) for name, value in named.items())
 
 
@@ -165,7 +169,7 @@ def _as_results(tests: Frame) -> Frame:
     return tests.select(
         "person_index",
         pl.int_range(pl.len()).cast(pl.String).alias("specimen_id"),
-        collected_at=_time("day"),
+        collected_at=as_time("day"),
         anc_cells_per_ul=pl.when(is_number).then("count"),
         lower_cells_per_ul=pl.when(is_number).then("count").otherwise(0),
         upper_cells_per_ul=pl.col("count"),
@@ -191,22 +195,20 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
         episode_id=pl.int_range(pl.len()).cast(pl.String),
         is_incident=pl.col("before").is_not_null(),
         ended_as=ended,
-        first_low_at=_time("first"),
-        last_low_at=_time("last"),
-        onset_after=_time("before"),
-        recovery_by=_time("after"),
+        first_low_at=as_time("first"),
+        last_low_at=as_time("last"),
+        onset_after=as_time("before"),
+        recovery_by=as_time("after"),
         duration_ruled_days=(pl.col("after") - pl.col("first")).cast(pl.Float64),
     )
     is_primary = pl.lit(value=True)
     category = pl.when(pl.col("cause") == "unexplained").then(pl.lit("none")).otherwise(pl.lit("possible"))
     named = {"cause_group": "cause", "agent": "agent", "category": category}
     cause = episode.select("episode_id", **named, is_primary=is_primary)
-    seconds = (
-        cause.filter(pl.col("category") == "possible")
-        .gather_every(3)
-        .with_columns(agent=pl.lit("second"), is_primary=pl.lit(value=False))
-    )
-    thirds = seconds.gather_every(2).with_columns(cause_group=pl.lit("nutritional"))
+    others = {"agent": pl.lit("second"), "is_primary": pl.lit(value=False)}
+    seconds = cause.filter(pl.col("category") == "possible", episode["first"] % 3 == 0).with_columns(**others)
+    even = episode.filter(pl.col("first") % 2 == 0).select("episode_id")
+    thirds = seconds.join(even, on="episode_id", how="semi").with_columns(cause_group=pl.lit("nutritional"))
     cause = pl.concat([cause, seconds, thirds])
     looked = _find_complications(episode)
     windows = pl.DataFrame(schema={"episode_id": pl.String, "window": pl.String, "cause_group": pl.String})
@@ -244,11 +246,3 @@ def _runs_below(tests: Frame, threshold: int) -> Frame:
         .with_columns(threshold_cells_per_ul=pl.lit(threshold, pl.Int64))
         .drop("run")
     )
-
-
-def _date(column: str) -> pl.Expr:
-    return pl.lit(date(START.year, START.month, START.day)) + pl.duration(days=pl.col(column))
-
-
-def _time(column: str) -> pl.Expr:
-    return (pl.lit(START) + pl.duration(days=pl.col(column))).cast(pl.Datetime("us"))

@@ -1,5 +1,6 @@
 """Counts from what was made of them: shares, limits of intervals, steps of curves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tests.disclosure.puzzle import Key, Puzzle
 
 LARGEST = 400
 FEWEST_DIGITS = 3
+TAIL, FEW = 0.025, 11
 
 
 def learn_share(puzzle: Puzzle, share: Any, part: Key, whole: Key) -> None:
@@ -50,3 +52,16 @@ def _pairs(n: int, low: float, high: float) -> list[tuple[int, int]]:
     for one, other in ((middle - spread, middle + spread), exact):
         hits |= (np.abs(one - low) <= error) & (np.abs(other - high) <= error)
     return [(int(each), n) for each in np.flatnonzero(hits)]
+
+
+def learn_tested_people(puzzle: Puzzle, row: Mapping[str, Any], names: tuple[str, str], keys: tuple[Key, Key]) -> None:
+    """Exact limits of none or all affected are those of a number of people: `names` of the limits, `keys` of both."""
+    low, high = (row[name] for name in names)
+    tested, whole = keys
+    if low is None or high is None or (low > 0 and high < 1):
+        return
+    n_people = round(np.log(TAIL) / np.log(low if low > 0 else 1 - high))
+    is_few = 0 < n_people < FEW or 0 < puzzle.shown.get(whole, n_people) - n_people < FEW
+    puzzle.see(tested, None if is_few else n_people)
+    puzzle.bound({tested: 1}, least=n_people, most=n_people)
+    puzzle.lies_in(tested, whole)

@@ -12,6 +12,8 @@ import polars as pl
 
 from tests.disclosure.inverting import learn_limits, learn_share
 from tests.disclosure.puzzle import Key, Puzzle
+from tests.disclosure.reading_cycles import read_cycles
+from tests.disclosure.reading_days import read_chronic, read_days, read_drugs
 from tests.disclosure.reading_onsets import read_onsets, read_test_shares
 from tests.disclosure.reading_populations import read_populations
 from tests.disclosure.reading_steps import read_attrition
@@ -45,6 +47,10 @@ def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
     read_test_shares(puzzle, tables["released.test_share"])
     read_onsets(puzzle, tables["released.cumulative_incidence"])
     _read_certainty(puzzle, tables["released.certainty"])
+    read_cycles(puzzle, tables["released.cycle"], tables["released.cycle_severe"])
+    read_days(puzzle, tables["released.person_days"])
+    read_chronic(puzzle, tables["released.chronic"])
+    read_drugs(puzzle, *(tables[f"released.{name}"] for name in ("drug", "drug_day", "drug_ratio")))
     _relate_cuts(puzzle)
     _relate_months(puzzle)
     relate_cohorts(puzzle, background)

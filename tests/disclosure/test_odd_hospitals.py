@@ -1,4 +1,7 @@
-"""However small or odd a hospital is, its night is released, and nothing is left to hide at the last look."""
+"""However small or odd a hospital is, its night is released, and nothing is left to hide at the last look.
+
+A step of the attrition that nobody reaches is shown as zero, though no other table may have that number.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,7 +22,10 @@ def test_the_night_of_an_odd_hospital_is_released_and_the_last_look_finds_nothin
     seed: int, draw_odd_estimates: Callable[[int], Estimates], definitions: Definitions
 ) -> None:
     estimates = draw_odd_estimates(seed)
+    nobody = estimates["estimate.attrition"].filter(pl.col("n_people") == 0).select("cohort", "step_order")
     for rule in definitions.disclosure:  # of every limit, rounded or not
         released = release(estimates, rule, CohortOrder(), run_id="night", definitions_hash="0123456789abcdef")
         assert released.closed == ()
         assert find_small_cells(released.tables, rule.min_cell) == ()
+        steps = released.tables["released.attrition"].join(nobody, on=["cohort", "step_order"])
+        assert (steps["n_people_mark"] == "zero").all()

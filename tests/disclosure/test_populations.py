@@ -1,10 +1,12 @@
 """Counts of one population do not tell of 1 to 10 people of another, nor those of a shorter time of a longer one."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 
 import polars as pl
 import pytest
 
+from transforms.closing_populations import close_populations
 from transforms.cohort_order import CohortOrder
 from transforms.load import Definitions
 from transforms.release import Released, release
@@ -105,3 +107,32 @@ def test_what_is_decided_of_the_tested_and_the_observed_is_the_same_in_both_tabl
     assert both.height > 0
     hidden = both.filter(pl.col("n_low_mark_of_prevalence") == "hidden")
     assert (hidden["n_low_mark"] == "hidden").all()
+
+
+@pytest.mark.parametrize(("n_low", "is_told"), [(22, True), (23, False)])
+def test_a_whole_waits_until_it_leaves_ten_values_to_a_quarter_that_was_shown_before(n_low: int, is_told: bool) -> None:
+    """14 low people of a quarter were shown; now it is held, and 22 of the whole extract would say that 0 to 8 came."""
+    quarters = [("quarter", date(2025, 1, 1), 9, None, False), ("quarter", date(2025, 4, 1), 15, 14, True)]
+    wholes = [("year", date(2025, 1, 1)), ("all", None)]
+    rows = pl.DataFrame(
+        [*quarters, *((unit, start, n_low, n_low, False) for unit, start in wholes)],
+        schema=["interval_unit", "interval_start", "n_low", "last_n_low", "is_held"],
+        orient="row",
+    ).with_columns(
+        cohort=pl.lit("everyone"),
+        denominator_name=pl.lit("tested"),
+        measure=pl.lit("any_low"),
+        rule=pl.lit("any_value"),
+        threshold_cells_per_ul=pl.lit(1500, pl.Int64),
+        n_population=pl.lit(300, pl.Int64),
+        n_tested=pl.lit(300, pl.Int64),
+    )
+    nodes = {"tested": 300, "low|any_low|any_value|1500|tested": n_low}
+    people = pl.DataFrame(
+        [("everyone", "all", None, node, n, n) for node, n in nodes.items()],
+        schema={**dict.fromkeys(["cohort", "interval_unit"], pl.String), "interval_start": pl.Date, "node": pl.String}
+        | {"n_people": pl.Int64, "n_shown": pl.Int64},
+        orient="row",
+    )
+    telling = close_populations(rows, people, CohortOrder(), 11).telling
+    assert telling["node"].to_list() == (["low|any_low|any_value|1500|tested"] if is_told else [])

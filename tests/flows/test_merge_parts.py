@@ -14,7 +14,6 @@ from flows.counts_file import SentCounts, Site, read_counts, write_counts
 from flows.merging import add_up
 from tests.disclosure.drawn_hospital import Hospital, count_hospital, draw_hospital, plan_hospital
 from transforms.counting import add_counts
-from transforms.frames import empty
 from transforms.load import load_definitions
 from transforms.schemas import load_tables
 from transforms.zeros import without_zeros
@@ -27,7 +26,9 @@ PARTS = st.lists(st.integers(0, 3), min_size=PEOPLE, max_size=PEOPLE)  # the hos
 
 @pytest.fixture(scope="module")
 def hospital() -> Hospital:
-    return draw_hospital(3, n_people=PEOPLE, n_days=70, low_share=0.7)
+    drawn = draw_hospital(3, n_people=PEOPLE, n_days=70, low_share=0.7)
+    treated = drawn.people.with_columns(is_chemotherapy=pl.col("person_index") % 2 == 0)
+    return Hospital(treated, drawn.tests, drawn.n_days)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,7 @@ def alone(hospital: Hospital) -> Sequence[Counts]:
 def _count(hospital: Hospital, people: Sequence[int] | range) -> Counts:
     is_here = pl.col("person_index").is_in(list(people))
     part = Hospital(hospital.people.filter(is_here), hospital.tests.filter(is_here), hospital.n_days)
-    counts = without_zeros(count_hospital(part, plan_hospital(DEFINITIONS)))
-    # Competing suspects go by the names of episodes, which a drawn hospital numbers anew for each part.
-    return {name: rows for name, rows in counts.items() if name != "counts.competition"}
+    return without_zeros(count_hospital(part, plan_hospital(DEFINITIONS)))
 
 
 def _site(name: str) -> Site:
@@ -103,12 +102,24 @@ def test_files_of_any_number_of_hospitals_give_one_file_in_any_order_and_groupin
 
 
 def _send(path: Path, counts: Counts, name: str) -> SentCounts:
-    write_counts(path, {"counts.competition": empty("counts.competition"), **counts}, [_site(name)], DEFINITIONS)
+    write_counts(path, counts, [_site(name)], DEFINITIONS)
     return read_counts(path, DEFINITIONS)
 
 
 def test_the_people_of_these_tests_have_something_in_most_tables(pooled: Counts) -> None:
     filled = {name for name, rows in pooled.items() if rows.height}
-    assert {"counts.testing", "counts.episode", "counts.duration", "counts.attrition", "counts.first_onset"} <= filled
-    assert len(filled) > 15
+    assert {
+        "counts.testing",
+        "counts.episode",
+        "counts.competition",
+        "counts.duration",
+        "counts.attrition",
+        "counts.first_onset",
+        "counts.cycle",
+        "counts.cycle_severe",
+        "counts.chronic",
+        "counts.person_days",
+        "counts.drug",
+    } <= filled
+    assert len(filled) > 25
     assert filled <= load_tables().keys()

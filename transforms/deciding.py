@@ -1,0 +1,62 @@
+"""Which counts of people are shown, decided together with the populations that lie beside them.
+
+`nested.py` decides the people observed, tested and low, by month and over the whole extract; weeks, quarters, years
+and other populations are closed around them. Where one of those could still be narrowed, above all one that an earlier
+night has shown, the count that narrows it is held back; where they say how many a hidden one is at least, that is known
+of it; and all is decided anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.closing_populations import ClosedPopulations, close_populations
+from transforms.cohort_order import CohortOrder
+from transforms.holding import Holding
+from transforms.nested import INTERVAL, shown_people
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`people` as `shown_people` gives them, and the populations beside them."""
+
+    people: pl.DataFrame
+    populations: ClosedPopulations
+
+
+def decide_people(
+    estimates: Mapping[str, pl.DataFrame], holding: Holding, order: CohortOrder, min_cell: int
+) -> Decided:
+    """Counts of people and populations of which none narrows a hidden one."""
+    held = holding.people
+    while True:
+        people = shown_people(estimates, order, min_cell, held)
+        populations = close_populations(holding.rows["estimate.population"], people, order, min_cell)
+        narrow = _find_narrow(people, populations.least, held, min_cell)
+        if populations.telling.is_empty() and narrow.is_empty():
+            return Decided(people, populations)
+        held = _hold_more(held, populations.telling, narrow)
+
+
+def _find_narrow(people: pl.DataFrame, least: pl.DataFrame, held: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Hidden counts of which populations tell the least and people the most, where that leaves few values."""
+    key = [*INTERVAL, "node"]
+    both = least.join(people.select(*key, "most"), on=key, nulls_equal=True)
+    both = both.join(held.select(*key, "last"), on=key, how="left", nulls_equal=True)
+    is_news = pl.col("least") > pl.col("last").fill_null(1)
+    is_narrow = (pl.col("most") > 0) & (pl.col("most") - pl.col("least") < min_cell - 2)
+    return both.filter(is_news & is_narrow).select(*key, "least")
+
+
+def _hold_more(held: pl.DataFrame, telling: pl.DataFrame, narrow: pl.DataFrame) -> pl.DataFrame:
+    """`held` with `telling` among them, whether or not they were shown before, and `narrow` known to be as many."""
+    key = [*INTERVAL, "node"]
+    more = telling.with_columns(is_telling=pl.lit(value=True)).join(
+        narrow, on=key, how="full", nulls_equal=True, coalesce=True
+    )
+    both = held.join(more, on=key, how="full", nulls_equal=True, coalesce=True)
+    is_held = [pl.col(name).fill_null(value=False) for name in ("is_held", "is_telling")]
+    return both.with_columns(last=pl.max_horizontal("last", "least"), is_held=is_held[0] | is_held[1]).drop(
+        "is_telling", "least"
+    )
