@@ -60,18 +60,19 @@ def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None)
     words, n_low = numbers.wording, row["n_low"]
     size = words.number(row["n_population"], "count")
     people = f"{size} people tested {period}" if is_number(row["n_population"]) else f"the people tested {period}"
+    sign = words.held_sign(row)
     if n_low == 0:
-        return f"None of {people} was neutropenic"
+        return f"None of {people} was neutropenic{sign}"
     if not is_number(n_low):
         tested = f"{size} people were" if is_number(row["n_population"]) else f"A number of people ({size}) was"
-        return f"{tested} tested {period}; how many were neutropenic is {words.mark(str(n_low))}"
+        return f"{tested} tested {period}{sign}; how many were neutropenic is {words.mark(str(n_low))}"
     if weighted is not None and is_number(weighted["prevalence"]):
         row, lead = weighted, "; weighted to the population of the survey: "
     else:
         lead = ", "
     share = f"{lead}{words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
-    return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}"
+    return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}{sign}"
 
 
 def _change(numbers: Numbers, row: Row, interval: str, facts: NightFacts) -> str:
@@ -93,4 +94,4 @@ def _grave_clause(numbers: Numbers, row: Row | None) -> str:
         return f"none {grave}"
     if not is_number(n_low):
         return f"how many {grave} is {numbers.wording.mark(str(n_low))}"
-    return f"{count(float(n_low or 0))} {grave}"
+    return f"{count(float(n_low or 0))}{numbers.wording.held_sign(row)} {grave}"

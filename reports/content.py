@@ -84,8 +84,8 @@ def _tested(numbers: Numbers, interval: str) -> KeyNumber | None:
     row = one_row(numbers, "testing", interval_start=interval or None, interval_unit="month" if interval else "all")
     if row is None:
         return None
-    of = "of " + _group(numbers, row["n_observed"], "people observed")
-    return _number(numbers, "tested", "People tested", row["n_tested"], "count", of)
+    of = "of " + _group(numbers, row, "n_observed", "people observed")
+    return _signed(numbers, row, _number(numbers, "tested", "People tested", row["n_tested"], "count", of))
 
 
 def _low(numbers: Numbers, threshold: str, interval: str) -> KeyNumber | None:
@@ -125,7 +125,7 @@ def _confirmed(numbers: Numbers) -> KeyNumber | None:
 
 def _low_of(numbers: Numbers, row: Row) -> str:
     part = f"{count(float(row['n_low'] or 0))} " if is_number(row["n_low"]) else ""
-    return f"{part}of {_group(numbers, row['n_population'], 'people tested')}"
+    return f"{part}of {_group(numbers, row, 'n_population', 'people tested')}"
 
 
 def _observed_of(numbers: Numbers, row: Row | None) -> str:
@@ -134,21 +134,32 @@ def _observed_of(numbers: Numbers, row: Row | None) -> str:
         return ""
     words = numbers.wording
     share, people = words.number(row["prevalence"], "percent"), words.number(row["n_population"], "count")
-    return f"; {share} of {people} observed"
+    return f"; {share} of {people}{words.held_sign(row)} observed"
 
 
-def _group(numbers: Numbers, size: Cell, who: str) -> str:
-    """`91 people tested`, or `the people tested (number hidden)`."""
-    text = numbers.wording.number(size, "count")
-    return f"{text} {who}" if is_number(size) else f"the {who} (number {text})"
+def _group(numbers: Numbers, row: Row | None, size: str, who: str) -> str:
+    """`91 people tested`, or `the people tested (number hidden)`; with the sign of a row that is held."""
+    cell = row[size] if row is not None else None
+    text = numbers.wording.number(cell, "count")
+    return f"{text}{numbers.wording.held_sign(row)} {who}" if is_number(cell) else f"the {who} (number {text})"
+
+
+def _signed(numbers: Numbers, row: Row, number: KeyNumber) -> KeyNumber:
+    """The number with the sign of its row: one that is held is of an earlier night than those beside it."""
+    sign = numbers.wording.held_sign(row)
+    if not sign or number.value is None:
+        return number
+    return replace(
+        number, text=f"{number.text} ({numbers.wording.glossary['held']['word']})", shown=f"{number.shown}{sign}"
+    )
 
 
 def _episodes(numbers: Numbers) -> KeyNumber | None:
     row = one_row(numbers, "episode", ended_as="all", is_confirmed=True, **default_rule(numbers))
     if row is None:
         return None
-    of = "of " + _group(numbers, row["n_people"], "people")
-    return _number(numbers, "episodes", "Confirmed episodes", row["n_episodes"], "count", of)
+    of = "of " + _group(numbers, row, "n_people", "people")
+    return _signed(numbers, row, _number(numbers, "episodes", "Confirmed episodes", row["n_episodes"], "count", of))
 
 
 def _median(numbers: Numbers) -> KeyNumber | None:
@@ -163,7 +174,7 @@ def _median(numbers: Numbers) -> KeyNumber | None:
     is_naive = row["estimator"] == wanted.estimator
     name, title = ("median_days", "Median duration, naive") if is_naive else ("median_days_alive", "Median duration")
     words = numbers.wording
-    of = f"of {_group(numbers, row['n_episodes'], 'confirmed incident episodes')}"
+    of = f"of {_group(numbers, row, 'n_episodes', 'confirmed incident episodes')}"
     if is_number(row["n_censored"]):
         of += f", {words.number(row['n_censored'], 'count')} not seen to recover"
     if is_number(row["median_gap_days"]):
@@ -176,7 +187,7 @@ def _median(numbers: Numbers) -> KeyNumber | None:
         return found
     lo, hi = _float(row["median_lo"]), _float(row["median_hi"])
     spread = f" ({words.range(lo, hi, 'days_range')})" if lo is not None and hi is not None else ""
-    return _written(replace(found, lo=lo, hi=hi), f"{found.text}{NBSP}days{spread}")
+    return _signed(numbers, row, _written(replace(found, lo=lo, hi=hi), f"{found.text}{NBSP}days{spread}"))
 
 
 def _first_cause(numbers: Numbers) -> KeyNumber | None:
@@ -187,10 +198,10 @@ def _first_cause(numbers: Numbers) -> KeyNumber | None:
     row = max(rows, key=lambda row: (float(row["share"] or 0), str(row["cause_group"])))
     total = one_row(numbers, "episode", ended_as="all", is_confirmed=True, **default_rule(numbers))
     of = f"{numbers.wording.number(row['n_episodes'], 'count')} of "
-    of += _group(numbers, total["n_episodes"] if total else None, "confirmed episodes")
+    of += _group(numbers, total, "n_episodes", "confirmed episodes")
     of += "" if len(rows) == len(causes) else "; some causes are hidden"
     label = f"Most often suspected: {numbers.wording.name('cause_group', row['cause_group'])}"
-    return _number(numbers, "first_cause", label, row["share"], "percent", of)
+    return _signed(numbers, row, _number(numbers, "first_cause", label, row["share"], "percent", of))
 
 
 def _gap(numbers: Numbers) -> KeyNumber | None:
@@ -201,15 +212,16 @@ def _gap(numbers: Numbers) -> KeyNumber | None:
     if is_number(row["tests_per_tested_person"]):
         of += f"; {numbers.wording.number(row['tests_per_tested_person'], 'days')} tests for each person tested"
     found = _number(numbers, "median_gap", "Median gap between tests", row["median_gap_days"], "days", of)
-    return _written(found, f"{found.text}{NBSP}days") if found.value is not None else found
+    return _signed(numbers, row, _written(found, f"{found.text}{NBSP}days")) if found.value is not None else found
 
 
 def _share(numbers: Numbers, name: str, label: str, row: Row, denominator: str) -> KeyNumber:
     found = _number(numbers, name, label, row["prevalence"], "percent", denominator)
     lo, hi = _float(row["prevalence_lo"]), _float(row["prevalence_hi"])
     if found.value is None or lo is None or hi is None:
-        return found
-    return _written(replace(found, lo=lo, hi=hi), f"{found.text} ({numbers.wording.range(lo, hi)})")
+        return _signed(numbers, row, found)
+    text = f"{found.text} ({numbers.wording.range(lo, hi)})"
+    return _signed(numbers, row, _written(replace(found, lo=lo, hi=hi), text))
 
 
 def _number(numbers: Numbers, name: str, label: str, cell: Cell, kind: str, denominator: str) -> KeyNumber:

@@ -67,14 +67,16 @@ def gather_content(numbers: Numbers, facts: NightFacts, definitions: Definitions
     """All that the page says of a night, by the names of its template."""
     charts = tuple(chart for chart in load_charts() if not chart.is_optional or _has_rows(chart, numbers))
     words = numbers.wording
+    sentence, key_numbers = answer_sentence(numbers, facts), _by_period(numbers, facts)
     return dict(
         facts=facts,
         words=words,
         plain=plain,
-        sentence=answer_sentence(numbers, facts),
+        sentence=sentence,
+        held_note=_held_note(words, sentence, key_numbers),
         freshness=freshness(facts),
         comparison=comparison(facts),
-        key_numbers=_by_period(numbers, facts),
+        key_numbers=key_numbers,
         verdict_words=words.glossary.get("verdict", {}).get(facts.verdict, ["", ""])[1],
         confidence=f"{definitions.estimation.confidence_level * 100:g}",
         unanswered=unanswered(facts),
@@ -104,6 +106,13 @@ def _by_period(numbers: Numbers, facts: NightFacts) -> list[tuple[str, list[KeyN
         heading = f"The whole extract{span}" if number.period == WHOLE else f"{number.period}, the latest whole month"
         found.setdefault(heading, []).append(number)
     return list(found.items())
+
+
+def _held_note(words: Wording, sentence: str, key_numbers: Sequence[tuple[str, Sequence[KeyNumber]]]) -> str:
+    """What the sign of a held number on the first screen means; empty where none has it."""
+    texts = [part for _, numbers in key_numbers for number in numbers for part in (number.shown, number.denominator)]
+    held = words.glossary["held"]
+    return held["note"] if any(held["sign"] in text for text in (sentence, *texts)) else ""
 
 
 def _section(

@@ -153,8 +153,11 @@ class Wording:
             "step": lambda: step_text(cell, second),
         }
         text = writers[kind]() if kind in writers else self.number(cell, kind)
-        is_value = row.get(IS_HELD) is True and kind in HOLDABLE and is_number(cell)
-        return f"{text}{NBSP}{self.glossary['held']['sign']}" if is_value else text
+        return f"{text}{self.held_sign(row)}" if kind in HOLDABLE and is_number(cell) else text
+
+    def held_sign(self, row: Row | None) -> str:
+        """What stands behind a number of a row that is shown as an earlier report showed it; else nothing."""
+        return f"{NBSP}{self.glossary['held']['sign']}" if row is not None and row.get(IS_HELD) is True else ""
 
     def number(self, cell: Cell, kind: str) -> str:
         """A value, or the words of its mark."""

@@ -46,6 +46,22 @@ def test_a_night_with_five_more_tests_shows_their_number_as_it_was(
     assert "held" in (other.report.parent / "downloads" / "testing.csv").read_text()
 
 
+def test_the_first_screen_says_which_of_its_numbers_are_of_an_earlier_night(
+    nights: tuple[Path, Path, Published, Published],
+) -> None:
+    """Those who were tested may stand beside a number of the same people that has been renewed."""
+    first, second = (_first_screen(night.report) for night in nights[2:])
+    assert "†" not in first
+    assert "As an earlier report showed it" in second
+    tested = second.partition('id="key-tested_all"')[2].partition("</dd>")[0]
+    assert tested.endswith("†")
+    assert "(as shown before)" in dict(nights[3].key_numbers)["People tested, whole extract"]
+
+
+def _first_screen(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition('<section id="answer"')[2].partition("</section>")[0]
+
+
 def test_an_old_result_is_made_again_from_files_that_lie_elsewhere_now(
     nights: tuple[Path, Path, Published, Published], small_extract: Path, tmp_path: Path
 ) -> None:
