@@ -23,6 +23,13 @@ INSIDE: Mapping[str, str] = {
     "release": "flows.stages.release.release_estimates",
     "publish": "flows.stages.publish.commit_night",
 }
+
+
+def file_of(stage: str) -> str:
+    """The file in which that call is made, as an error names it."""
+    return f"{INSIDE[stage].rpartition('.')[0].replace('.', '/')}.py"
+
+
 SAID = f"{STEM}err{END} has {DIGITS}55 since 2022-03-29"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from flows.errors import UserError
 from flows.handover import Published
-from tests.canary.faults import INSIDE, KINDS, break_stage
+from tests.canary.faults import INSIDE, KINDS, break_stage, file_of
 from tests.canary.planting import LAYOUTS, Planted, plant
 from tests.canary.sandbox import Sandbox
 
@@ -39,6 +39,6 @@ def test_a_stage_that_fails_with_a_value_in_hand_says_where_and_nothing_of_it(
     break_stage(monkeypatch, stage, kind)
     failed = sandbox.run(small_planted.folder)
     assert isinstance(failed, UserError)
-    assert kind == "of_a_user" or f" at flows/stages/{stage}.py" in failed.what
+    assert kind == "of_a_user" or f" at {file_of(stage)}:" in failed.what
     assert sandbox.look(small_planted).leaks == []
     assert not list((sandbox.root / "tmp").iterdir())
