@@ -2,7 +2,7 @@
 
 They divide the same episodes as the default windows do, and mostly alike. So a number that differs from the default's
 by a few tells those few, and one whose default is hidden tells about as much as that would: both are hidden. The parts
-of one length protect each other as those of the default do, and are left out where they can't.
+of one length protect each other as those of the default do, and are left out where they can't, or have no shown total.
 """
 
 import polars as pl
@@ -42,7 +42,8 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
     held = pl.col("n_episodes").filter("hide_n_episodes").sum().over(by)
     n_hidden = pl.col("hide_n_episodes").sum().over(by).cast(pl.Int64)
     room = room_of("n_episodes", rows.columns).filter("hide_n_episodes").sum().over(by)
-    rows = rows.filter((held == 0) | is_protected(n_hidden, room, min_cell) | pl.col("hide_total"))
+    is_total_shown = ~pl.col("hide_total").fill_null(value=True)  # else the names of its causes would still tell of it
+    rows = rows.filter(is_total_shown & ((held == 0) | is_protected(n_hidden, room, min_cell)))
     again, rest = pl.col("n_episodes") - pl.col("n_people"), pl.col("total_people") - pl.col("n_people")
     return rows.with_columns(
         hide_share=pl.col("hide_n_episodes"),

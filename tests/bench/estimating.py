@@ -1,4 +1,4 @@
-"""Times estimate and release against derive: 40 cohorts, 60 months, 3 thresholds, every denominator.
+"""CPU seconds of estimate and release against those of derive: 40 cohorts, 60 months, 3 thresholds, all denominators.
 
 Run with `make bench`. Nights of two sizes are measured. What derive and estimate take grows with the people, so a
 million follows from the line through both; what release takes grows with the numbers of a report, which hardly change,
@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
-from tests.bench.night import ROOT, print_machine
+from tests.bench.night import CPU, ROOT, print_machine
 from transforms.load import load_definitions
 
 PEOPLE, WHOLE, DAYS, COHORTS, AIM = (2_000, 8_000), 1_000_000, 1826, 40, 0.5
@@ -54,15 +54,14 @@ def write_cohorts(folder: Path) -> Path:
 
 
 def measure(people: int, folder: Path, definitions: Path) -> Mapping[str, float]:
-    """Seconds of each stage of one night on simulated people."""
+    """CPU seconds of each stage of one night on simulated people."""
     extract, workspace = folder / "extract", folder / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
     if not extract.exists():
         size = ("--people", str(people), "--days", str(DAYS), "--format", "parquet", "--seed", "7")
         _call("simulate", *size, "--out", str(extract))
-    _call("run", str(extract), "--direct", "--workspace", str(workspace), "--definitions", str(definitions))
+    told = _call("run", str(extract), "--direct", "--workspace", str(workspace), "--definitions", str(definitions))
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
-        seconds = dict(connection.execute("SELECT stage, seconds FROM ops.stage").fetchall())
         cohorts, months, thresholds, denominators = connection.execute(
             "SELECT count(DISTINCT cohort), count(DISTINCT interval_start) FILTER (interval_unit = 'month'), "
             "count(DISTINCT threshold_cells_per_ul) FILTER (measure = 'any_low'), count(DISTINCT denominator_name) "
@@ -74,6 +73,7 @@ def measure(people: int, folder: Path, definitions: Path) -> Mapping[str, float]
         flush=True,
     )
     shutil.rmtree(workspace)
+    seconds = dict(CPU.findall(told))
     return {stage: float(seconds[stage]) for stage in STAGES}
 
 
@@ -96,11 +96,12 @@ def print_nights(nights: Mapping[int, Mapping[str, float]]) -> None:
     print(f"\nEstimate and release take {ratio:.2f} times what derive takes (aim: {AIM:g}).")
 
 
-def _call(*arguments: str) -> None:
+def _call(*arguments: str) -> str:
     command = [sys.executable, "-m", "flows.cli", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(arguments[:2])} ended with {done.returncode}\n{done.stderr}")
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

@@ -211,8 +211,23 @@ def _find_episodes(people: Frame, tests: Frame) -> dict[str, Frame]:
     thirds = seconds.join(even, on="episode_id", how="semi").with_columns(cause_group=pl.lit("nutritional"))
     cause = pl.concat([cause, seconds, thirds])
     looked = _find_complications(episode)
-    windows = pl.DataFrame(schema={"episode_id": pl.String, "window": pl.String, "cause_group": pl.String})
-    return {"episode": episode, "episode_cause": cause, "cause_window": windows, **looked}
+    return {"episode": episode, "episode_cause": cause, "cause_window": _move_causes(episode), **looked}
+
+
+def _move_causes(episode: Frame) -> Frame:
+    """Causes by windows of another length: mostly the same."""
+    others = dict(zip(CAUSES, (*CAUSES[1:], CAUSES[0]), strict=True))
+    moved = [
+        episode.select(
+            "episode_id",
+            window=pl.lit(window),
+            cause_group=pl.when(pl.col("first") % every == 0)
+            .then(pl.col("cause").replace_strict(others))
+            .otherwise("cause"),
+        )
+        for window, every in (("half", 7), ("double", 13))
+    ]
+    return pl.concat(moved)
 
 
 def _find_complications(episode: Frame) -> dict[str, Frame]:

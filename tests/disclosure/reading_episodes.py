@@ -18,7 +18,8 @@ WITHOUT = frozenset({"unexplained", "insufficient_data"})  # causes that name no
 def read_episodes(puzzle: Puzzle, tables: Tables) -> None:
     """Add all that the tables of endings, causes and durations tell."""
     _read_endings(puzzle, tables["released.episode"])
-    _read_causes(puzzle, tables["released.cause"].filter(pl.col("window") == "default"))
+    for (window,), rows in tables["released.cause"].group_by("window", maintain_order=True):
+        _read_causes(puzzle, rows, "cause" if window == "default" else f"cause, {window}")
     _read_durations(puzzle, tables["released.duration"])
     _read_competition(puzzle, tables["released.competition"])
 
@@ -62,11 +63,12 @@ def _divide(puzzle: Puzzle, parts: list[Key], whole: Key) -> None:
         puzzle.lies_in((*part, "people"), (*whole, "people"))
 
 
-def _read_causes(puzzle: Puzzle, cause: pl.DataFrame) -> None:
+def _read_causes(puzzle: Puzzle, cause: pl.DataFrame, word: str) -> None:
+    """Of one length of windows: all of them divide the same episodes, and what a longer one moves nobody knows."""
     groups: dict[Key, list[str]] = {}
     drugs: dict[Key, list[Key]] = {}
     for row in cause.rows(named=True):
-        group, name = (*_group(row), True), ("cause", row["cause_group"])
+        group, name = (*_group(row), True), (word, row["cause_group"])
         key = (*group, *name) if row["agent"] == ALL else (*group, *name, row["agent"])
         for what in ("episodes", "people"):
             puzzle.see((*key, what), row[f"n_{what}"], least=1)
@@ -80,7 +82,7 @@ def _read_causes(puzzle: Puzzle, cause: pl.DataFrame) -> None:
         else:
             drugs.setdefault((*group, *name), []).append(key)
     for group, names in groups.items():
-        _divide(puzzle, [(*group, "cause", name) for name in names], (*group, ALL))
+        _divide(puzzle, [(*group, word, name) for name in names], (*group, ALL))
     for whole, keys in drugs.items():
         rest: Key = (*whole, UNNAMED, "episodes")
         puzzle.suppose(rest)

@@ -555,17 +555,26 @@ def test_a_cause_that_is_hidden_for_another_is_hidden_by_other_windows_as_well()
     assert "nutritional" not in shown["cause_group"].to_list()
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_hidden_share_of_a_cause_is_shown_by_no_other_window(
-    seed: int, draw_released: Callable[[int], Released]
-) -> None:
-    cause = draw_released(seed).tables["released.cause"].filter(pl.col("agent") == "all")
-    key = ["cohort", "rule", "threshold_cells_per_ul", "cause_group"]
+def test_a_hidden_share_of_a_cause_is_shown_by_no_other_window(draw_released: Callable[[int], Released]) -> None:
+    rows = [draw_released(seed).tables["released.cause"].with_columns(seed=seed) for seed in SEEDS]
+    cause = pl.concat(rows).filter(pl.col("agent") == "all")
+    key = ["seed", "cohort", "rule", "threshold_cells_per_ul", "cause_group"]
     usual, others = cause.filter(pl.col("window") == "default"), cause.filter(pl.col("window") != "default")
     both = others.join(usual, on=key, suffix="_default")
     assert both.height > 0
     for value in ("n_episodes", "n_people", "share"):
         assert both.filter(pl.col(f"{value}_default").is_null(), pl.col(value).is_not_null()).is_empty(), value
+
+
+def test_causes_of_a_hidden_total_are_left_out_of_other_windows_because_their_names_would_tell_of_it(
+    draw_released: Callable[[int], Released],
+) -> None:
+    key = ["cohort", "rule", "threshold_cells_per_ul"]
+    for seed in SEEDS:
+        tables = draw_released(seed).tables
+        whole = tables["released.episode"].filter("is_confirmed", pl.col("ended_as") == "all")
+        others = tables["released.cause"].filter(pl.col("window") != "default")
+        assert others.join(whole, on=key, suffix="_whole")["n_episodes_whole"].null_count() == 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
