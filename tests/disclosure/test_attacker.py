@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
+import transforms.hiding_cycles
 import transforms.nested
 import transforms.release
 from tests.disclosure.attacking import WIDTH, read_counts, read_steps, true_counts
@@ -64,6 +65,18 @@ def test_no_hidden_count_of_people_or_episodes_can_be_narrowed_below_1_to_10(tab
     assert found.narrower_than(WIDTH) == []
 
 
+@pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
+@pytest.mark.parametrize(("seed", "people", "days"), [(2, 600, 85), (5, 400, 110), (7, 900, 200), (8, 60, 365)])
+def test_hospitals_of_other_sizes_are_not_narrowed_by_one_sum_after_the_other(
+    seed: int, people: int, days: int, definitions: Definitions
+) -> None:
+    plan = plan_hospital(definitions)
+    estimates = estimate_hospital(count_hospital(draw_hospital(seed, n_people=people, n_days=days), plan), plan)
+    puzzle = read_counts(_release(estimates, definitions))
+    assert is_possible(puzzle, true_counts(estimates)) == []
+    assert find_narrowed(puzzle, WIDTH) == []
+
+
 def test_at_most_two_counts_are_lost_for_each_small_one(tables: Tables, truth: dict[Key, float]) -> None:
     hidden = [truth[key] for key in read_counts(tables).hidden if key in truth]
     n_small = sum(1 <= count <= 10 for count in hidden)
@@ -83,3 +96,11 @@ def test_an_attack_finds_episodes_where_only_one_total_at_a_time_is_looked_at(
     monkeypatch.setattr(transforms.release, "close_episodes", lambda hidden, *_: hidden)
     found = find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
     assert [key for key, _ in found if key[1] == "episodes"]
+
+
+def test_an_attack_finds_cycles_where_cohorts_are_not_held_against_each_other(
+    estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transforms.hiding_cycles, "close_cycles", lambda cycle, severe, *_: (cycle, severe))
+    found = find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
+    assert {key[2] for key, _ in found} == {"cycle", "severe"}

@@ -96,6 +96,14 @@ def _join(reports: Mapping[str, Tables]) -> Puzzle:
         ]
     for key in sorted(keys["network"], key=str):
         parts = [(name, *key) for name in reports if name != "network" and key in keys[name]]
-        if parts:
+        if parts and len(parts) < len(reports) - 1 and _may_be_left_out(key):
+            puzzle.bound({("network", *key): 1, **dict.fromkeys(parts, -1.0)}, least=0)
+        elif parts:
             puzzle.adds_up(parts, ("network", *key))
     return puzzle
+
+
+def _may_be_left_out(key: Key) -> bool:
+    """Whether a report that lacks this count may hide it, name and all; otherwise it is nobody there."""
+    is_cause = any(str(part).startswith("cause") for part in key)
+    return is_cause or key[2] in {"cycle", "drug", "ruled"}
