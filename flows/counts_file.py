@@ -75,7 +75,7 @@ def write_counts(
         "tables": {name: list(schema_of(name).column_names) for name in sorted(counts)},
         "definitions": _hash_files(definitions),
     }
-    with private_files(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with private_files(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         _add(archive, MANIFEST, json.dumps(manifest, indent=1, default=str, sort_keys=True).encode())
         for name, rows in sorted(counts.items()):
             text = fit(rows, name).write_csv(null_value=NULL, line_terminator="\r\n")

@@ -1,9 +1,10 @@
 """All counts of a night, cohort by cohort; what is counted here can be added to the counts of other people.
 
-One cohort is in memory at a time, beside the test days of everybody. No count depends on the order of rows.
+Two cohorts are in memory at a time, beside the test days of everybody. No count depends on the order of rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -35,6 +36,7 @@ from transforms.test_shares import count_test_shares
 from transforms.testing import count_gaps, count_tests
 
 UNKNOWN_CAUSE = "insufficient_data"
+_AT_ONCE = 2
 
 
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
@@ -58,30 +60,31 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     found = Found(episodes, windows, seen, exposed, counted)
     cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
     assessable = find_assessable(test_days, tracks, plan)
-    for cohort in members["cohort"].unique().sort():
+
+    def count(cohort: str) -> dict[str, pl.DataFrame]:
         stays = stays_of(cohort, members, test_days)
-        parts["counts.survey_cell"].append(count_weighted(stays, sample, plan))
-        parts["counts.person_days"].append(count_person_days(stays, plan))
-        parts["counts.chronic"].append(count_chronic(stays, tracks, assessable))
         severity, changes = count_severity(stays, grading, plan)
-        numbers = {"counts.severity": severity, "counts.scale_change": changes}
-        numbers |= {} if cycles is None else count_cycles(stays, cycles, plan)
-        numbers |= count_incidence(stays, risk, plan)
-        numbers["counts.first_onset"] = count_onsets(stays, risk.time, deaths, plan)
-        numbers["counts.test_share"] = count_test_shares(stays, plan)
-        numbers["counts.prevalence_stratum"] = count_strata(stays, episodes, risk.people, plan)
-        for name, rows in (numbers | _count_cohort(stays, found, plan)).items():
-            parts[name].append(rows)
-    if plan.has_calendar:
-        parts["counts.observed_time"].append(count_observed_time(frames["observation"]))
-    parts["counts.survey_psu"].append(count_psus(frames["person"], plan))
-    for name, rows in _count_after_drugs(frames, test_days, episodes, plan).items():
+        return {
+            "counts.survey_cell": count_weighted(stays, sample, plan),
+            "counts.person_days": count_person_days(stays, plan),
+            "counts.chronic": count_chronic(stays, tracks, assessable),
+            "counts.severity": severity,
+            "counts.scale_change": changes,
+            **({} if cycles is None else count_cycles(stays, cycles, plan)),
+            **count_incidence(stays, risk, plan),
+            "counts.first_onset": count_onsets(stays, risk.time, deaths, plan),
+            "counts.test_share": count_test_shares(stays, plan),
+            "counts.prevalence_stratum": count_strata(stays, episodes, risk.people, plan),
+            **_count_cohort(stays, found, plan),
+        }
+
+    # Joins of one cohort leave processors idle; a second cohort beside it takes them.
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for numbers in threads.map(count, members["cohort"].unique().sort()):
+            for name, rows in numbers.items():
+                parts[name].append(rows)
+    for name, rows in _count_everybody(frames, test_days, episodes, plan).items():
         parts[name].append(rows)
-    certainty = count_certainty(frames["anc"], plan)
-    parts["counts.certainty"].append(certainty)
-    parts["counts.rule"].append(count_rules(frames["episode"], plan, is_tested=not certainty.is_empty()))
-    parts["counts.competition"].append(count_competition(frames["episode"], frames["episode_cause"], plan))
-    parts["counts.attrition"].append(count_entries(frames, plan))
     return {name: stack(rows, name) for name, rows in parts.items()}
 
 
@@ -128,6 +131,22 @@ def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFr
         "counts.attrition": lambda: count_members(stays, found.counted, begun, plan),
     }
     return {name: count() for name, count in counted.items()}
+
+
+def _count_everybody(
+    frames: Mapping[str, pl.LazyFrame], test_days: pl.DataFrame, episodes: pl.DataFrame, plan: Plan
+) -> dict[str, pl.DataFrame]:
+    """What is counted of all people at once, whatever cohort they are in."""
+    certainty = count_certainty(frames["anc"], plan)
+    return {
+        **({"counts.observed_time": count_observed_time(frames["observation"])} if plan.has_calendar else {}),
+        "counts.survey_psu": count_psus(frames["person"], plan),
+        **_count_after_drugs(frames, test_days, episodes, plan),
+        "counts.certainty": certainty,
+        "counts.rule": count_rules(frames["episode"], plan, is_tested=not certainty.is_empty()),
+        "counts.competition": count_competition(frames["episode"], frames["episode_cause"], plan),
+        "counts.attrition": count_entries(frames, plan),
+    }
 
 
 def _count_after_drugs(

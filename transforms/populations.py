@@ -33,6 +33,7 @@ TABLE = "counts.population"
 _NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
 _SIZE = ["place", "denominator_name", "n_population"]
 _ALWAYS = -(10**9)  # the place of the whole extract among first days
+_PLACES, _EPOCH = 2**22, 2**20  # room for places beside a person in one whole number; no day of history is below 0
 _LONG = frozenset({ALL, "year"})  # units of which every rule is counted
 
 
@@ -87,10 +88,11 @@ def populations_of(unit: str, plan: Plan) -> list[Denominator]:
 
 def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
     asked = populations_of(unit, plan)
-    sizes = _sizes(unit, stays, exposed, asked)
+    with_drug = _exposed_cells(unit, stays, exposed) if any(each.counts == "exposed" for each in asked) else None
+    sizes = _sizes(unit, stays, with_drug, asked)
     tests = _tests(unit, stays)
-    values = _with_flags(tests, unit, stays, exposed, asked)
-    open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, exposed, asked)
+    values = _with_flags(tests, unit, stays, with_drug, asked)
+    open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, with_drug, asked)
     counted = count_values(values, asked, plan)
     tests = by_population(counted, asked, {"n_tested": "tested", "n_tests": "tests"})
     own = [each.id for each in asked if each.counts == "tested"]
@@ -120,18 +122,31 @@ def _place(day: pl.Expr, unit: str) -> pl.Expr:
 
 
 def _tests(unit: str, stays: Stays) -> pl.DataFrame:
-    """person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first value."""
+    """person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first value.
+
+    Days are sorted by person and day, so that those of a cell lie together.
+    """
     is_test = pl.col("n_tests") > 0
     dated = stays.days if unit == ALL else stays.days.filter(pl.col("day").is_not_null())
-    return (
-        dated.filter(is_test)
-        .with_columns(place=_place(pl.col("day"), unit))
-        .group_by("person_index", "place")
+    place = pl.lit(0, pl.Int64) if unit == ALL else _place(pl.col("day"), unit) + _EPOCH
+    cells = dated.filter(is_test).select(
+        "n_tests", "lowest_cells_per_ul", cell=pl.col("person_index").cast(pl.Int64) * _PLACES + place
+    )
+    reduced = (
+        cells.with_columns(pl.col("cell").set_sorted())
+        .group_by("cell", maintain_order=True)
         .agg(
             pl.col("n_tests").sum(),
             lowest=pl.col("lowest_cells_per_ul").min(),
-            index=pl.col("lowest_cells_per_ul").sort_by("day").first(),
+            index=pl.col("lowest_cells_per_ul").first(),
         )
+    )
+    return reduced.select(
+        person_index=(pl.col("cell") // _PLACES).cast(pl.UInt32),
+        place=pl.lit(_ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH,
+        n_tests="n_tests",
+        lowest="lowest",
+        index="index",
     )
 
 
@@ -174,41 +189,56 @@ def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
 
 
 def _with_flags(
-    cells: pl.DataFrame, unit: str, stays: Stays, exposed: Exposed, asked: Sequence[Denominator]
+    cells: pl.DataFrame, unit: str, stays: Stays, with_drug: pl.DataFrame | None, asked: Sequence[Denominator]
 ) -> pl.DataFrame:
-    """`cells` (person_index, place) with in_POPULATION for each that is asked about."""
+    """`cells` (person_index, place) with in_POPULATION for each that is asked about; `with_drug`: cells exposed."""
     always = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts in {"observed", "tested"}}
     found = cells.with_columns(**always)
     timed = [each for each in asked if each.counts in {"day_one", "whole_period", "sufficient_time"}]
     if timed:
-        key = cells.select("person_index", "place").unique()
-        first, last = pl.col("place"), _last(unit)
-        days = pl.min_horizontal("ended", last) - pl.max_horizontal("started", first) + 1
-        seen = (
-            key.join(stays.spans, on="person_index", how="inner")
-            .filter(days > 0)
-            .group_by("person_index", "place")
-            .agg(
-                **{f"in_{each.id}": _is_in(each, days, last - first + 1) for each in timed},
-            )
-        )
-        found = found.join(seen, on=["person_index", "place"], how="left")
-    for each in (each for each in asked if each.counts == "exposed"):
-        with_drug = _exposed_cells(unit, stays, exposed).with_columns(pl.lit(value=True).alias(f"in_{each.id}"))
-        found = found.join(with_drug, on=["person_index", "place"], how="left")
+        found = found.join(_seen(cells, unit, stays, timed), on=["person_index", "place"], how="left")
+    if with_drug is not None:
+        flags = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts == "exposed"}
+        found = found.join(with_drug.with_columns(**flags), on=["person_index", "place"], how="left")
     return found.with_columns(pl.col("^in_.*$").fill_null(value=False))
+
+
+def _seen(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[Denominator]) -> pl.DataFrame:
+    """person_index, place and in_POPULATION of those that go by days in the cohort; where there are none, no row."""
+    key = cells.select("person_index", "place").unique()
+    places = key.select("place").unique()
+    lengths = places.with_columns(last=_last(unit)).with_columns(length=pl.col("last") - pl.col("place") + 1)
+    days = pl.min_horizontal("ended", "last") - pl.max_horizontal("started", "place") + 1
+    inside = (
+        key.join(lengths, on="place")
+        .join(stays.spans, on="person_index", how="inner")
+        .with_columns(days=days)
+        .filter(pl.col("days") > 0)
+    )
+    if not stays.spans["person_index"].is_duplicated().any():
+        return inside.select("person_index", "place", **{f"in_{each.id}": _is_in(each) for each in timed})
+    by_cell = inside.group_by("person_index", "place")
+    return by_cell.agg(**{f"in_{each.id}": _is_in_together(each) for each in timed})
 
 
 def _last(unit: str) -> pl.Expr:
     return pl.col("place").cast(pl.Int32).cast(pl.Date).dt.offset_by(EVERY[unit]).to_physical().cast(pl.Int64) - 1
 
 
-def _is_in(population: Denominator, days: pl.Expr, length: pl.Expr) -> pl.Expr:
+def _is_in(population: Denominator) -> pl.Expr:
+    """Of the only stay in an interval."""
     if population.counts == "day_one":
-        return (pl.col("started") <= pl.col("place")).any()
+        return pl.col("started") <= pl.col("place")
     if population.counts == "whole_period":
-        return (days == length).any()
-    return days.sum() >= population.least_share_of_days * length.first()
+        return pl.col("days") == pl.col("length")
+    return pl.col("days") >= population.least_share_of_days * pl.col("length")
+
+
+def _is_in_together(population: Denominator) -> pl.Expr:
+    """Of all stays in an interval, none of which touch."""
+    if population.counts in {"day_one", "whole_period"}:
+        return _is_in(population).any()
+    return pl.col("days").sum() >= population.least_share_of_days * pl.col("length").first()
 
 
 def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
@@ -226,17 +256,17 @@ def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
     return spread.select("person_index", "place").unique()
 
 
-def _sizes(unit: str, stays: Stays, exposed: Exposed, asked: Sequence[Denominator]) -> dict[str, pl.DataFrame]:
+def _sizes(
+    unit: str, stays: Stays, with_drug: pl.DataFrame | None, asked: Sequence[Denominator]
+) -> dict[str, pl.DataFrame]:
     """place, n_population of each population but the tested."""
     sizes: dict[str, pl.DataFrame] = {}
     spans = stays.spans.sort("person_index", "started")
     person, started, ended = (spans[name].to_numpy().astype(np.int64) for name in ("person_index", "started", "ended"))
     calendar = None if unit == ALL else calendar_of(unit, int(started.min()), int(ended.max()))
     for each in (each for each in asked if each.counts != "tested"):
-        if each.counts == "exposed":
-            sizes[each.id] = (
-                _exposed_cells(unit, stays, exposed).group_by("place").agg(n_population=pl.len().cast(pl.Int64))
-            )
+        if with_drug is not None and each.counts == "exposed":
+            sizes[each.id] = with_drug.group_by("place").agg(n_population=pl.len().cast(pl.Int64))
         elif calendar is None:
             whole = {"place": [_ALWAYS], "n_population": [spans["person_index"].n_unique()]}
             sizes[each.id] = pl.DataFrame(whole, schema={"place": pl.Int64, "n_population": pl.Int64})
