@@ -62,6 +62,7 @@ class _Problem:
 def turnbull(bounds: Bounds) -> Masses:
     """The likeliest curve of every group that has a duration."""
     masses, problem = _innermost(bounds)
+    problem = _once(problem)
     share = 1.0 / np.bincount(problem.of, minlength=problem.n_groups)[problem.of]
     groups = np.unique(problem.group)
     part, places = _only(problem, groups)
@@ -103,6 +104,14 @@ def _innermost(bounds: Bounds) -> tuple[Masses, _Problem]:
     first = np.searchsorted(left, rank[size:])
     last = np.searchsorted(left + 1, rank[:size], side="right")
     return masses, _Problem(first, last, bounds.weights, bounds.group, masses.group, bounds.n_groups)
+
+
+def _once(problem: _Problem) -> _Problem:
+    """Durations that cover the same innermost intervals say the same: once, with all their weight."""
+    covered = problem.first * (len(problem.of) + 1) + problem.last
+    _, at, same = np.unique(covered, return_index=True, return_inverse=True)
+    weights = _sums(same, problem.weights, len(at))
+    return _Problem(problem.first[at], problem.last[at], weights, problem.group[at], problem.of, problem.n_groups)
 
 
 def _only(problem: _Problem, groups: Places) -> tuple[_Problem, Places]:
