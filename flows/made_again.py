@@ -73,7 +73,7 @@ class MadeAgain:
         """For a terminal."""
         told = [f"{name}: {n_rows:,} rows are in one of both only" for name, n_rows in self.differing.items()]
         same = f"All {self.n_rows:,} released rows are those of {self.run_id}."
-        return "\n".join([f"{self.n_nights} nights made again", *(told or [same]), f"report: {self.published.report}"])
+        return "\n".join([f"Nights made again: {self.n_nights}", *(told or [same]), f"report: {self.published.report}"])
 
 
 def make_again(run_id: str, request: Request, settings: Settings, out: Path) -> MadeAgain:
