@@ -37,6 +37,7 @@ async function drawAll(turn) {
     await new Promise((resume) => setTimeout(resume)); // the first figures show while the others are drawn
   }
   root.classList.add("whole");
+  if (turn !== lastTurn) return; // drawn for a selection that is not the latest
   root.dataset.drawn = JSON.stringify(view);
 }
 

@@ -44,7 +44,8 @@ class Opened:
     """A page, all that it asked for and complained about; the network is cut."""
 
     def __init__(self, browser: Any, path: Path, address: str = "", drawn: str = DRAWN, **context: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
+        plain = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}  # no frames of a slow scroll
+        self.context = browser.new_context(**{**plain, **context})
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.set_offline(True)
         self.page = self.context.new_page()

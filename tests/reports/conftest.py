@@ -1,6 +1,6 @@
 """Released nights that look like a hospital's, made of drawn counts: what a page is built from in these tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from reports.facts import (
     TrendNight,
     WordsFact,
 )
+from tests.reports.browser import start_chromium
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions, load_definitions
 from transforms.release import Released, release
@@ -606,6 +607,12 @@ def draw_trend() -> Trend:
         {"lab_value_range": tuple(ranges), "person_key": tuple(marks)},
         {RefusedKey("demo", "canonical.lab", "unit_unknown"): (RefusedMark(0, 100),) * 11 + (RefusedMark(880, 1000),)},
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with start_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

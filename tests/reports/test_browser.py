@@ -19,18 +19,12 @@ from reports.numbers import Numbers, read_numbers
 from reports.page import gather_content, render_content
 from reports.rows import is_number
 from reports.view import alt_text, chosen_rows, fill
-from tests.reports.browser import LOCAL, Opened, start_chromium
+from tests.reports.browser import LOCAL, Opened
 from tests.reports.placing import places_of
 from transforms.load import Definitions
 from transforms.release import Released
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

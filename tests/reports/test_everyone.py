@@ -18,7 +18,7 @@ from pypdf import PdfReader
 from reports.catalogue import CatalogueEntry, render_catalogue
 from reports.facts import InputFact, NightFacts, RefusedFact
 from reports.page import render_report
-from tests.reports.browser import LOCAL, Opened, start_chromium
+from tests.reports.browser import LOCAL, Opened
 from tests.reports.conftest import draw_estimates, released_of
 from transforms.load import Definitions
 
@@ -32,12 +32,16 @@ WITHOUT_COLOURS = {"color-contrast": {"enabled": False}}
 ALIKE = (
     "article.chart:nth-of-type(n + 2), tbody tr:nth-child(n + 2), #methods details details, .terms > :nth-child(n + 2)"
 )
+# Strokes and sentences, which take ten times as long to read from paper as all tables.
+NO_TABLES = ".plot { visibility: hidden } #glossary, .definition > :not(.table-holder) { display: none !important }"
 TAKE_AWAY = f"for (const one of document.querySelectorAll('{ALIKE}')) one.remove()"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, facts: NightFacts, definitions: Definitions) -> Iterator[Opened]:
+def report(
+    chromium: Any, tmp_path_factory: pytest.TempPathFactory, facts: NightFacts, definitions: Definitions
+) -> Iterator[Opened]:
     """A small night whose cohorts, drugs, units, files and sources have names that want to be more than text."""
     drawn = draw_estimates(cohorts=COHORTS)
     for row in (row for rows in drawn.values() for row in rows):
@@ -50,10 +54,9 @@ def report(tmp_path_factory: pytest.TempPathFactory, facts: NightFacts, definiti
     )
     page = tmp_path_factory.mktemp("everyone") / "latest.html"
     page.write_text(render_report(released_of(drawn), hostile, definitions, plotly="inline"), encoding="utf-8")
-    with start_chromium() as browser:
-        opened = Opened(browser, page)
-        yield opened
-        opened.context.close()
+    opened = Opened(chromium, page)
+    yield opened
+    opened.context.close()
 
 
 def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: Opened) -> None:
@@ -117,7 +120,7 @@ def test_keyboard_alone_works_selectors_figures_tables_and_folds_whatever_they_a
     page = report.page
     page.focus("select[name=cohort]")
     page.keyboard.press("Home")
-    page.wait_for_selector("html[data-drawn*='alert(1)']", state="attached")
+    page.wait_for_selector('html[data-drawn*=\'"cohort":"<img\']', state="attached")
     assert page.input_value("select[name=cohort]") == MARKUP
     assert page.locator("#chart-prevalence-over-time figcaption").text_content().count(SHOWN) == 1
     assert SHOWN in page.locator("#plot-prevalence-over-time").get_attribute("aria-label")
@@ -164,14 +167,13 @@ def test_printing_gives_a_file_with_every_row_of_every_table(report: Opened) -> 
     page.locator("#chart-prevalence-by-cohort input[type=search]").fill("nothing is called this")
     cells = "[...document.querySelectorAll('main table:not(.moves) :is(td, th)')].map((cell) => cell.textContent)"
     words = count_words(page.evaluate(cells))
-    show = "for (const plot of document.querySelectorAll('.plot')) plot.style.visibility = '{}'"
-    page.evaluate(show.format("hidden"))  # their strokes take ten times as long to read as all tables
+    hiding = page.add_style_tag(content=NO_TABLES)
     printed = PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
     found = count_words(sheet.extract_text() for sheet in printed.pages)
     assert sum(words.values()) > 2000
     assert {word: n for word, n in words.items() if found[word] < n} == {}
     page.locator("#chart-prevalence-by-cohort input[type=search]").fill("")
-    page.evaluate(show.format(""))
+    hiding.evaluate("(style) => style.remove()")
     report.wait()
     assert not page.evaluate("document.documentElement.classList.contains('printed')")
     widths = "[...document.querySelectorAll('.plot .main-svg:first-of-type')].map((one) => one.clientWidth)"
@@ -186,7 +188,7 @@ def count_words(texts: Any) -> Counter[str]:
 
 
 def test_any_two_nights_of_the_catalogue_are_compared_and_the_address_keeps_which(
-    report: Opened, tmp_path: Path
+    chromium: Any, tmp_path: Path
 ) -> None:
     number = {"id": "low_1500", "label": "Neutropenia", "title": "Neutropenia, May", "kind": "percent"}
     nights = [
@@ -203,7 +205,7 @@ def test_any_two_nights_of_the_catalogue_are_compared_and_the_address_keeps_whic
     ]
     page = tmp_path / "index.html"
     page.write_text(render_catalogue(nights), encoding="utf-8")
-    opened = Opened(report.context.browser, page, drawn="html.scripted")
+    opened = Opened(chromium, page, drawn="html.scripted")
     cells = opened.page.locator("#compared td")
     assert cells.all_text_contents() == ["7.9 %", "6.0 %", "1.9 points down"]
     assert "differ in their definitions" in opened.page.locator("#compared").text_content()
@@ -211,7 +213,7 @@ def test_any_two_nights_of_the_catalogue_are_compared_and_the_address_keeps_whic
     opened.page.select_option("select[name=now]", "run-2")
     opened.page.wait_for_selector("#compared td:has-text('1.8 points up')")
     assert "what changed is the data" in opened.page.locator("#compared").text_content()
-    again = Opened(report.context.browser, page, opened.page.evaluate("location.hash"), drawn="html.scripted")
+    again = Opened(chromium, page, opened.page.evaluate("location.hash"), drawn="html.scripted")
     assert again.page.locator("#compared td").all_text_contents() == ["6.1 %", "7.9 %", "1.8 points up"]
     again.page.evaluate(AXE)
     assert judge(again.page, {}) == []
@@ -220,14 +222,14 @@ def test_any_two_nights_of_the_catalogue_are_compared_and_the_address_keeps_whic
     opened.context.close()
 
 
-def test_axe_finds_nothing_serious_in_light_dark_and_on_a_phone(report: Opened) -> None:
+def test_axe_finds_nothing_serious_in_light_dark_and_on_a_phone(chromium: Any, report: Opened) -> None:
     page = report.page
     show_one_of_each(page)
     assert judge(page, {"rules": WITHOUT_COLOURS}) == []
     page.evaluate(TAKE_AWAY)
     assert judge(page, {"runOnly": ["color-contrast"]}) == []
     path = Path(url2pathname(urlsplit(page.url).path))
-    dark = Opened(report.context.browser, path, color_scheme="dark", viewport={"width": 390, "height": 900})
+    dark = Opened(chromium, path, color_scheme="dark", viewport={"width": 390, "height": 900})
     assert dark.page.evaluate("document.documentElement.scrollWidth") == 390
     show_one_of_each(dark.page)
     dark.page.evaluate(TAKE_AWAY)
