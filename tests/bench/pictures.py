@@ -25,6 +25,7 @@ def main(page: Path) -> None:
             report = Opened(browser, page, **context)
             report.page.screenshot(path=FOLDER / f"{name}.png")
             if name == "report":
+                report.page.add_style_tag(content=".selectors { position: static }")  # it would lie over the figure
                 report.page.locator(f"#chart-{FIGURE}").screenshot(path=FOLDER / "duration.png")
             report.context.close()
 
