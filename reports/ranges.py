@@ -14,6 +14,8 @@ from reports.wording import Wording, count
 from transforms.load import Definitions
 
 ALL = "all"
+HEADINGS = ("Cohort", "Rule", "Below", "What", "Of people", "Least to most", "Not exact in, of reports")
+NUMERIC = {5, 6}  # places of headings over numbers
 _ORDER = ["counted", "cohort", "rule", "threshold_cells_per_ul", "category", "denominator_name"]
 
 
@@ -30,10 +32,9 @@ def render_ranges(
     words = definitions.glossary["network_counted"]
     whole = totals.filter(pl.col("interval_unit") == ALL).sort(_ORDER, descending=[False] * 3 + [True] + [False] * 2)
     groups = [
-        {"title": title, "rows": [_row(row, wording) for row in whole.filter(pl.col("counted") == name).to_dicts()]}
-        for name, title in words.items()
+        _group(title, whole.filter(pl.col("counted") == name).to_dicts(), wording) for name, title in words.items()
     ]
-    n_wide = totals.filter((pl.col("n_least") < pl.col("n_most")).fill_null(value=True)).height
+    n_wide = sum(map(_is_wide, totals.select("n_least", "n_most").iter_rows(named=True)))
     return render_template(
         "ranges.html.j2",
         groups=[group for group in groups if group["rows"]],
@@ -66,17 +67,36 @@ def key_ranges(totals: pl.DataFrame, definitions: Definitions) -> Mapping[str, s
     return found
 
 
-def _row(row: Mapping[str, Any], wording: Wording) -> Mapping[str, str]:
-    limit = row["threshold_cells_per_ul"]
+def _group(title: str, totals: Sequence[Mapping[str, Any]], wording: Wording) -> Mapping[str, Any]:
+    """The totals of one kind as a table, without the columns that say nothing of this kind."""
+    lines = [_line(row, wording) for row in totals]
+    used = [place for place in range(len(HEADINGS)) if any(line[place] for line in lines)]
     return {
-        "cohort": wording.name("cohort", row["cohort"]),
-        "rule": wording.name("rule", row["rule"]) if row["rule"] else "",
-        "limit": wording.threshold(limit) if limit is not None else "",
-        "category": ", ".join(_words(wording, part) for part in row["category"].split(", ")),
-        "of": wording.name("denominator", row["denominator_name"]) if row["denominator_name"] else "",
-        "range": _range(row),
-        "hidden": f"{row['n_reports_hidden']} of {row['n_reports']}",
+        "title": title,
+        "headings": [(HEADINGS[place], place in NUMERIC) for place in used],
+        "is_numeric": [place in NUMERIC for place in used],
+        "rows": [[line[place] for place in used] for line in lines],
+        "n_totals": count(len(lines)),
+        "n_wide": count(sum(map(_is_wide, totals))),
     }
+
+
+def _is_wide(row: Mapping[str, Any]) -> bool:
+    return row["n_most"] is None or row["n_least"] is None or row["n_least"] < row["n_most"]
+
+
+def _line(row: Mapping[str, Any], wording: Wording) -> tuple[str, ...]:
+    """The cells of a total, in the order of the headings."""
+    limit = row["threshold_cells_per_ul"]
+    return (
+        wording.name("cohort", row["cohort"]),
+        wording.name("rule", row["rule"]) if row["rule"] else "",
+        wording.threshold(limit) if limit is not None else "",
+        ", ".join(_words(wording, part) for part in row["category"].split(", ")),
+        wording.name("denominator", row["denominator_name"]) if row["denominator_name"] else "",
+        _range(row),
+        f"{row['n_reports_hidden']} of {row['n_reports']}",
+    )
 
 
 def _words(wording: Wording, word: str) -> str:
