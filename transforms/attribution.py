@@ -20,6 +20,7 @@ from transforms.code_candidates import Beside, find_code_candidates
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
 from transforms.findings import find_lab_candidates
+from transforms.lots import share_out
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, Challenge
 from transforms.naranjo import score_naranjo
@@ -30,6 +31,7 @@ from transforms.strata import age_in, read_ages
 
 ONSET = ("person_index", "onset_after", "first_low_at", "recovery_by")
 SEEN = ("onset_after", "last_low_at", "recovery_by", "ended_as", "nadir_cells_per_ul")
+_AT_A_TIME = 60_000  # episodes; a call has a price of its own, that of some 6,000 of them
 KIND = ("cause_group", "evidence_number")
 KIND_SCHEMA: dict[str, pl.DataType] = {"cause_group": pl.String(), "evidence_number": pl.Int32()}
 
@@ -50,6 +52,11 @@ class Evidence:
     has_drugs: bool = True
     has_diagnoses: bool = True
 
+    def of(self, people: pl.Expr) -> "Evidence":
+        """That of some people alone."""
+        frames = (self.recognised, self.diagnosis, self.observation, self.anc, self.results, self.person)
+        return Evidence(*(frame.filter(people) for frame in frames), self.has_drugs, self.has_diagnoses)
+
 
 def attribute_causes(
     episodes: pl.LazyFrame,
@@ -65,6 +72,23 @@ def attribute_causes(
     `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days. Without
     `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
     """
+    known = (causes, conditions, naranjo)
+    found = [
+        _attribute(episodes.filter(people), evidence.of(people), *known, tells_doubts=tells_doubts).collect()
+        for people in share_out(episodes, _AT_A_TIME)
+    ]
+    return pl.concat(found).lazy()
+
+
+def _attribute(
+    episodes: pl.LazyFrame,
+    evidence: Evidence,
+    causes: Sequence[Cause],
+    conditions: pl.DataFrame,
+    naranjo: Naranjo,
+    *,
+    tells_doubts: bool,
+) -> pl.LazyFrame:
     onsets = _hold(_list_onsets(episodes, evidence.person))
     doses = _hold(list_doses(onsets, evidence.recognised))
 

@@ -6,12 +6,12 @@ Within a course the best evidence alone is kept. Obeys `definitions/exposures` a
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import polars as pl
 
 from transforms.diagnoses import recognise_conditions
 from transforms.drug_names import match_names, normalise_name
+from transforms.lots import share_out
 from transforms.model.exposures import ExposureRules
 
 KEY = ("agent", "atc", "rxnorm", "route", "status")
@@ -31,7 +31,7 @@ TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
 DOSE = (*TIMES, "is_end_repaired")
 COURSE = ("person_index", "drug", "course_number")
 _DAY_BITS = 23  # more than any day since 1970 has, with its sign
-_LOT = 200_000  # exposures that are put in order at a time; what stays of one is a tenth of what that takes
+_AT_A_TIME = 200_000  # exposures that are put in order; what stays of one is a tenth of what that takes
 
 
 def recognise_drugs(
@@ -67,7 +67,7 @@ def recognise_drugs(
     coded = _malignancy_days(diagnosis, conditions, rules).collect().lazy()
     told = [
         _tell_malignancy(_keep_best_evidence(doses.filter(people), rules), coded, rules).collect()
-        for people in _lots(exposure)
+        for people in share_out(exposure, _AT_A_TIME)
     ]
     own = listed.with_columns(pl.col("drug").cast(names))
     named = pl.concat(told).lazy().join(own, on="drug", maintain_order="left")
@@ -150,14 +150,6 @@ def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
 
 def _day(column: str) -> pl.Expr:
     return pl.col(column).dt.date().to_physical()
-
-
-def _lots(exposure: pl.LazyFrame) -> list[pl.Expr]:
-    """People with at most about _LOT exposures together, in the order of their numbers."""
-    n_rows, last = exposure.select(pl.len(), pl.col("person_index").max()).collect().row(0)
-    n_lots = max(1, -(-n_rows // _LOT))
-    bounds = [number * ((last or 0) + 1) // n_lots for number in range(n_lots + 1)]
-    return [pl.col("person_index").is_between(low, high, closed="left") for low, high in pairwise(bounds)]
 
 
 def _is_chemotherapy() -> pl.Expr:

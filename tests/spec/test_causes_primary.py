@@ -233,6 +233,22 @@ def test_the_order_of_the_rows_changes_nothing(
     assert _attribute(night, True).equals(_attribute(other, True))
 
 
+def test_people_judged_some_at_a_time_have_the_suspects_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    dose = {"agent": "clozapine", "ended_at": None, "evidence": "ordered"}
+    low = {"rule": "clinical", "threshold_cells_per_ul": 500, "first_low_at": 0, "recovery_by": 20}
+    night: dict[str, list[dict[str, object]]] = {
+        "exposed": [{**dose, "person_index": person, "started_at": -person * 10} for person in (3, 1, 2)],
+        "coded": [{"person_index": 2, "code": "B20", "recorded_at": -5}],
+        "counted": [],
+        "observed": [{"person_index": person, "started_on": -400, "ended_on": 90} for person in range(4)],
+        "low": [{**low, "person_index": person} for person in (3, 0, 2, 1)],
+    }
+    together = _attribute(night, has_drugs=True)
+    monkeypatch.setattr("transforms.attribution._AT_A_TIME", 2)
+    assert _attribute(night, has_drugs=True).equals(together)
+    assert together["person_index"].unique().len() == len(night["low"])
+
+
 def test_an_extract_without_drugs_and_diagnoses_still_gives_each_episode_one_answer() -> None:
     night: dict[str, list[dict[str, object]]] = {name: [] for name in ("exposed", "coded", "counted", "observed")}
     low = {"person_index": 0, "rule": "clinical", "threshold_cells_per_ul": 500, "first_low_at": 0, "recovery_by": None}

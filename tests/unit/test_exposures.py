@@ -68,6 +68,18 @@ def test_given_doses_take_the_place_of_orders_of_the_same_course_and_only_of_tha
     assert _at("2020-03-01T10:00") not in found.filter(pl.col("drug") == "docetaxel")["started_at"].to_list()
 
 
+def test_people_put_in_order_some_at_a_time_have_the_exposures_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"person_index": person, "evidence": evidence, "started_at": _at(f"2020-03-{10 + day:02}"), "agent": agent}
+        for person in (5, 0, 3, 9)
+        for evidence, day, agent in (("ordered", 0, "docetaxel"), ("administered", person, "methotrexate"))
+    ]
+    together = _recognise(*rows, codes=(("C50", "2020-03-12"),)).collect()
+    monkeypatch.setattr("transforms.exposures._AT_A_TIME", 3)
+    assert _recognise(*reversed(rows), codes=(("C50", "2020-03-12"),)).collect().equals(together)
+    assert together.height == len(rows)
+
+
 @pytest.mark.parametrize(
     "status",
     ["Not Given", "not given per sliding scale", "Hold Dose", "cancelled", "entered-in-error", "Flushed", "not-done"],
