@@ -9,7 +9,7 @@ claims. Obeys `definitions/causes`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -54,8 +54,15 @@ class Evidence:
 
     def of(self, people: pl.Expr) -> "Evidence":
         """That of some people alone."""
-        frames = (self.recognised, self.diagnosis, self.observation, self.anc, self.results, self.person)
-        return Evidence(*(frame.filter(people) for frame in frames), self.has_drugs, self.has_diagnoses)
+        return replace(
+            self,
+            recognised=self.recognised.filter(people),
+            diagnosis=self.diagnosis.filter(people),
+            observation=self.observation.filter(people),
+            anc=self.anc.filter(people),
+            results=self.results.filter(people),
+            person=self.person.filter(people),
+        )
 
 
 def attribute_causes(
