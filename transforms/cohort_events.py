@@ -28,8 +28,10 @@ def with_tests(tests: pl.LazyFrame, criterion: TestingCriterion) -> pl.LazyFrame
         "person_index", day=pl.col("day").repeat_by("n_tests")
     )
     each = counted.explode("day").sort("person_index", "day")
-    first_of_them = pl.col("day").shift(criterion.at_least_tests - 1).over("person_index")
-    enough = each.with_columns(first=first_of_them).filter(pl.col("first").is_not_null())
+    before = criterion.at_least_tests - 1
+    enough = each.with_columns(first=pl.col("day").shift(before)).filter(
+        pl.col("person_index") == pl.col("person_index").shift(before)
+    )
     if criterion.within_days is None:
         begun = enough.group_by("person_index").agg(start_day=pl.col("day").min())
         return begun.with_columns(end_day=pl.lit(None, pl.Int32)).select(SPAN)

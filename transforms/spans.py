@@ -10,6 +10,7 @@ from functools import reduce
 import polars as pl
 
 SPAN = ("person_index", "start_day", "end_day")
+_DAYS = 2**32  # more than there are, with their sign
 
 
 def to_spans(observation: pl.LazyFrame) -> pl.LazyFrame:
@@ -28,14 +29,17 @@ def to_spans(observation: pl.LazyFrame) -> pl.LazyFrame:
 def merge_spans(spans: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     """The union: overlapping and touching spans become one; a span that ends before it starts is none."""
     every = pl.concat([part.select(SPAN) for part in spans]).filter(pl.col("start_day") <= pl.col("end_day"))
-    ordered = every.unique().sort(SPAN)
-    reached = pl.col("end_day").cum_max().shift(1).over("person_index")
-    is_new = (pl.col("start_day") > reached + 1).fill_null(value=True)
-    numbered = ordered.with_columns(is_new.alias("is_new")).with_columns(
-        pl.col("is_new").cast(pl.Int32).cum_sum().over("person_index").alias("number")
+    # One number for person and day, so that one sort and one running maximum over all rows do for those of each person.
+    person = pl.col("person_index").cast(pl.Int64) * _DAYS
+    ordered = every.with_columns(at=person + pl.col("start_day"), until=person + pl.col("end_day")).sort("at")
+    reached = ordered.with_columns(reached=pl.col("until").cum_max())
+    is_new = (pl.col("at") > pl.col("reached").shift(1) + 1).fill_null(value=True)
+    told = reached.with_columns(
+        start_day=pl.when(is_new).then("start_day").forward_fill(), is_last=is_new.shift(-1).fill_null(value=True)
     )
-    merged = numbered.group_by("person_index", "number").agg(pl.col("start_day").min(), pl.col("end_day").max())
-    return merged.select(SPAN).sort(SPAN)
+    return told.filter("is_last").select(
+        "person_index", "start_day", end_day=(pl.col("reached") - person).cast(pl.Int32)
+    )
 
 
 def intersect_spans(spans: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
