@@ -19,6 +19,7 @@ from transforms.risk_time import RiskTime, cut_spans
 TABLE = "counts.first_onset"
 EPISODE, DIED, LEFT = "episode", "died", "left"
 _WHOM = ["person_index", "threshold_cells_per_ul"]
+_DAYS = 2**40  # more than there are days between the ends of any two stays
 _GROUP = ["cohort", "rule", "threshold_cells_per_ul"]
 
 
@@ -96,9 +97,13 @@ def estimate_onsets(onset: pl.DataFrame, plan: Plan) -> pl.DataFrame:
 
 def _follow(runs: pl.DataFrame, washout_days: int) -> pl.DataFrame:
     """The first stretch of each person at each threshold: runs no further apart than the washout are one."""
-    ordered = runs.sort(*_WHOM, "from_day")
-    reached = pl.col("to_day").cum_max().shift(1).over(_WHOM)
-    is_apart = (pl.col("from_day") - reached > washout_days).fill_null(value=False)
-    numbered = ordered.with_columns(stretch=is_apart.cast(pl.Int32).cum_sum().over(_WHOM))
-    first = numbered.filter(pl.col("stretch") == 0)
+    is_first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in _WHOM).fill_null(value=True)
+    ordered = runs.sort(*_WHOM, "from_day").with_columns(is_first=is_first)
+    # Whole numbers that begin with whom they are of: one pass over all finds what is reached within each.
+    base = pl.col("is_first").cast(pl.Int64).cum_sum() * _DAYS
+    reached = (base + pl.col("to_day")).cum_max().shift(1) - base
+    is_apart = ~pl.col("is_first") & (pl.col("from_day") - reached > washout_days)
+    numbered = ordered.with_columns(n_apart=is_apart.cast(pl.Int64).cum_sum())
+    begun = pl.when("is_first").then("n_apart").forward_fill()
+    first = numbered.filter(pl.col("n_apart") == begun)
     return first.group_by(_WHOM).agg(pl.col("from_day").min(), pl.col("to_day").max())
