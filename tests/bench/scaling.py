@@ -75,7 +75,18 @@ def _cluster(n_workers: int) -> Iterator[str]:
     address, dask = f"tcp://127.0.0.1:{port}", str(Path(sys.executable).with_name("dask"))
     commands = [
         [dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
-        [dask, "worker", address, "--nworkers", str(n_workers), "--nthreads", "1", "--no-dashboard"],
+        [
+            dask,
+            "worker",
+            address,
+            "--nworkers",
+            str(n_workers),
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--preload",
+            "flows.dask_crew",
+        ],
     ]
     own = {**os.environ, "POLARS_MAX_THREADS": "1"}
     running = [
