@@ -88,7 +88,10 @@ def interval_of(chart: Chart) -> TableColumn | None:
 def say_row(move: Move, wording: Wording) -> str:
     """Of what the number is: the labels of the figure, then what its selectors say."""
     chart, row = move.chart, move.row
-    labels = [wording.cell(row, label.kind, label.keys) for label in chart.alt.labels]
+    labels = [
+        f"{f'{label.heading.lower()} ' if label.kind == 'count' else ''}{wording.cell(row, label.kind, label.keys)}"
+        for label in chart.alt.labels
+    ]
     named = {key for label in chart.alt.labels for key in label.keys}
     for dimension in chart.follows:
         column = DIMENSIONS[dimension]

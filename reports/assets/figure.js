@@ -67,6 +67,7 @@ function bound(bind, row, draw) {
   const scale = bind.unit === "cells" ? cellScale() : (bind.scale ?? 1);
   if ("const" in bind) return bind.const;
   if ("name" in bind) return label(draw.chart, row, `name:${bind.name}`, [bind.col], draw.view, draw.width);
+  if ("or" in bind && !isNumber(row[bind.col])) return scaled(row, bind.or, scale);
   if ("minus" in bind) return difference(row, bind, scale);
   if ("mark" in bind) return ` ${figureText(numberText(row[bind.mark], "count"))}`;
   if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count"));

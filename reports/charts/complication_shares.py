@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.intervals import interval_on, whiskers
+from reports.charts.intervals import interval_on, label_beyond, whiskers
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 COMPLICATION = TableColumn("Complication", "name:complication", ("complication",))
@@ -74,10 +74,6 @@ def _traces() -> tuple[Trace, ...]:
             needs="share",
             split=("kind", "kind"),
         ),
-        Trace(
-            words.to_plotly_json(),
-            {"x": {"col": "share_hi", "scale": 100}, "y": place, "text": {"beside": ["percent", "share"]}},
-            needs="share_hi",
-        ),
+        label_beyond(place, "share", "share_hi"),
         Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": place, "text": {"mark": "share"}}, lacks="share"),
     )

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from reports.charts.intervals import interval_on, whiskers
+from reports.charts.intervals import interval_on, label_beyond, whiskers
 from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 
 DRUG = TableColumn("Drug", "name:drug", ("drug",))
@@ -59,7 +59,6 @@ def _traces() -> tuple[Trace, ...]:
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]}) of %{customdata[3]} tested "
         "courses<extra></extra>",
     )
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     place = {"cell": ["name:drug", "drug"]}
     cells = [
         ["name:drug", "drug"],
@@ -78,9 +77,5 @@ def _traces() -> tuple[Trace, ...]:
             needs="share",
             split=("drug_class", "drug_class"),
         ),
-        Trace(
-            words.to_plotly_json(),
-            {"x": {"col": "share_hi", "scale": 100}, "y": place, "text": {"beside": ["percent", "share"]}},
-            needs="share_hi",
-        ),
+        label_beyond(place, "share", "share_hi"),
     )

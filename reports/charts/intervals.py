@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from reports.charts.spec import Bind
+import plotly.graph_objects as go
+
+from reports.charts.spec import Bind, Trace
 from reports.charts.style import QUIET
 
 Axis = Literal["x", "y"]
@@ -20,3 +22,10 @@ def interval_on(axis: Axis, value: str, least: str, most: str, **read: Any) -> d
 def whiskers(colour: str = QUIET, thickness: float = 1.8) -> dict[str, Any]:
     """How an interval is drawn: a line without caps, in a colour that is seen on light and on dark."""
     return {"type": "data", "symmetric": False, "thickness": thickness, "width": 0, "color": colour}
+
+
+def label_beyond(place: Bind, value: str, most: str) -> Trace:
+    """The share `value` as text beside the row's `place`, beyond the end of its interval, or of itself without one."""
+    text = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
+    end = {"col": most, "or": value, "scale": 100}
+    return Trace(text.to_plotly_json(), {"x": end, "y": place, "text": {"beside": ["percent", value]}}, needs=value)

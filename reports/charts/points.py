@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from reports.charts.intervals import interval_on, whiskers
+from reports.charts.intervals import interval_on, label_beyond, whiskers
 from reports.charts.spec import Bind, Trace
 from reports.charts.style import COLOURS
 
@@ -17,7 +17,6 @@ def draw_points(name: Bind, values: Sequence[str], hover: str, cells: Sequence[S
         "y": name,
         "customdata": {"cells": [list(cell) for cell in cells]},
     }
-    beside: dict[str, Bind] = {"x": {"col": most, "scale": 100}, "y": name, "text": {"beside": ["percent", share]}}
     instead: dict[str, Bind] = {"x": {"const": 0}, "y": name, "text": {"mark": share}}
     point = go.Scatter(
         mode="markers",
@@ -29,6 +28,6 @@ def draw_points(name: Bind, values: Sequence[str], hover: str, cells: Sequence[S
     text = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return (
         Trace(point, places, needs=share),
-        Trace(text.to_plotly_json(), beside, needs=most),
+        label_beyond(name, share, most),
         Trace(text.to_plotly_json(), instead, lacks=share),
     )

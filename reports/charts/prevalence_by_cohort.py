@@ -105,11 +105,11 @@ def labels() -> Trace:
     return Trace(
         figure.to_plotly_json(),
         {
-            "x": {"col": "prevalence_hi", "scale": 100},
+            "x": {"col": "prevalence_hi", "or": "prevalence", "scale": 100},
             "y": {"name": "cohort", "col": "cohort"},
             "text": {"beside": ["percent", "prevalence"]},
         },
-        needs="prevalence_hi",
+        needs="prevalence",
         where={"denominator_name": "tested"},
     )
 

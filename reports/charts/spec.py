@@ -4,7 +4,7 @@ A chart holds no numbers. It binds the columns of one table to the attributes of
 draw it again for any selection from the same rows. A binding is one of:
 
 - `{"col": name, "scale": factor}`, optionally `"minus": other`: a number of the row;
-  with `"unit": "cells"` in the unit of counts that is selected;
+  with `"unit": "cells"` in the unit of counts that is selected; with `"or": other` that one where it is not shown;
 - `{"name": kind, "col": name}`: the name of an id; `{"mark": name}`: the words of a mark; `{"const": value}`;
 - `{"when": column, "yes": a, "no": b}`; `{"style": kind, "col": name, "part": "colour" | "symbol"}`;
 - `{"beside": [kind, column, ...]}`: a text written as in the table, set a little apart from its point;

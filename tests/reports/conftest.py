@@ -420,7 +420,7 @@ def _draw_complications(
     out: dict[str, list[dict[str, Any]]], rng: np.random.Generator, key: dict[str, Any], n: int
 ) -> None:
     for complication, kind in COMPLICATIONS.items():
-        share = float(rng.uniform(0.05, 0.4))
+        share = float(rng.uniform(0.05, 0.4)) * (complication != "mouth_sores")  # which nobody has: no interval
         for band_kind, bands in COMPLICATION_BANDS.items():
             for order, (band, part) in enumerate(bands.items()):
                 n_assessed = round(n * part)

@@ -142,6 +142,17 @@ def test_every_figure_draws_the_released_numbers_of_the_selection(
     assert sum(map(len, views[view].points.values())) > 300
 
 
+def test_every_bar_and_point_has_its_number_beside_it_with_or_without_an_interval(
+    opened: Opened, views: Mapping[str, View], numbers: Numbers
+) -> None:
+    without = [row for row in numbers.tables["complication"] if row["share"] == 0 and not is_number(row["share_hi"])]
+    assert without
+    for chart in ("complication-shares", "drug-shares", "cycle-shares", "prevalence-by-cohort"):
+        traces = json.loads(opened.drawn(chart))
+        labelled = {name for trace in traces if trace.get("mode") == "text" for name in trace["y"]}
+        assert {name for trace in traces if trace.get("mode") != "text" for name in trace["y"]} <= labelled, chart
+
+
 def test_the_threshold_changes_what_the_figures_draw(views: Mapping[str, View]) -> None:
     for chart in ("prevalence-by-cohort", "prevalence-over-time", "duration-curves", "cause-shares", "episode-endings"):
         assert views["as it opens"].points[chart] != views["other people"].points[chart]
