@@ -85,6 +85,8 @@ def _join(reports: Mapping[str, Tables]) -> Puzzle:
     puzzle, keys = Puzzle(), dict[str, set[Key]]()
     for name, tables in reports.items():
         own = read_counts(tables)
+        if name == "network":  # what it withholds may be nobody
+            own.least |= dict.fromkeys(own.hidden, 0.0)
         keys[name] = set(own.least)
         puzzle.shown |= {(name, *key): value for key, value in own.shown.items()}
         puzzle.hidden |= {(name, *key) for key in own.hidden}
