@@ -109,10 +109,11 @@ def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, ea
 def _with_withheld(held: pl.DataFrame, cells: pl.DataFrame, withheld: pl.DataFrame | None) -> pl.DataFrame:
     if withheld is None:
         return held
-    named = cells.select(_COUNT).join(withheld, on=_COUNT, how="semi").with_columns(is_withheld=pl.lit(value=True))
+    named = withheld.join(cells.select(_COUNT), on=_COUNT, how="semi")
     both = held.join(named, on=_COUNT, how="full", coalesce=True)
     is_held = [pl.col(name).fill_null(value=False) for name in ("is_held", "is_withheld")]
-    return both.with_columns(is_held=is_held[0] | is_held[1]).drop("is_withheld").sort(_COUNT)
+    known = both.with_columns(last=pl.max_horizontal("last", "least"), is_held=is_held[0] | is_held[1])
+    return known.drop("is_withheld", "least").sort(_COUNT)
 
 
 def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.DataFrame:

@@ -29,8 +29,8 @@ class Earlier:
     """What a channel has shown until now, and what those show who report beside it.
 
     `tables` are the released tables of its last report. `counts` has each count that a report renewed: place (a table
-    and its key), node (which count), epoch (rising from report to report) and n. `withheld` has place and node of the
-    counts that reports of single hospitals beside that of their network would tell (`parties.py`).
+    and its key), node (which count), epoch (rising from report to report) and n. `withheld` has the
+    counts that reports of single hospitals beside that of their network would tell, or narrow (`parties.py`).
     """
 
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

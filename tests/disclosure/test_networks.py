@@ -47,12 +47,17 @@ def test_the_network_withholds_what_the_reports_of_hospitals_beside_it_would_tel
     counts: Sequence[tuple[int, bool]], is_withheld: bool
 ) -> None:
     found = find_withheld([_party({"tested": each}) for each in counts], 11)
-    assert bool(found.height) is is_withheld
+    assert found["is_withheld"].any() is is_withheld
 
 
 def test_a_count_that_a_hospital_lacks_is_nobody_there() -> None:
-    assert find_withheld([_party({"tested": (5, False)}), _party({})], 11)["node"].to_list() == ["tested"]
+    assert find_withheld([_party({"tested": (5, False)}), _party({})], 11)["is_withheld"].to_list() == [True]
     assert find_withheld([_party({"tested": (50, True)}), _party({})], 11).is_empty()
+
+
+def test_what_a_network_withholds_is_known_to_be_what_hospitals_show_and_one_for_each_that_hides() -> None:
+    found = find_withheld([_party({"low": each}) for each in ((6, False), (4, False), (20, True))], 11)
+    assert found.select("is_withheld", "least").rows() == [(True, 22)]
 
 
 @pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
