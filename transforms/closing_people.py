@@ -26,7 +26,7 @@ def close_people(
     order: CohortOrder,
     min_cell: int,
 ) -> pl.DataFrame:
-    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last), more of n_shown null, and most.
+    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last) with fewer shown; least and most.
 
     A count that is hidden is taken to be known to be at least what was shown of it `last`, as nights add people.
     `pairs` are (part, whole) of nodes in every interval, `pairs_of_whole` in the whole extract alone; of `cuts` each
@@ -61,7 +61,8 @@ def close_people(
         together=False,
     )
     shown = pl.when(closed["is_shown"]).then("n_shown")
-    return named.with_columns(shown.alias("n_shown"), closed["upper"].alias("most")).drop("cell")
+    bounds = closed.select(least="lower", most="upper")
+    return named.drop("cell", "least", "most", strict=False).with_columns(shown.alias("n_shown")).hstack(bounds)
 
 
 def _nested(cells: pl.DataFrame, pairs: Pairs) -> pl.DataFrame:

@@ -129,6 +129,11 @@ def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.
     return pl.concat(parts).unique()
 
 
+def bounds_of_people(people: pl.DataFrame) -> pl.DataFrame:
+    """place, node, least and most of counts of people (of `shown_people`)."""
+    return _place(people, "people", INTERVAL).select(*_COUNT, "least", "most")
+
+
 _GONE = ("n_recovered", "n_censored")
 
 

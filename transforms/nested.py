@@ -37,7 +37,7 @@ def related_nodes(people: pl.DataFrame, estimates: Mapping[str, pl.DataFrame]) -
 def shown_people(
     estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int, held: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Long: INTERVAL, node, n_people, n_shown (null where hidden), most (what it can be as far as these counts tell).
+    """Long: INTERVAL, node, n_people, n_shown (null where hidden), least and most (what these counts tell).
 
     `held` (INTERVAL, node, last, is_held) are counts that were shown before, and whether they may not be tonight.
     """
@@ -59,7 +59,7 @@ def shown_people(
         nodes, index=INTERVAL, variable_name="node", value_name="n_shown"
     )
     people = long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
-    people = people.with_columns(most=pl.lit(None, pl.Int64))
+    people = people.with_columns(least=pl.lit(None, pl.Int64), most=pl.lit(None, pl.Int64))
     closed = close_people(
         people,
         pairs=pairs,

@@ -10,29 +10,35 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.suppression import is_protected, is_small
+from transforms.suppression import is_small
 
 COUNT = ["place", "node"]
+_MANY = 2**40
 
 
 def find_withheld(parties: Sequence[pl.DataFrame], min_cell: int) -> pl.DataFrame:
     """place, node, is_withheld (by the network) and least (as hospitals show it, and one for each that hides its own).
 
-    Each of `parties` has place, node, n and is_shown of every count of one hospital (`release.show_counts`); a count
-    that it lacks is nobody there.
+    Each of `parties` has place, node, n, is_shown, least and most (null where nothing bounds it) of every count of one
+    hospital (`release.show_counts`); a count that it lacks is nobody there.
     """
-    every = pl.concat(parties)
     n, is_hidden = pl.col("n"), ~pl.col("is_shown") & (pl.col("n") > 0)
-    total = n.sum().over(COUNT)
-    known = every.with_columns(is_few_left=is_small(total - n, min_cell))
+    every = pl.concat(parties).with_columns(
+        least=pl.when(is_hidden).then(pl.max_horizontal("least", 1)).otherwise(n),
+        most=pl.when(is_hidden).then(pl.col("most").fill_null(_MANY)).otherwise(n),
+    )
+    total, least, most = n.sum().over(COUNT), pl.col("least"), pl.col("most")
+    highest = pl.min_horizontal(most, total - (least.sum().over(COUNT) - least))
+    lowest = pl.max_horizontal(least, total - (most.sum().over(COUNT) - most))
+    is_narrow = is_hidden & (highest - lowest < min_cell - 2) & (most - least >= min_cell - 2)
+    known = every.with_columns(is_few_left=is_small(total - n, min_cell), is_narrow=is_narrow)
     added = known.group_by(COUNT).agg(
         n_hidden=is_hidden.sum().cast(pl.Int64),
-        room=(n - 1).filter(is_hidden).sum(),
-        least=pl.when(is_hidden).then(1).otherwise(n).sum().cast(pl.Int64),
+        least=least.sum().cast(pl.Int64),
+        is_narrow=pl.col("is_narrow").any(),
         is_few_left=pl.col("is_few_left").any(),
     )
-    is_bare = (pl.col("n_hidden") > 0) & ~is_protected(pl.col("n_hidden"), pl.col("room"), min_cell)
-    told = added.with_columns(is_withheld=is_bare | pl.col("is_few_left"))
+    told = added.with_columns(is_withheld=pl.col("is_narrow") | pl.col("is_few_left"))
     return (
         told.filter(pl.col("is_withheld") | (pl.col("n_hidden") > 0)).select(*COUNT, "is_withheld", "least").sort(COUNT)
     )

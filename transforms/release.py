@@ -39,7 +39,7 @@ from transforms.hiding_populations import hide_populations
 from transforms.hiding_steps import hide_attrition
 from transforms.hiding_tests import hide_test_shares
 from transforms.hiding_windows import hide_windows
-from transforms.holding import Holding, hold_back, shown_cells
+from transforms.holding import Holding, bounds_of_people, hold_back, shown_cells
 from transforms.marks import HIDDEN, mark_values, round_values
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import DEFAULT_WINDOW
@@ -112,11 +112,12 @@ def release(
 
 
 def show_counts(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> pl.DataFrame:
-    """place, node, n and is_shown of every count of a hospital, as its first report by `rule` shows or hides it."""
+    """place, node, n, is_shown, least and most of every count of a hospital, as its first report by `rule` tells it."""
     holding = hold_back(estimates, order, rule, NO_REPORTS)
     facts = {"run_id": "", "definitions_hash": "", "channel": rule.channel}
-    cells = _show(estimates, holding, rule, order, facts).cells.with_columns(is_shown=pl.lit(value=True))
-    known = holding.cells.join(cells, on=["place", "node"], how="left")
+    shown = _show(estimates, holding, rule, order, facts)
+    known = holding.cells.join(shown.cells.with_columns(is_shown=pl.lit(value=True)), on=["place", "node"], how="left")
+    known = known.join(shown.bounds, on=["place", "node"], how="left")
     return known.with_columns(pl.col("is_shown").fill_null(value=False))
 
 
@@ -140,10 +141,13 @@ def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:
 
 @dataclass(frozen=True)
 class _Shown:
-    """Tables before what is held is put back, place and node of the counts they show, and what had to be closed."""
+    """Tables before what is held is put back, place and node of the counts they show, `bounds` of those of people, and
+    what had to be closed.
+    """
 
     tables: Mapping[str, pl.DataFrame]
     cells: pl.DataFrame
+    bounds: pl.DataFrame
     closed: tuple[str, ...]
 
 
@@ -160,7 +164,7 @@ def _show(
     marked = {name: mark_values(name, round_values(name, rows, rule)) for name, rows in sorted(hidden.items())}
     named = {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
     tables, closed = _close(_fit(named, facts), rule)
-    return _Shown(tables, shown_cells(tables, decided.people), closed)
+    return _Shown(tables, shown_cells(tables, decided.people), bounds_of_people(decided.people), closed)
 
 
 def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:

@@ -27,7 +27,8 @@ Tables = Mapping[str, pl.DataFrame]
 
 def _party(shown: Mapping[str, tuple[int, bool]]) -> pl.DataFrame:
     rows = [("people", node, n, is_shown) for node, (n, is_shown) in shown.items()]
-    return pl.DataFrame(rows, schema=["place", "node", "n", "is_shown"], orient="row")
+    found = pl.DataFrame(rows, schema=["place", "node", "n", "is_shown"], orient="row")
+    return found.with_columns(least=pl.lit(None, pl.Int64), most=pl.lit(None, pl.Int64))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,13 @@ def test_the_network_withholds_what_the_reports_of_hospitals_beside_it_would_tel
 def test_a_count_that_a_hospital_lacks_is_nobody_there() -> None:
     assert find_withheld([_party({"tested": (5, False)}), _party({})], 11)["is_withheld"].to_list() == [True]
     assert find_withheld([_party({"tested": (50, True)}), _party({})], 11).is_empty()
+
+
+def test_the_network_withholds_what_is_narrowed_by_all_that_a_hospital_tells_of_a_count_that_it_hides() -> None:
+    """59 to 70 of 64, and 88 to 99 of 90, would be 59 to 66 and 88 to 95 beside their sum."""
+    hidden = [_party({"tested": (n, False)}).with_columns(least=least, most=most)
+              for n, least, most in ((64, 59, 70), (90, 88, 99))]  # fmt: skip
+    assert find_withheld(hidden, 11)["is_withheld"].to_list() == [True]
 
 
 def test_what_a_network_withholds_is_known_to_be_what_hospitals_show_and_one_for_each_that_hides() -> None:
