@@ -38,13 +38,13 @@ def chart() -> Chart:
         ),
         height=96,
         row_height=30,
-        min_width=900,
+        min_width=1000,
         layout=go.Layout(
             xaxis={
                 "type": "category",
                 "tickangle": 0,
                 "side": "top",
-                "tickfont": {"size": 11},
+                "tickfont": {"size": 10},
                 "showgrid": False,
                 "ticks": "",
                 "fixedrange": True,
