@@ -34,7 +34,8 @@ from transforms.load import Definitions, load_definitions
 
 PUBLISHED = frozenset({"released", "published"})
 LINKS = "given_again"
-QUIET: Mapping[str, None] = dict.fromkeys(("log_file", "metrics_file", "backup_folder"))  # they are of real nights
+# Logs, metrics and backups are of real nights; where people are worked on changes no number.
+HERE = {"log_file": None, "metrics_file": None, "backup_folder": None, "runner": "here"}
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _spend(
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(path.resolve())
         extracts += [folder] if inside else []
-    own = settings.model_copy(update={"workspace": again.root, **QUIET})
+    own = settings.model_copy(update={"workspace": again.root, **HERE})
     asked = Request(tuple(extracts), request.source, night.extract_date, night.is_snapshot, accepted=request.accepted)
     return run_night(asked, own, Progress(), Worker())
 

@@ -60,7 +60,8 @@ def _receive(request: Request, context: RunContext, stillness: Stillness) -> Rec
 
 def _weigh(night: Night) -> Weighed:
     work = night.context.work
-    if night.staged and night.history.published:
+    # Also before the first published night: somebody may have been erased from a night that was stopped.
+    if night.staged and night.context.workspace.warehouse.exists():
         with attach_warehouse(night.connection, night.context.workspace):
             night.staged = leave_out_erased(night.connection, night.staged, night.context.workspace)
             weighed = weigh_rows(night)

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows.erase import erase_person
 from flows.errors import SourceError, WrongUse
 from flows.handover import Published, Request
 from flows.made_again import LINKS, make_again
@@ -76,6 +77,23 @@ def test_an_old_result_is_made_again_from_files_that_lie_elsewhere_now(
     assert made.published.report.is_file()
     assert made.published.run_id != other.run_id
     assert not (tmp_path / "again" / LINKS).exists()
+
+
+def test_who_was_erased_since_stays_erased_and_the_comparison_tells(
+    nights: tuple[Path, Path, Published, Published], tmp_path: Path
+) -> None:
+    workspace, first, one, _ = nights
+    copy = tmp_path / "workspace"
+    shutil.copytree(workspace, copy)
+    with duckdb.connect(str(copy / "warehouse.duckdb"), read_only=True) as connection:
+        person = connection.execute("SELECT min(person_id) FROM derived.episode WHERE is_confirmed").fetchall()[0][0]
+    erase_person(person, "", Settings(workspace=copy))
+    made = make_again(one.run_id, Request((first,)), Settings(workspace=copy), tmp_path / "again")
+    assert not made.as_dict()["is_same"]
+    assert "rows are in one of both only" in made.as_text()
+    with duckdb.connect(str(tmp_path / "again" / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT count(*) FROM canonical.lab WHERE person_id = ?", [person]).fetchall()
+    assert found == [(0,)]
 
 
 def test_a_result_whose_files_are_not_all_there_is_not_made_again(
