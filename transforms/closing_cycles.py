@@ -9,10 +9,10 @@ from itertools import pairwise, product
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
+from transforms.counts_as_nodes import as_nodes, hide_unshown
 from transforms.hiding import ALL
 from transforms.hiding_days import decided_people
 from transforms.relations import Named, close_nodes
-from transforms.suppression import least_of
 
 LIMIT = "threshold_cells_per_ul"
 _COUNTS = {"n_cycles": "cycles", "n_people": "people", "n_tested": "tested"}
@@ -28,10 +28,10 @@ def close_cycles(
     """Both tables with more of their hide_COUNT true. `people` is what `shown_people` gave."""
     while True:
         cells = _cells(_lump_unnamed(cycle), severe, people)
-        closed = close_nodes(cells, _relate(cells), order, min_cell)
-        shown = closed.select("cohort", "node", _stays="is_shown")
+        shown = close_nodes(cells, _relate(cells), order, min_cell)
         n_hidden = _count_hidden(cycle) + _count_hidden(severe)
-        cycle, severe = _hide_all_of_regimens(_apply(cycle, shown)), _apply(severe, shown, _SEVERE)
+        cycle = _hide_all_of_regimens(_apply(cycle, shown, _COUNTS | _AFFECTED))
+        severe = _apply(severe, shown, _SEVERE)
         if _count_hidden(cycle) + _count_hidden(severe) == n_hidden:
             return cycle, severe
 
@@ -61,8 +61,11 @@ def _nodes(value: str, word: str) -> pl.Expr:
 
 
 def _cells(cycle: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    parts = [_long(cycle, value, word) for value, word in (_COUNTS | _AFFECTED).items()]
-    parts += [_long(severe, value, word) for value, word in _SEVERE.items()]
+    parts = [
+        as_nodes(rows, value, _nodes(value, word), least=1 if word in _FIRST_OF_ALL else 0)
+        for rows, words in ((cycle, _COUNTS | _AFFECTED), (severe, _SEVERE))
+        for value, word in words.items()
+    ]
     known = pl.concat(parts).unique(["cohort", "node"], keep="first", maintain_order=True)
     every = known.select("cohort").unique().join(known.select("node").unique(), how="cross")
     missing = every.join(known, on=["cohort", "node"], how="anti").with_columns(
@@ -70,20 +73,6 @@ def _cells(cycle: pl.DataFrame, severe: pl.DataFrame, people: pl.DataFrame) -> p
     )
     beside = decided_people(people).join(known.select("cohort").unique(), on="cohort", how="semi")
     return pl.concat([known, missing, beside])
-
-
-def _long(rows: pl.DataFrame, value: str, word: str) -> pl.DataFrame:
-    last = f"last_{value}" if f"last_{value}" in rows.columns else None
-    least = least_of(value, last, pl.lit(1 if word in _FIRST_OF_ALL else 0)) if last else None
-    plain = pl.min_horizontal(pl.lit(1 if word in _FIRST_OF_ALL else 0, pl.Int64), value)
-    return rows.select(
-        "cohort",
-        node=_nodes(value, word),
-        n=pl.col(value).cast(pl.Int64),
-        is_shown=~pl.col(f"hide_{value}"),
-        least=plain if least is None else least,
-        is_decided=pl.lit(value=False),
-    )
 
 
 def _relate(cells: pl.DataFrame) -> Named:
@@ -111,13 +100,9 @@ def _relate(cells: pl.DataFrame) -> Named:
     return Named(inside, [(f"{word}|{name}", f"{word}|{ALL}") for word, name in product(people, regimens)], sums)
 
 
-def _apply(rows: pl.DataFrame, shown: pl.DataFrame, values: dict[str, str] | None = None) -> pl.DataFrame:
-    for value, word in (values or _COUNTS | _AFFECTED).items():
-        joined = rows.with_columns(node=_nodes(value, word)).join(
-            shown, on=["cohort", "node"], how="left", maintain_order="left"
-        )
-        hide = pl.col(f"hide_{value}") | ~pl.col("_stays").fill_null(value=False)
-        rows = joined.with_columns(hide.alias(f"hide_{value}")).drop("node", "_stays")
+def _apply(rows: pl.DataFrame, shown: pl.DataFrame, words: dict[str, str]) -> pl.DataFrame:
+    for value, word in words.items():
+        rows = hide_unshown(rows, value, _nodes(value, word), shown)
     return rows
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
+from transforms.counts_as_nodes import as_nodes, hide_unshown
 from transforms.relations import Named, close_nodes
-from transforms.suppression import least_of
 
 LIMIT = "threshold_cells_per_ul"
 _DAYS = {"n_days_observed": "days", "n_days_low": "daylow", "n_days_not_low": "daynot", "n_days_unknown": "dayopen"}
@@ -18,16 +18,16 @@ _CHRONIC = {"n_assessable": "seen", "n_people": "long", "n_people_open": "still"
 
 def close_days(days: pl.DataFrame, beside: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
     """Person-days with more of hide_COUNT true; the days of a threshold stay together. `beside`: `decided_people`."""
-    parts = [_long(days, value, _of_day(value, word)) for value, word in _DAYS.items()]
+    parts = [as_nodes(days, value, _of_day(value, word)) for value, word in _DAYS.items()]
     while True:
         cells = _one_each([*parts, _beside(days, beside)])
-        shown = close_nodes(cells, _relate_days(_limits(days)), order, min_cell).select("cohort", "node", "is_shown")
+        shown = close_nodes(cells, _relate_days(_limits(days)), order, min_cell)
         closed = days
         for value, word in _DAYS.items():
-            closed = _hide(closed, value, _of_day(value, word), shown)
+            closed = hide_unshown(closed, value, _of_day(value, word), shown)
         apart = [f"hide_{value}" for value in _DAYS if value != "n_days_observed"]
         closed = closed.with_columns(pl.any_horizontal(*apart).alias(flag) for flag in apart)
-        again = [_long(closed, value, _of_day(value, word)) for value, word in _DAYS.items()]
+        again = [as_nodes(closed, value, _of_day(value, word)) for value, word in _DAYS.items()]
         if pl.concat(again)["is_shown"].sum() == pl.concat(parts)["is_shown"].sum():
             return closed
         days, parts = closed, again
@@ -35,12 +35,12 @@ def close_days(days: pl.DataFrame, beside: pl.DataFrame, order: CohortOrder, min
 
 def close_chronic(chronic: pl.DataFrame, beside: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
     """The chronic track with more of hide_COUNT true."""
-    parts = [_long(chronic, value, _of_track(value, word)) for value, word in _CHRONIC.items()]
+    parts = [as_nodes(chronic, value, _of_track(value, word)) for value, word in _CHRONIC.items()]
     cells = _one_each([*parts, _beside(chronic, beside)])
     rules = chronic["rule"].unique().sort().to_list()
     shown = close_nodes(cells, _relate_tracks(rules, _limits(chronic)), order, min_cell)
     for value, word in _CHRONIC.items():
-        chronic = _hide(chronic, value, _of_track(value, word), shown.select("cohort", "node", "is_shown"))
+        chronic = hide_unshown(chronic, value, _of_track(value, word), shown)
     return chronic
 
 
@@ -66,26 +66,6 @@ def _limits(rows: pl.DataFrame) -> list[int]:
 
 def _beside(rows: pl.DataFrame, beside: pl.DataFrame) -> pl.DataFrame:
     return beside.join(rows.select("cohort").unique(), on="cohort", how="semi")
-
-
-def _long(rows: pl.DataFrame, value: str, node: pl.Expr) -> pl.DataFrame:
-    last = f"last_{value}"
-    nothing = pl.lit(0, pl.Int64)
-    return rows.select(
-        "cohort",
-        node=node,
-        n=pl.col(value).cast(pl.Int64),
-        is_shown=~pl.col(f"hide_{value}"),
-        least=least_of(value, last, nothing) if last in rows.columns else nothing,
-        is_decided=pl.lit(value=False),
-    )
-
-
-def _hide(rows: pl.DataFrame, value: str, node: pl.Expr, shown: pl.DataFrame) -> pl.DataFrame:
-    joined = rows.with_columns(node=node).join(shown, on=["cohort", "node"], how="left", maintain_order="left")
-    return joined.with_columns((pl.col(f"hide_{value}") | ~pl.col("is_shown")).alias(f"hide_{value}")).drop(
-        "node", "is_shown"
-    )
 
 
 def _relate_days(limits: list[int]) -> Named:

@@ -10,10 +10,9 @@ Obeys `definitions/denominators`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from transforms.calendar_units import ALL, EVERY, Calendar, calendar_of, first_day_of
+from transforms.calendar_units import ALL, EVERY, first_day_of
 from transforms.frames import shape, stack
 from transforms.model.estimation import ANY_VALUE, Denominator, Plan
 from transforms.person_time import Stays
@@ -27,12 +26,12 @@ from transforms.population_cells import (
     low_episodes,
     low_values,
 )
+from transforms.population_sizes import ALWAYS, population_sizes
 
 CONFIRMED, POINT = "confirmed", "point"
 TABLE = "counts.population"
 _NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
 _SIZE = ["place", "denominator_name", "n_population"]
-_ALWAYS = -(10**9)  # the place of the whole extract among first days
 _PLACES, _EPOCH = 2**22, 2**20  # room for places beside a person in one whole number; no day of history is below 0
 _LONG = frozenset({ALL, "year"})  # units of which every rule is counted
 
@@ -89,7 +88,7 @@ def populations_of(unit: str, plan: Plan) -> list[Denominator]:
 def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
     asked = populations_of(unit, plan)
     with_drug = _exposed_cells(unit, stays, exposed) if any(each.counts == "exposed" for each in asked) else None
-    sizes = _sizes(unit, stays, with_drug, asked)
+    sizes = population_sizes(unit, stays.spans, with_drug, asked)
     tests = _tests(unit, stays)
     values = _with_flags(tests, unit, stays, with_drug, asked)
     open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, with_drug, asked)
@@ -113,12 +112,12 @@ def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Expos
     rows = rows.join(low, on=["place", "denominator_name", *CUT], how="left").with_columns(
         pl.col(_NUMBERS).fill_null(0)
     )
-    start = pl.when(pl.col("place") != _ALWAYS).then(pl.col("place").cast(pl.Int32).cast(pl.Date))
+    start = pl.when(pl.col("place") != ALWAYS).then(pl.col("place").cast(pl.Int32).cast(pl.Date))
     return rows.with_columns(interval_unit=pl.lit(unit), interval_start=start).drop("place")
 
 
 def _place(day: pl.Expr, unit: str) -> pl.Expr:
-    return pl.lit(_ALWAYS, pl.Int64) if unit == ALL else first_day_of(day, unit).cast(pl.Int64)
+    return pl.lit(ALWAYS, pl.Int64) if unit == ALL else first_day_of(day, unit).cast(pl.Int64)
 
 
 def _tests(unit: str, stays: Stays) -> pl.DataFrame:
@@ -143,7 +142,7 @@ def _tests(unit: str, stays: Stays) -> pl.DataFrame:
     )
     return reduced.select(
         person_index=(pl.col("cell") // _PLACES).cast(pl.UInt32),
-        place=pl.lit(_ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH,
+        place=pl.lit(ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH,
         n_tests="n_tests",
         lowest="lowest",
         index="index",
@@ -167,7 +166,7 @@ def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, tests: pl.DataFrame,
         .filter(pl.col("first") <= pl.col("last"))
     )  # fmt: skip
     if unit == ALL:
-        spread = inside.with_columns(place=pl.lit(_ALWAYS, pl.Int64), measure=pl.lit(CONFIRMED))
+        spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64), measure=pl.lit(CONFIRMED))
     else:
         spread = _spread(inside, unit)
         point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(measure=pl.lit(POINT))
@@ -252,69 +251,5 @@ def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
         )
         .filter(pl.col("first") <= pl.col("last"))
     )
-    spread = inside.with_columns(place=pl.lit(_ALWAYS, pl.Int64)) if unit == ALL else _spread(inside, unit)
+    spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64)) if unit == ALL else _spread(inside, unit)
     return spread.select("person_index", "place").unique()
-
-
-def _sizes(
-    unit: str, stays: Stays, with_drug: pl.DataFrame | None, asked: Sequence[Denominator]
-) -> dict[str, pl.DataFrame]:
-    """place, n_population of each population but the tested."""
-    sizes: dict[str, pl.DataFrame] = {}
-    spans = stays.spans.sort("person_index", "started")
-    person, started, ended = (spans[name].to_numpy().astype(np.int64) for name in ("person_index", "started", "ended"))
-    calendar = None if unit == ALL else calendar_of(unit, int(started.min()), int(ended.max()))
-    for each in (each for each in asked if each.counts != "tested"):
-        if with_drug is not None and each.counts == "exposed":
-            sizes[each.id] = with_drug.group_by("place").agg(n_population=pl.len().cast(pl.Int64))
-        elif calendar is None:
-            whole = {"place": [_ALWAYS], "n_population": [spans["person_index"].n_unique()]}
-            sizes[each.id] = pl.DataFrame(whole, schema={"place": pl.Int64, "n_population": pl.Int64})
-        else:
-            n = _people_by_place(each, calendar, person, started, ended)
-            sizes[each.id] = pl.DataFrame({"place": calendar.first_days, "n_population": n}).filter(n > 0)
-    return sizes
-
-
-def _people_by_place(
-    population: Denominator, calendar: Calendar, person: np.ndarray, started: np.ndarray, ended: np.ndarray
-) -> np.ndarray:
-    """People of each interval, from stays that are sorted and never touch."""
-    first, last = calendar.place_of(started), calendar.place_of(ended)
-    after = first + (calendar.first_days[first] < started)
-    whole_last = last - (calendar.last_days[last] > ended)
-    if population.counts == "day_one":
-        return _covered(after, last, calendar)
-    if population.counts == "whole_period":
-        return _covered(after, whole_last, calendar)
-    if population.counts == "observed":
-        is_again = (person[1:] == person[:-1]) & (first[1:] == last[:-1])
-        return _covered(first + np.append(False, is_again), last, calendar)
-    whole = _covered(after, whole_last, calendar)
-    parts = _enough_in_parts(population, calendar, person, (started, ended, first, last))
-    return np.asarray(whole + parts, dtype=np.int64)
-
-
-def _covered(first: np.ndarray, last: np.ndarray, calendar: Calendar) -> np.ndarray:
-    """How many of the runs of places from first to last hold each place."""
-    is_any, size = first <= last, len(calendar.first_days) + 1
-    steps = np.bincount(first[is_any], minlength=size) - np.bincount(last[is_any] + 1, minlength=size)
-    return np.asarray(np.cumsum(steps)[:-1], dtype=np.int64)
-
-
-def _enough_in_parts(
-    population: Denominator, calendar: Calendar, person: np.ndarray, stays: tuple[np.ndarray, ...]
-) -> np.ndarray:
-    """People observed on enough days of an interval of which no stay holds all."""
-    started, ended, first, last = stays
-    parts = [(person, first), (person[first < last], last[first < last])]
-    ends = [(started, ended), (started[first < last], ended[first < last])]
-    rows = []
-    for (who, place), (begin, end) in zip(parts, ends, strict=True):
-        days = np.minimum(end, calendar.last_days[place]) - np.maximum(begin, calendar.first_days[place]) + 1
-        rows.append(pl.DataFrame({"person": who, "place": place, "days": days}))
-    length = calendar.last_days - calendar.first_days + 1
-    total = pl.concat(rows).group_by("person", "place").agg(pl.col("days").sum())
-    place, days = total["place"].to_numpy(), total["days"].to_numpy()
-    is_enough = (days < length[place]) & (days >= (population.least_share_of_days or 1.0) * length[place])
-    return np.bincount(place[is_enough], minlength=len(length)).astype(np.int64)
