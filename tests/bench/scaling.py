@@ -7,23 +7,19 @@ machine, so two of them and the night itself share its cores; parts lie in the w
 import argparse
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from flows.dask_crew import count_workers
-from flows.errors import TryAgainLater
 from tests.bench.night import ROOT, print_machine, write_extract
+from tests.flows.dask_cluster import start_cluster
+from tests.flows.ports import free_port
 
 STAGES = ("derive", "estimate")
-START_SECONDS = 60
 
 
 def main() -> None:
@@ -69,9 +65,7 @@ def _spend(extract: Path, workspace: Path, *options: str, threads: int = 0) -> M
 
 @contextmanager
 def _cluster(n_workers: int) -> Iterator[str]:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
+    port = free_port()
     address, dask = f"tcp://127.0.0.1:{port}", str(Path(sys.executable).with_name("dask"))
     commands = [
         [dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
@@ -88,27 +82,5 @@ def _cluster(n_workers: int) -> Iterator[str]:
             "flows.dask_crew",
         ],
     ]
-    own = {**os.environ, "POLARS_MAX_THREADS": "1"}
-    running = [
-        subprocess.Popen(command, env=own, stderr=subprocess.DEVNULL, start_new_session=True) for command in commands
-    ]
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while _count(address) < n_workers and time.monotonic() < deadline:
-            time.sleep(0.2)
+    with start_cluster(commands, address, n_workers, ROOT, {"POLARS_MAX_THREADS": "1"}):
         yield address
-    finally:
-        for process in reversed(running):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _count(address: str) -> int:
-    try:
-        return count_workers(address)
-    except TryAgainLater:
-        return 0
-
-
-if __name__ == "__main__":
-    main()

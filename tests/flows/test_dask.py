@@ -31,6 +31,7 @@ from distributed import Client
 
 from flows import dask_crew
 from flows.dask_crew import Job, count_workers, derive_remotely
+from tests.flows.dask_cluster import start_cluster
 
 ROOT = Path(__file__).parents[2]
 IS_WHOLE = bool(os.environ.get("NADIR_DASK"))
@@ -127,27 +128,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     dask = [command.replace(PORT, port).split() for command in COMMANDS if command.startswith("dask")]
     assert len(dask) == 2
     own = str(Path(sys.executable).with_name("dask"))
-    running = [
-        subprocess.Popen([own, *words[1:]], cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True)
-        for words in dask
-    ]
-    try:
-        address = f"tcp://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
-        while _count(address) < 2:
-            assert time.monotonic() < deadline
+    address = f"tcp://127.0.0.1:{port}"
+    with start_cluster([[own, *words[1:]] for words in dask], address, 2, tmp_path):
         yield Cluster(address)
-    finally:
-        for process in reversed(running):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _count(address: str) -> int:
-    try:
-        return count_workers(address)
-    except TryAgainLater:
-        return 0
 
 
 @pytest.mark.slow
