@@ -15,7 +15,7 @@ from transforms.model.estimation import Plan
 from transforms.zeros import without_zeros
 
 Counts = dict[str, pl.DataFrame]
-ROWS_OF_A_PART = 20_000_000  # lab rows; some 2.5 GB of memory
+ROWS_OF_A_PART = 20_000_000  # lab rows; 9.5 million took 1.7 GB of memory
 
 
 class Alone:
