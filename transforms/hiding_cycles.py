@@ -12,7 +12,7 @@ from transforms.closing_cycles import close_cycles
 from transforms.cohort_order import CohortOrder
 from transforms.hiding_days import hide_nested, near_low_people, shown_beside
 from transforms.nested_pairs import OBSERVED, TESTED
-from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total
+from transforms.suppression import hide_parts, hide_sums, is_held, is_small, is_small_total, limits_tell_people
 
 ALL = "all"
 _REGIMEN = ["cohort", "regimen"]
@@ -35,7 +35,7 @@ def hide_cycles(
     rows, reasons = close_cycles(rows, _hide_reasons(severe, rows, min_cell), people, order, min_cell)
     is_named = (pl.col("regimen") == ALL) | ~pl.col("hide_n_cycles")
     made = {f"hide_{name}": pl.col("hide_n_affected") for name in _OF_AFFECTED}
-    made |= {f"hide_{name}": pl.col("hide_n_affected") | _tells_people() for name in _LIMITS}
+    made |= {f"hide_{name}": pl.col("hide_n_affected") | limits_tell_people("n_cycles") for name in _LIMITS}
     made |= {"hide_tests_per_cycle": pl.col("hide_n_cycles")}
     tested = rows.filter(pl.col("regimen") == ALL).unique("cohort", keep="first").select("cohort", "hide_n_tested")
     reasons = reasons.join(tested, on="cohort", how="left", maintain_order="left")
@@ -43,13 +43,6 @@ def hide_cycles(
     return rows.filter(is_named).with_columns(**made), reasons.with_columns(
         hide_cycle_share=counted | pl.col("hide_n_tested").fill_null(value=True), hide_median_severe_days=counted
     ).drop("hide_n_tested")
-
-
-def _tells_people() -> pl.Expr:
-    """Whether limits are those of the number of tested people, which nothing else shows."""
-    none_or_all = (pl.col("n_affected") == 0) | (pl.col("n_affected") == pl.col("n_tested"))
-    is_shown = (pl.col("n_tested") == pl.col("n_cycles")) & ~pl.col("hide_n_people")
-    return none_or_all & ~is_shown & (pl.col("n_people") != pl.col("n_cycles"))
 
 
 def _hide_reasons(severe: pl.DataFrame, cycles: pl.DataFrame, min_cell: int) -> pl.DataFrame:

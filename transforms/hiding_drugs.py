@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.hiding import ALL
 from transforms.model.disclosure import DisclosureRule
-from transforms.suppression import Nesting, is_held, is_small, shown_nested
+from transforms.suppression import Nesting, is_held, is_small, limits_tell_people, shown_nested
 
 _OF_PEOPLE = ("n_people", "n_tested", "n_courses")
 _LIMITS = ("share_lo", "share_hi", "method")
@@ -65,20 +65,13 @@ def _hide_courses(drug: pl.DataFrame, cause: pl.DataFrame, min_cell: int) -> pl.
     ).cast({"threshold_cells_per_ul": pl.Int64})
     rows = rows.join(long, on=["drug", "threshold_cells_per_ul"], how="left", maintain_order="left")
     either = pl.col("hide_n_affected") | pl.col("hide_n_tested")
-    limits = either | _tells_people()
+    limits = either | limits_tell_people("n_courses")
     return rows.with_columns(
         hide_share=either,
         **{f"hide_{name}": limits for name in _LIMITS},
         hide_median_onset_days=pl.col("hide_n_affected"),
         hide_median_recovery_days=pl.col("hide_n_affected"),
     )
-
-
-def _tells_people() -> pl.Expr:
-    """Whether limits are those of the number of people with a tested course, which nothing else shows."""
-    none_or_all = (pl.col("n_affected") == 0) | (pl.col("n_affected") == pl.col("n_tested"))
-    is_shown = (pl.col("n_tested") == pl.col("n_courses")) & ~pl.col("hide_n_people")
-    return none_or_all & ~is_shown & (pl.col("n_people") != pl.col("n_courses"))
 
 
 def _with_blamed(wide: pl.DataFrame, cause: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:

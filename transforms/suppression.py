@@ -70,6 +70,16 @@ def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.Data
     )
 
 
+def limits_tell_people(units: str) -> pl.Expr:
+    """Whether limits of n_affected of n_tested are those of a number of tested people that nothing else shows.
+
+    `units` counts what people have several of, such as courses; limits at none or all are exact ones of the people.
+    """
+    none_or_all = (pl.col("n_affected") == 0) | (pl.col("n_affected") == pl.col("n_tested"))
+    is_shown = (pl.col("n_tested") == pl.col(units)) & ~pl.col("hide_n_people")
+    return none_or_all & ~is_shown & (pl.col("n_people") != pl.col(units))
+
+
 def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     """For each name all that contain it or that it contains, from (part, whole) pairs and what follows from them."""
     wholes: dict[str, set[str]] = {}
