@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.code_version import code_version
 from flows.sources.registry import load_layouts
 from reports.chart_list import load_charts, refuse_wrong_chart
 from transforms.errors import DefinitionError
@@ -64,7 +65,7 @@ def _install(folder: Path) -> Path:
 
 
 def _forget() -> None:
-    for known in (added_points, load_layouts, load_charts):
+    for known in (added_points, load_layouts, load_charts, code_version):
         known.cache_clear()
 
 
