@@ -56,7 +56,7 @@ class Words:
         labels: Mapping[str, Callable[[], str]] = {
             "code": lambda: f"test code {self._shown(part, 'code_people')}",
             "missing": lambda: part,
-            "low_share": lambda: f"counts below {part} cells/uL",
+            "low_share": lambda: f"counts below {part} cells/µL",
             "tail": lambda: f"{100 * float(part.split(SEPARATOR)[1]):.0f} % quantile of {analyte_of(part)}",
             "unit_text": lambda: f"{analyte_of(part)} in {self._shown(part, 'unit_people')} {self._before(part)}",
             "unit_meaning": lambda: f"{analyte_of(part)} in {self._unit_of(part)} {self._before(part)}",

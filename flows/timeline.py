@@ -52,7 +52,7 @@ def _heading(episode: Row) -> Iterator[str]:
     yield (
         f"Duration {_days(episode['duration_lower_days'])} to {_days(episode['duration_upper_days'])} days "
         f"(between crossings: {_days(episode['duration_interpolated_days'])}); lowest value "
-        f"{_count(episode['nadir_cells_per_ul'])} cells/uL at {_time(episode['nadir_at'])}."
+        f"{_count(episode['nadir_cells_per_ul'])} cells/µL at {_time(episode['nadir_at'])}."
     )
     yield from _grade(episode)
 
@@ -68,7 +68,7 @@ def _rule(explained: Explained) -> Iterator[str]:
     episode, rule = explained.episode, explained.rule
     yield ""
     threshold = _count(episode["threshold_cells_per_ul"])
-    yield f"Rule {episode['rule']}, version {episode['rule_version']}, at {threshold} cells/uL"
+    yield f"Rule {episode['rule']}, version {episode['rule_version']}, at {threshold} cells/µL"
     if rule is None:
         yield "  The definitions at hand have no rule of that name, so what each value proves can't be said."
         return
@@ -92,7 +92,7 @@ def _parameters(rule: EpisodeRule) -> str:
 
 def _events(explained: Explained) -> Table:
     """Values, doses and diagnoses in one order of time; days count from the first low value."""
-    table = _table("What happened", "when", "day", "what", "cells/uL", "proves", "note")
+    table = _table("What happened", "when", "day", "what", "cells/µL", "proves", "note")
     origin = explained.episode["first_low_at"]
     events = [*_values(explained), *_doses(explained.exposures), *_codes(explained.diagnoses)]
     for at, cells in sorted(events, key=lambda event: (event[0], event[1])):
@@ -153,7 +153,7 @@ def _results(explained: Explained) -> Table:
     for row in explained.routes:
         is_chosen = chosen.get((row["collected_at"], row["specimen_id"])) == row["route"]
         name = f"-> by {row['route'].replace('_', ' ')}{' (taken)' if is_chosen else ''}"
-        rows.append((row["collected_at"], row["specimen_id"], 1, name, "", f"{_bounded(row)} cells/uL", ""))
+        rows.append((row["collected_at"], row["specimen_id"], 1, name, "", f"{_bounded(row)} cells/µL", ""))
     for at, specimen, _, *cells in sorted(rows):
         table.add_row(_time(at), specimen, *cells)
     return table
@@ -212,7 +212,7 @@ def _sent(row: Row) -> str:
 def _result(row: Row) -> str:
     number = row["value"] if row["value"] is not None else row["upper_bound"]
     shown = NONE if number is None else f"{number.normalize():,f}"
-    return f"{row['comparator'] or ''}{shown} {row['unit']}"
+    return f"{row['comparator'] or ''}{shown} {_readable(row['unit'])}"
 
 
 def _place(row: Row) -> str:
@@ -233,3 +233,8 @@ def _days(number: float | None) -> str:
 
 def _count(number: int | None) -> str:
     return NONE if number is None else f"{number:,}"
+
+
+def _readable(unit: str) -> str:
+    """A unit of ours as it is written for people."""
+    return unit.replace("/uL", "/µL")

@@ -29,7 +29,7 @@ def render_agreement(
             for limit, each in sorted(limits.items(), reverse=True)
         ],
         left_out=[wording.name("rule", rule.id) for rule in definitions.rules if rule.anchor],
-        css=read_asset("page.css"),
+        css=read_asset("page.css", "print.css"),
     )
 
 

@@ -35,7 +35,7 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
 def freshness(facts: NightFacts) -> str:
     """How far the data reach, and how old they were when the night ran."""
     if facts.dates != "real" or facts.data_through is None:
-        return f"The extract has {POLICIES[facts.dates]}, so there is no calendar date to be fresh by."
+        return f"The extract has {POLICIES[facts.dates]}, so how fresh it is can't be said."
     days = (facts.started_at.date() - facts.data_through).days
     since = f"from {facts.data_from.isoformat()} " if facts.data_from else ""
     age = f"{count(days)} day{'' if days == 1 else 's'} before this run" if days >= 0 else "later than this run"

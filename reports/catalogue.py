@@ -41,7 +41,7 @@ def render_catalogue(runs: Sequence[CatalogueEntry]) -> str:
         "catalogue.html.j2",
         runs=[_line(run) for run in reversed(ordered)],
         trends=_trends(ordered),
-        css=read_asset("page.css"),
+        css=read_asset("page.css", "print.css"),
         verdicts=VERDICTS,
         can_compare=len(ordered) > 1,
         nights=in_script([_side(run) for run in reversed(ordered)]),

@@ -108,7 +108,7 @@ def _weighted(numbers: Numbers, threshold: str) -> KeyNumber | None:
     words = numbers.wording
     of = "of the population of the survey"
     if is_number(row["n_population"]):
-        of += f"; {_low_of(numbers, row)}"
+        of += f"; {_low_of(numbers, row).removeprefix('of ')}"
     if row["reliability"] in {"review", "unreliable"}:
         of += f"; {words.name('reliability', row['reliability'])}"
     return _share(numbers, f"weighted_{threshold}", f"Weighted: below {words.threshold(int(threshold))}", row, of)

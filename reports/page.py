@@ -58,7 +58,7 @@ def render_content(content: Mapping[str, Any], plotly_src: str) -> str:
         **content,
         plotly_src=plotly_src,
         script_sources=script_sources(script, shares=True),
-        css=read_asset("page.css"),
+        css=read_asset("page.css", "print.css"),
         script=script,
     )
 

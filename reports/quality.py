@@ -22,7 +22,7 @@ def quality_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
     counts = {status: sum(check.status == status for check in checks) for status in STATUSES}
     refused = [_refused(fact, facts.trend, words) for fact in sorted(facts.refused, key=_by_rows)]
     return {
-        "check_counts": [(words.name("check_status", status), counts[status]) for status in reversed(STATUSES)],
+        "check_counts": [(words.name("check_status", s), counts[s]) for s in reversed(STATUSES) if counts[s]],
         "failed_checks": [_check(c, facts.trend, words) for c in checks if c.status in {"error", "failed"}],
         "other_checks": [_check(c, facts.trend, words) for c in checks if c.status not in {"error", "failed"}],
         "refused": refused[:SHOWN],

@@ -45,7 +45,7 @@ def render_ranges(
         n_wide=count(n_wide),
         made_on=f"{started_at:%Y-%m-%d %H:%M} UTC",
         definitions_hash=definitions.hash,
-        css=read_asset("page.css"),
+        css=read_asset("page.css", "print.css"),
     )
 
 

@@ -102,7 +102,9 @@ class Wording:
         return words
 
     def name(self, kind: str, word: Cell) -> str:
-        """The name of an id, safe to show."""
+        """The name of an id, safe to show; nothing for none."""
+        if word is None:
+            return ""
         text = str(word)
         if text in self.titles["marks"] and text not in self.titles.get(kind, {}):
             return self.mark(text)

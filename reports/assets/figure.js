@@ -9,6 +9,7 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 const NARROW = 560;
+const NARROW_TICKS = 4;
 
 const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -223,6 +224,7 @@ function themed(layout, width) {
     const numbers = { exponentformat: "none", separatethousands: true };
     const axis = { automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, ...numbers, ...layout[name] };
     if (axis.type === "category") Object.assign(axis, { ticklabelstandoff: 6, griddash: "dot", showgrid: name.startsWith("y") && axis.showgrid !== false });
+    if (axis.type !== "category" && axis.type !== "date" && name.startsWith("x") && width < NARROW) axis.nticks ??= NARROW_TICKS;
     if (axis.title) axis.title = { ...axis.title, font: { size: layout.font.size, color: colourOf("--quiet") }, standoff: 10 };
     layout[name] = axis;
   }
@@ -235,6 +237,13 @@ function withoutEmptyStrip(layout, data) {
   delete layout.yaxis2;
   layout.yaxis.domain = [0, 1];
   layout.xaxis.anchor = "y";
+}
+
+/* Factors of ten show nothing that is 0, and no word stands at 0. */
+function withoutLogOfZero(layout, data) {
+  if (layout.xaxis.type !== "log") return;
+  const lowest = data.flatMap((trace) => trace.x.map((x, place) => x - (trace.error_x?.arrayminus?.[place] ?? 0)));
+  if (lowest.some((x) => isNumber(x) && x <= 0)) layout.xaxis.type = "linear";
 }
 
 /* Calendar time: where another source, or other definitions, may break a trend; the letters are told below. */
@@ -278,6 +287,7 @@ function figureOf(chart, allRows, view, width) {
   if (!layout.showlegend) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 + (width < CLOSE ? LABEL_HEIGHT : 0) : 8;
   if (layout.xaxis.side === "top") layout.margin.b = 8;
   withoutEmptyStrip(layout, data);
+  withoutLogOfZero(layout, data);
   return { data, layout };
 }
 
@@ -310,7 +320,8 @@ async function drawFigure(chart, rows) {
   holder.querySelector(".unshown").hidden = !unshown;
   holder.closest("article").classList.toggle("undrawn", !hasNumbers);
   if (!hasNumbers) return;
-  const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
+  const seen = chart.row_height ? Math.min(place.clientWidth, holder.clientWidth) : place.clientWidth; // rows make room for lines
+  const { data, layout } = figureOf(chart, rows, view, seen);
   await Plotly.react(place, data, layout, CONFIG);
   openToKeyboard(place);
   if (place.dataset.followed) return;

@@ -126,7 +126,20 @@ function followTables() {
   for (const fold of document.querySelectorAll("details.twin")) fold.open = !canDraw;
 }
 
-/* Printed: every fold open, light colours, figures as wide as the paper. */
+/* Printed: every fold open, light colours, figures as wide as the paper and never higher than a page of it. */
+const PAPER = { width: 700, height: 800, shrinking: 0.72 };
+
+function drawOnPaper(chart) {
+  const place = document.getElementById(`plot-${chart.id}`);
+  const rows = chosenRows(chart, view);
+  if (!hasNumber(chart, rows)) return;
+  const width = Math.max(PAPER.width / PAPER.shrinking, chart.min_width);
+  const { data, layout } = figureOf(chart, rows, view, width);
+  const shrinking = Math.min(PAPER.width / width, PAPER.height / layout.height);
+  place.style.setProperty("--shrinking", shrinking);
+  Plotly.react(place, data, { ...layout, width: Math.floor(PAPER.width / shrinking), autosize: false }, CONFIG);
+}
+
 function followPrinter() {
   let before = null;
   window.addEventListener("beforeprint", () => {
@@ -135,13 +148,7 @@ function followPrinter() {
     for (const [fold] of folds) fold.open = true;
     root.dataset.theme = "light";
     root.classList.add("printed");
-    for (const chart of canDraw ? charts : []) {
-      const place = document.getElementById(`plot-${chart.id}`);
-      const rows = chosenRows(chart, view);
-      if (!hasNumber(chart, rows)) continue;
-      const { data, layout } = figureOf(chart, rows, view, place.clientWidth);
-      Plotly.react(place, data, { ...layout, width: 690, autosize: false }, CONFIG);
-    }
+    if (canDraw) charts.forEach(drawOnPaper);
   });
   window.addEventListener("afterprint", () => {
     if (!before) return;

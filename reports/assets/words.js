@@ -48,6 +48,7 @@ const plain = (text) => String(text).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u
 const markWords = (mark) => page.names.marks[mark] ?? String(mark).replaceAll("_", " ");
 
 function nameOf(kind, cell) {
+  if (cell === null || cell === undefined) return "";
   const word = String(cell);
   const names = page.names[kind] ?? {};
   if (Object.hasOwn(names, word)) return names[word];

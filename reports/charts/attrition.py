@@ -45,14 +45,12 @@ def chart() -> Chart:
 def _traces() -> tuple[Trace, ...]:
     step: Bind = {"cell": ["text", "step_line"]}
     cells: Bind = {"cells": [["name:step", "step"], ["count", "n_people"], ["count", "n_left_out"]]}
-    words = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     left_out = {"color": QUIET, "pattern": {"fillmode": "overlay", "shape": "/", "size": 6}}
     entered = _bars("left out at this step", "%{customdata[2]} left out at this step", left_out)
     gone_on = _bars("go on", "%{customdata[1]} go on", {"color": COLOURS[0]})
     return (
         Trace(entered, {"x": {"col": "n_drawn"}, "y": step, "customdata": cells}, needs="n_drawn"),
         Trace(gone_on, {"x": {"col": "n_people"}, "y": step, "customdata": cells}, needs="n_people"),
-        Trace(words.to_plotly_json(), {"x": {"const": 0}, "y": step, "text": {"mark": "n_people"}}, lacks="n_people"),
     )
 
 

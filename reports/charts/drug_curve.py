@@ -6,7 +6,7 @@ from reports.charts.spec import Alt, Bind, Chart, TableColumn, Trace
 from reports.charts.style import COLOURS
 
 DAY = TableColumn("Days", "step", ("day", "day_until"))
-_OUTER, _INNER = "rgba(0,114,178,0.16)", "rgba(0,114,178,0.32)"
+_OUTER, _INNER = "rgba(0,114,178,0.22)", "rgba(0,114,178,0.45)"
 
 
 def chart() -> Chart:

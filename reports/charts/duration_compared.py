@@ -9,7 +9,7 @@ from reports.charts.spec import Alt, Bind, Chart, TableColumn, Trace
 ESTIMATOR = TableColumn("Estimator", "name:estimator", ("estimator",))
 DAY = TableColumn("Day", "count", ("day",))
 HONEST, NAIVE = {"estimator": "interval_censored"}, {"estimator": "kaplan_meier_naive"}
-BAND = "rgba(0, 114, 178, 0.16)"  # the first colour, so pale that lines stay on top
+BAND = "rgba(0, 114, 178, 0.25)"  # the first colour, so pale that lines stay on top
 
 
 def chart() -> Chart:

@@ -1,5 +1,7 @@
 """New episodes for time at risk, by cohort: the first one of a person, and every one, side by side."""
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from reports.charts.intervals import interval_on, whiskers
@@ -21,7 +23,8 @@ def chart() -> Chart:
         title="New episodes for time at risk",
         caption="Confirmed episodes ({rule}) below {threshold} that begin on a day at risk, for 1,000 years at risk, "
         "over the whole extract. At risk: the last value was not low, lies no further back than the washout, and no "
-        "episode is open. Filled: the first new episode of a person. Open: every new episode. Lines: the interval.",
+        "episode is open. Filled: the first new episode of a person. Open: every new episode. Lines: the interval. The "
+        "axis goes by factors of ten if nothing on it is 0.",
         note="Who is tested often is at risk for more days, and an episode is more likely to be seen.",
         table="incidence",
         question="duration",
@@ -51,15 +54,15 @@ def chart() -> Chart:
         height=120,
         row_height=38,
         is_optional=True,
-        layout=axes("Episodes for 1,000 years at risk"),
+        layout=axes("Episodes for 1,000 years at risk", type="log", dtick="D2"),
     )
 
 
-def axes(title: str, suffix: str = "") -> dict[str, object]:
+def axes(title: str, suffix: str = "", **axis: Any) -> dict[str, object]:
     """Numbers to the right, cohorts below one another."""
     layout = go.Layout(
         scattermode="group",
-        xaxis={"title": {"text": title}, "ticksuffix": suffix, "rangemode": "tozero"},
+        xaxis={"title": {"text": title}, "ticksuffix": suffix, "rangemode": "tozero", **axis},
         yaxis={"type": "category"},
     )
     return dict(layout.to_plotly_json())

@@ -58,7 +58,12 @@ def _shares(name: str, symbol: str, is_crude: bool) -> Trace:
         mode="markers",
         orientation="h",
         offsetgroup=name,
-        marker={"size": 10, "color": TESTED if is_crude else OBSERVED, "symbol": symbol, "line": {"width": 2}},
+        marker={
+            "size": 10,
+            "color": TESTED if is_crude else OBSERVED,
+            "symbol": symbol,
+            "line": {"width": 0 if is_crude else 2},
+        },
         error_x=whiskers(),
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]})"
         "<br>%{customdata[3]}<extra></extra>",

@@ -66,7 +66,7 @@ def test_the_heading_says_when_it_began_and_ended_within_which_bounds(lines: lis
     assert "Onset after 2024-03-01 08:00 and by 2024-03-09 08:00." in text
     assert "Recovery after 2024-03-10 08:00 and by 2024-03-14 08:00." in text
     assert "Duration 1.0 to 13.0 days" in text
-    assert "lowest value 100 cells/uL at 2024-03-10 08:00" in text
+    assert "lowest value 100 cells/µL at 2024-03-10 08:00" in text
     assert "ends at the first of two consecutive recovered values" in " ".join(text.split())
 
 
@@ -83,9 +83,9 @@ def test_each_value_stands_at_its_day_with_what_it_proves(lines: list[str]) -> N
 
 
 def test_every_result_and_every_way_to_the_count_is_shown_with_its_row(lines: list[str]) -> None:
-    assert "row 5 of labs.csv" in line_of(lines, "wbc (", "4.0 10*9/L", "4,000 cells/uL")
+    assert "row 5 of labs.csv" in line_of(lines, "wbc (", "4.0 10*9/L", "4,000 cells/µL")
     assert "row 6 of labs.csv" in line_of(lines, "45 %")
-    assert "1,800 cells/uL" in line_of(lines, "2024-03-14", "by neut pct (taken)")
+    assert "1,800 cells/µL" in line_of(lines, "2024-03-14", "by neut pct (taken)")
     assert "0 to 4,000" in line_of(lines, "2024-03-14", "by wbc only")
 
 

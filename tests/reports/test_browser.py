@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,13 @@ import polars as pl
 import pytest
 from plotly.offline import get_plotlyjs
 
-from reports.chart_list import load_charts
+from reports.charts.spec import Chart
 from reports.facts import NightFacts
 from reports.mailing import as_one_file
 from reports.numbers import Numbers, read_numbers
 from reports.page import gather_content, render_content
-from reports.rows import is_number
-from reports.view import alt_text, chosen_rows, fill
 from tests.reports.browser import LOCAL, Opened
-from tests.reports.placing import places_of
+from tests.reports.reading import Words, charts_of, placed, points_of, shown, written
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -30,6 +28,11 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def numbers(released: Released, facts: NightFacts, definitions: Definitions) -> Numbers:
     return read_numbers(released, facts, definitions)
+
+
+@pytest.fixture(scope="module")
+def charts(numbers: Numbers) -> Sequence[Chart]:
+    return charts_of(numbers)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +83,6 @@ CHANGES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-Words = dict[str, tuple[list[str], list[list[str]], str | None, str | None]]  # headings, cells, in words, caption
-
-
 @dataclass(frozen=True)
 class View:
     """What the page shows under a selection: words, points and labelled names by chart, and the address."""
@@ -94,28 +94,20 @@ class View:
 
 
 @pytest.fixture(scope="module")
-def views(opened: Opened) -> Mapping[str, View]:
+def views(opened: Opened, charts: Sequence[Chart]) -> Mapping[str, View]:
     """Every view once, because drawing all figures anew is what takes time; the last one stays."""
     found: dict[str, View] = {}
     for view, changes in CHANGES.items():
         if opened.page.is_enabled("#reset"):
             opened.page.click("#reset")
             opened.wait_for_start()
-            assert points_of(opened) == found["as it opens"].points
+            assert points_of(opened, charts) == found["as it opens"].points
         for name, value in changes.items():
             opened.page.select_option(f"select[name={name}]", value)
         opened.wait_for(changes)
-        found[view] = View(shown(opened), points_of(opened), labels_of(opened), opened.page.evaluate("location.hash"))
-    return found
-
-
-def points_of(opened: Opened) -> Mapping[str, Sequence[float]]:
-    """The numbers that each figure draws along its axes."""
-    found = {}
-    for chart in (chart for chart in load_charts() if not chart.is_optional):
-        traces = [trace for trace in json.loads(opened.drawn(chart.id) or "[]") if trace.get("mode") != "text"]
-        cells = [cell for trace in traces for axis in "xyz" for cell in trace.get(axis, ()) if is_number(cell)]
-        found[chart.id] = sorted(round(cell, 4) for cell in cells)
+        found[view] = View(
+            shown(opened, charts), points_of(opened, charts), labels_of(opened), opened.page.evaluate("location.hash")
+        )
     return found
 
 
@@ -137,20 +129,18 @@ def test_all_selectors_of_the_page_are_tried_here(opened: Opened) -> None:
 
 @pytest.mark.parametrize("view", CHANGES)
 def test_every_selector_changes_tables_captions_and_alt_texts_to_the_released_numbers(
-    views: Mapping[str, View], numbers: Numbers, view: str
+    views: Mapping[str, View], numbers: Numbers, charts: Sequence[Chart], view: str
 ) -> None:
-    assert views[view].words == written(numbers, CHANGES[view])
+    assert views[view].words == written(numbers, CHANGES[view], charts)
 
 
 @pytest.mark.parametrize("view", CHANGES)
 def test_every_figure_draws_the_released_numbers_of_the_selection(
-    views: Mapping[str, View], numbers: Numbers, view: str
+    views: Mapping[str, View], numbers: Numbers, charts: Sequence[Chart], view: str
 ) -> None:
-    selection = {**numbers.choices.default, **CHANGES[view]}
-    for chart in (chart for chart in load_charts() if not chart.is_optional):
-        rows = chosen_rows(chart, numbers.tables[chart.table], selection, numbers.wording)
-        wanted = sorted(places_of(chart, rows, selection, numbers.wording))
-        assert views[view].points[chart.id] == wanted, chart.id
+    wanted = placed(numbers, CHANGES[view], charts)
+    for chart in charts:
+        assert views[view].points[chart.id] == wanted[chart.id], chart.id
     assert sum(map(len, views[view].points.values())) > 300
 
 
@@ -186,45 +176,13 @@ def test_back_shows_the_view_before_the_last_selection(opened: Opened, views: Ma
 
 
 def test_an_address_that_was_sent_opens_the_same_view_in_the_file_that_is_mailed(
-    chromium: Any, site: Path, views: Mapping[str, View]
+    chromium: Any, site: Path, views: Mapping[str, View], charts: Sequence[Chart]
 ) -> None:
     report = Opened(chromium, site / "latest.html", views["other people"].address)
     assert_whole(report)
     assert report.page.input_value("select[name=cohort]") == "chemotherapy"
-    assert shown(report) == views["other people"].words
+    assert shown(report, charts) == views["other people"].words
     report.context.close()
-
-
-def shown(opened: Opened) -> Words:
-    """What stands in the browser: table, alternative text and caption of each figure."""
-    found = opened.page.evaluate(
-        """(charts) => charts.map((chart) => [
-        [...document.querySelectorAll(`#table-${chart} thead th`)].map((cell) => cell.textContent),
-        [...document.querySelectorAll(`#table-${chart} tbody tr`)]
-            .map((row) => [...row.cells].map((cell) => cell.textContent)),
-        document.getElementById(`plot-${chart}`).getAttribute("aria-label"),
-        document.querySelector(`#chart-${chart} figcaption`).textContent,
-        ])""",
-        charts := [chart.id for chart in load_charts() if not chart.is_optional],
-    )
-    return {
-        chart: (headings, cells, alt, caption)
-        for chart, (headings, cells, alt, caption) in zip(charts, found, strict=True)
-    }
-
-
-def written(numbers: Numbers, changes: Mapping[str, str]) -> Words:
-    """The same from the released tables, without a browser."""
-    selection = {**numbers.choices.default, **changes}
-    wording = replace(numbers.wording, unit=selection["unit"])
-    words: Words = {}
-    for chart in (chart for chart in load_charts() if not chart.is_optional):
-        rows = chosen_rows(chart, numbers.tables[chart.table], selection, wording)
-        headings = [wording.with_unit(column.heading) for column in chart.columns]
-        cells = [[wording.cell(row, c.kind, c.keys) for c in chart.columns] for row in rows]
-        caption = fill(chart.caption, selection, wording)
-        words[chart.id] = (headings, cells, alt_text(chart, rows, selection, wording), caption)
-    return words
 
 
 def test_sentence_and_key_numbers_are_those_of_the_released_tables(opened: Opened, released: Released) -> None:

@@ -34,6 +34,9 @@ ALIKE = (
 )
 # Strokes and sentences, which take ten times as long to read from paper as all tables.
 NO_TABLES = ".plot { visibility: hidden } #glossary, .definition > :not(.table-holder) { display: none !important }"
+PAGE_HEIGHT = 960  # of letter paper, in pixels of a style sheet
+HEIGHTS_ON_PAPER = """[...document.querySelectorAll('.plot:has(.main-svg)')]
+    .map((one) => one._fullLayout.height * Number(getComputedStyle(one).getPropertyValue('--shrinking')))"""
 TAKE_AWAY = f"for (const one of document.querySelectorAll('{ALIKE}')) one.remove()"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
@@ -164,20 +167,25 @@ def test_keyboard_alone_works_selectors_figures_tables_and_folds_whatever_they_a
 
 def test_printing_gives_a_file_with_every_row_of_every_table(report: Opened) -> None:
     page = report.page
+    page.evaluate("document.querySelector('#chart-prevalence-by-cohort details').open = true")
     page.locator("#chart-prevalence-by-cohort input[type=search]").fill("nothing is called this")
     cells = "[...document.querySelectorAll('main table:not(.moves) :is(td, th)')].map((cell) => cell.textContent)"
     words = count_words(page.evaluate(cells))
     hiding = page.add_style_tag(content=NO_TABLES)
+    page.evaluate(f"window.addEventListener('beforeprint', () => {{ window.heights = {HEIGHTS_ON_PAPER} }})")
     printed = PdfReader(io.BytesIO(page.pdf(format="A4", prefer_css_page_size=True)))
     found = count_words(sheet.extract_text() for sheet in printed.pages)
     assert sum(words.values()) > 2000
     assert {word: n for word, n in words.items() if found[word] < n} == {}
+    heights = page.evaluate("window.heights")
+    assert len(heights) > 25
+    assert max(heights) <= PAGE_HEIGHT - 100  # with its heading and its caption
     page.locator("#chart-prevalence-by-cohort input[type=search]").fill("")
     hiding.evaluate("(style) => style.remove()")
     report.wait()
     assert not page.evaluate("document.documentElement.classList.contains('printed')")
     widths = "[...document.querySelectorAll('.plot .main-svg:first-of-type')].map((one) => one.clientWidth)"
-    assert 690 not in page.evaluate(widths)  # the width of paper
+    assert 972 not in page.evaluate(widths)  # the width on paper
 
 
 def count_words(texts: Any) -> Counter[str]:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expectations.suite import load_suites
 from reports.wording import GIGA, Wording, count, decimal, percent, plain
 from transforms.load import Definitions
+from transforms.schemas import load_tables
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,24 @@ def test_a_count_of_cells_is_the_same_number_in_either_unit(definitions: Definit
     words = Wording(definitions, GIGA)
     assert [words.number(cell, "cells") for cell in (1500, 30, 1532, 0)] == ["1.5", "0.03", "1.532", "0.0"]
     assert words.threshold(500) == "0.5\u00a0\u00d710\u2079/L (500\u00a0cells/\u00b5L)"
+
+
+def test_a_unit_is_written_for_readers_wherever_one_reads_it(definitions: Definitions) -> None:
+    told = (*definitions.scales, *definitions.causes, *definitions.rules, *definitions.cohorts)
+    texts = [text for one in told for text in (one.title, getattr(one, "rule", ""), one.why, *one.caveats)]
+    checks = [check for suite in load_suites() for check in suite.checks]
+    texts += [text for check in checks for text in (check.title, check.reason, check.repair)]
+    texts += [column.meaning for table in load_tables().values() for column in table.columns]
+    assert len(texts) > 1000
+    assert [text for text in texts if re.search(r"cells/uL|ug/dL|10\^9/L", text)] == [CANONICAL]
+
+
+CANONICAL = "canonical unit: cells/uL for counts, % for shares, else the analyte's own"  # as it stands in the column
+
+
+def test_a_name_that_is_not_there_is_an_empty_cell(definitions: Definitions) -> None:
+    words = Wording(definitions)
+    assert words.cell({"status": None}, "name:status", ("status",)) == ""
 
 
 def test_marks_that_turn_the_direction_of_text_become_visible() -> None:
