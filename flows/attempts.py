@@ -55,7 +55,7 @@ def end_attempt(
 
     `identifiers` are those for which an extract was refused.
     """
-    with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
+    with open_known(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         connection.execute("BEGIN").fetchall()
         if night is not None:
             record_night(connection, context, night)

@@ -15,7 +15,7 @@ from flows.part import DERIVED, OF_EPISODES
 from flows.population import TABLES, quoted
 from flows.shown_before import keep_shown
 from flows.tonight import tonight_rows
-from flows.warehouse import open_warehouse
+from flows.warehouse import open_known
 from flows.workspace import COUNTS, Workspace
 from transforms.schemas import load_tables, schema_of
 
@@ -26,7 +26,7 @@ def commit_night(night: ReleasedNight, context: RunContext) -> None:
     """Write everything of the night to the warehouse, state `released`; on any error nothing has changed."""
     derived = night.estimated.derived
     limit = context.settings.memory_limit
-    with open_warehouse(context.workspace.warehouse, memory_limit=limit) as connection:
+    with open_known(context.workspace.warehouse, memory_limit=limit) as connection:
         connection.execute("BEGIN").fetchall()
         try:
             replace_people(connection, night.estimated)

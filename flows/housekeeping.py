@@ -15,7 +15,7 @@ from flows.attempts import insert_lines
 from flows.backup import write_backup
 from flows.handover import RunContext
 from flows.metrics import write_metrics
-from flows.warehouse import open_warehouse
+from flows.warehouse import open_known
 from transforms.schemas import load_tables, schema_of
 
 FORGOTTEN = ("failed", "stopped", "unchanged")
@@ -24,7 +24,7 @@ FORGOTTEN = ("failed", "stopped", "unchanged")
 def keep_house(context: RunContext) -> None:
     """Record what each stage cost, forget what the settings do not keep, and tell the outside how the run ended."""
     settings = context.settings
-    with open_warehouse(context.workspace.warehouse, memory_limit=settings.memory_limit) as connection:
+    with open_known(context.workspace.warehouse, memory_limit=settings.memory_limit) as connection:
         lines = [(context.run_id, *astuple(stage)) for stage in context.progress.stages]
         insert_lines(connection, "ops.stage", lines)
         ended = connection.execute(

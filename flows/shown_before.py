@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from flows.handover import ReleasedNight, RunContext
-from flows.warehouse import open_warehouse
+from flows.warehouse import open_known
 from transforms.renewal import Earlier
 from transforms.schemas import load_tables, schema_of
 
@@ -22,7 +22,7 @@ def read_earlier(context: RunContext) -> Earlier:
     workspace, channel = context.workspace, context.settings.channel
     if not workspace.warehouse.is_file():
         return Earlier()
-    with open_warehouse(workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
+    with open_known(workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         named = {"channel": channel, "run_id": context.run_id}
         found = connection.execute(_LAST, named).fetchall()
         if not found:

@@ -16,6 +16,7 @@ import duckdb
 
 from expectations.rows import failing_rows_sql, sheets_sql, targets
 from expectations.suite import Suite
+from flows.engines import attach, lend_engine
 from flows.handover import Received, RunContext
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
@@ -58,21 +59,14 @@ def build_sidecar(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def open_sidecar(sidecar: Sidecar, memory_limit: str, *, is_new: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file; read-only unless it is being built."""
-    connection = duckdb.connect(
-        str(sidecar.path),
-        read_only=not is_new,
-        config={
-            "memory_limit": memory_limit,
-            "temp_directory": str(sidecar.folder / "spill"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "preserve_insertion_order": False,
-        },
-    )
-    connection.execute("SET enable_progress_bar=false").fetchall()
-    return connection
+    with (
+        lend_engine(memory_limit, sidecar.folder / "spill") as connection,
+        attach(connection, sidecar.path, read_only=not is_new),
+    ):
+        yield connection
 
 
 def write_failing_rows(

@@ -6,11 +6,12 @@ process is `Busy`, not a traceback.
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
 
+from flows.engines import attach, lend_engine
 from flows.errors import Busy, SourceError
 from flows.workspace import SPILL, make_private, private_files
 from transforms.schemas import Column, Table, load_tables
@@ -23,38 +24,26 @@ PATIENCE_SECONDS, LOOK_AGAIN_SECONDS = 10, 0.1
 @contextmanager
 def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse, closed at the end; tables exist afterwards unless `read_only`."""
-    with private_files():
-        connection = _connect(path, memory_limit, read_only)
-        try:
-            if not read_only:
-                make_private(path)
-                create_tables(connection)
-            yield connection
-        finally:
-            connection.close()
+    with _open(path, memory_limit, read_only=read_only) as connection:
+        if not read_only:
+            make_private(path)
+            create_tables(connection)
+        yield connection
 
 
 @contextmanager
 def open_known(path: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to a warehouse whose tables are known to be there, for one short line: half the cost."""
-    with private_files():
-        connection = _connect(path, memory_limit, read_only=False)
-        try:
-            yield connection
-        finally:
-            connection.close()
+    """A connection to a warehouse whose tables are known to be there, as they are once a run has begun."""
+    with _open(path, memory_limit, read_only=False) as connection:
+        yield connection
 
 
 @contextmanager
 def open_memory(spill: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection without a file, for reading and writing Parquet; it spills into `spill`."""
     spill.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(":memory:", config=_config(memory_limit, spill))
-    try:
-        _quieten(connection)
+    with lend_engine(memory_limit, spill) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -62,12 +51,14 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     tables = load_tables().values()
     if not _missing(connection, tables):
         return
+    connection.execute("BEGIN").fetchall()  # each change by itself would be written to the disk by itself
     for schema in sorted({table.name.split(".")[0] for table in tables}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
     for table in tables:
         connection.execute(table.create_sql()).fetchall()
     for table, column in _missing(connection, tables):
         connection.execute(table.add_sql(column)).fetchall()
+    connection.execute("COMMIT").fetchall()
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> list[tuple[Table, Column]]:
@@ -77,14 +68,19 @@ def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> 
     return [(table, column) for table in tables for column in table.columns if (table.name, column.name) not in known]
 
 
-def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _open(path: Path, memory_limit: str, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    with private_files(), lend_engine(memory_limit, path.with_suffix(SPILL)) as connection, ExitStack() as opened:
+        _attach_patiently(opened, connection, path, read_only=read_only)
+        yield connection
+
+
+def _attach_patiently(opened: ExitStack, connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
     """Waits a little for who has it open: somebody who looks at the history must not end a night."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            connection = duckdb.connect(
-                str(path), read_only=read_only, config=_config(memory_limit, path.with_suffix(SPILL))
-            )
+            return opened.enter_context(attach(connection, path, read_only=read_only))
         except duckdb.Error as error:
             if LOCKED not in str(error):
                 raise SourceError(
@@ -96,21 +92,3 @@ def _connect(path: Path, memory_limit: str, read_only: bool) -> duckdb.DuckDBPyC
                     f"{path.name} is open in another process.", repair="Wait until that run has ended, then try again."
                 ) from error
             time.sleep(LOOK_AGAIN_SECONDS)
-        else:
-            _quieten(connection)
-            return connection
-
-
-def _config(memory_limit: str, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "memory_limit": memory_limit,
-        "temp_directory": str(spill),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "preserve_insertion_order": False,
-    }
-
-
-def _quieten(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("SET enable_progress_bar=false").fetchall()
-    connection.execute("SET TimeZone='UTC'").fetchall()

@@ -1,16 +1,21 @@
 """What many tests stand on: small simulated extracts, a published night, and an honest last line about skips."""
 
+import contextlib
+import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from flows.checker import Worker
+from flows.cli import main
 from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
@@ -147,13 +152,36 @@ def published_night(
     return workspace, run_directly(workspace, small_extract)
 
 
-@pytest.fixture
-def nadir() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Call the command as a user does."""
+Ended = subprocess.CompletedProcess[str]
 
-    def call(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def nadir_process() -> Callable[..., Ended]:
+    """Call the command as a user does: a process of its own."""
+
+    def call(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> Ended:
         command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return call
+
+
+@pytest.fixture
+def nadir(warm_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Call the command in this process, which is there already, as is the one that checks; the rest is the same."""
+    for module in ("flows.checker", "flows.stages.validate", "flows.made_again"):
+        monkeypatch.setattr(f"{module}.Worker", lambda: warm_worker)
+
+    def call(*arguments: str | Path, cwd: Path = ROOT) -> Ended:
+        command, out, err = ["nadir", *map(str, arguments)], io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", command)
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with contextlib.chdir(cwd), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return subprocess.CompletedProcess(command, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return call
 

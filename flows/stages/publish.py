@@ -16,7 +16,7 @@ from flows.pages import write_pages
 from flows.placing import place_night
 from flows.retention import clear_reports
 from flows.site import REPORT, SUMMARY, read_summaries
-from flows.warehouse import open_warehouse
+from flows.warehouse import open_known
 
 
 def publish(night: ReleasedNight, context: RunContext) -> Published:
@@ -29,7 +29,7 @@ def publish(night: ReleasedNight, context: RunContext) -> Published:
     commit_night(night, context)
     report, catalogue = place_night(context.workspace, context.run_id)
     clear_reports(context.workspace, context.settings, context.started_at, context.work / "old")
-    with open_warehouse(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
+    with open_known(context.workspace.warehouse, memory_limit=context.settings.memory_limit) as connection:
         close_line(connection, context.run_id, "published")
     texts = {number.title: number.text for number in numbers}
     return Published(context.run_id, facts.verdict, report, catalogue, is_new=True, key_numbers=texts)

@@ -1,7 +1,7 @@
 """What must hold after any fault: a site that opens, and tables that are those before or after a night, whole."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -17,23 +17,28 @@ LINK = re.compile(r"(?:src|href)=\"([^\"#:]+\.(?:js|css|html))\"")
 
 def read_results(workspace: Path) -> Mapping[str, tuple[int, str]]:
     """Of each canonical, derived and counts table its number of rows and a hash of their content, in any order."""
-    return {name: _content(workspace, name, "true") for name in RESULTS}
+    return _contents(workspace, RESULTS, "true")
 
 
 def read_released(workspace: Path) -> Mapping[str, tuple[int, str]]:
     """The same of what the newest published night released."""
-    newest = "run_id = (SELECT max_by(run_id, started_at) FROM ops.run WHERE state = 'published')"
-    return {name: _content(workspace, name, newest) for name in SHOWN}
+    return _contents(
+        workspace, SHOWN, "run_id = (SELECT max_by(run_id, started_at) FROM ops.run WHERE state = 'published')"
+    )
 
 
-def _content(workspace: Path, name: str, where: str) -> tuple[int, str]:
-    columns = ", ".join(f'"{c}"' for c in schema_of(name).column_names if c not in PROVENANCE)
+def _contents(workspace: Path, names: Sequence[str], where: str) -> Mapping[str, tuple[int, str]]:
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
-        rows = f"SELECT md5(row({columns})::VARCHAR) AS h FROM {name} WHERE {where}"
-        n, digest = connection.execute(f"SELECT count(*), md5(string_agg(h, '' ORDER BY h)) FROM ({rows})").fetchall()[
-            0
-        ]
-    return int(n), digest or ""
+        return {name: _content(connection, name, where) for name in names}
+
+
+def _content(connection: duckdb.DuckDBPyConnection, name: str, where: str) -> tuple[int, str]:
+    """Two sums of hashes, the second of which knows the values as text: 0.0 and -0.0 are one number and two texts."""
+    columns = [f'"{column}"' for column in schema_of(name).column_names if column not in PROVENANCE]
+    texts = [f"{column}::VARCHAR" for column in columns]
+    sums = ", ".join(f"sum(hash({', '.join(of)})::HUGEINT)" for of in (columns, texts))
+    n, *digests = connection.execute(f"SELECT count(*), {sums} FROM {name} WHERE {where}").fetchall()[0]
+    return int(n), " ".join(map(str, digests))
 
 
 def read_downloads(workspace: Path) -> Mapping[str, bytes]:

@@ -105,10 +105,10 @@ def test_faulty_rows_are_set_aside_each_by_its_rule_and_the_rest_is_published(
 
 
 def test_the_command_prints_the_error_and_no_traceback(
-    nadir: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+    nadir_process: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     (tmp_path / "labs.csv").write_bytes(b"")
-    done = nadir("run", tmp_path / "labs.csv", "--direct", "--workspace", tmp_path / "workspace")
+    done = nadir_process("run", tmp_path / "labs.csv", "--direct", "--workspace", tmp_path / "workspace")
     assert done.returncode == 11
     assert "labs.csv" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -12,8 +12,8 @@ Call = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ["demo", "run", "check", "simulate", "schedule", "runs", "sources", "definitions", "quarantine"]
 
 
-def test_help_names_every_command(nadir: Call) -> None:
-    shown = nadir("--help").stdout
+def test_help_names_every_command(nadir_process: Call) -> None:
+    shown = nadir_process("--help").stdout
     for command in COMMANDS:
         assert command in shown
 
@@ -46,8 +46,8 @@ def test_history_and_a_direct_night_start_without_prefect_pandas_and_solvers() -
     assert done.stdout.strip() == "[]"
 
 
-def test_an_unknown_option_is_wrong_use(nadir: Call) -> None:
-    assert nadir("run", "--no-such-option").returncode == 2
+def test_an_unknown_option_is_wrong_use(nadir_process: Call) -> None:
+    assert nadir_process("run", "--no-such-option").returncode == 2
 
 
 def test_a_missing_path_is_a_source_error_that_names_it(nadir: Call, tmp_path: Path) -> None:

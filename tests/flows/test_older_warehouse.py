@@ -13,12 +13,13 @@ def test_a_column_that_is_missing_is_added_with_an_empty_value(tmp_path: Path) -
     with open_warehouse(path, memory_limit="1GB") as warehouse:
         warehouse.execute("ALTER TABLE canonical.lab DROP COLUMN column_number").fetchall()
         warehouse.execute("ALTER TABLE ops.run DROP COLUMN message").fetchall()
+        warehouse.execute("ALTER TABLE ops.run DROP COLUMN finished_at").fetchall()
         warehouse.execute(
             "INSERT INTO ops.run (run_id, started_at, definitions_hash, code_version, state) "
             "VALUES ('r', '2026-01-01', 'd', 'c', 'published')"
         ).fetchall()
     with open_warehouse(path, memory_limit="1GB") as warehouse:
-        assert warehouse.execute("SELECT run_id, message FROM ops.run").fetchall() == [("r", None)]
+        assert warehouse.execute("SELECT run_id, message, finished_at FROM ops.run").fetchall() == [("r", None, None)]
         assert warehouse.execute("SELECT column_number FROM canonical.lab").fetchall() == []
 
 
