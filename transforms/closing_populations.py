@@ -245,7 +245,8 @@ def _over_time(cells: pl.DataFrame) -> list[pl.DataFrame]:
 def _covers(cells: pl.DataFrame) -> pl.DataFrame:
     """Shorter intervals that together hold a longer one."""
     steps = {("week", "month"), ("month", "quarter"), ("quarter", "year"), ("year", ALL)}
-    is_seen = ~pl.col("node").str.contains("exposed")  # who is low in one year may be on the drug in another
+    # Who is low in one year may be on the drug in another; whoever is on it at all is so in one of them.
+    is_seen = ~pl.col("node").str.contains("exposed") | pl.col("node").str.starts_with("population")
     return _paired(cells.filter(_grows(), is_seen), steps, touching=True)
 
 

@@ -3,27 +3,31 @@
 A reader of the methods knows this, and can subtract. Drugs and diagnoses are compared as they are written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from transforms.model.cohorts import AgeBand, Cohort, Criterion
-
-Band = tuple[float, float, str]
 
 
 @dataclass(frozen=True)
 class CohortOrder:
     """`inside`: (part, whole). `apart`: a whole, and parts of it without people in common. `tested`: cohorts that a
-    test lets people into, so that everybody observed in them is tested.
+    test lets people into, so that everybody observed in them is tested. `entries`: a cohort that asks for several
+    things, how many of them, and the cohort of whoever has so many. `everybody`: the cohort of all who are observed.
     """
 
     inside: tuple[tuple[str, str], ...] = ()
     apart: tuple[tuple[str, tuple[str, ...]], ...] = ()
     tested: tuple[str, ...] = ()
+    entries: tuple[tuple[str, int, str], ...] = ()
+    everybody: str | None = None
 
 
 def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
-    """What follows from the criteria. People who change their age band are counted in both; they are taken as apart."""
+    """What follows from the criteria. People who change their age band are counted in both; they are taken as apart.
+
+    A family is told of the closest cohort that holds it; what holds further out follows from the cohorts between.
+    """
     known = sorted(cohorts, key=lambda cohort: cohort.id)
     inside = [
         (one.id, other.id)
@@ -31,11 +35,61 @@ def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:
         for other in known
         if one.id != other.id and _lies_in(one.criterion, other.criterion)
     ]
-    wholes = [cohort for cohort in known if cohort.criterion.observed][:1]
-    families = [*_families_of_sex(known), *_families_of_age(known)]
-    apart = [(whole.id, family) for whole in wholes for family in families]
+    apart = [(whole.id, family) for whole in known for family in _families_in(whole, known, frozenset(inside))]
     tested = tuple(cohort.id for cohort in known if cohort.criterion.testing or cohort.criterion.low)
-    return CohortOrder(tuple(inside), (*apart, *_families_inside(known)), tested)
+    everybody = next((cohort.id for cohort in known if cohort.criterion.observed), None)
+    return CohortOrder(tuple(inside), tuple(apart), tested, tuple(_entries(known)), everybody)
+
+
+def _entries(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, int, str]]:
+    for cohort in cohorts:
+        parts = cohort.criterion.all_of or ()
+        for n_parts in range(1, len(parts)):
+            so_far = parts[0] if n_parts == 1 else Criterion(all_of=parts[:n_parts])
+            yield from ((cohort.id, n_parts, other.id) for other in cohorts if other.criterion == so_far)
+
+
+def _families_in(whole: Cohort, cohorts: Sequence[Cohort], inside: frozenset[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Every set of direct parts of a cohort, no two of which meet, to which no further part can be added."""
+    held = [one for one in cohorts if (one.id, whole.id) in inside and (whole.id, one.id) not in inside]
+    direct = [one for one in held if not any(_is_between(one, other, inside) for other in held)]
+    others = {one.id: {other.id for other in direct if _are_apart(one.criterion, other.criterion)} for one in direct}
+    return sorted(tuple(sorted(family)) for family in _cliques(others) if len(family) > 1)
+
+
+def _is_between(part: Cohort, other: Cohort, inside: frozenset[tuple[str, str]]) -> bool:
+    return (part.id, other.id) in inside and (other.id, part.id) not in inside
+
+
+def _are_apart(one: Criterion, other: Criterion) -> bool:
+    """Nobody can be in both, as far as that follows from sex, Duffy status and age."""
+    for criterion, rest in ((one, other), (other, one)):
+        if criterion.all_of and any(_are_apart(each, rest) for each in criterion.all_of):
+            return True
+        if criterion.any_of and all(_are_apart(each, rest) for each in criterion.any_of):
+            return True
+    if one.age and other.age:
+        first, second = sorted((_ends(one.age), _ends(other.age)))
+        return first[1] < second[0]
+    is_sex = one.sex is not None and other.sex is not None
+    is_duffy = one.duffy_null is not None and other.duffy_null is not None
+    return (is_sex and one.sex != other.sex) or (is_duffy and one.duffy_null != other.duffy_null)
+
+
+def _cliques(others: Mapping[str, set[str]]) -> Iterator[frozenset[str]]:
+    """Every largest set of names all of which are among each other's others (Bron and Kerbosch 1973, with pivots)."""
+
+    def grow(chosen: frozenset[str], open_names: set[str], done: set[str]) -> Iterator[frozenset[str]]:
+        if not open_names and not done:
+            yield chosen
+            return
+        pivot = max(sorted(open_names | done), key=lambda name: len(others[name] & open_names))
+        for name in sorted(open_names - others[pivot]):
+            yield from grow(chosen | {name}, open_names & others[name], done & others[name])
+            open_names, done = open_names - {name}, done | {name}
+
+    if others:
+        yield from grow(frozenset(), set(others), set())
 
 
 def _lies_in(part: Criterion, whole: Criterion) -> bool:
@@ -85,32 +139,3 @@ def _ends(band: AgeBand) -> tuple[float, float]:
         float(band.at_least_years or 0),
         float("inf") if band.at_most_years is None else float(band.at_most_years),
     )
-
-
-def _families_inside(cohorts: Sequence[Cohort]) -> list[tuple[str, tuple[str, ...]]]:
-    """Bands of age that hold several others that do not meet."""
-    found = []
-    for whole in (cohort for cohort in cohorts if cohort.criterion.age):
-        parts = [one for one in cohorts if one.id != whole.id and one.criterion.age]
-        parts = [one for one in parts if _lies_in(one.criterion, whole.criterion)]
-        found += [(whole.id, family) for family in _families_of_age(parts)]
-    return found
-
-
-def _families_of_sex(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
-    named = {cohort.criterion.sex: cohort.id for cohort in reversed(cohorts) if cohort.criterion.sex}
-    return [tuple(sorted(named.values()))] if len(named) > 1 else []
-
-
-def _families_of_age(cohorts: Sequence[Cohort]) -> list[tuple[str, ...]]:
-    """Every set of bands, none of which meet, to which no further band can be added."""
-    bands = sorted((*_ends(cohort.criterion.age), cohort.id) for cohort in cohorts if cohort.criterion.age)
-    chains = _chains_after(-1.0, bands)
-    return [tuple(sorted(name for *_, name in chain)) for chain in chains if len(chain) > 1]
-
-
-def _chains_after(age_years: float, bands: Sequence[Band]) -> list[list[Band]]:
-    """Chains of bands that begin after an age, with no room for another one before or between them."""
-    later = [band for band in bands if band[0] > age_years]
-    first = [band for band in later if not any(other[1] < band[0] for other in later)]
-    return [[band, *rest] for band in first for rest in _chains_after(band[1], later)] or [[]]

@@ -7,14 +7,16 @@ of it; and all is decided anew.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from transforms.closing_populations import ClosedPopulations, close_populations
 from transforms.cohort_order import CohortOrder
 from transforms.holding import Holding
-from transforms.nested import INTERVAL, shown_people
+from transforms.nested import INTERVAL, episode_node, shown_people
+
+_ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ def decide_people(
         if populations.telling.is_empty() and narrow.is_empty():
             return Decided(people, populations)
         held = _hold_more(held, populations.telling, narrow)
+
+
+def hold_told(holding: Holding, people: pl.DataFrame, episode: pl.DataFrame) -> Holding | None:
+    """`holding` with those numbers of people with an episode that are shown as people, but hidden beside the episodes.
+
+    Shown under one name and hidden under another, such a number is known; None where there is none.
+    """
+    of_all = episode.filter(pl.col("ended_as") == _ALL, pl.col("hide_n_people"))
+    named = of_all.select("cohort", node=episode_node(), interval_unit=pl.lit(_ALL)).unique()
+    is_shown = pl.col("n_shown").is_not_null() & pl.col("interval_start").is_null()
+    told = people.filter(is_shown).join(named, on=["cohort", "interval_unit", "node"], how="semi")
+    if told.is_empty():
+        return None
+    nothing_more = told.clear().select(*INTERVAL, "node", "least")
+    return replace(holding, people=_hold_more(holding.people, told.select(*INTERVAL, "node"), nothing_more))
 
 
 def _find_narrow(people: pl.DataFrame, least: pl.DataFrame, held: pl.DataFrame, min_cell: int) -> pl.DataFrame:

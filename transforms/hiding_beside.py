@@ -12,7 +12,6 @@ import polars as pl
 from transforms.certainty import AS_TOLD, LOW, NOT_LOW, UNDECIDED
 from transforms.hiding import ALL
 from transforms.nested_pairs import OBSERVED, TESTED
-from transforms.suppression import is_small
 
 _OF_CUTS = r"^(observed|tested|low\|any_low|possible\|any_low|grade|level|bin)"
 _OF_RULES = r"^(observed|tested|low|possible|grade|level|bin|episode|isolated|new)"
@@ -59,13 +58,14 @@ def hide_rules(rules: pl.DataFrame, episode: pl.DataFrame, people: pl.DataFrame,
         hidden = {name: own is not None and own[f"hide_{name}"] for name in same}
         is_told = not hidden["n_episodes"] and numbers.lets(row["n_episodes"], (same["n_episodes"],))
         names = (same["n_people"], *_of_cut(nodes, row["limit_cells_per_ul"]))
-        is_known = is_told and not hidden["n_people"] and persons.lets(row["n_people"], names)
+        is_same = not hidden["n_people"] and all(row[name] == count for name, count in same.items())
+        is_more = is_told and not hidden["n_people"] and persons.lets(row["n_people"], names)
+        is_again = 0 < row["n_episodes"] - row["n_people"] < min_cell
+        is_known = is_same or (is_more and not is_again)
         flags.append({"hide_n_episodes": not is_told, "hide_n_people": not is_known, "hide_mean_days": not is_told})
     types = dict.fromkeys(("hide_n_episodes", "hide_n_people", "hide_mean_days"), pl.Boolean)
     found = pl.concat([ordered, pl.DataFrame(flags, schema=types)], how="horizontal")
-    again = pl.col("n_episodes") - pl.col("n_people")
-    kept = found.filter(~(pl.col("is_anchored") & pl.col("hide_n_episodes")))
-    return kept.with_columns(hide_n_people=pl.col("hide_n_people") | is_small(again, min_cell))
+    return found.filter(~(pl.col("is_anchored") & pl.col("hide_n_episodes")))
 
 
 def hide_certainty(certainty: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:

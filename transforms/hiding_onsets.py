@@ -1,4 +1,5 @@
-"""Which rows of cumulative incidence must be hidden: columns `hide_VALUE`; a row is shown or hidden as a whole.
+"""Which rows of cumulative incidence must be hidden: columns `hide_VALUE`; a row is shown or hidden as a whole, but for
+counts between two shown days that count the same, which cannot be hidden.
 
 People with an episode, dead, still followed and no longer followed are parts of the people at the start, on every day;
 what comes between two shown days is a count as well. A row is held against the people tested and those with a new
@@ -33,7 +34,15 @@ def hide_onsets(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, mi
         if known["hide"].sum() == n_hidden:
             break
     flags = {f"hide_{name}": pl.col("hide") for name in VALUES}
+    flags |= {f"hide_{name}": pl.col("hide") & ~_is_between_equals(name) for name in _COUNTS if name in VALUES}
     return known.sort(*_CURVE, "day").with_columns(**flags).select(*rows.columns, *flags)
+
+
+def _is_between_equals(name: str) -> pl.Expr:
+    """Whether the last shown day before and the first one after count the same, which says what is between them."""
+    shown = pl.when(~pl.col("hide")).then(name)
+    before, after = shown.forward_fill().over(_CURVE), shown.backward_fill().over(_CURVE)
+    return (before == after).fill_null(value=False)
 
 
 def _near_people(rows: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.Series:

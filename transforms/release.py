@@ -15,7 +15,7 @@ from transforms.audit_days import find_small_days
 from transforms.closing_episodes import Hidden, close_episodes
 from transforms.cohort_order import CohortOrder
 from transforms.curves import coarsen_curves
-from transforms.deciding import Decided, decide_people
+from transforms.deciding import Decided, decide_people, hold_told
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
 from transforms.held_rows import HELD, show_held
@@ -159,8 +159,14 @@ def _show(
     facts: Mapping[str, str],
 ) -> _Shown:
     """Rows of `released.*` by name, rounded, hidden and marked, and looked at once more."""
-    decided = decide_people(estimates, holding, order, rule.min_cell)
-    hidden = {name: _hide_held(rows) for name, rows in _hide(holding.rows, rule, order, decided).items()}
+    while True:
+        decided = decide_people(estimates, holding, order, rule.min_cell)
+        tables = _hide(holding.rows, rule, order, decided)
+        told = hold_told(holding, decided.people, tables["estimate.episode"])
+        if told is None:
+            break
+        holding = told
+    hidden = {name: _hide_held(rows) for name, rows in tables.items()}
     marked = {name: mark_values(name, round_values(name, rows, rule)) for name, rows in sorted(hidden.items())}
     named = {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
     tables, closed = _close(_fit(named, facts), rule)
@@ -204,7 +210,7 @@ def _hide(
         "estimate.test_share": hide_test_shares(estimates["estimate.test_share"], testing, people, least),
         "estimate.cumulative_incidence": hide_onsets(estimates["estimate.cumulative_incidence"], people, order, least),
         "estimate.anc_distribution": hide_anc_distribution(estimates["estimate.anc_distribution"], people),
-        "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, least),
+        "estimate.attrition": hide_attrition(estimates["estimate.attrition"], people, order, least),
         "estimate.episode": episode,
         "estimate.competition": hide_competition(
             estimates["estimate.competition"], of_episodes, largest_cohort(people), rule

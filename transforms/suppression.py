@@ -76,8 +76,8 @@ def limits_tell_people(units: str) -> pl.Expr:
     `units` counts what people have several of, such as courses; limits at none or all are exact ones of the people.
     """
     none_or_all = (pl.col("n_affected") == 0) | (pl.col("n_affected") == pl.col("n_tested"))
-    is_shown = (pl.col("n_tested") == pl.col(units)) & ~pl.col("hide_n_people")
-    return none_or_all & ~is_shown & (pl.col("n_people") != pl.col(units))
+    is_known = (pl.col("n_tested") == pl.col(units)) | (pl.col("n_people") == pl.col(units))
+    return none_or_all & (pl.col("hide_n_people") | ~is_known)
 
 
 def close_relations(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:

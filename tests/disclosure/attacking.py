@@ -11,7 +11,7 @@ from tests.disclosure.reading_episodes import read_curves, read_episodes, relate
 from tests.disclosure.reading_onsets import relate_onsets
 from tests.disclosure.reading_people import Background, read_people, read_rules
 from tests.disclosure.reading_populations import read_complications, read_incidence
-from tests.disclosure.reading_steps import relate_steps
+from tests.disclosure.reading_steps import relate_entries, relate_steps
 
 Tables = Mapping[str, pl.DataFrame]
 WIDTH = 9  # of 1 to 10
@@ -24,6 +24,7 @@ def read_counts(tables: Tables, known: Background | None = None) -> Puzzle:
     read_people(puzzle, tables, known)
     _read_more(puzzle, tables)
     relate_steps(puzzle, tables["released.attrition"])
+    relate_entries(puzzle, known.entries)
     relate_onsets(puzzle, tables["released.cumulative_incidence"])
     relate_episodes(puzzle, known)
     relate_drugs(puzzle, tables["released.drug"], OWN_RULE)

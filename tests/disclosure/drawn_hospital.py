@@ -4,7 +4,7 @@ Everybody has a sex, an age and a course of counts; episodes are runs of low cou
 and low. On an earlier night the same people are seen up to an earlier day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from tests.disclosure.reading_people import Background
 from transforms.counting import count_people
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions
+from transforms.model.cohorts import Cohort
 from transforms.model.estimation import ANY_VALUE, Cut, Plan
 from transforms.zeros import with_zeros
 
@@ -24,9 +25,19 @@ THRESHOLDS = (1500, 1000, 500)
 SEVERITY_BELOW = {1: 1500, 2: 1000, 3: 500, 4: 100}
 CAUSES = ("chemotherapy", "medication", "infection", "malignancy_or_marrow", "unexplained")
 AGENTS = ("doxorubicin", "docetaxel", "clozapine", "")
-COHORTS = ("everyone", "men", "women", "adults", "children", "age_65_plus", "chemotherapy", "clozapine")
+MEMBERS: Mapping[str, pl.Expr] = {
+    "everyone": pl.lit(value=True),
+    "men": pl.col("sex") == "men",
+    "women": pl.col("sex") == "women",
+    "adults": pl.col("age") >= 18,
+    "children": pl.col("age").is_between(0, 17),
+    "age_65_plus": pl.col("age") >= 65,
+    "chemotherapy": pl.col("is_chemotherapy"),
+    "clozapine": pl.col("is_clozapine"),
+}
 CONFIRMED_VALUES = {"clinical": 2, "simple_run": 3}
 Frame = pl.DataFrame
+Entry = tuple[str, int, pl.Expr]
 Whole = NDArray[np.int64]
 
 
@@ -62,15 +73,25 @@ def draw_hospital(seed: int, *, n_people: int, n_days: int = 365, low_share: flo
     return Hospital(people, _draw_tests(rng, people), n_days)
 
 
-def count_hospital(hospital: Hospital, plan: Plan, *, until: int | None = None) -> dict[str, Frame]:
-    """Every `counts.*` table of what had happened by a day."""
+def count_hospital(
+    hospital: Hospital,
+    plan: Plan,
+    *,
+    until: int | None = None,
+    members: Mapping[str, pl.Expr] = MEMBERS,
+    entries: Sequence[Entry] = (),
+) -> dict[str, Frame]:
+    """Every `counts.*` table of what had happened by a day. `members` tells who is in which cohort, `entries` who has
+    the first parts of what one asks for.
+    """
     day = hospital.n_days if until is None else until
     people = hospital.people.filter(pl.col("came") <= day).with_columns(left=pl.min_horizontal("left", pl.lit(day)))
     tests = hospital.tests.filter(pl.col("day") <= day)
     frames = {
         "person": _persons(people),
         "observation": _spans(people),
-        "cohort_member": pl.concat([_spans(_members(people, name), cohort=name) for name in COHORTS]),
+        "cohort_member": pl.concat([_spans(people.filter(is_in), cohort=name) for name, is_in in members.items()]),
+        "cohort_entry": _enter(people, entries),
         "anc": _as_results(tests),
         **_find_episodes(people, tests),
         **draw_treatments(people, tests, THRESHOLDS),
@@ -83,8 +104,9 @@ def estimate_hospital(counts: Mapping[str, Frame], plan: Plan) -> dict[str, Fram
     return estimate_counts(with_zeros(counts, plan), plan, run_id="night")
 
 
-def plan_hospital(definitions: Definitions) -> Plan:
+def plan_hospital(definitions: Definitions, cohorts: Sequence[Cohort] | None = None) -> Plan:
     """Three thresholds by any value and by two rules; few replicates for intervals, which hide nothing."""
+    known = [cohort for cohort in definitions.cohorts if cohort.id in MEMBERS] if cohorts is None else cohorts
     duration = definitions.estimation.duration
     few = duration.model_copy(update={"intervals": duration.intervals.model_copy(update={"replicates": 2})})
     return Plan(
@@ -100,13 +122,13 @@ def plan_hospital(definitions: Definitions) -> Plan:
         has_calendar=True,
         has_dates=True,
         rules=definitions.rules,
-        cohorts=tuple(cohort for cohort in definitions.cohorts if cohort.id in COHORTS),
+        cohorts=tuple(known),
     )
 
 
 def background() -> Background:
     """What the methods of the report say of its cohorts and severities."""
-    inside = [(name, "everyone") for name in COHORTS if name != "everyone"] + [("age_65_plus", "adults")]
+    inside = [(name, "everyone") for name in MEMBERS if name != "everyone"] + [("age_65_plus", "adults")]
     apart = [("everyone", ("men", "women")), ("everyone", ("adults", "children"))]
     return Background(tuple(inside), tuple(apart), SEVERITY_BELOW)
 
@@ -125,18 +147,13 @@ def _persons(people: Frame) -> Frame:
     )
 
 
-def _members(people: Frame, cohort: str) -> Frame:
-    is_in = {
-        "everyone": pl.lit(value=True),
-        "men": pl.col("sex") == "men",
-        "women": pl.col("sex") == "women",
-        "adults": pl.col("age") >= 18,
-        "children": pl.col("age").is_between(0, 17),
-        "age_65_plus": pl.col("age") >= 65,
-        "chemotherapy": pl.col("is_chemotherapy"),
-        "clozapine": pl.col("is_clozapine"),
-    }
-    return people.filter(is_in[cohort])
+def _enter(people: Frame, entries: Sequence[Entry]) -> Frame:
+    schema = {"person_index": pl.UInt32, "cohort": pl.String, "n_parts": pl.Int32}
+    found = [
+        people.filter(is_in).select("person_index", cohort=pl.lit(cohort), n_parts=pl.lit(n_parts, pl.Int32))
+        for cohort, n_parts, is_in in entries
+    ]
+    return pl.concat([pl.DataFrame(schema=schema), *found])
 
 
 def _spans(people: Frame, **named: str) -> Frame:

@@ -60,24 +60,22 @@ def read_chronic(puzzle: Puzzle, chronic: pl.DataFrame) -> None:
 
 
 def read_drugs(puzzle: Puzzle, drug: pl.DataFrame, day: pl.DataFrame, ratio: pl.DataFrame) -> None:
-    """Affected courses are tested ones; who is suspected to react to a drug was given it, and had a course affected."""
-    for _, rows in drug.sort("threshold_cells_per_ul").group_by("drug", maintain_order=True):
-        before: Key | None = None
-        for row in rows.rows(named=True):
-            key, limit = _drug(row["drug"]), row["threshold_cells_per_ul"]
-            affected: Key = (*key, "affected", limit)
-            for what in ("people", "courses", "tested"):
-                puzzle.see((*key, what), row[f"n_{what}"], least=0 if what == "tested" else 1)
-            puzzle.see(affected, row["n_affected"])
-            for part, whole in ((affected, "tested"), ((*key, "tested"), "courses"), ((*key, "people"), "courses")):
-                puzzle.lies_in(part, (*key, whole))
-            puzzle.lies_in((*key, "people"), ("everyone", ALL, "observed"))
-            learn_share(puzzle, row["share"], affected, (*key, "tested"))
-            people = (*key, "tested people", limit), (*key, "people")
-            learn_tested_people(puzzle, row, ("share_lo", "share_hi"), people)
-            if before is not None:
-                puzzle.lies_in(before, affected)
-            before = affected
+    """Affected courses are tested ones; who is suspected to react to a drug was given it, and had a course affected.
+
+    An episode may begin before a dose at one threshold and after it at a lower one, so these do not lie in each other.
+    """
+    for row in drug.rows(named=True):
+        key, limit = _drug(row["drug"]), row["threshold_cells_per_ul"]
+        affected: Key = (*key, "affected", limit)
+        for what in ("people", "courses", "tested"):
+            puzzle.see((*key, what), row[f"n_{what}"], least=0 if what == "tested" else 1)
+        puzzle.see(affected, row["n_affected"])
+        for part, whole in ((affected, "tested"), ((*key, "tested"), "courses"), ((*key, "people"), "courses")):
+            puzzle.lies_in(part, (*key, whole))
+        puzzle.lies_in((*key, "people"), ("everyone", ALL, "observed"))
+        learn_share(puzzle, row["share"], affected, (*key, "tested"))
+        people = (*key, "tested people", limit), (*key, "people")
+        learn_tested_people(puzzle, row, ("share_lo", "share_hi"), people)
     for row in day.rows(named=True):
         here: Key = (*_drug(row["drug"]), "day", row["day"])
         puzzle.see(here, row["n_people"], least=1)

@@ -17,6 +17,7 @@ from tests.disclosure.reading_days import read_chronic, read_days, read_drugs
 from tests.disclosure.reading_onsets import read_onsets, read_test_shares
 from tests.disclosure.reading_populations import read_populations
 from tests.disclosure.reading_steps import read_attrition
+from transforms.model.scales import EVERYBODY
 
 Tables = Mapping[str, pl.DataFrame]
 ALL = "all"
@@ -26,12 +27,14 @@ UNNAMED = "no drug that is named"
 @dataclass(frozen=True)
 class Background:
     """What stands in the methods of the report: cohorts inside cohorts, groups of them without people in common (with
-    the one that they are parts of), and below which count each severity and worse lies.
+    the one that they are parts of), and below which count each severity and worse lies. `entries`: cohorts, how many
+    things that they ask for, and the cohort of whoever has so many.
     """
 
     inside: tuple[tuple[str, str], ...]
     apart: tuple[tuple[str, tuple[str, ...]], ...]
     severity_below: Mapping[int, int]
+    entries: tuple[tuple[str, int, str], ...] = ()
 
 
 def read_people(puzzle: Puzzle, tables: Tables, background: Background) -> None:
@@ -89,7 +92,8 @@ def _read_prevalence(puzzle: Puzzle, prevalence: pl.DataFrame) -> None:
         puzzle.lies_in(possible, population)
         learn_share(puzzle, row["prevalence"], low, population)
         learn_limits(puzzle, row["prevalence_lo"], row["prevalence_hi"], low, population)
-        for node in (low, possible):
+        # An undecided value may be low for sure at a higher threshold, and alone there, so that nothing is confirmed.
+        for node in (low, possible) if kind[0] != "confirmed" else (low,):
             families.setdefault(tuple(part for part in node if part != kind[2]), []).append((kind[2], node))
     for family in families.values():
         for (_, part), (_, whole) in pairwise(sorted(family, key=str)):
@@ -114,18 +118,33 @@ def _relate_denominators(puzzle: Puzzle) -> None:
 
 
 def _read_severity(puzzle: Puzzle, severity: pl.DataFrame, background: Background) -> None:
+    """Levels of everybody; those of the people that a scale is meant for are some of them, and the others the rest."""
     places: dict[Key, list[int]] = {}
-    for row in severity.filter(pl.col("severity_order") >= 0).rows(named=True):
-        place, order = place_of(row), row["severity_order"]
-        puzzle.see((*place, "grade", order), row["n_people"])
-        learn_share(puzzle, row["share"], (*place, "grade", order), (*place, "tested"))
-        places.setdefault(place, []).append(order)
+    scoped: dict[Key, list[Key]] = {}
+    for row in severity.rows(named=True):
+        place, order, whom = place_of(row), row["severity_order"], row["applied_to"]
+        own: Key = (*place, "grade", order) if whom == EVERYBODY else (*place, "grade of", whom, order)
+        puzzle.see(own, row["n_people"])
+        whole: Key = (*place, "tested") if whom == EVERYBODY or order < 0 else (*place, "grade of", whom, ALL)
+        if whom == EVERYBODY:
+            places.setdefault(place, []).append(order)
+        else:
+            puzzle.suppose((*place, "grade of", whom, ALL))
+            scoped.setdefault((*place, "grade of", whom), []).append(own)
+        learn_share(puzzle, row["share"], own, whole)
     for place, orders in places.items():
         puzzle.adds_up([(*place, "grade", order) for order in orders], (*place, "tested"))
         for order, below in background.severity_below.items():
             worse = (*place, "below", below, order)
             puzzle.suppose(worse)
             puzzle.adds_up([(*place, "grade", each) for each in orders if each >= order], worse)
+    for group, levels in scoped.items():
+        of_scale = [level for level in levels if int(str(level[-1])) >= 0]
+        others = [level for level in levels if level not in of_scale]
+        puzzle.adds_up(of_scale, (*group, ALL))
+        puzzle.adds_up([(*group, ALL), *others], (*group[:2], "tested"))
+        for level in of_scale:
+            puzzle.lies_in(level, (*group[:2], "grade", level[-1]))
 
 
 def _read_bins(puzzle: Puzzle, bins: pl.DataFrame) -> None:
@@ -213,7 +232,7 @@ def _relate_months(puzzle: Puzzle) -> None:
         if whole[2] in {"tests", "gaps"}:
             puzzle.adds_up(parts, whole)
             continue
-        is_people = whole[2] not in {"grade", "below"}
+        is_people = whole[2] not in {"grade", "grade of", "below"}
         if is_people or whole[2] == "below":
             for part in parts if whole[2:4] != ("low", "index_test") else ():  # the first test of another month
                 puzzle.lies_in(part, whole)
@@ -245,5 +264,5 @@ def _is_comparable(rest: Key) -> bool:
 
     Days to a first episode begin for each cohort with its own first value that is not low.
     """
-    is_other = rest[1] in {"grade", "bin", "onset"} or rest[1:3] == ("low", "index_test") or "new" in rest
+    is_other = rest[1] in {"grade", "grade of", "bin", "onset"} or rest[1:3] == ("low", "index_test") or "new" in rest
     return not is_other and UNNAMED not in rest

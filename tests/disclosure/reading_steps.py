@@ -3,7 +3,7 @@
 Two steps come before every cohort and are the same for all of them; the later ones are counts of the cohort.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -35,6 +35,14 @@ def relate_steps(puzzle: Puzzle, attrition: pl.DataFrame) -> None:
         elif row["step_id"] == "recovered":
             puzzle.bound({incident: 1, censored: -1, _key(row): -1}, least=0)
     puzzle.adds_up([("step", "observed", "people")], ("everyone", ALL, "observed"))
+
+
+def relate_entries(puzzle: Puzzle, entries: Iterable[tuple[str, int, str]]) -> None:
+    """Whoever has the first things that a cohort asks for may be a cohort of its own; two steps come before."""
+    for cohort, n_parts, other in entries:
+        step: Key = ("step", cohort, n_parts + 2, "people")
+        if (other, ALL, "observed") in puzzle.least and step in puzzle.least:
+            puzzle.adds_up([step], (other, ALL, "observed"))
 
 
 def _key(row: Mapping[str, Any]) -> Key:
