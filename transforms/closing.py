@@ -8,52 +8,12 @@ that takes the room (the one of least weight) is hidden as well. Integers only; 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from transforms.narrowing import Unknowns, find_narrow
+from transforms.rooms import MOST, Cells, Flags, Room, Sums, Whole, find_room, lay_out
 
-Whole = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-_MOST = 2**40
-_ROUNDS, _STEPS_BACK = 200, 8
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Counts; those not `is_shown` are known to be at least `least`. Those of little `weight` are hidden first."""
-
-    count: Whole
-    is_shown: Flags
-    least: Whole
-    weight: Whole
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Entries of sparse sums: in sum `row`, the count of `cell` times `factor` (1 or -1); each sum is at least 0.
-
-    A sum that is exactly 0 has `is_exact`.
-    """
-
-    row: Whole
-    cell: Whole
-    factor: Whole
-    is_exact: Flags
-
-
-@dataclass(frozen=True)
-class _Index:
-    """Where in the entries, sorted by row, each row begins, and which of the rows each is of.
-
-    `by_cell` orders them by cell instead; `cells` are those that have any, and begin in that order at `cell_starts`.
-    """
-
-    row_starts: Whole
-    row: Whole
-    by_cell: Whole
-    cells: Whole
-    cell_starts: Whole
+_STEPS_BACK = 8
 
 
 @dataclass(frozen=True)
@@ -65,82 +25,30 @@ class Closed:
     upper: Whole
 
 
-@dataclass(frozen=True)
-class _Room:
-    """What is known of each count, and for each entry the bound that its sum alone gives."""
-
-    lower: Whole
-    upper: Whole
-    entry_lower: Whole
-    entry_upper: Whole
-
-
 def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Closed:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
     shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
-    every = _sort_by_row(sums)
+    layout = lay_out(sums, len(shown))
     while True:
-        sums = _with_hidden(every, shown)
-        room = _find_room(cells, sums, shown)
+        room = find_room(cells, layout, shown)
         # What a shown zero holds at zero tells of nobody.
         is_narrow = ~shown & (room.upper > 0) & (room.upper - room.lower < min_cell - 2)
         settled |= room.upper == 0
-        more = _find_light_takers(cells, sums, shown, room, is_narrow) if is_narrow.any() else np.zeros(0, np.int64)
-        if not more.size and together:
-            more = _find_together(cells, sums, shown, room, min_cell, settled)
+        more = np.zeros(0, np.int64)
+        if is_narrow.any() or together:
+            met = _only(layout.sums, room.entry)
+            if is_narrow.any():
+                more = _find_light_takers(cells, met, shown, room, is_narrow)
+            if not more.size and together:
+                more = _find_together(cells, met, shown, room, min_cell, settled)
         if not more.size:
             return Closed(shown, room.lower, room.upper)
         shown[more] = False
 
 
-def _sort_by_row(sums: Sums) -> Sums:
-    order = np.argsort(sums.row, kind="stable")
-    return Sums(sums.row[order], sums.cell[order], sums.factor[order], sums.is_exact)
-
-
-def _with_hidden(sums: Sums, shown: Flags) -> Sums:
+def _only(sums: Sums, entry: Whole) -> Sums:
     """The sums that have a hidden count; all others tell nothing."""
-    is_open = np.zeros(len(sums.is_exact), np.bool_)
-    is_open[sums.row[~shown[sums.cell]]] = True
-    kept = is_open[sums.row]
-    return Sums(sums.row[kept], sums.cell[kept], sums.factor[kept], sums.is_exact)
-
-
-def _find_room(cells: Cells, sums: Sums, shown: Flags) -> _Room:
-    lower = np.where(shown, cells.count, cells.least)
-    upper = np.where(shown, cells.count, _MOST)
-    if not sums.row.size:
-        return _Room(lower, upper, sums.row, sums.row)
-    index = _index(sums)
-    for _ in range(_ROUNDS):
-        entry_lower, entry_upper = _bound_entries(sums, index, lower, upper)
-        most = np.maximum.reduceat(entry_lower[index.by_cell], index.cell_starts)
-        least = np.minimum.reduceat(entry_upper[index.by_cell], index.cell_starts)
-        is_more, is_less = most > lower[index.cells], least < upper[index.cells]
-        if not (is_more.any() or is_less.any()):
-            break
-        lower[index.cells[is_more]], upper[index.cells[is_less]] = most[is_more], least[is_less]
-    return _Room(lower, upper, entry_lower, entry_upper)
-
-
-def _index(sums: Sums) -> _Index:
-    is_first = np.append(True, sums.row[1:] != sums.row[:-1])
-    by_cell = np.argsort(sums.cell, kind="stable")
-    cells, cell_starts = np.unique(sums.cell[by_cell], return_index=True)
-    return _Index(np.flatnonzero(is_first), np.cumsum(is_first) - 1, by_cell, cells, cell_starts)
-
-
-def _bound_entries(sums: Sums, index: _Index, lower: Whole, upper: Whole) -> tuple[Whole, Whole]:
-    """The least and the most that its sum alone leaves to each entry."""
-    is_plus, is_exact = sums.factor > 0, sums.is_exact[sums.row]
-    ends = lower[sums.cell], upper[sums.cell]
-    least, most = np.where(is_plus, ends[0], -ends[1]), np.where(is_plus, ends[1], -ends[0])
-    rest_most = np.add.reduceat(most, index.row_starts)[index.row] - most
-    rest_least = np.add.reduceat(least, index.row_starts)[index.row] - least
-    return (
-        np.where(is_plus, -rest_most, np.where(is_exact, rest_least, 0)),
-        np.where(is_plus, np.where(is_exact, -rest_least, _MOST), rest_most),
-    )
+    return Sums(sums.row[entry], sums.cell[entry], sums.factor[entry], sums.is_exact)
 
 
 def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
@@ -149,31 +57,31 @@ def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
     return totals
 
 
-def _find_light_takers(cells: Cells, sums: Sums, shown: Flags, room: _Room, is_narrow: Flags) -> Whole:
+def _find_light_takers(cells: Cells, sums: Sums, shown: Flags, room: Room, is_narrow: Flags) -> Whole:
     """Takers, but of the heaviest counts only where no lighter one is to be had, near or far."""
     light = _find_takers(cells, sums, shown, cells.weight < cells.weight.max() // 2, room, is_narrow)
     return light if light.size else _find_takers(cells, sums, shown, np.ones_like(shown), room, is_narrow)
 
 
-def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: _Room, is_narrow: Flags) -> Whole:
+def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: Room, is_narrow: Flags) -> Whole:
     """For each narrow cell the lightest shown one above zero in the sums that bound it, or behind; of `light` ones."""
     n_sums = len(sums.is_exact)
     takers: list[int] = []
     waiting = is_narrow.copy()
     may_go = shown & light & (cells.count > 0)
-    size = np.where(may_go, cells.weight, _MOST)[sums.cell]
-    smallest, first = np.full(n_sums, _MOST, np.int64), np.zeros(n_sums, np.int64)
+    size = np.where(may_go, cells.weight, MOST)[sums.cell]
+    smallest, first = np.full(n_sums, MOST, np.int64), np.zeros(n_sums, np.int64)
     starts = np.flatnonzero(np.append(True, sums.row[1:] != sums.row[:-1]))
     smallest[sums.row[starts]] = np.minimum.reduceat(size, starts)
     is_smallest = size == smallest[sums.row]
-    first[sums.row[starts]] = np.minimum.reduceat(np.where(is_smallest, sums.cell, _MOST), starts)
+    first[sums.row[starts]] = np.minimum.reduceat(np.where(is_smallest, sums.cell, MOST), starts)
     is_binding = (room.entry_lower == room.lower[sums.cell]) | (room.entry_upper == room.upper[sums.cell])
     is_binding &= ~shown[sums.cell]
     for _ in range(_STEPS_BACK):
         binding = is_binding & waiting[sums.cell]
         rows = sums.row[binding]
-        has_taker = smallest[rows] < _MOST
-        best = np.full(len(shown), _MOST, np.int64)
+        has_taker = smallest[rows] < MOST
+        best = np.full(len(shown), MOST, np.int64)
         np.minimum.at(best, sums.cell[binding][has_taker], smallest[rows][has_taker])
         chosen = has_taker & (smallest[rows] == best[sums.cell[binding]])
         takers += first[rows[chosen]].tolist()
@@ -190,7 +98,7 @@ def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: _Ro
     return np.unique(np.array(takers, dtype=np.int64))
 
 
-def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell: int, settled: Flags) -> Whole:
+def _find_together(cells: Cells, sums: Sums, shown: Flags, room: Room, min_cell: int, settled: Flags) -> Whole:
     """For each cell that several sums narrow, the lightest shown one above zero in any of them.
 
     Marks in `settled` cells that need no second look: they have room, or nothing is shown that could give them any.
@@ -199,7 +107,7 @@ def _find_together(cells: Cells, sums: Sums, shown: Flags, room: _Room, min_cell
     unknowns = _unknowns(cells, sums, shown, hidden)
     while True:
         width = (room.upper - room.lower)[hidden]
-        narrowed = find_narrow(replace(unknowns, room=np.where(settled[hidden], _MOST, width)), min_cell - 2)
+        narrowed = find_narrow(replace(unknowns, room=np.where(settled[hidden], MOST, width)), min_cell - 2)
         settled[hidden[narrowed.is_safe]] = True
         takers = []
         for place, rows in narrowed.binding:

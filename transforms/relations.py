@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from transforms.closing import Cells, Sums, close_sums
+from transforms.closing import close_sums
 from transforms.cohort_order import CohortOrder
+from transforms.rooms import Cells, Sums
 from transforms.suppression import is_small
 
 _STILL, _A_WHOLE, _A_COHORT = 2**31, 2**32, 2**33  # more than any number of people or episodes
