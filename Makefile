@@ -9,8 +9,9 @@ STAMP := .venv/.installed
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
 	@$(BIN)/python -m flows.cli demo
 
+# Tests start a hundred processes, which need not compile everything each time wherever Python is told to keep nothing.
 test: $(STAMP)            ## install, run every test, in two processes of one thread each
-	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(STAMP)        ## every test, and which lines and branches none of them reached
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
@@ -84,6 +85,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@"$(BIN)/python" -m pip check --disable-pip-version-check >/dev/null
+	@"$(BIN)/python" -m compileall -q expectations flows reports transforms  # who runs a night may not write here
 	@touch $(STAMP)
 
 clean:

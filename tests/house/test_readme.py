@@ -2,12 +2,16 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 
 import pytest
 
+Ended = subprocess.CompletedProcess[str]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)(?: (\S+))?\n(.*?)```", README, re.DOTALL)
@@ -34,6 +38,8 @@ OF_A_MACHINE = (
 )
 NOT_HERE = (*OF_A_SERVER, *OF_A_MACHINE)
 HERE = [command for command in COMMANDS if command not in ELSEWHERE and not command.startswith(NOT_HERE)]
+# These by a shell, as a newcomer does; those after them in this process, which spares a third of the time.
+IN_A_SHELL = ("nadir check labs.csv", "nadir run labs.csv --direct --workspace first")
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +54,29 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_works_in_its_order(newcomer: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def test_every_command_of_the_readme_works_in_its_order(newcomer: Path, nadir: Callable[..., Ended]) -> None:
     assert len(HERE) >= 8
+    assert set(IN_A_SHELL) <= set(HERE)
     for command in HERE:
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=newcomer, env=environment, capture_output=True, text=True, check=False
-        )
+        is_ours = command.startswith("nadir ") and command not in IN_A_SHELL
+        done = nadir(*_split(command, newcomer)[1:], cwd=newcomer) if is_ours else _call_shell(command, newcomer)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     for workspace in ("first", "second", "practice"):
         assert (newcomer / workspace / "site" / "latest.html").is_file()
+
+
+def _call_shell(command: str, folder: Path) -> Ended:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def _split(command: str, folder: Path) -> list[str]:
+    """The words of a command as a shell hands them over, with the files that a pattern stands for."""
+    words = [glob(word, root_dir=folder) if "*" in word else [word] for word in shlex.split(command)]
+    assert all(words), command
+    return [word for found in words for word in sorted(found)]
 
 
 @pytest.mark.slow
