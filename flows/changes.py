@@ -20,7 +20,7 @@ from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
 from transforms.load import Definitions, load_definitions
 from transforms.model.changes import CHANGE, ChangeCheck
-from transforms.units import quantity_of, read_units
+from transforms.units import quantity_of
 
 GOOD = "state IN ('released', 'published') AND verdict IN ('go', 'warn')"
 SHOWN_MOVES = 4
@@ -135,7 +135,7 @@ def refuse_unknown_checks(accepted: frozenset[str], settings: Settings) -> None:
 
 def meaning_of_units(definitions: Definitions) -> Meaning:
     """What a unit as sent stands for: its factor to the analyte's own unit, else its spelling."""
-    book = read_units(definitions.codes("units"))
+    book = definitions.units
     labs = definitions.codes("labs").drop_nulls(["analyte", "canonical_unit"])
     quantities = {row["analyte"]: quantity_of(row["canonical_unit"]) for row in labs.iter_rows(named=True)}
 

@@ -22,7 +22,7 @@ from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import Receiving, SourceMap
 from transforms.showable import word_or
-from transforms.units import UnitBook, UnitDecision, quantity_of, read_units
+from transforms.units import UnitBook, UnitDecision, quantity_of
 
 CODE_COLUMNS: Mapping[str, str] = {"loinc": "loinc", "mimic_iv": "mimic_iv_itemids", "omop": "omop_concept_id"}
 LOINC_SHAPE = re.compile(r"\d{1,7}-\d")
@@ -68,11 +68,7 @@ class Laboratory:
         self.source_map = source_map
         self._labs: pl.DataFrame = definitions.codes("labs")
         self._units: pl.DataFrame = definitions.codes("units")
-
-    @cached_property
-    def units(self) -> UnitBook:
-        """The spellings of units."""
-        return read_units(self._units)
+        self.units: UnitBook = definitions.units
 
     @cached_property
     def tests(self) -> Mapping[str, Mapping[str, str | None]]:

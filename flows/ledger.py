@@ -18,6 +18,7 @@ from flows.handover import LedgerLine, Received
 from flows.sources.protocol import literal
 from flows.staging import Staged
 from flows.tonight import row_key
+from flows.warehouse import open_memory
 
 OUTCOMES = ("quarantined", "superseded", "duplicate")
 
@@ -39,11 +40,11 @@ def count_outcomes(connection: duckdb.DuckDBPyConnection, staged: Sequence[Stage
     ]
 
 
-def close_ledger(received: Received, set_aside: Path) -> tuple[LedgerLine, ...]:
+def close_ledger(received: Received, set_aside: Path, memory_limit: str) -> tuple[LedgerLine, ...]:
     """The lines of the night once it is known which rows are set aside; each adds up as before."""
-    with duckdb.connect(":memory:") as connection:
+    with open_memory(set_aside.parent / "spill", memory_limit=memory_limit) as connection:
         files = ", ".join(literal(str(path)) for path in (received.dropped, set_aside))
-        connection.execute(f"CREATE VIEW gone AS SELECT * FROM read_parquet([{files}])").fetchall()
+        connection.execute(f"CREATE TEMP VIEW gone AS SELECT * FROM read_parquet([{files}])").fetchall()
         counted = connection.execute("SELECT input_id, table_name, outcome, count(*) FROM gone GROUP BY ALL").fetchall()
         out = {(input_id, table, outcome): n for input_id, table, outcome, n in counted}
         out |= _moves_of_wide_rows(connection, received)

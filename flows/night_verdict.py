@@ -113,7 +113,7 @@ class NightVerdict:
 def judge_night(validated: Validated, context: RunContext, history: Workspace | None = None) -> NightVerdict:
     """The verdict of tonight, with the nights before it in the workspace, or in the one given as `history`."""
     checks = tuple(show_check(check) for check in validated.checks)
-    refused = count_refused(validated, context.definitions.receiving)
+    refused = count_refused(validated, context.definitions.receiving, context.settings.memory_limit)
     place, limit = history or context.workspace, context.settings.memory_limit
     inputs = validated.received.inputs
     sources = show_sources(entry.source_id for entry in inputs)

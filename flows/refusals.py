@@ -6,16 +6,17 @@ import duckdb
 
 from flows.handover import CheckResult, LedgerLine, ReceivedInput, Validated
 from flows.shown_names import show_names, show_sources
+from flows.warehouse import open_memory
 from reports.facts import CheckFact, RefusedFact
 from transforms.model.sources import Receiving
 
 EARLIER = "rows of earlier nights"  # that have another place in the ledger after tonight
 
 
-def count_refused(validated: Validated, receiving: Receiving) -> tuple[RefusedFact, ...]:
+def count_refused(validated: Validated, receiving: Receiving, memory_limit: str) -> tuple[RefusedFact, ...]:
     """What was set aside tonight, most rows first."""
     files = [str(validated.received.dropped), str(validated.set_aside)]
-    with duckdb.connect(":memory:") as connection:
+    with open_memory(validated.set_aside.parent / "spill", memory_limit=memory_limit) as connection:
         counted = count_by_rule(connection, "read_parquet(?) WHERE outcome = 'quarantined'", files)
     repairs = list_repairs(receiving, validated.checks)
     return describe_refused(counted, validated.received.inputs, validated.ledger, repairs)

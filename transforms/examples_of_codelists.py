@@ -18,7 +18,6 @@ from transforms.model.examples import CodeExample, NameExample, RegimenExample
 from transforms.model.source_examples import UnitExample
 from transforms.model.sources import Codelist
 from transforms.regimens import label_cycles
-from transforms.units import read_units
 
 KIND = "codelists"
 
@@ -81,7 +80,7 @@ def _check_codes(definitions: Definitions, entries: Sequence[Definition]) -> Ite
 
 
 def _check_units(definitions: Definitions) -> Iterable[ExampleResult]:
-    units, entry = read_units(definitions.codes("units")), definitions.codelists["units"]
+    units, entry = definitions.units, definitions.codelists["units"]
     for example in read_examples(UnitExample, KIND, entry):
         decision = units.decide(example.quantity, example.unit)
         facts = [{"factor": one.factor, "rule": one.rule} for one in (example, decision)]

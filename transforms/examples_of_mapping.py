@@ -5,7 +5,6 @@ from transforms.example_results import ExampleResult, read_examples, tell, wrong
 from transforms.load import Definitions
 from transforms.model.mapping import ProposingExample
 from transforms.unit_proposals import Distribution, fit_unit
-from transforms.units import read_units
 
 KIND = "mapping"
 
@@ -13,7 +12,7 @@ KIND = "mapping"
 def check_mapping(definitions: Definitions) -> list[ExampleResult]:
     """Every example of `definitions/mapping`, in a fixed order."""
     proposing = definitions.proposing
-    reader = NameReader(proposing, read_units(definitions.codes("units")))
+    reader = NameReader(proposing, definitions.units)
     results = []
     for number, example in enumerate(read_examples(ProposingExample, KIND, proposing)):
         if example.name:

@@ -46,6 +46,7 @@ from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.standards import Standard
 from transforms.model.survey import SurveyRule
 from transforms.plugins import DEFINITIONS, load_points
+from transforms.units import UnitBook, read_units
 from transforms.wrong_keys import guess
 
 SHIPPED = Path(__file__).parent / "definitions"
@@ -221,6 +222,11 @@ class Definitions:
     def codelists(self) -> Mapping[str, Codelist]:
         """What each code list is, by id."""
         return {entry.id: entry for entry in self._all("codelists", Codelist)}
+
+    @cached_property
+    def units(self) -> UnitBook:
+        """What the spellings of units stand for."""
+        return read_units(self.codes("units"))
 
     @cached_property
     def glossary(self) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from transforms.model.cohorts import DiagnosisCriterion, ExposureCriterion
 from transforms.model.complications import CodeGroup
 from transforms.model.episodes import Anchor
 from transforms.model.sources import SourceMap
-from transforms.units import normalise_unit, read_units
+from transforms.units import normalise_unit
 from transforms.wrong_keys import guess, point_at
 
 Lists = Mapping[str, AbstractSet[str]]
@@ -123,7 +123,7 @@ def _error(definitions: Definitions, folder: str, name: str, unknown: list[Unkno
 def find_unknown_units(source_map: SourceMap, definitions: Definitions) -> Sequence[tuple[Place, Collection[str]]]:
     """Where a source map names a unit that no list has, with the spellings that are valid for counts and shares."""
     units = definitions.codes("units")
-    book = read_units(units)
+    book = definitions.units
     known = {spelling.casefold() for _, spelling in (*book.exact, *book.folded)}
     known |= {normalise_unit(spelling).casefold() for spelling in source_map.unit_spellings}
     counts = (

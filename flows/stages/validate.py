@@ -67,7 +67,7 @@ def validate(
         for suite in suites
         for check in suite.checks
     )
-    ledger = close_ledger(received, set_aside)
+    ledger = close_ledger(received, set_aside, context.settings.memory_limit)
     changes, profile = compare_night(received, ledger, profiled, context, against)
     checks = (*checks, *changes, *_judge_identifiers(received))
     context.progress.rows(sum(line.n_accepted for line in received.ledger if line.table_name == "canonical.lab"))

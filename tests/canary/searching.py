@@ -164,12 +164,14 @@ def _cell(cell: object) -> bytes:
 
 def _duckdb_tables(content: bytes, path: Path | None) -> Iterator[tuple[str, bytes]]:
     with _as_file(content, path, (".wal",)) as copy, duckdb.connect(copy) as connection:
-        columns = connection.execute(
-            "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+        tables = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL"
         ).fetchall()
-        for schema, table, column in columns:
-            cells = connection.execute(f'SELECT "{column}"::VARCHAR FROM "{schema}"."{table}"').fetchall()
-            yield f"{schema}.{table}.{column}", "\n".join(str(cell) for (cell,) in cells).encode()
+        for schema, table in tables:
+            rows = connection.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{schema}"."{table}"')
+            names = [column[0] for column in rows.description or ()]
+            for name, cells in zip(names, zip(*rows.fetchall(), strict=True), strict=False):  # no row has no column
+                yield f"{schema}.{table}.{name}", "\n".join(map(str, cells)).encode()
 
 
 class _as_file:  # noqa: N801 - reads as what it does

@@ -73,8 +73,12 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def warehouse(workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Held open until the test closes it."""
     workspace.mkdir()
-    with open_warehouse(workspace / "warehouse.duckdb", memory_limit="1GB") as connection:
+    path = workspace / "warehouse.duckdb"
+    with open_warehouse(path, memory_limit="1GB"):
+        pass
+    with duckdb.connect(str(path)) as connection:
         yield connection
 
 

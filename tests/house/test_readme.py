@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from glob import glob
 from pathlib import Path
 
 import pytest
@@ -74,9 +73,12 @@ def _call_shell(command: str, folder: Path) -> Ended:
 
 def _split(command: str, folder: Path) -> list[str]:
     """The words of a command as a shell hands them over, with the files that a pattern stands for."""
-    words = [glob(word, root_dir=folder) if "*" in word else [word] for word in shlex.split(command)]
-    assert all(words), command
-    return [word for found in words for word in sorted(found)]
+    words: list[str] = []
+    for word in shlex.split(command):
+        found = sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
+        assert found, command
+        words += found
+    return words
 
 
 @pytest.mark.slow
