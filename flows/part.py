@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.population import TABLES, quoted
 from flows.warehouse import open_memory
-from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
+from transforms.anc import add_limits_of_normal, choose_anc, list_candidates, measure_specimens
 from transforms.attribution import Evidence, attribute_causes
 from transforms.attribution_windows import Known, attribute_in_windows
 from transforms.chronic import find_chronic
@@ -147,11 +147,20 @@ def _keep(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
 
 
 def _derive_counts(folder: Path, definitions: Definitions) -> None:
-    lab = pl.scan_parquet(folder / "lab.parquet")
-    candidates = _keep(derive_candidates(lab, definitions.anc), folder / "anc_candidate.parquet")
+    """Candidates and counts, of one pass over the specimens."""
+    specimens = measure_specimens(pl.scan_parquet(folder / "lab.parquet"), definitions.anc)
     scale = next(scale for scale in definitions.scales if scale.is_default)
-    chosen = choose_anc(candidates, definitions.anc, scale)
-    _keep(add_limits_of_normal(chosen, pl.read_parquet(folder / "limit.parquet")), folder / "anc.parquet")
+    chosen = choose_anc(specimens, definitions.anc, scale)
+    frames = {
+        "anc_candidate": list_candidates(specimens),
+        "anc": add_limits_of_normal(chosen, pl.read_parquet(folder / "limit.parquet")),
+    }
+    pl.collect_all(
+        [
+            frame.sink_parquet(folder / f"{name}.parquet", compression="snappy", lazy=True)
+            for name, frame in frames.items()
+        ]
+    )
 
 
 def _name_episodes(folder: Path, memory_limit: str) -> None:

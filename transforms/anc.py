@@ -7,6 +7,7 @@ cells is rejected. Routes, order and tolerances are `definitions/anc`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -20,31 +21,41 @@ from transforms.specimens import SPECIMEN, gather_specimens, present_inputs
 _PERCENT = 100
 
 
-def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
-    """Every route of every specimen: the columns of derived.anc_candidate by person_index, and what the choice needs.
+@dataclass(frozen=True)
+class Specimens:
+    """What every possible route says of each specimen, sorted by SPECIMEN; `possible` are the routes there are."""
 
-    Also: time_precision, is_rejected (above the white cells), is_chosen (at most one a specimen),
-    bands_assumed_zero of the route; and of the specimen chosen_lower_cells_per_ul, chosen_upper_cells_per_ul,
+    rows: pl.LazyFrame
+    possible: tuple[Route, ...]
+
+
+def measure_specimens(lab: pl.LazyFrame, routes: AncRoutes) -> Specimens:
+    """One row per specimen: what `measure_routes` gives, which route is best, and the bounds that it and others leave.
+
+    Of the specimen: best_rank (null: nothing usable), chosen_lower_cells_per_ul, chosen_upper_cells_per_ul,
     is_conflicting (results that contradict each other), highest_cells_per_ul and lowest_cells_per_ul of its exact
-    counts, and POSSIBLE. Sorted by person, time, specimen and route.
+    counts, and POSSIBLE. Of a route: ROUTE_rank and ROUTE_is_rejected (above the white cells).
     """
     names = present_inputs(lab, routes)
     possible = possible_routes(names)
     measured = measure_routes(gather_specimens(lab, routes, names), routes, possible)
-    specimens = leave_open(_choose(measured, routes, possible), routes, names, possible)
-    bounds = [f"{which}_cells_per_ul" for which in ("chosen_lower", "chosen_upper", "highest", "lowest")]
-    shared = ["time_precision", "is_conflicting", *bounds, *POSSIBLE]
+    return Specimens(leave_open(_choose(measured, routes, possible), routes, names, possible), possible)
+
+
+def list_candidates(specimens: Specimens) -> pl.LazyFrame:
+    """Every route of every specimen, usable or not: the columns of derived.anc_candidate by person_index.
+
+    Sorted by person, time, specimen and route.
+    """
+    possible = specimens.possible
     listed = {
         "route": [pl.lit(place, dtype=pl.UInt8) for place in range(len(possible))],
         "lower_cells_per_ul": [pl.col(f"{route}_lower") for route in possible],
         "upper_cells_per_ul": [pl.col(f"{route}_upper") for route in possible],
-        "is_rejected": [pl.col(f"{route}_is_rejected") for route in possible],
-        "is_chosen": [(pl.col(f"{route}_rank") == pl.col("best_rank")).fill_null(False) for route in possible],
-        "bands_assumed_zero": [pl.col(f"{route}_bands_assumed_zero") for route in possible],
     }
     # Fixed-size arrays: exploding them is forty times faster than a list of structs.
     candidates = (
-        specimens.select(*SPECIMEN, *shared, **{name: pl.concat_arr(parts) for name, parts in listed.items()})
+        specimens.rows.select(*SPECIMEN, **{name: pl.concat_arr(parts) for name, parts in listed.items()})
         .explode(*listed)
         .filter(pl.col("lower_cells_per_ul").is_not_null())
     )
@@ -57,23 +68,20 @@ def derive_candidates(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
         pl.when(is_exact).then("lower_cells_per_ul").alias("anc_cells_per_ul"),
         "lower_cells_per_ul",
         "upper_cells_per_ul",
-        "is_rejected",
-        "is_chosen",
-        "bands_assumed_zero",
-        *shared,
     )
 
 
-def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.LazyFrame:
+def choose_anc(specimens: Specimens, routes: AncRoutes, scale: Scale) -> pl.LazyFrame:
     """One count per specimen: the columns of derived.anc by person_index, sorted by person, time and specimen.
 
-    `candidates` are those of `derive_candidates` under the same `routes`. A specimen that says nothing about its
-    neutrophils has no row.
+    `specimens` are those of `measure_specimens` under the same `routes`. One that says nothing about its neutrophils
+    has no row.
     """
     lower, upper = pl.col("chosen_lower_cells_per_ul"), pl.col("chosen_upper_cells_per_ul")
     highest, lowest = pl.col("highest_cells_per_ul"), pl.col("lowest_cells_per_ul")
     allowance = _allowance(highest, routes.agreement)
-    return candidates.filter("is_chosen").select(
+    best = {route: pl.col(f"{route}_rank") == pl.col("best_rank") for route in specimens.possible}
+    return specimens.rows.filter(pl.col("best_rank").is_not_null()).select(
         "person_index",
         "specimen_id",
         "collected_at",
@@ -81,9 +89,11 @@ def choose_anc(candidates: pl.LazyFrame, routes: AncRoutes, scale: Scale) -> pl.
         anc_cells_per_ul=pl.when(lower == upper).then(lower),
         lower_cells_per_ul=lower,
         upper_cells_per_ul=upper,
-        route=pl.col("route"),
+        route=pl.coalesce(pl.when(is_best).then(pl.lit(route)) for route, is_best in best.items()),
         is_discordant=pl.col("is_conflicting") | (highest - lowest > allowance).fill_null(False),
-        bands_assumed_zero=pl.col("bands_assumed_zero"),
+        bands_assumed_zero=pl.coalesce(
+            pl.when(is_best).then(f"{route}_bands_assumed_zero") for route, is_best in best.items()
+        ),
         severity=severity_of(lower, upper, scale),
         **{name: pl.col(name) for name in POSSIBLE},
     )

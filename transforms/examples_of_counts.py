@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import choose_anc, measure_specimens
 from transforms.example_results import ORIGIN, ExampleResult, Schema, read_examples, tell, wrong_example
 from transforms.grades import is_meant_for, severity_of
 from transforms.load import Definitions
@@ -72,8 +72,8 @@ def _check_routes(definitions: Definitions) -> Iterable[ExampleResult]:
         for place, example in enumerate(examples)
         for name, result in example.results.items()
     ]
-    candidates = derive_candidates(pl.LazyFrame(rows, schema=LAB), routes)
-    found = {row["person_index"]: row for row in _rows(choose_anc(candidates, routes, definitions.scales[0]))}
+    specimens = measure_specimens(pl.LazyFrame(rows, schema=LAB), routes)
+    found = {row["person_index"]: row for row in _rows(choose_anc(specimens, routes, definitions.scales[0]))}
     for place, example in enumerate(examples):
         expected = {} if example.anc is None else _facts(example.anc)
         row = found.get(place)

@@ -14,6 +14,7 @@ from transforms.model.anc import AncRoutes
 SPECIMEN = ("person_index", "collected_at", "specimen_id")
 MILLION = 10**6
 _OTHER_PART = "other_part"
+_PRECISIONS = pl.Enum(["day", "minute", "none"])  # of one specimen the first is taken: the coarsest rules
 
 
 def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.LazyFrame:
@@ -25,12 +26,14 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str])
     """
     results = _read_results(lab, routes)
     # Collected, because the rows of doubled specimens are read again only if there are any.
-    single = _pivot(results.with_columns(is_conflicting=pl.lit(False)), names).collect()
+    single = _pivot(results, names).with_columns(is_conflicting=pl.lit(False)).collect()
     is_doubled = pl.col("n_results") > _n_inputs(names)
     doubled = single.filter(is_doubled).select(SPECIMEN)
     if doubled.height:
         settled = _settle(results.join(doubled.lazy(), on=SPECIMEN, how="semi", nulls_equal=True))
-        single = pl.concat([single.filter(~is_doubled), _pivot(settled, names).collect()])
+        conflicts = settled.group_by(SPECIMEN).agg(pl.col("is_conflicting").any())
+        again = _pivot(settled, names).join(conflicts, on=SPECIMEN, nulls_equal=True)
+        single = pl.concat([single.filter(~is_doubled), again.select(single.columns).collect()])
     absent = {
         f"{name}_{bound}": pl.lit(None, dtype=pl.Int64)
         for name, _ in routes.named_inputs
@@ -102,14 +105,16 @@ def _pivot(results: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
     return (
         results.group_by(SPECIMEN)
         .agg(
-            pl.col("time_precision").min(),  # "day" sorts before "minute": the coarsest rules
-            pl.col("is_conflicting").any(),
+            pl.col("time_precision").cast(_PRECISIONS).to_physical().min(),
             *bounds,
             n_results=(~is_other).sum(),
             n_other_parts=is_other.sum(),
             other_parts_pct=pl.when(is_other).then("lower").sum(),
         )
-        .with_columns(other_parts_pct=pl.when(pl.col("n_other_parts") > 0).then("other_parts_pct"))
+        .with_columns(
+            pl.col("time_precision").cat.to(_PRECISIONS).cast(pl.String),
+            other_parts_pct=pl.when(pl.col("n_other_parts") > 0).then("other_parts_pct"),
+        )
         .drop("n_other_parts")
     )
 

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import choose_anc, list_candidates, measure_specimens
 from transforms.attribution import Evidence, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.episodes import find_episodes
@@ -136,9 +136,8 @@ def _do(folder: Path, step: str) -> None:
 def _count(folder: Path, rows: Rows, definitions: Definitions) -> float:
     scale = next(scale for scale in definitions.scales if scale.is_default)
     started = time.process_time()
-    candidates = derive_candidates(rows["lab"], definitions.anc)
-    candidates.sink_parquet(folder / "candidate.parquet", compression="snappy")
-    choose_anc(pl.scan_parquet(folder / "candidate.parquet"), definitions.anc, scale).collect()
+    specimens = measure_specimens(rows["lab"], definitions.anc)
+    pl.collect_all([list_candidates(specimens), choose_anc(specimens, definitions.anc, scale)])
     return time.process_time() - started
 
 

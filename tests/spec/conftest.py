@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import choose_anc, list_candidates, measure_specimens
 from transforms.definition_files import read_definition
 from transforms.examples_of_counts import LAB, lab_row
 from transforms.examples_of_episodes import Chart, count_row, day_at, find_charted
@@ -41,17 +41,18 @@ def clinical_scale() -> Scale:
 @pytest.fixture
 def candidates_of(routes: AncRoutes) -> Any:
     def derive(rows: list[dict[str, Any]]) -> pl.DataFrame:
-        return derive_candidates(pl.LazyFrame(rows, schema=LAB), routes).collect()
+        return list_candidates(measure_specimens(pl.LazyFrame(rows, schema=LAB), routes)).collect()
 
     return derive
 
 
 @pytest.fixture
-def anc_of(routes: AncRoutes, clinical_scale: Scale, candidates_of: Any) -> Any:
+def anc_of(routes: AncRoutes, clinical_scale: Scale) -> Any:
     """Lab rows to the chosen count of each specimen."""
 
     def choose(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return choose_anc(candidates_of(rows).lazy(), routes, clinical_scale).collect().to_dicts()
+        specimens = measure_specimens(pl.LazyFrame(rows, schema=LAB), routes)
+        return choose_anc(specimens, routes, clinical_scale).collect().to_dicts()
 
     return choose
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from transforms.anc import add_limits_of_normal, choose_anc, derive_candidates
+from transforms.anc import add_limits_of_normal, choose_anc, measure_specimens
 
 TWO_DRAWS = """
 specimen | day | analyte    | method | result
@@ -82,17 +82,15 @@ def test_a_fraction_of_one_is_a_share_of_a_hundred(specimen: Any, anc_of: Any) -
     assert [row["anc_cells_per_ul"] for row in anc_of(as_fraction) + anc_of(converted)] == [830, 830]
 
 
-def test_every_route_of_a_specimen_is_kept(specimen: Any, candidates_of: Any) -> None:
-    found = candidates_of(
-        specimen({"anc_direct auto": 900, "anc_direct manual": 800, "wbc auto": 2000, "neut_pct auto": 45})
-    )
-    assert dict(found.select("route", "anc_cells_per_ul").iter_rows()) == {
+def test_every_route_of_a_specimen_is_kept(specimen: Any, candidates_of: Any, anc_of: Any) -> None:
+    rows = specimen({"anc_direct auto": 900, "anc_direct manual": 800, "wbc auto": 2000, "neut_pct auto": 45})
+    assert dict(candidates_of(rows).select("route", "anc_cells_per_ul").iter_rows()) == {
         "direct_auto": 900,
         "direct_manual": 800,
         "neut_pct": 900,
         "wbc_only": None,
     }
-    assert found.filter("is_chosen")["route"].to_list() == ["direct_manual"]
+    assert [row["route"] for row in anc_of(rows)] == ["direct_manual"]
 
 
 def test_a_count_above_the_white_cells_within_tolerance_stands(specimen: Any, anc_of: Any) -> None:
@@ -156,7 +154,7 @@ def test_the_order_of_rows_changes_nothing(
     text = TWO_DRAWS + "s1 | 0 | wbc | manual | 4100\ns1 | 0 | wbc | auto | 3900\ns1 | 0 | bands_pct | manual | 3\n"
     rows = pl.DataFrame(rows_of(text, table, specimen, day_at), infer_schema_length=None).lazy()
     once, reversed_ = (
-        choose_anc(derive_candidates(frame, routes), routes, clinical_scale).collect()
+        choose_anc(measure_specimens(frame, routes), routes, clinical_scale).collect()
         for frame in (rows, rows.reverse())
     )
     assert once.equals(reversed_)
@@ -173,10 +171,11 @@ def test_the_order_of_rows_changes_nothing(
     ],
 )
 def test_a_lower_limit_of_normal_stands_beside_the_count_it_came_with(
-    limits: list[str], expected: int | None, specimen: Any, candidates_of: Any, routes: Any, clinical_scale: Any
+    limits: list[str], expected: int | None, specimen: Any, anc_of: Any
 ) -> None:
-    anc = choose_anc(candidates_of(specimen({"anc_direct auto": 900})).lazy(), routes, clinical_scale)
-    (one,) = anc.select("person_index", "collected_at", "specimen_id").collect().to_dicts()
+    (found,) = anc_of(specimen({"anc_direct auto": 900}))
+    anc = pl.LazyFrame([found], schema_overrides={"person_index": pl.UInt32})
+    one = {name: found[name] for name in ("person_index", "collected_at", "specimen_id")}
     given = pl.DataFrame(
         [{**one, "reference_low": Decimal(limit)} for limit in limits],
         schema={

@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.anc import choose_anc, derive_candidates
+from transforms.anc import choose_anc, measure_specimens
 from transforms.load import load_definitions
 
 AT = datetime.fromisoformat("2020-01-01T08:00")
@@ -42,7 +42,7 @@ def _count(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kinds = decimals | {"person_index": pl.UInt32, "comparator": pl.String, "collected_at": pl.Datetime("us")}
     lab = pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None).lazy()
     scale = next(scale for scale in DEFINITIONS.scales if scale.is_default)
-    return choose_anc(derive_candidates(lab, DEFINITIONS.anc), DEFINITIONS.anc, scale).collect().to_dicts()
+    return choose_anc(measure_specimens(lab, DEFINITIONS.anc), DEFINITIONS.anc, scale).collect().to_dicts()
 
 
 @settings(max_examples=40, deadline=None)
