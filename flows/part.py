@@ -12,8 +12,8 @@ import polars as pl
 from flows.population import TABLES, quoted
 from flows.warehouse import open_memory
 from transforms.anc import add_limits_of_normal, choose_anc, list_candidates, measure_specimens
-from transforms.attribution import Evidence, attribute_causes
-from transforms.attribution_windows import Known, attribute_in_windows
+from transforms.attribution import Evidence, Judgement, attribute_causes
+from transforms.attribution_windows import attribute_in_windows
 from transforms.chronic import find_chronic
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import (
@@ -96,10 +96,10 @@ def _derive_people(folder: Path, deriving: Deriving) -> None:
     episodes = _keep(number_by_cycle(found, cycles), folder / "episode.parquet")
     _keep(find_chronic(anc, definitions.chronic, treatments), folder / "chronic.parquet")
     after = _keep(_counts_of(episodes, anc), folder / "anc_of_low.parquet")
-    results = pl.scan_parquet(folder / "result.parquet")
+    results = _keep(_results_of(episodes, pl.scan_parquet(folder / "result.parquet")), folder / "result_of_low.parquet")
     evidence = Evidence(recognised, diagnosis, observation, after, results, person, has_drugs, has_diagnoses)
-    causes = attribute_causes(episodes, evidence, definitions.causes, conditions, definitions.naranjo)
-    _keep(causes, folder / "episode_cause.parquet")
+    judgement = Judgement(definitions.causes, conditions, definitions.naranjo)
+    _keep(attribute_causes(episodes, evidence, judgement), folder / "episode_cause.parquet")
     signs = Signs(vital, diagnosis, encounter, anc, conditions, has_diagnoses=has_diagnoses)
     complications = definitions.complications
     _keep(find_complications(episodes, signs, complications), folder / "complication.parquet")
@@ -107,8 +107,7 @@ def _derive_people(folder: Path, deriving: Deriving) -> None:
     _keep(find_blocks(recognised, definitions.drugs), folder / "drug_block.parquet")
     estimation = definitions.estimation
     own = episodes.filter(pl.col("rule") == estimation.default_rule)
-    known = Known(definitions.causes, conditions, definitions.naranjo)
-    others = attribute_in_windows(own, evidence, known, estimation.attribution_windows)
+    others = attribute_in_windows(own, evidence, judgement, estimation.attribution_windows)
     _keep(others, folder / "cause_window.parquet")
     if not deriving.has_dates:
         _keep(find_members_without_dates(person, definitions.cohorts), folder / "cohort_member.parquet")
@@ -130,6 +129,11 @@ def _counts_of(episodes: pl.LazyFrame, anc: pl.LazyFrame) -> pl.LazyFrame:
     """The counts of people with an episode, which is all that suspects of episodes are judged by."""
     columns = ("person_index", "collected_at", "lower_cells_per_ul", "upper_cells_per_ul")
     return anc.select(columns).join(episodes.select("person_index").unique(), on="person_index", how="semi")
+
+
+def _results_of(episodes: pl.LazyFrame, results: pl.LazyFrame) -> pl.LazyFrame:
+    """The laboratory findings of people with an episode."""
+    return results.join(episodes.select("person_index").unique(), on="person_index", how="semi")
 
 
 def _derive_cycles(anc: pl.LazyFrame, recognised: pl.LazyFrame, definitions: Definitions) -> pl.DataFrame:

@@ -8,7 +8,7 @@ Without a deciding candidate the episode is unexplained, or there was too little
 claims. Obeys `definitions/causes`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -16,16 +16,16 @@ import polars as pl
 from transforms.candidates import find_drug_candidates, keep_best, list_doses
 from transforms.causality import look_back, weigh
 from transforms.challenge import judge_dechallenge
-from transforms.code_candidates import Beside, find_code_candidates
+from transforms.code_candidates import Beside, find_code_candidates, read_codes
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
-from transforms.findings import find_lab_candidates
+from transforms.findings import find_lab_candidates, read_findings
 from transforms.lots import share_out
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause, Challenge
 from transforms.naranjo import score_naranjo
 from transforms.patterns import find_patterns
-from transforms.ranking import EPISODE, rank_candidates
+from transforms.ranking import EPISODE, find_primary, rank_candidates
 from transforms.spans import to_spans
 from transforms.strata import age_in, read_ages
 
@@ -65,46 +65,79 @@ class Evidence:
         )
 
 
-def attribute_causes(
-    episodes: pl.LazyFrame,
-    evidence: Evidence,
-    causes: Sequence[Cause],
-    conditions: pl.DataFrame,
-    naranjo: Naranjo,
-    *,
-    tells_doubts: bool = True,
-) -> pl.LazyFrame:
+@dataclass(frozen=True)
+class Judgement:
+    """By what suspects are judged; `conditions` is what `read_conditions` gives."""
+
+    causes: Sequence[Cause]
+    conditions: pl.DataFrame
+    naranjo: Naranjo
+
+
+def attribute_causes(episodes: pl.LazyFrame, evidence: Evidence, judgement: Judgement) -> pl.LazyFrame:
     """One row per episode and candidate, sorted by episode and rank; columns: OUTPUT.
 
-    `conditions` is what `read_conditions` gives. Times are the extract's own, windows whole days. Without
-    `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
+    Times are the extract's own, windows whole days.
     """
-    known = (causes, conditions, naranjo)
-    found = [
-        _attribute(episodes.filter(people), evidence.of(people), *known, tells_doubts=tells_doubts).collect()
-        for people in share_out(episodes, _AT_A_TIME)
-    ]
+    found = []
+    for some, known in _share(episodes, evidence, judgement.causes, judgement.conditions):
+        keyed, weighed, left = _weigh(some, known, judgement.causes, tells_doubts=True)
+        is_complete = evidence.has_drugs and evidence.has_diagnoses
+        scored = score_naranjo(weighed, judgement.naranjo, is_complete=is_complete)
+        every = pl.concat([scored, left], how="diagonal").with_columns(pl.col("n_competing").fill_null(0))
+        found.append(rank_candidates(every, keyed.select("episode", *EPISODE)).collect())
     return pl.concat(found).lazy()
 
 
-def _attribute(
-    episodes: pl.LazyFrame,
-    evidence: Evidence,
-    causes: Sequence[Cause],
-    conditions: pl.DataFrame,
-    naranjo: Naranjo,
-    *,
-    tells_doubts: bool,
-) -> pl.LazyFrame:
+def attribute_primary(episodes: pl.LazyFrame, evidence: Evidence, judgement: Judgement) -> pl.LazyFrame:
+    """The primary suspect of each episode alone, as `attribute_causes` says it: EPISODE, cause_group, agent; sorted."""
+    found = []
+    for some, known in _share(episodes, evidence, judgement.causes, judgement.conditions):
+        keyed, weighed, left = _weigh(some, known, judgement.causes, tells_doubts=False)
+        every = pl.concat([weighed, left], how="diagonal")
+        found.append(find_primary(every, keyed.select("episode", *EPISODE)).collect())
+    return pl.concat(found).lazy()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Evidence of some people, and their codes and findings as the causes ask for them."""
+
+    evidence: Evidence
+    codes: pl.LazyFrame
+    findings: pl.LazyFrame
+
+
+def _share(
+    episodes: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause], conditions: pl.DataFrame
+) -> Iterator[tuple[pl.LazyFrame, _Known]]:
+    """Episodes and evidence in lots of people."""
+    own = evidence.diagnosis.join(episodes.select("person_index").unique(), on="person_index", how="semi")
+    codes = read_codes(_hold(own), conditions, causes)
+    findings = read_findings(evidence.results, causes)
+    for people in share_out(episodes, _AT_A_TIME):
+        known = _Known(evidence.of(people), codes.filter(people), findings.filter(people))
+        yield episodes.filter(people), known
+
+
+def _weigh(
+    episodes: pl.LazyFrame, known: _Known, causes: Sequence[Cause], *, tells_doubts: bool
+) -> tuple[pl.LazyFrame, pl.LazyFrame, pl.LazyFrame]:
+    """Episodes with their number, the candidates of each with category and precedence, the fallbacks of the others.
+
+    Without `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
+    """
+    evidence = known.evidence
     onsets = _hold(_list_onsets(episodes, evidence.person))
     doses = _hold(list_doses(onsets, evidence.recognised))
+    beside = Beside(doses, evidence.results)
 
     def find_drugs(when: pl.LazyFrame) -> pl.LazyFrame:
         return find_drug_candidates(when, doses, causes)
 
     def find_signs(when: pl.LazyFrame) -> pl.LazyFrame:
-        codes = find_code_candidates(when, evidence.diagnosis, conditions, Beside(doses, evidence.results), causes)
-        return keep_best(pl.concat([codes, find_lab_candidates(when, evidence.results, causes)]))
+        codes = find_code_candidates(when, known.codes, beside, causes)
+        return keep_best(pl.concat([codes, find_lab_candidates(when, known.findings, causes)]))
 
     drugs = _hold(find_drugs(onsets))
     looked_at = onsets if tells_doubts else onsets.head(0)
@@ -118,14 +151,10 @@ def _attribute(
     told = pl.concat([own.join(judged, on="onset_id"), _support(patterns)], how="diagonal")
     candidates = _hold(told.join(_kinds(causes), on=KIND))
     risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
-    weighed = weigh(look_back(candidates))
-    is_complete = evidence.has_drugs and evidence.has_diagnoses
-    scored = score_naranjo(weighed.join(risks, on="agent", how="left"), naranjo, is_complete=is_complete)
-    ranked = _hold(scored.join(_precedences(causes), on=(*KIND, "category")))
+    weighed = weigh(look_back(candidates)).join(risks, on="agent", how="left")
+    ranked = _hold(weighed.join(_precedences(causes), on=(*KIND, "category")))
     decided = ranked.filter("decides", pl.col("category") != "unlikely").select("episode").unique()
-    left = _leave(keyed.join(decided, on="episode", how="anti"), early, evidence, causes)
-    every = pl.concat([ranked, left], how="diagonal")
-    return rank_candidates(every.with_columns(pl.col("n_competing").fill_null(0)), keyed.select("episode", *EPISODE))
+    return keyed, ranked, _leave(keyed.join(decided, on="episode", how="anti"), early, evidence, causes)
 
 
 def _leave(undecided: pl.LazyFrame, early: pl.LazyFrame, evidence: Evidence, causes: Sequence[Cause]) -> pl.LazyFrame:

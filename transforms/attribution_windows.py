@@ -5,12 +5,11 @@ biology sets them and not custom. Challenge and look-back of fallbacks stay too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import polars as pl
 
-from transforms.attribution import Evidence, attribute_causes
-from transforms.model.causality import Naranjo
+from transforms.attribution import Evidence, Judgement, attribute_primary
 from transforms.model.causes import Cause, CodeEvidence, DrugEvidence
 from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.ranking import EPISODE
@@ -22,42 +21,30 @@ _HALF = 0.5  # whole days, half up
 _LIST_DAYS = ("lookback_days", "lookahead_days")
 
 
-@dataclass(frozen=True)
-class Known:
-    """What suspects are told by; `conditions` is what `read_conditions` gives."""
-
-    causes: Sequence[Cause]
-    conditions: pl.DataFrame
-    naranjo: Naranjo
-
-
 def attribute_in_windows(
-    episodes: pl.LazyFrame, evidence: Evidence, known: Known, factors: Mapping[str, float]
+    episodes: pl.LazyFrame, evidence: Evidence, judgement: Judgement, factors: Mapping[str, float]
 ) -> pl.LazyFrame:
     """The primary suspect of each episode for each factor but the default; columns: OUTPUT, sorted."""
     found = [
-        _primary(episodes, *_scale(evidence, known, factor), window)
+        _primary(episodes, *_scale(evidence, judgement, factor), window)
         for window, factor in sorted(factors.items())
         if window != DEFAULT_WINDOW
     ]
     if not found:
-        found = [_primary(episodes.head(0), evidence, known, DEFAULT_WINDOW)]
+        found = [_primary(episodes.head(0), evidence, judgement, DEFAULT_WINDOW)]
     return pl.concat(found).sort(*EPISODE, "window")
 
 
-def _primary(episodes: pl.LazyFrame, evidence: Evidence, known: Known, window: str) -> pl.LazyFrame:
-    causes, conditions = known.causes, known.conditions
-    every = attribute_causes(episodes, evidence, causes, conditions, known.naranjo, tells_doubts=False)
-    named = every.filter("is_primary").with_columns(window=pl.lit(window)).select(OUTPUT)
-    return named.collect().lazy()  # one length of windows in memory at a time
+def _primary(episodes: pl.LazyFrame, evidence: Evidence, judgement: Judgement, window: str) -> pl.LazyFrame:
+    return attribute_primary(episodes, evidence, judgement).with_columns(window=pl.lit(window)).select(OUTPUT)
 
 
-def _scale(evidence: Evidence, known: Known, factor: float) -> tuple[Evidence, Known]:
+def _scale(evidence: Evidence, judgement: Judgement, factor: float) -> tuple[Evidence, Judgement]:
     latest = pl.max_horizontal("onset_min_days", _days("onset_max_days", factor))
     recognised = evidence.recognised.with_columns(onset_max_days=latest, tail_days=_days("tail_days", factor))
-    conditions = known.conditions.with_columns(_days(name, factor) for name in _LIST_DAYS)
-    causes = [_scale_cause(cause, factor) for cause in known.causes]
-    return replace(evidence, recognised=recognised), replace(known, causes=causes, conditions=conditions)
+    conditions = judgement.conditions.with_columns(_days(name, factor) for name in _LIST_DAYS)
+    causes = [_scale_cause(cause, factor) for cause in judgement.causes]
+    return replace(evidence, recognised=recognised), replace(judgement, causes=causes, conditions=conditions)
 
 
 def _days(column: str, factor: float) -> pl.Expr:

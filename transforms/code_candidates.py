@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.candidates import COLUMNS, day_of, keep_best, no_candidates, select_doses
+from transforms.candidates import COLUMNS, day_of, select_doses
 from transforms.diagnoses import recognise_conditions
 from transforms.findings import is_beyond
 from transforms.model.causes import Cause, CodeEvidence
@@ -24,27 +24,47 @@ class Beside:
     results: pl.LazyFrame
 
 
-def find_code_candidates(
-    onsets: pl.LazyFrame,
-    diagnosis: pl.LazyFrame,
-    conditions: pl.DataFrame,
-    beside: Beside,
-    causes: Sequence[Cause],
-) -> pl.LazyFrame:
-    """One row per onset, cause and subgroup of condition, the code nearest to the onset; columns: COLUMNS.
+def read_codes(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """Every code that is evidence of a cause, with its window, held.
 
-    `onsets` has age_years beside, null where it is not known; `conditions` is what `read_conditions` gives.
+    Columns: person_index, cause_group, evidence_number, agent (its subgroup), coded_day, lookback (days, null: ever
+    before), lookahead, oldest_years (null: any age). `conditions` is what `read_conditions` gives.
     """
-    own = diagnosis.join(onsets.select("person_index").unique(), on="person_index", how="semi")
-    listed = recognise_conditions(own, conditions).collect().lazy()  # every piece of evidence begins with it
-    found = []
-    for cause in causes:
-        first = len(cause.drug_evidence)
-        for number, evidence in enumerate(cause.code_evidence, first):
-            coded = _coded(listed, own, evidence, cause.id)
-            near = _leave_out(_near(onsets, coded, evidence), onsets, beside, (cause, evidence))
-            found.append(near.with_columns(cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)))
-    return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
+    listed = recognise_conditions(diagnosis, conditions).collect().lazy()  # every piece of evidence begins with it
+    found = [
+        _date(_coded(listed, diagnosis, evidence, cause.id), evidence).with_columns(
+            cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)
+        )
+        for cause, number, evidence in _list_evidence(causes)
+    ]
+    nothing = _date(listed.head(0), None).with_columns(cause_group=pl.lit(""), evidence_number=pl.lit(0, pl.Int32))
+    return pl.concat([nothing, *found]).unique().collect().lazy()
+
+
+def find_code_candidates(
+    onsets: pl.LazyFrame, codes: pl.LazyFrame, beside: Beside, causes: Sequence[Cause]
+) -> pl.LazyFrame:
+    """One row per onset, evidence and code in its window; columns: COLUMNS.
+
+    `onsets` has age_years beside, null where it is not known; `codes` are those of `read_codes` by the same `causes`.
+    """
+    near = _near(onsets, codes).collect().lazy()
+    kept, is_conditional = [], pl.lit(value=False)
+    for cause, number, evidence in _list_evidence(causes):
+        if evidence.unless_dosed_within_days is None and evidence.unless_found is None:
+            continue
+        is_it = (pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number)
+        kept.append(_leave_out(near.filter(is_it), onsets, beside, (cause, evidence)))
+        is_conditional = is_conditional | is_it
+    return pl.concat([near.filter(~is_conditional), *kept])
+
+
+def _list_evidence(causes: Sequence[Cause]) -> list[tuple[Cause, int, CodeEvidence]]:
+    return [
+        (cause, number, evidence)
+        for cause in causes
+        for number, evidence in enumerate(cause.code_evidence, len(cause.drug_evidence))
+    ]
 
 
 def _coded(listed: pl.LazyFrame, diagnosis: pl.LazyFrame, evidence: CodeEvidence, cause: str) -> pl.LazyFrame:
@@ -68,38 +88,48 @@ def _coded(listed: pl.LazyFrame, diagnosis: pl.LazyFrame, evidence: CodeEvidence
     return pl.concat([coded, recognise_conditions(diagnosis, own)])
 
 
-def _near(onsets: pl.LazyFrame, coded: pl.LazyFrame, evidence: CodeEvidence) -> pl.LazyFrame:
-    lookback, lookahead = pl.col("lookback_days"), pl.col("lookahead_days")
-    if evidence.max_lookback_days is not None:
-        lookback = pl.min_horizontal(lookback, pl.lit(evidence.max_lookback_days, pl.Int32))
-    if evidence.max_lookahead_days is not None:
-        lookahead = pl.min_horizontal(lookahead, pl.lit(evidence.max_lookahead_days, pl.Int32))
-    if evidence.at_least_days_before is not None:
-        lookahead = pl.lit(-evidence.at_least_days_before, pl.Int32)
-    dated = coded.select(
+def _date(coded: pl.LazyFrame, evidence: CodeEvidence | None) -> pl.LazyFrame:
+    """Codes by day, each with the window that the evidence leaves it."""
+    lookback, lookahead, oldest = pl.col("lookback_days"), pl.col("lookahead_days"), None
+    if evidence is not None:
+        oldest = evidence.oldest_years
+        if evidence.max_lookback_days is not None:
+            lookback = pl.min_horizontal(lookback, pl.lit(evidence.max_lookback_days, pl.Int32))
+        if evidence.max_lookahead_days is not None:
+            lookahead = pl.min_horizontal(lookahead, pl.lit(evidence.max_lookahead_days, pl.Int32))
+        if evidence.at_least_days_before is not None:
+            lookahead = pl.lit(-evidence.at_least_days_before, pl.Int32)
+    return coded.select(
         "person_index",
-        pl.col("subgroup").alias("agent"),
-        day_of("recorded_at").alias("coded_day"),
-        lookback.alias("lookback"),
-        lookahead.alias("lookahead"),
-    ).unique()
+        agent="subgroup",
+        coded_day=day_of("recorded_at"),
+        lookback=lookback,
+        lookahead=lookahead,
+        oldest_years=pl.lit(oldest, pl.Int32),
+    )
+
+
+def _near(onsets: pl.LazyFrame, codes: pl.LazyFrame) -> pl.LazyFrame:
+    """The codes whose window holds the onset."""
+    is_young = (pl.col("age_years") <= pl.col("oldest_years")).fill_null(value=False)
     days = pl.col("onset_day") - pl.col("coded_day")
-    if evidence.oldest_years is not None:
-        onsets = onsets.filter((pl.col("age_years") <= evidence.oldest_years).fill_null(value=False))
     near = (
-        dated.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
+        codes.join(onsets.select("onset_id", "person_index", "onset_day", "age_years"), on="person_index")
+        .filter(pl.col("oldest_years").is_null() | is_young)
         .with_columns(days.alias("days_from_exposure"))
         .filter(pl.col("days_from_exposure") >= -pl.col("lookahead"))
         .filter((pl.col("days_from_exposure") <= pl.col("lookback")).fill_null(value=True))
     )
     return near.select(
         "onset_id",
+        "cause_group",
         "agent",
+        "evidence_number",
         pl.lit(value=True).alias("is_in_window"),
         "days_from_exposure",
         pl.lit(None, pl.Int32).alias("course_number"),
         pl.lit(value=False).alias("has_dechallenge"),
-    )
+    ).select(COLUMNS)
 
 
 def _leave_out(
@@ -107,9 +137,7 @@ def _leave_out(
 ) -> pl.LazyFrame:
     """Without the onsets where doses or results say otherwise."""
     cause, evidence = whose
-    if evidence.unless_dosed_within_days is None and evidence.unless_found is None:
-        return near
-    coded = near.collect().lazy()
+    coded = near
     onset = onsets.select("onset_id", "person_index", "onset_day").join(coded, on="onset_id", how="semi")
     if (within_days := evidence.unless_dosed_within_days) is not None:
         given = [

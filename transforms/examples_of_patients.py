@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.attribution import Evidence, attribute_causes
+from transforms.attribution import Evidence, Judgement, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.cohorts import Histories, find_members
 from transforms.example_results import (
@@ -119,9 +119,8 @@ def attribute_patients(definitions: Definitions, patients: Sequence[CauseExample
         has_drugs=all(patient.has_drugs for patient in patients),
         has_diagnoses=all(patient.has_diagnoses for patient in patients),
     )
-    found = attribute_causes(
-        frame_of(EPISODES, _episodes(patients)), evidence, definitions.causes, conditions, definitions.naranjo
-    )
+    judgement = Judgement(definitions.causes, conditions, definitions.naranjo)
+    found = attribute_causes(frame_of(EPISODES, _episodes(patients)), evidence, judgement)
     return found.filter(pl.col("first_low_at") == ORIGIN).collect()
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from transforms.candidates import COLUMNS, keep_best, no_candidates
+from transforms.candidates import COLUMNS, no_candidates
 from transforms.model.causes import Cause, Finding, LabEvidence
 
 FINDING = ("analyte", "below", "above")
+WANTED = ("number", "place", "lookback", "lookahead")  # of the evidence, of the finding in it, and its days
 
 
 def list_findings(causes: Iterable[Cause]) -> tuple[Finding, ...]:
@@ -20,45 +21,71 @@ def list_findings(causes: Iterable[Cause]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda one: (one.analyte, one.below or 0.0, one.above or 0.0)))
 
 
-def find_lab_candidates(onsets: pl.LazyFrame, results: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
-    """One row per onset, cause and agent; days_from_exposure is that of the finding that is farthest; columns: COLUMNS.
+def read_findings(results: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """Every day with a finding that is evidence of a cause, held: person_index, result_day, WANTED.
 
     `results` has person_index, analyte, collected_at, lower_bound and upper_bound (null: unbounded).
     """
     dated = results.with_columns(result_day=pl.col("collected_at").dt.date().to_physical())
-    found = []
-    for cause in causes:
-        first = len(cause.drug_evidence) + len(cause.code_evidence)
-        for number, evidence in enumerate(cause.lab_evidence, first):
-            near = _near(onsets, dated, evidence)
-            found.append(near.with_columns(cause_group=pl.lit(cause.id), evidence_number=pl.lit(number, pl.Int32)))
-    return keep_best(pl.concat([frame.select(COLUMNS) for frame in found])) if found else no_candidates(onsets)
+    days = [dated.head(0).select("person_index", "result_day", **_want(pl.lit(0), 0, pl.lit(0), pl.lit(0)))]
+    for number, (_, _, evidence) in enumerate(_list_evidence(causes)):
+        window = pl.lit(evidence.lookback_days), pl.lit(evidence.lookahead_days)
+        for place, one in enumerate(evidence.findings):
+            seen = dated.filter(pl.col("analyte") == one.analyte, is_beyond(one))
+            days.append(seen.select("person_index", "result_day", **_want(pl.lit(number), place, *window)).unique())
+    return pl.concat(days).collect().lazy()
 
 
-def _near(onsets: pl.LazyFrame, dated: pl.LazyFrame, evidence: LabEvidence) -> pl.LazyFrame:
+def find_lab_candidates(onsets: pl.LazyFrame, findings: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """One row per onset and evidence; days_from_exposure is that of the finding that is farthest; columns: COLUMNS.
+
+    `findings` are those of `read_findings` by the same `causes`.
+    """
+    listed = [
+        (number, cause, own, evidence.agent, len(evidence.findings))
+        for number, (cause, own, evidence) in enumerate(_list_evidence(causes))
+    ]
+    if not listed:
+        return no_candidates(onsets)
+    schema = {"number": pl.Int32, "cause_group": pl.String, "evidence_number": pl.Int32, "agent": pl.String}
+    known = pl.LazyFrame(listed, schema={**schema, "n_findings": pl.UInt32}, orient="row")
     days = pl.col("onset_day") - pl.col("result_day")
-    parts = []
-    for place, one in enumerate(evidence.findings):
-        seen = dated.filter(pl.col("analyte") == one.analyte, is_beyond(one)).select("person_index", "result_day")
-        joined = seen.unique().join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
-        near = joined.with_columns(days=days).filter(
-            pl.col("days").is_between(-evidence.lookahead_days, evidence.lookback_days)
+    joined = findings.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
+    near = joined.with_columns(days=days).filter(pl.col("days").is_between(-pl.col("lookahead"), pl.col("lookback")))
+    # The nearer day is the smaller number, and of two as near the one before the onset.
+    distance = pl.col("days").abs() * 2 + (pl.col("days") < 0).cast(pl.Int32)
+    nearest = near.group_by("onset_id", "number", "place").agg(distance=distance.min())
+    every = nearest.group_by("onset_id", "number").agg(pl.col("distance").max(), n_found=pl.len())
+    sign = 1 - 2 * (pl.col("distance") % 2)
+    return (
+        every.join(known, on="number")
+        .filter(pl.col("n_found") == pl.col("n_findings"))
+        .select(
+            "onset_id",
+            "cause_group",
+            "agent",
+            "evidence_number",
+            is_in_window=pl.lit(value=True),
+            days_from_exposure=(pl.col("distance") // 2 * sign).cast(pl.Int32),
+            course_number=pl.lit(None, pl.Int32),
+            has_dechallenge=pl.lit(value=False),
         )
-        nearest = pl.col("days").sort_by(pl.col("days").abs(), -pl.col("days")).first()
-        parts.append(near.group_by("onset_id").agg(nearest, place=pl.lit(place).first()))
-    every = (
-        pl.concat(parts)
-        .group_by("onset_id")
-        .agg(pl.col("days").sort_by(pl.col("days").abs(), -pl.col("days")).last(), n_found=pl.len())
+        .select(COLUMNS)
     )
-    return every.filter(pl.col("n_found") == len(evidence.findings)).select(
-        "onset_id",
-        agent=pl.lit(evidence.agent),
-        is_in_window=pl.lit(value=True),
-        days_from_exposure=pl.col("days").cast(pl.Int32),
-        course_number=pl.lit(None, pl.Int32),
-        has_dechallenge=pl.lit(value=False),
-    )
+
+
+def _list_evidence(causes: Sequence[Cause]) -> list[tuple[str, int, LabEvidence]]:
+    """Cause, number within the cause, and the evidence."""
+    return [
+        (cause.id, number, evidence)
+        for cause in causes
+        for number, evidence in enumerate(cause.lab_evidence, len(cause.drug_evidence) + len(cause.code_evidence))
+    ]
+
+
+def _want(number: pl.Expr, place: int, lookback: pl.Expr, lookahead: pl.Expr) -> dict[str, pl.Expr]:
+    values = (number, pl.lit(place), lookback, lookahead)
+    return {name: value.cast(pl.Int32) for name, value in zip(WANTED, values, strict=True)}
 
 
 def is_beyond(finding: Finding) -> pl.Expr:

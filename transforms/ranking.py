@@ -32,6 +32,21 @@ def rank_candidates(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFram
     `candidates` has episode, precedence, risk, days_from_exposure and the rest of OUTPUT but its key; `keys` has
     episode and EPISODE, in one order.
     """
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("episode")
+    ranked = _order(candidates).with_columns(rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64))
+    named = ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).drop(*EPISODE, strict=False)
+    return named.join(keys, on="episode", how="left", maintain_order="left").select(OUTPUT)
+
+
+def find_primary(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFrame:
+    """The first of each episode alone: EPISODE, cause_group and agent, sorted by episode; as `rank_candidates` says."""
+    columns = ("episode", "cause_group", "agent", "precedence", "risk", "days_from_exposure")
+    is_first = pl.col("precedence") == pl.col("precedence").min().over("episode")
+    first = _order(candidates.select(columns).filter(is_first)).unique("episode", keep="first", maintain_order=True)
+    return first.join(keys, on="episode", how="left", maintain_order="left").select(*EPISODE, "cause_group", "agent")
+
+
+def _order(candidates: pl.LazyFrame) -> pl.LazyFrame:
     held = candidates.collect()
     names = {name: pl.Enum(held[name].unique().sort()) for name in ("cause_group", "agent")}
     risk = pl.col("risk").replace_strict({name: place for place, name in enumerate(RISKS)}, default=len(RISKS))
@@ -46,9 +61,4 @@ def rank_candidates(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFram
         )
         .sort("episode", *order, nulls_last=True)
     )
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("episode")
-    ranked = ordered.with_columns(
-        pl.col(*names).cast(pl.String), rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64)
-    )
-    named = ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).drop(*EPISODE, strict=False)
-    return named.join(keys, on="episode", how="left", maintain_order="left").select(OUTPUT)
+    return ordered.with_columns(pl.col(*names).cast(pl.String))

@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from transforms.anc import choose_anc, list_candidates, measure_specimens
-from transforms.attribution import Evidence, attribute_causes
+from transforms.attribution import Evidence, Judgement, attribute_causes
 from transforms.codelists import read_conditions, read_drugs
 from transforms.episodes import find_episodes
 from transforms.exposures import recognise_drugs
@@ -164,8 +164,8 @@ def _attribute(folder: Path, rows: Rows, definitions: Definitions) -> float:
     started = time.process_time()
     names = ("diagnosis", "observation", "anc", "result", "person")
     evidence = Evidence(pl.scan_parquet(folder / "recognised.parquet"), *(rows[name] for name in names))
-    conditions = read_conditions(definitions)
-    attribute_causes(rows["episode"], evidence, definitions.causes, conditions, definitions.naranjo).collect()
+    judgement = Judgement(definitions.causes, read_conditions(definitions), definitions.naranjo)
+    attribute_causes(rows["episode"], evidence, judgement).collect()
     return time.process_time() - started
 
 

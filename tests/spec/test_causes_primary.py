@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.attribution import Evidence, attribute_causes
+from transforms.attribution import Evidence, Judgement, attribute_causes, attribute_primary
 from transforms.codelists import read_conditions, read_drugs
 from transforms.errors import DefinitionError
 from transforms.example_results import frame_of
@@ -178,8 +178,11 @@ def _attribute(data: dict[str, list[dict[str, object]]], has_drugs: bool) -> pl.
     )
     lows = [{**row, "last_low_at": row["first_low_at"]} for row in data["low"]]
     episodes = _frame(EPISODES, lows, ("first_low_at", "last_low_at", "recovery_by")).unique(EPISODE, keep="any")
-    causes, naranjo = DEFINITIONS.causes, DEFINITIONS.naranjo
-    return attribute_causes(episodes.sort(EPISODE), evidence, causes, CONDITIONS, naranjo).collect()
+    judgement = Judgement(DEFINITIONS.causes, CONDITIONS, DEFINITIONS.naranjo)
+    every = attribute_causes(episodes.sort(EPISODE), evidence, judgement).collect()
+    first = every.filter("is_primary").select(*EPISODE, "cause_group", "agent")
+    assert attribute_primary(episodes.sort(EPISODE), evidence, judgement).collect().equals(first)
+    return every
 
 
 NIGHTS = st.fixed_dictionaries(
