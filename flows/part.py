@@ -169,18 +169,21 @@ def _derive_counts(folder: Path, definitions: Definitions) -> None:
 
 def _name_episodes(folder: Path, memory_limit: str) -> None:
     """Give each episode and all of it an episode_id made of what identifies it in the extract."""
-    identity = "concat_ws('|', source_id, person_id, rule, threshold_cells_per_ul, first_low_at)"
-    people = quoted(folder / f"{PEOPLE}.parquet")
+    identity = "concat_ws('|', p.source_id, p.person_id, rule, threshold_cells_per_ul, first_low_at)"
+    people, episodes = (f"read_parquet('{quoted(folder / f'{name}.parquet')}')" for name in (PEOPLE, "episode"))
     with open_memory(folder / "spill", memory_limit=memory_limit) as connection:
+        # Once for each episode: its name costs more than finding it again for what belongs to it.
+        connection.execute(
+            f"""CREATE TEMP TABLE named AS SELECT {", ".join(EPISODE_KEY)}, substr(md5({identity}), 1, 24) AS episode_id
+            FROM {episodes} JOIN {people} p USING (person_index)"""
+        ).fetchall()
         for name in ("episode", *OF_EPISODES):
             path, named = folder / f"{name}.parquet", folder / f"named_{name}.parquet"
-            left_out = ("source_id", "person_id", *(EPISODE_KEY[1:] if name in OF_EPISODES else ()))
+            left_out = f"EXCLUDE ({', '.join(EPISODE_KEY[1:])})" if name in OF_EPISODES else ""
             connection.execute(
                 f"""COPY (
-                    SELECT substr(md5({identity}), 1, 24) AS episode_id, * EXCLUDE ({", ".join(left_out)}) FROM (
-                        SELECT e.*, p.source_id, p.person_id FROM read_parquet('{quoted(path)}') e
-                        JOIN read_parquet('{people}') p USING (person_index)
-                    )
+                    SELECT n.episode_id, t.* {left_out} FROM read_parquet('{quoted(path)}') t
+                    JOIN named n USING ({", ".join(EPISODE_KEY)})
                 ) TO '{quoted(named)}' (FORMAT parquet, COMPRESSION snappy)"""
             ).fetchall()
             named.replace(path)
