@@ -42,13 +42,16 @@ def find_members(histories: Histories, cohorts: Sequence[Cohort]) -> pl.LazyFram
     ]
     if not spans:
         spans = [known.observed.head(0).with_columns(cohort=pl.lit(""))]
+    names = pl.Enum(
+        sorted({"", *(cohort.id for cohort in cohorts)})
+    )  # sorts as text does, and costs as much as a number
     members = pl.concat(spans).select(
         "person_index",
-        "cohort",
+        pl.col("cohort").cast(names),
         pl.col("start_day").cast(pl.Date).alias("started_on"),
         pl.col("end_day").cast(pl.Date).alias("ended_on"),
     )
-    return members.sort("person_index", "cohort", "started_on")
+    return members.sort("person_index", "cohort", "started_on").with_columns(pl.col("cohort").cast(pl.String))
 
 
 def find_entries(histories: Histories, cohorts: Sequence[Cohort]) -> pl.LazyFrame:

@@ -41,13 +41,14 @@ def find_complications(episodes: pl.LazyFrame, signs: Signs, complications: Sequ
     temperatures = read_temperatures(own["vital"]).collect().lazy()
     listed = recognise_conditions(own["diagnosis"], signs.conditions).collect().lazy()
     coded = _Coded(listed, own["diagnosis"])
+    counts = _counts_by_day(signs.anc, people, complications).collect().lazy()
     found = []
-    for one in complications:
+    for place, one in enumerate(sorted(complications, key=lambda each: each.id)):
         seen = [find_fevers(temperatures, one.temperatures)] if one.temperatures else []
         seen += [coded.find(one.codes)] if one.codes else []
-        near = _during(_near_low(_day(pl.concat(seen)), one.low, signs.anc, coded), one, signs.encounter)
-        found.append(_of_episodes(spans, near, one))
-    return pl.concat(found).sort(*EPISODE, "complication") if found else _none(spans)
+        near = _during(_near_low(_day(pl.concat(seen)), one.low, counts, coded), one, signs.encounter)
+        found.append(near.with_columns(place=pl.lit(place), from_day=one.from_day, days_after_end=one.days_after_end))
+    return _of_episodes(spans, pl.concat(found), complications) if found else _none(spans)
 
 
 def find_looks(episodes: pl.LazyFrame, signs: Signs, complications: Sequence[Complication]) -> pl.LazyFrame:
@@ -56,7 +57,7 @@ def find_looks(episodes: pl.LazyFrame, signs: Signs, complications: Sequence[Com
     `temperatures`: at least one reading in the time in which a fever would have counted; `codes`: the extract has
     diagnoses.
     """
-    spans = _spans(episodes)
+    spans = _spans(episodes).collect().lazy()
     timed = [one for one in complications if one.temperatures]
     first = min((one.from_day for one in timed), default=0)
     after = max((one.days_after_end for one in timed), default=0)
@@ -64,11 +65,13 @@ def find_looks(episodes: pl.LazyFrame, signs: Signs, complications: Sequence[Com
     measured = (
         spans.join(readings, on="person_index")
         .filter(pl.col("day").is_between(pl.col("onset_day") + first, pl.col("end_day") + after))
-        .select(*EPISODE, look=pl.lit("temperatures"))
+        .select("number")
         .unique()
+        .with_columns(look=pl.lit("temperatures"))
     )
-    coded = spans.select(*EPISODE, look=pl.lit("codes"))
-    return pl.concat([measured, coded] if signs.has_diagnoses else [measured]).sort(*EPISODE, "look")
+    coded = spans.select("number", look=pl.lit("codes"))
+    looks = pl.concat([measured, coded] if signs.has_diagnoses else [measured])
+    return looks.sort("number", "look").join(spans, on="number", maintain_order="left").select(*EPISODE, "look")
 
 
 @dataclass(frozen=True)
@@ -93,23 +96,33 @@ class _Coded:
 
 
 def _spans(episodes: pl.LazyFrame) -> pl.LazyFrame:
+    """Confirmed episodes by day, numbered in the order of EPISODE."""
     end = pl.coalesce("recovery_by", "last_low_at").dt.date().to_physical()
     onset = pl.col("first_low_at").dt.date().to_physical()
-    return episodes.filter("is_confirmed").select(*EPISODE, onset_day=onset, end_day=end)
+    confirmed = episodes.filter("is_confirmed").select(*EPISODE, onset_day=onset, end_day=end)
+    return confirmed.sort(EPISODE).with_row_index("number")
 
 
 def _day(signs: pl.LazyFrame) -> pl.LazyFrame:
     return signs.select(*SIGN).unique().with_columns(day=pl.col("seen_at").dt.date().to_physical())
 
 
-def _near_low(signs: pl.LazyFrame, low: LowCount | None, anc: pl.LazyFrame, coded: _Coded) -> pl.LazyFrame:
+def _counts_by_day(anc: pl.LazyFrame, people: pl.LazyFrame, complications: Sequence[Complication]) -> pl.LazyFrame:
+    """person_index, near_day, upper_cells_per_ul of what is low enough for any complication, of some people."""
+    limits = [one.low.below_cells_per_ul for one in complications if one.low and one.low.below_cells_per_ul is not None]
+    low = anc.filter(pl.col("upper_cells_per_ul") < max(limits, default=0)).join(people, on="person_index", how="semi")
+    day = pl.col("collected_at").dt.date().to_physical()
+    return low.select("person_index", "upper_cells_per_ul", near_day=day)
+
+
+def _near_low(signs: pl.LazyFrame, low: LowCount | None, counts: pl.LazyFrame, coded: _Coded) -> pl.LazyFrame:
     """Signs with a low count, or a code of one, near enough."""
     if low is None:
         return signs
     days = []
     if low.below_cells_per_ul is not None:
-        certain = anc.filter(pl.col("upper_cells_per_ul") < low.below_cells_per_ul)
-        days.append(certain.select("person_index", near_day=pl.col("collected_at").dt.date().to_physical()))
+        certain = counts.filter(pl.col("upper_cells_per_ul") < low.below_cells_per_ul)
+        days.append(certain.select("person_index", "near_day"))
     if low.codes is not None:
         days.append(_day(coded.find(low.codes)).select("person_index", near_day="day"))
     joined = signs.join(pl.concat(days).drop_nulls().unique(), on="person_index")
@@ -130,22 +143,27 @@ def _during(signs: pl.LazyFrame, complication: Complication, encounter: pl.LazyF
     return joined.filter(pl.col("day").is_between("start_day", "leave_day")).select(*SIGN, "day").unique()
 
 
-def _of_episodes(spans: pl.LazyFrame, signs: pl.LazyFrame, one: Complication) -> pl.LazyFrame:
-    """The first sign in the time of each episode."""
-    first = pl.col("onset_day") + one.from_day
-    last = pl.col("end_day") + one.days_after_end
-    return (
-        spans.join(signs, on="person_index")
+def _of_episodes(spans: pl.LazyFrame, signs: pl.LazyFrame, complications: Sequence[Complication]) -> pl.LazyFrame:
+    """The first sign of each complication in the time of each episode, sorted; `signs` by the place of its id."""
+    named = sorted(complications, key=lambda each: each.id)
+    ids, kinds = ({place: getattr(one, name) for place, one in enumerate(named)} for name in ("id", "kind"))
+    first = pl.col("onset_day") + pl.col("from_day")
+    last = pl.col("end_day") + pl.col("days_after_end")
+    found = (
+        spans.select("number", "person_index", "onset_day", "end_day")
+        .join(signs, on="person_index")
         .filter(pl.col("day").is_between(first, last))
-        .group_by(*EPISODE, "onset_day")
+        .group_by("number", "place")
         .agg(first_at=pl.col("seen_at").min())
-        .select(
-            *EPISODE,
-            complication=pl.lit(one.id),
-            kind=pl.lit(one.kind),
-            first_at="first_at",
-            days_from_first_low=(pl.col("first_at").dt.date().to_physical() - pl.col("onset_day")).cast(pl.Int32),
-        )
+        .sort("number", "place")
+    )
+    days = pl.col("first_at").dt.date().to_physical() - pl.col("onset_day")
+    return found.join(spans, on="number", maintain_order="left").select(
+        *EPISODE,
+        complication=pl.col("place").replace_strict(ids, return_dtype=pl.String),
+        kind=pl.col("place").replace_strict(kinds, return_dtype=pl.String),
+        first_at="first_at",
+        days_from_first_low=days.cast(pl.Int32),
     )
 
 

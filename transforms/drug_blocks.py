@@ -25,6 +25,8 @@ COLUMNS = (
     "onset_min_days",
     "onset_max_days",
 )
+_OF_DRUG = ("drug_class", "anchor", "onset_min_days", "onset_max_days", "tail_days")
+_DAY_BITS = 23  # more than any day since 1970 has, with its sign
 
 
 def find_blocks(recognised: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
@@ -44,11 +46,16 @@ def find_blocks(recognised: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
         "onset_max_days",
         "tail_days",
     )
-    days = doses.group_by(*COURSE, "started_on").agg(
-        pl.col("ended_on").max(),
-        pl.col("drug_class", "anchor", "onset_min_days", "onset_max_days", "tail_days").first(),
+    held = doses.collect()
+    names = pl.Enum(held["drug"].unique().sort())  # sorts as text does, and costs as much as a number
+    days = (
+        held.lazy()
+        .with_columns(pl.col("drug").cast(names))
+        .group_by(*COURSE, "started_on")
+        .agg(pl.col("ended_on").max(), pl.col(_OF_DRUG).first())
     )
-    return _with_windows(_join_blocks(days, rules), rules).select(COLUMNS).sort(*COURSE, "started_on")
+    blocks = _with_windows(_join_blocks(days, rules), rules)
+    return blocks.with_columns(pl.col("drug").cast(pl.String)).select(COLUMNS)
 
 
 def _class(rules: DrugRules) -> pl.Expr:
@@ -65,22 +72,27 @@ def _name(rules: DrugRules) -> pl.Expr:
 
 
 def _join_blocks(days: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
+    """One row per block in order, with `series`, the number of its course."""
     ordered = days.sort(*COURSE, "started_on")
-    gap = (pl.col("started_on") - pl.col("ended_on").cum_max().shift(1).over(COURSE)).dt.total_days()
-    is_new = (gap > rules.block_gap_days).fill_null(value=True)
-    numbered = ordered.with_columns(is_new=is_new).with_columns(
-        block=pl.col("is_new").cast(pl.Int32).cum_sum().over(COURSE)
+    is_first = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in COURSE)
+    numbered = ordered.with_columns(is_first=is_first | (pl.int_range(pl.len()) == 0)).with_columns(
+        series=pl.col("is_first").cum_sum()
     )
-    facts = ("drug_class", "anchor", "onset_min_days", "onset_max_days", "tail_days")
-    return numbered.group_by(*COURSE, "block").agg(
-        pl.col("started_on").min(), pl.col("ended_on").max(), pl.col(facts).first()
+    # One number for course and day, so that one running maximum over all rows does for that of each course.
+    base = pl.col("series").cast(pl.Int64) * 2**_DAY_BITS + 2 ** (_DAY_BITS - 1)
+    last = (base + pl.col("ended_on").to_physical()).cum_max().shift(1) - base
+    is_new = pl.col("is_first") | (pl.col("started_on").to_physical() - last > rules.block_gap_days)
+    return (
+        numbered.with_columns(block=is_new.cum_sum())
+        .group_by("block", maintain_order=True)
+        .agg(pl.col("series", *COURSE, *_OF_DRUG).first(), pl.col("started_on").min(), pl.col("ended_on").max())
     )
 
 
 def _with_windows(blocks: pl.LazyFrame, rules: DrugRules) -> pl.LazyFrame:
     """Add the start of the course and the first and last day on which its drug may be suspected."""
     wanted, minimum, maximum = rules.window, pl.col("onset_min_days"), pl.col("onset_max_days")
-    started, ended = pl.col("started_on").min().over(COURSE), pl.col("ended_on").max().over(COURSE)
+    started, ended = pl.col("started_on").min().over("series"), pl.col("ended_on").max().over("series")
     after_dose = pl.min_horizontal(minimum, pl.lit(wanted.earliest_after_dose_days, pl.Int32))
     past_dose = pl.coalesce("tail_days", maximum + wanted.beyond_max_days)
     tail = pl.col("tail_days").fill_null(wanted.default_tail_days)

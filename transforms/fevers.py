@@ -40,15 +40,13 @@ def _single(temperatures: pl.LazyFrame, fever: Fever) -> pl.LazyFrame:
 
 def _lasting(temperatures: pl.LazyFrame, fever: Fever) -> pl.LazyFrame:
     """Readings high without a break since one that lies long enough before."""
-    gap = pl.col("measured_at") - pl.col("measured_at").shift(1).over("person_index")
-    is_far = (gap > timedelta(hours=fever.most_hours_between_readings or 0)).fill_null(value=True)
-    was_high = _is_high(fever).shift(1).over("person_index").fill_null(value=False)
-    runs = (
-        temperatures.with_columns(is_new=is_far | ~was_high)
-        .with_columns(run=pl.col("is_new").cast(pl.Int32).cum_sum().over("person_index"))
-        .filter(_is_high(fever))
-        .with_columns(lasting=pl.col("measured_at") - pl.col("measured_at").min().over("person_index", "run"))
-    )
+    is_same = (pl.col("person_index") == pl.col("person_index").shift(1)).fill_null(value=False)
+    gap = pl.col("measured_at") - pl.col("measured_at").shift(1)
+    is_far = gap > timedelta(hours=fever.most_hours_between_readings or 0)
+    goes_on = is_same & ~is_far & _is_high(fever).shift(1)
+    high = temperatures.with_columns(goes_on=goes_on.fill_null(value=False)).filter(_is_high(fever))
+    began = pl.when(~pl.col("goes_on")).then("measured_at").forward_fill()
+    runs = high.with_columns(lasting=pl.col("measured_at") - began)
     least = timedelta(minutes=fever.lasting_minutes or 0)
     is_long = pl.col("lasting") >= least if fever.lasting_operator == "ge" else pl.col("lasting") > least
     return runs.filter(is_long).rename({"measured_at": "seen_at"})
