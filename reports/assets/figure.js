@@ -243,13 +243,18 @@ function withoutEmptyStrip(layout, data) {
 function withoutLogOfZero(layout, data) {
   if (layout.xaxis.type !== "log") return;
   const lowest = data.flatMap((trace) => trace.x.map((x, place) => x - (trace.error_x?.arrayminus?.[place] ?? 0)));
-  if (lowest.some((x) => isNumber(x) && x <= 0)) layout.xaxis.type = "linear";
+  if (!lowest.some((x) => isNumber(x) && x <= 0)) return;
+  layout.xaxis.type = "linear";
+  delete layout.xaxis.dtick; // of factors: a line with it has thousands of ticks
 }
 
-/* Calendar time: where another source, or other definitions, may break a trend; the letters are told below. */
-function breakLines(layout) {
+/* Calendar time: where another source, or other definitions, may break a trend; the letters are told below. One in a
+   month after the last would make room for nothing. */
+function breakLines(layout, data) {
   const line = { color: colourOf("--quiet"), width: 1.2, dash: "dot" };
-  for (const { on, letter } of page.breaks) {
+  const months = data.flatMap((trace) => trace.x).filter((on) => typeof on === "string").map((on) => on.slice(0, 7)).sort();
+  const isInside = ({ on }) => months[0] <= on.slice(0, 7) && on.slice(0, 7) <= months.at(-1);
+  for (const { on, letter } of page.breaks.filter(isInside)) {
     layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: on, x1: on, y0: 0, y1: 1, line });
     layout.annotations.push({
       x: on, xref: "x", xanchor: "left", y: 1, yref: "paper", yanchor: "top", showarrow: false, text: `<b>${letter}</b>`,
@@ -281,11 +286,11 @@ function figureOf(chart, allRows, view, width) {
   layout.height = height;
   if (chart.threshold_lines === "yaxis") levelLines(chart, rows, view, layout);
   else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout, width);
-  if (layout.xaxis.type === "date") breakLines(layout);
   const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
   layout.showlegend = data.some((trace) => trace.showlegend !== false && trace.name);
   if (!layout.showlegend) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 + (width < CLOSE ? LABEL_HEIGHT : 0) : 8;
   if (layout.xaxis.side === "top") layout.margin.b = 8;
+  if (layout.xaxis.type === "date") breakLines(layout, data);
   withoutEmptyStrip(layout, data);
   withoutLogOfZero(layout, data);
   return { data, layout };

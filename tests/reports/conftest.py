@@ -83,6 +83,7 @@ def draw_estimates(
         if has_dates:
             _draw_episodes(out, rng, cohort, round(size * risk * 1.3))
             _draw_days(out, cohort, size, risk)
+            _draw_incidence(out, cohort, size, risk)
     if not has_anc:
         _take_counts_away(out)
     if has_dates:
@@ -196,6 +197,25 @@ def _draw_days(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, ris
         out["estimate.cycle_severe"].append(
             {"cohort": cohort, **row, "median_severe_days": 2.0 if n < tested / 2 else None}
         )
+
+
+STANDARDS = ("esp_2013", "who_2000_2025")
+FEW = 30  # people of a cohort that has no new episode
+
+
+def _draw_incidence(out: dict[str, list[dict[str, Any]]], cohort: str, size: int, risk: float) -> None:
+    """New episodes for time at risk, as counted and standardised; numbers follow from the size of the cohort alone."""
+    interval = {"cohort": cohort, "interval_unit": "all", "interval_start": None, "is_complete": True}
+    ways = [("every", "crude"), ("first", "crude"), *(("first", standard) for standard in STANDARDS)]
+    for threshold, depth in DEPTHS.items():
+        for place, (onset, standard) in enumerate(ways):
+            n = round(size * risk * depth * (2 - (onset == "first"))) if size > FEW else 0
+            rate = n / size * (800 - 50 * place)
+            limits = {"rate_per_1000_py": rate, "rate_lo": rate * 0.8, "rate_hi": rate * 1.3 if n else 9.0}
+            way = {"onset": onset, "standard": standard, "rule": "clinical", "threshold_cells_per_ul": threshold}
+            method = "garwood" if standard == "crude" else "fay_feuer"
+            row = {"n_episodes": n, "person_days": size * 400, "method": method, "status": "estimated"}
+            out["estimate.incidence"].append({**interval, **way, **limits, **row})
 
 
 TABLES = (
@@ -583,6 +603,7 @@ def draw_facts(definitions: Definitions, **changes: Any) -> NightFacts:
         "breaks": (
             Break(date(2025, 6, 1), "source_from", "second"),
             Break(date(2026, 3, 4), "definitions", "clinical 1 to 2"),
+            Break(date(2026, 12, 6), "definitions", "clinical 2 to 3"),
         ),
         "answers": (
             AnswerFact("anc", "answerable", "Neutrophils are reported."),

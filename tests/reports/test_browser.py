@@ -157,14 +157,26 @@ def test_the_threshold_changes_what_the_figures_draw(views: Mapping[str, View]) 
 
 
 def test_a_source_that_begins_and_a_change_of_definitions_are_marked_on_every_trend(opened: Opened) -> None:
-    for chart in ("prevalence-over-time", "severity-over-time", "testing-over-time", "prevalence-by-calendar"):
+    both = ["2025-06-01", "2026-03-04"]
+    ends_earlier = {"prevalence-by-calendar": both[:1]}
+    for chart in ("prevalence-over-time", "severity-over-time", "testing-over-time", *ends_earlier):
         layout = f"document.getElementById('plot-{chart}')._fullLayout"
-        assert opened.page.evaluate(f"{layout}.shapes.map((one) => one.x0)") == ["2025-06-01", "2026-03-04"]
-        assert opened.page.evaluate(f"{layout}.annotations.map((one) => one.text)") == ["<b>A</b>", "<b>B</b>"]
+        inside = ends_earlier.get(chart, both)
+        assert opened.page.evaluate(f"{layout}.shapes.map((one) => one.x0)") == inside
+        letters = [f"<b>{letter}</b>" for letter in "AB"[: len(inside)]]
+        assert opened.page.evaluate(f"{layout}.annotations.map((one) => one.text)") == letters
         told = opened.page.locator(f"#chart-{chart} .breaks li").all_text_contents()
         assert told[0] == "A 2025-06-01: the source second begins"
         assert told[1].startswith("B 2026-03-04: reports from this night on have other definitions (clinical 1 to 2)")
+        assert told[2].startswith("C 2026-12-06"), "after the last month it is told and makes no room"
     assert opened.page.locator("#chart-prevalence-by-cohort .breaks").count() == 0
+
+
+def test_rates_go_by_factors_of_ten_unless_one_of_them_is_0(opened: Opened) -> None:
+    for chart in ("incidence-by-cohort", "incidence-standardised"):
+        plot = f"document.getElementById('plot-{chart}')"
+        assert opened.page.evaluate(f"{plot}._fullLayout.xaxis.type") == "linear"
+        assert opened.page.evaluate(f"{plot}.querySelectorAll('.xtick').length") < 15
 
 
 def test_back_shows_the_view_before_the_last_selection(opened: Opened, views: Mapping[str, View]) -> None:

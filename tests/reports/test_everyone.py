@@ -72,6 +72,7 @@ def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: O
     assert SHOWN in page.locator("select[name=drug]").text_content()
     for chart in ("prevalence-by-cohort", "severity-by-cohort", "testing-by-cohort", "drug-shares", "cause-drugs"):
         assert SHOWN in {cell for row in report.table(chart) for cell in row}, chart
+    assert page.evaluate("document.getElementById('plot-incidence-by-cohort')._fullLayout.xaxis.type") == "log"
     drawn = page.locator("#plot-prevalence-by-cohort .ytick").all_text_contents()
     assert {SHOWN, FORMULA} <= set(drawn)
     for table in ("refused", "inputs"):
