@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,13 @@ def hash_files(*trees: Mapping[str, Path]) -> str:
 
 def read_definition(path: Path, kind: type[P]) -> P:
     """One file as `kind`; DefinitionError tells the line, the key and what is valid there."""
+    judged: P = _judge(path, path.read_bytes(), kind)
+    return judged
+
+
+@lru_cache(maxsize=1024)
+def _judge(path: Path, _content: bytes, kind: type[P]) -> P:
+    """Read again only when its content has changed: what lies over the shipped definitions leaves most as they are."""
     try:
         return kind.model_validate(read_mapping(path))
     except ValidationError as error:
