@@ -108,7 +108,10 @@ def judge_rows(
         judged = NOTHING
         if n_accepted < n_received or feed.is_wide:
             judged = _judged(with_sent(_others(raw, feed.table, target), feed), arrival, laboratory)
-        n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
+        if judged is NOTHING and not arrival.malformed:
+            n_quarantined = _write_none(connection, laboratory.receiving, refused)
+        else:
+            n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
     words = _list_words(connection, arrival, laboratory, refused) if arrival.lists_words else ()
     if n_quarantined:
         refused = refused.replace(target.with_name(f"{REFUSED}{target.name}"))
@@ -232,6 +235,15 @@ def _write_refused(
         f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
     ).fetchall()
     return int(copied[0][0])
+
+
+def _write_none(connection: duckdb.DuckDBPyConnection, receiving: Receiving, target: Path) -> int:
+    """A copy of one file without rows: of many small files most refuse nothing, and planning takes longer than that."""
+    empty = target.with_name("refused_none.parquet")
+    if not empty.exists():
+        _write_refused(connection, NOTHING, (), receiving, empty)
+    shutil.copyfile(empty, target)
+    return 0
 
 
 def _find_common(
