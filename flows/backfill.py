@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from flows.checker import Worker
+from flows.checker import SteadyWorker
 from flows.errors import SourceError, guard_values
 from flows.nightly import CHECKING, NightParameters, as_state, nightly
 
@@ -78,17 +78,6 @@ class BackfillParameters(BaseModel):
                         definitions=self.definitions,
                     ),
                 )
-
-
-class SteadyWorker(Worker):
-    """A checking process for many nights: a night does not end it."""
-
-    def close(self) -> None:
-        """Not yet."""
-
-    def end(self) -> None:
-        """Now."""
-        super().close()
 
 
 def name_backfill() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.checker import Worker
+from flows.checker import SteadyWorker, Worker
 from flows.code_version import code_version
 from flows.earlier_night import read_released
 from flows.errors import SourceError, WrongUse
@@ -93,7 +93,11 @@ def make_again(run_id: str, request: Request, settings: Settings, out: Path) -> 
         given = _find_files(request.extracts, nights, Path(unpacked), definitions)
     make_private(again.create().root)
     _remember_erased(workspace, again, settings.memory_limit)
-    spent = [_spend(night, request, given, again, settings) for night in nights]
+    worker = SteadyWorker()
+    try:
+        spent = [_spend(night, request, given, again, settings, worker) for night in nights]
+    finally:
+        worker.end()
     shutil.rmtree(again.root / LINKS)
     pairs = (workspace, run_id), (again, spent[-1].run_id)
     old, new = (_read_numbers(place, name, settings) for place, name in pairs)
@@ -173,7 +177,12 @@ def _remember_erased(workspace: Workspace, again: Workspace, memory_limit: str) 
 
 
 def _spend(
-    night: OldNight, request: Request, given: Mapping[Path, frozenset[str]], again: Workspace, settings: Settings
+    night: OldNight,
+    request: Request,
+    given: Mapping[Path, frozenset[str]],
+    again: Workspace,
+    settings: Settings,
+    worker: Worker,
 ) -> Published:
     """One night on links to the files that it had, in folders as they are given."""
     wanted = frozenset(night.files)
@@ -193,7 +202,7 @@ def _spend(
         extracts += [folder] if inside else []
     own = settings.model_copy(update={"workspace": again.root, **HERE})
     asked = Request(tuple(extracts), request.source, night.extract_date, night.is_snapshot, accepted=request.accepted)
-    return run_night(asked, own, Progress(), Worker())
+    return run_night(asked, own, Progress(), worker)
 
 
 def _read_numbers(workspace: Workspace, run_id: str, settings: Settings) -> Mapping[str, pl.DataFrame]:

@@ -233,7 +233,7 @@ def step_text(first: Cell, last: Cell) -> str:
 
 def plain(text: str) -> str:
     """Foreign text without characters that change direction or control a terminal; most has nothing but letters."""
-    if text.isprintable():
+    if text.isprintable() or text.replace(NBSP, "").replace("\n", "").isprintable():
         return text
     return "".join(
         "\ufffd" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} and sign != "\n" else sign for sign in text

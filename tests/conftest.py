@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from flows.checker import Worker
+from flows.checker import SteadyWorker, Worker
 from flows.cli import main
 from flows.handover import Published, Request
 from flows.night import run_night
@@ -66,17 +66,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("Browser tests were skipped: chromium is not installed.")
 
 
-class KeptWorker(Worker):
-    """Stays alive between nights, because starting one takes longer than a small night; the session ends it."""
-
-    def close(self) -> None:
-        """Not yet."""
-
-    def end(self) -> None:
-        """Now."""
-        super().close()
-
-
 WITNESS = """
 import os, sys
 log = open(os.environ["NADIR_TEST_WITNESS"], "a", buffering=1)
@@ -117,7 +106,7 @@ def warm_worker(witness: Path) -> Iterator[Worker]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(witness.parent))
         patch.setenv("NADIR_TEST_WITNESS", str(witness))
-        worker = KeptWorker()
+        worker = SteadyWorker()
     yield worker
     worker.end()
 
@@ -169,7 +158,7 @@ def nadir_process() -> Callable[..., Ended]:
 @pytest.fixture
 def nadir(warm_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """Call the command in this process, which is there already, as is the one that checks; the rest is the same."""
-    for module in ("flows.checker", "flows.stages.validate", "flows.made_again"):
+    for module in ("flows.checker", "flows.stages.validate"):
         monkeypatch.setattr(f"{module}.Worker", lambda: warm_worker)
 
     def call(*arguments: str | Path, cwd: Path = ROOT) -> Ended:
