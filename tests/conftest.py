@@ -85,14 +85,6 @@ def every_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NADIR_DEFINITIONS")
 
 
-@pytest.fixture(scope="module")
-def every_cohort_of_the_file() -> Iterator[None]:
-    """As `every_cohort`, for fixtures of a whole file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("NADIR_DEFINITIONS")
-        yield
-
-
 @pytest.fixture(scope="session")
 def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the checking process did that nobody asked for: one line an event."""

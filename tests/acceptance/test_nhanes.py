@@ -9,6 +9,7 @@ import pytest
 import svy
 import yaml
 
+from flows.checker import Worker
 from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
@@ -25,8 +26,8 @@ COHORTS |= {name.lower().replace(" ", "_").replace("-", "_"): f"race = {code}" f
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
-    """A night with a cohort of one's own for each of four groups of race and ethnicity."""
+def night(tmp_path_factory: pytest.TempPathFactory, warm_worker: Worker) -> tuple[Path, Published]:
+    """A night with a cohort of one's own for each of four groups of race and ethnicity, and those asked about here."""
     folder = tmp_path_factory.mktemp("nhanes")
     cohorts = folder / "definitions" / "cohorts"
     cohorts.mkdir(parents=True)
@@ -35,8 +36,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
         own = {"id": word, "version": "1", "title": name, "rule": name, "source": "a test", "why": "a test"}
         written = yaml.safe_dump({**own, "criterion": {"race_ethnicity": [name]}})
         (cohorts / f"{word}.yaml").write_text(written, encoding="utf-8")
+    _shelve(cohorts.parent, *COHORTS)
     settings = Settings(workspace=folder / "workspace", definitions=cohorts.parent)
-    return settings.workspace, run_night(Request((SHARED,)), settings, Progress(is_quiet=True))
+    return settings.workspace, run_night(Request((SHARED,)), settings, Progress(is_quiet=True), warm_worker)
+
+
+def _shelve(definitions: Path, *cohorts: str) -> None:
+    (definitions / "shelf.yaml").write_text(f"cohorts: [{', '.join(cohorts)}]\nwhy: those asked about\n")
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +145,16 @@ def test_without_the_weights_the_share_would_be_much_too_high(night: tuple[Path,
     assert plain > weighted
 
 
-def test_at_most_1500_is_another_group_than_below_1500(tmp_path: Path) -> None:
+def test_at_most_1500_is_another_group_than_below_1500(tmp_path: Path, warm_worker: Worker) -> None:
     rule = (
         (SHIPPED / "episodes" / "clinical.yaml").read_text(encoding="utf-8").replace("_operator: lt", "_operator: le")
     )
     overlay = tmp_path / "definitions" / "episodes" / "clinical.yaml"
     overlay.parent.mkdir(parents=True)
     overlay.write_text(rule, encoding="utf-8")
+    _shelve(overlay.parents[1], "everyone")
     settings = Settings(workspace=tmp_path / "workspace", definitions=overlay.parents[1])
-    run_night(Request((SHARED,)), settings, Progress(is_quiet=True))
+    run_night(Request((SHARED,)), settings, Progress(is_quiet=True), warm_worker)
     assert _prevalence(tmp_path / "workspace", "everyone", 1500, weighted=False)[:2] == (231, 7523)
 
 

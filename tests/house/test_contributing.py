@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from flows.checker import Worker
 from flows.cli import app
 from flows.code_version import code_version
 from flows.sources.registry import load_layouts
@@ -31,12 +32,14 @@ LATE = ("nadir definitions check", "nadir run", "nadir sources", "nadir check") 
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+def followed(tmp_path_factory: pytest.TempPathFactory, warm_worker: Worker) -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder in which every command was run, and what each said. Packages are installed beside it, all at once."""
     folder = tmp_path_factory.mktemp("an engineer")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", "200")
+        for module in ("flows.checker", "flows.stages.validate"):
+            patch.setattr(f"{module}.Worker", lambda: warm_worker)
         said = {command: _run(command) for command in COMMANDS if not command.startswith((*LATE, "pip"))}
         for name, body in [(name, body) for kind, name, body in BLOCKS if name]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
