@@ -16,7 +16,8 @@ import pytest
 from pypdf import PdfReader
 
 from reports.catalogue import CatalogueEntry, render_catalogue
-from reports.facts import InputFact, NightFacts, RefusedFact
+from reports.chart_list import load_charts
+from reports.facts import Earlier, InputFact, NightFacts, RefusedFact
 from reports.page import render_report
 from tests.reports.browser import LOCAL, Opened
 from tests.reports.conftest import draw_estimates, released_of
@@ -45,18 +46,29 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"
 def report(
     chromium: Any, tmp_path_factory: pytest.TempPathFactory, facts: NightFacts, definitions: Definitions
 ) -> Iterator[Opened]:
-    """A small night whose cohorts, drugs, units, files and sources have names that want to be more than text."""
-    drawn = draw_estimates(cohorts=COHORTS)
+    """A small night whose cohorts, drugs, units, files and sources have names that want to be more than text.
+
+    So has the night before, in which half as many of one cohort were low.
+    """
+    drawn, before = draw_estimates(cohorts=COHORTS), draw_estimates(cohorts=COHORTS)
+    for row in (row for row in before["estimate.prevalence"] if row["cohort"] == MARKUP):
+        shares = ("prevalence", "prevalence_lo", "prevalence_hi")
+        row.update(
+            {name: row[name] / 2 for name in shares}, **dict.fromkeys(("n_low", "n_low_possible"), row["n_low"] // 2)
+        )
     for row in (row for rows in drawn.values() for row in rows):
         renamed = {"docetaxel": MARKUP, "clozapine": FORMULA, "chem drug 1": MARKUP}
         row |= {name: renamed.get(str(row[name]), row[name]) for name in ("drug", "agent") if name in row}
     hostile = replace(
         facts,
+        earlier=Earlier(MARKUP, "2026-10-31T02:00:00", n_new_files=2, definitions=((MARKUP, "1", "2"),)),
         inputs=(InputFact(MARKUP, 1, 1, "ab", "delimited", MARKUP),),
         refused=(RefusedFact("unit_unknown", f"unit {MARKUP}", "canonical.lab", 12, MARKUP, MARKUP, 24, FORMULA),),
     )
     page = tmp_path_factory.mktemp("everyone") / "latest.html"
-    page.write_text(render_report(released_of(drawn), hostile, definitions, plotly="inline"), encoding="utf-8")
+    earlier = released_of(before)
+    html = render_report(released_of(drawn), hostile, definitions, plotly="inline", earlier=earlier)
+    page.write_text(html, encoding="utf-8")
     opened = Opened(chromium, page)
     yield opened
     opened.context.close()
@@ -70,13 +82,18 @@ def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: O
     assert page.locator("script").count() == 3
     assert SHOWN in page.locator("select[name=cohort]").text_content()
     assert SHOWN in page.locator("select[name=drug]").text_content()
-    for chart in ("prevalence-by-cohort", "severity-by-cohort", "testing-by-cohort", "drug-shares", "cause-drugs"):
+    of_cohorts = [chart.id for chart in load_charts() if chart.columns[0].kind == "name:cohort"]
+    drawn = [chart for chart in of_cohorts if page.locator(f"#table-{chart}").count()]
+    assert {"person-days", "chronic-by-cohort", "tests-low", "incidence-standardised", "cause-heatmap"} <= set(drawn)
+    for chart in (*drawn, "drug-shares", "cause-drugs"):
         assert SHOWN in {cell for row in report.table(chart) for cell in row}, chart
+    assert FORMULA in {cell for row in report.table("drug-ratios") for cell in row}
     assert page.evaluate("document.getElementById('plot-incidence-by-cohort')._fullLayout.xaxis.type") == "log"
-    drawn = page.locator("#plot-prevalence-by-cohort .ytick").all_text_contents()
-    assert {SHOWN, FORMULA} <= set(drawn)
-    for table in ("refused", "inputs"):
+    names = page.locator("#plot-prevalence-by-cohort .ytick").all_text_contents()
+    assert {SHOWN, FORMULA} <= set(names)
+    for table in ("refused", "inputs", "outstanding", "definitions-moved"):
         assert SHOWN in page.locator(f"#table-{table}").text_content()
+    assert SHOWN in page.locator(".first").text_content()
     assert "\u202e" not in page.locator("body").inner_text()
 
 
@@ -126,8 +143,11 @@ def test_keyboard_alone_works_selectors_figures_tables_and_folds_whatever_they_a
     page.keyboard.press("Home")
     page.wait_for_selector('html[data-drawn*=\'"cohort":"<img\']', state="attached")
     assert page.input_value("select[name=cohort]") == MARKUP
-    assert page.locator("#chart-prevalence-over-time figcaption").text_content().count(SHOWN) == 1
-    assert SHOWN in page.locator("#plot-prevalence-over-time").get_attribute("aria-label")
+    following = [chart.id for chart in load_charts() if "cohort" in chart.follows and "{cohort}" in chart.caption]
+    assert {"cycle-shares", "cycle-severe-days", "cause-windows", "specification-curve", "attrition"} <= set(following)
+    for chart in following:
+        assert page.locator(f"#chart-{chart} figcaption").text_content().count(SHOWN) == 1, chart
+        assert SHOWN in page.locator(f"#plot-{chart}").get_attribute("aria-label"), chart
     page.focus("#reset")
     page.keyboard.press("Enter")
     report.wait_for_start()
