@@ -64,8 +64,10 @@ def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None)
     if n_low == 0:
         return f"None of {people} was neutropenic{sign}"
     if not is_number(n_low):
-        tested = f"{size} people were" if is_number(row["n_population"]) else f"A number of people ({size}) was"
-        return f"{tested} tested {period}{sign}; how many were neutropenic is {words.mark(str(n_low))}"
+        tested = f"{size} people were tested {period}"
+        if not is_number(row["n_population"]):
+            tested = f"How many people were tested {period} is {size}"
+        return f"{tested}{sign}; how many were neutropenic is {words.mark(str(n_low))}"
     if weighted is not None and is_number(weighted["prevalence"]):
         row, lead = weighted, "; weighted to the population of the survey: "
     else:

@@ -9,7 +9,7 @@ from reports.facts import CheckFact, NightFacts
 from reports.moves import STATES, Move, Moves, compare_nights, interval_of, say_row, view_of
 from reports.numbers import Numbers
 from reports.rows import Row
-from reports.wording import Wording, plain
+from reports.wording import DASH, Wording, plain
 
 FIRST = 4  # on the first screen
 LISTED = 25
@@ -24,6 +24,10 @@ def tell_changes(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -
     return {
         "earlier": facts.earlier,
         "movers": _movers(facts, numbers.wording),
+        "versions_moved": [
+            (name, before or DASH, now or DASH)
+            for name, before, now in (facts.earlier.definitions if facts.earlier else ())
+        ],
         "moved_by_figure": _by_figure(charts, moves),
         "n_outstanding": len(moves.outstanding),
         "outstanding": [_line(move, numbers) for move in moves.outstanding[:LISTED]],

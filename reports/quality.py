@@ -36,7 +36,7 @@ def quality_tables(facts: NightFacts, words: Wording) -> Mapping[str, Any]:
         "ledger": [
             (
                 line.input_name,
-                line.table_name,
+                words.name("table_name", line.table_name),
                 line.n_received,
                 line.n_accepted,
                 line.n_duplicate,

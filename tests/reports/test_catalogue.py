@@ -31,6 +31,12 @@ def test_a_night_without_the_number_leaves_a_gap_in_the_course() -> None:
     assert len(re.findall("<polyline", page)) == 2
 
 
+def test_a_number_that_no_night_has_is_a_word_without_an_empty_drawing() -> None:
+    page = render_catalogue([night(1, None), night(2, None)])
+    assert "<svg" not in page
+    assert page.count("7.0 %") > 1
+
+
 def test_nights_of_other_sources_are_listed_and_not_joined_to_the_course() -> None:
     page = render_catalogue([night(1, sources=["other"]), night(2, sources=["demo"]), night(3, sources=["demo"])])
     (points,) = re.findall('<polyline points="([^"]+)"', page)

@@ -123,6 +123,8 @@ def test_the_first_screen_says_what_to_look_at_first_with_the_way_to_it(
     html = render_report(later, facts, definitions, plotly="shared", plotly_src="x.js", earlier=released)
     assert html.index("Look at first") < html.index('<section id="prevalence"')
     assert "only the data moved the numbers" in html
+    versions = replace(facts, earlier=replace(EARLIER, definitions=(("young_women", "", "1"),)))
+    assert tell_changes(load_charts(), numbers, versions)["versions_moved"] == [("young_women", "\u2013", "1")]
     assert EARLIER.run_id in html
 
 
