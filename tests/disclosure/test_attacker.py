@@ -102,5 +102,6 @@ def test_an_attack_finds_cycles_where_cohorts_are_not_held_against_each_other(
     estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transforms.hiding_cycles, "close_cycles", lambda cycle, severe, *_: (cycle, severe))
-    found = find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
-    assert {key[2] for key, _ in found} == {"cycle", "severe"}
+    found = {key[2] for key, _ in find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)}
+    assert "cycle" in found
+    assert IS_WHOLE or "severe" in found  # in the larger hospital every reason has people enough
