@@ -16,6 +16,7 @@ from tests.disclosure.puzzle import Key, Puzzle
 Floats = NDArray[np.float64]
 SLACK = 1e-6
 PAIR, ROUNDS = 2, 60
+PATIENCE_SECONDS = 30.0  # with one program in whole numbers
 MANY_PEOPLE = 10**9
 
 
@@ -33,10 +34,14 @@ class Part:
 
 @dataclass
 class Attack:
-    """What was tried, and the range of each target as far as it was looked for; 1 to 10 has a width of 9."""
+    """What was tried, and the range of each target as far as it was looked for; 1 to 10 has a width of 9.
+
+    `n_given_up` programs in whole numbers took too long; their range is the one that was proven by then.
+    """
 
     ranges: dict[Key, tuple[float, float]] = field(default_factory=dict)
     n_programs: int = 0
+    n_given_up: int = 0
 
     def narrower_than(self, width: int, *, small: int = MANY_PEOPLE) -> list[tuple[Key, tuple[float, float]]]:
         """Targets that can be narrowed further than that, and may be of 1 to `small` people."""
@@ -156,16 +161,21 @@ def _tighten(part: Part) -> Part:
 
 def _whole_range(part: Part, place: int, tried: Attack) -> tuple[float, float]:
     ends = []
-    rows = LinearConstraint(part.matrix, part.least, part.most)
+    rows, every = LinearConstraint(part.matrix, part.least, part.most), np.ones(len(part.keys))
     for sign in (1.0, -1.0):
         tried.n_programs += 1
         costs = np.zeros(len(part.keys))
         costs[place] = sign
-        every = np.ones(len(part.keys))
-        found = milp(costs, constraints=rows, integrality=every, bounds=Bounds(part.lower, part.upper))
-        if found.x is None:
+        bounds, limit = Bounds(part.lower, part.upper), {"time_limit": PATIENCE_SECONDS}
+        found = milp(costs, constraints=rows, integrality=every, bounds=bounds, options=limit)
+        if found.status == 2:
             raise Contradiction(str(part.keys[place]))
-        ends.append(sign * found.fun)
+        end = found.fun
+        if found.status == 1:  # what is proven so far; no solution in whole numbers lies beyond it
+            tried.n_given_up += 1
+            known = min(sign * part.lower[place], sign * part.upper[place])
+            end = known if found.mip_dual_bound is None else max(known, found.mip_dual_bound)
+        ends.append(sign * end)
     return round(ends[0]), round(ends[1])
 
 
