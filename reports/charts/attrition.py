@@ -45,12 +45,14 @@ def chart() -> Chart:
 def _traces() -> tuple[Trace, ...]:
     step: Bind = {"cell": ["text", "step_line"]}
     cells: Bind = {"cells": [["name:step", "step"], ["count", "n_people"], ["count", "n_left_out"]]}
+    room = go.Scatter(mode="text", showlegend=False, hoverinfo="skip")  # a step whose line says that it is hidden
     left_out = {"color": QUIET, "pattern": {"fillmode": "overlay", "shape": "/", "size": 6}}
     entered = _bars("left out at this step", "%{customdata[2]} left out at this step", left_out)
     gone_on = _bars("go on", "%{customdata[1]} go on", {"color": COLOURS[0]})
     return (
         Trace(entered, {"x": {"col": "n_drawn"}, "y": step, "customdata": cells}, needs="n_drawn"),
         Trace(gone_on, {"x": {"col": "n_people"}, "y": step, "customdata": cells}, needs="n_people"),
+        Trace(room.to_plotly_json(), {"x": {"const": 0}, "y": step, "text": {"const": ""}}, lacks="n_people"),
     )
 
 

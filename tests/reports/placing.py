@@ -13,7 +13,7 @@ def places_of(chart: Chart, rows: Sequence[Row], selection: Mapping[str, str], w
     rows = _among_the_first(chart, rows, wording)
     for trace in (trace for trace in chart.traces if trace.figure.get("mode") != "text"):
         for bind in (trace.bind[axis] for axis in "xyz" if {"col", "const"} & {*trace.bind.get(axis, {})}):
-            for row in (row for row in rows if _is_drawn(trace, row)):
+            for row in (row for row in rows if is_drawn(trace, row)):
                 place = _place(bind, row, selection)
                 if place is not None and "name" not in bind:
                     yield round(place, 4)
@@ -41,7 +41,8 @@ def _among_the_first(chart: Chart, rows: Sequence[Row], wording: Wording) -> Seq
     return [row for row, name in zip(rows, names, strict=True) if name in first]
 
 
-def _is_drawn(trace: Trace, row: Row) -> bool:
+def is_drawn(trace: Trace, row: Row) -> bool:
+    """Whether the row is one of those that the trace is made of."""
     if any(row[column] != value for column, value in trace.where.items()):
         return False
     if trace.above and not float(row[trace.above[0]] or 0) > trace.above[1]:

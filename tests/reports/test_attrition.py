@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from reports.charts.attrition import chart
 from reports.facts import NightFacts
 from reports.numbers import read_numbers
 from reports.rows import is_number
+from tests.reports.placing import is_drawn
 from transforms.load import Definitions
 from transforms.release import Released
 
@@ -29,3 +31,4 @@ def test_a_hidden_step_has_a_word_and_no_bar(
     assert not is_number(last["n_people"])
     assert not is_number(last["n_drawn"])
     assert str(last["step_line"]).endswith("hidden")
+    assert [trace for trace in chart().traces if is_drawn(trace, last)], "a line of the axis without a row is cut off"
