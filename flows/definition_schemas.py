@@ -10,13 +10,15 @@ from flows.errors import WrongUse
 from transforms.kinds import KINDS, Kind
 from transforms.model.cohorts import Shelf
 from transforms.model.sources import SourceMap
+from transforms.model.words import Answers, Glossary
 
 SUFFIX = ".schema.json"
 
 
 def publish_schemas() -> Mapping[str, Mapping[str, Any]]:
-    """Schemas by the folder or file that they are of: `cohorts`, `suites`, `shelf`, `source`."""
+    """Schemas by the folder or file that they are of: `cohorts`, `suites`, `shelf`, `glossary`, `source`."""
     named = {folder.replace("/", "_"): kind.schema() for folder, kind in KINDS.items()}
+    named |= {"glossary": Kind(Glossary).schema(), "answers": Kind(Answers).schema()}
     named |= {"shelf": Kind(Shelf).schema(), "source": Kind(SourceMap).schema(), "suites": _suites()}
     return dict(sorted(named.items()))
 

@@ -49,7 +49,7 @@ from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.standards import Standard, StandardExample
 from transforms.model.survey import SurveyRule
 
-SHELF = "shelf.yaml"
+SHELF, GLOSSARY, ANSWERS = "shelf.yaml", "glossary.yaml", "answers.yaml"
 
 
 @dataclass(frozen=True)

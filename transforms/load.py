@@ -18,13 +18,13 @@ from transforms.definition_files import (
     list_files,
     read_definition,
     read_mapping,
-    refuse_double_keys,
     refuse_doubles,
 )
 from transforms.errors import DefinitionError
-from transforms.kinds import KINDS, SHELF
+from transforms.kinds import ANSWERS, GLOSSARY, SHELF
+from transforms.laying_over import lay_over
 from transforms.model.anc import AncRoutes
-from transforms.model.base import Definition
+from transforms.model.base import Definition, Part
 from transforms.model.causality import Naranjo
 from transforms.model.causes import Cause
 from transforms.model.changes import Changes
@@ -45,14 +45,12 @@ from transforms.model.showing import Showing
 from transforms.model.sources import Codelist, Receiving, SourceMap
 from transforms.model.standards import Standard
 from transforms.model.survey import SurveyRule
+from transforms.model.words import Answers, Glossary
 from transforms.plugins import DEFINITIONS, load_points
 from transforms.units import UnitBook, read_units
-from transforms.wrong_keys import guess
 
 SHIPPED = Path(__file__).parent / "definitions"
 SUITES = Path(__file__).parent.parent / "expectations" / "suites"
-ALONE = frozenset({SHELF, "glossary.yaml", "answers.yaml"})
-BESIDE = frozenset({"packages", "schemas"})  # what `nadir new` puts into an own folder, and is no definition
 
 D = TypeVar("D", bound=Definition)
 
@@ -231,12 +229,12 @@ class Definitions:
     @cached_property
     def glossary(self) -> Mapping[str, Any]:
         """Words of the report and the tables."""
-        return read_mapping(self.files["glossary.yaml"]) if "glossary.yaml" in self.files else {}
+        return self._words(GLOSSARY, Glossary)
 
     @cached_property
     def answers(self) -> Mapping[str, Any]:
         """Sentences of what an extract can and cannot answer."""
-        return read_mapping(self.files["answers.yaml"])
+        return self._words(ANSWERS, Answers)
 
     @property
     def own_suites(self) -> tuple[Path, ...]:
@@ -260,6 +258,19 @@ class Definitions:
         listed += [self.receiving, self.proposing, self.changes, self.showing, *self.codelists.values()]
         listed += [*self.identifier_classes, self.check_digits, self.scanning]
         return tuple(listed)
+
+    def check(self) -> None:
+        """Read every file; DefinitionError for the first that is wrong."""
+        self.all()
+        self._words(GLOSSARY, Glossary)
+        self._words(ANSWERS, Answers)
+
+    def _words(self, name: str, kind: type[Part]) -> Mapping[str, Any]:
+        """A file of words as it is written, once it is known to be one; folders without it have none."""
+        if name not in self.files:
+            return {}
+        read_definition(self.files[name], kind)
+        return read_mapping(self.files[name])
 
     def _all(self, folder: str, kind: type[D]) -> tuple[D, ...]:
         paths = {
@@ -286,7 +297,7 @@ def load_definitions(overlay: Path | None = None, *, shipped: Path = SHIPPED, su
     own = list_files(shipped)
     laid: dict[str, Path] = {}
     for folder in (*load_points(DEFINITIONS, Path).values(), *([overlay] if overlay else [])):
-        laid |= _laid_in(folder)
+        laid |= lay_over(folder)
     files = {**own, **laid}
     replaced = frozenset(own) & frozenset(laid)
     return _check_all(tuple(files.items()), hash_files(files, list_files(suites)), tuple(sorted(laid)), replaced)
@@ -298,22 +309,5 @@ def _check_all(
 ) -> Definitions:
     """Every file read and checked; a process that runs many nights does so again only when one has changed."""
     definitions = Definitions(dict(files), digest, overrides, replaced)
-    definitions.all()
+    definitions.check()
     return definitions
-
-
-def _laid_in(folder: Path) -> Mapping[str, Path]:
-    """The files of an own folder; DefinitionError for one that would be passed over or half read."""
-    files = {name: path for name, path in list_files(folder).items() if name.partition("/")[0] not in BESIDE}
-    if other := sorted(path for path in folder.rglob("*.yml") if path.relative_to(folder).parts[0] not in BESIDE):
-        raise DefinitionError(f"{other[0]}: only files that end in .yaml are read.", repair="Rename it.")
-    places = {kind.partition("/")[0] for kind in KINDS} | {"suites"}
-    for name, path in files.items():
-        place, _, inside = name.partition("/")
-        if (place if inside else name) not in (places if inside else ALONE):
-            raise DefinitionError(
-                f"{path}: nothing reads a definition there.{guess(place, places | ALONE)}",
-                repair=f"Folders: {', '.join(sorted(places))}; files beside them: {', '.join(sorted(ALONE))}.",
-            )
-        refuse_double_keys(path)
-    return files

@@ -166,6 +166,28 @@ def test_every_folder_of_definitions_has_a_schema() -> None:
     assert {name.rpartition("/")[0] for name in FILES} - {"tables"} == set(KINDS)
 
 
+@pytest.mark.parametrize("name", ["glossary", "answers"])
+def test_words_and_answers_have_a_schema(name: str) -> None:
+    judge = jsonschema.Draft202012Validator(SCHEMAS[name])
+    shipped = _as_json(SHIPPED / f"{name}.yaml")
+    assert [error.message for error in judge.iter_errors(shipped)] == []
+    assert not judge.is_valid({**shipped, "severty": {}})
+
+
+def test_a_site_is_told_of_a_wrong_kind_of_word_and_of_a_finding_that_means_nothing(tmp_path: Path) -> None:
+    for name, old, new in (
+        ("glossary.yaml", "severity:", "severty:"),
+        ("answers.yaml", "answerable: [answerable,", "answerable: [yes,"),
+    ):
+        words = (SHIPPED / name).read_text(encoding="utf-8").replace(old, new, 1)
+        (tmp_path / name).write_text(words, encoding="utf-8")
+        with pytest.raises(DefinitionError) as told:
+            load_definitions(tmp_path)
+        assert name in str(told.value)
+        assert new.split(":")[0] in "".join(told.value.details)
+        (tmp_path / name).unlink()
+
+
 def test_an_editor_marks_a_key_and_a_number_that_are_wrong() -> None:
     judge = jsonschema.Draft202012Validator(SCHEMAS["cohorts"])
     own = yaml.safe_load(COHORT.replace("at_risk_days: 28", "at_risk_days: -1").replace("seen", "x"))
