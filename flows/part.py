@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.population import TABLES, quoted
 from flows.warehouse import open_memory
-from transforms.anc import add_limits_of_normal, choose_anc, list_candidates, measure_specimens
+from transforms.anc import choose_anc, list_candidates, measure_specimens
 from transforms.attribution import Evidence, Judgement, attribute_causes
 from transforms.attribution_windows import attribute_in_windows
 from transforms.chronic import find_chronic
@@ -37,7 +37,7 @@ from transforms.treatments import read_treatments
 from transforms.zeros import without_zeros
 
 PEOPLE = "people"
-HANDED_OVER = (PEOPLE, *TABLES, "limit", "result")
+HANDED_OVER = (PEOPLE, *TABLES, "result")
 OF_EPISODES = ("episode_cause", "cause_window", "complication", "complication_look")
 DERIVED = (
     "anc_candidate",
@@ -154,10 +154,9 @@ def _derive_counts(folder: Path, definitions: Definitions) -> None:
     """Candidates and counts, of one pass over the specimens."""
     specimens = measure_specimens(pl.scan_parquet(folder / "lab.parquet"), definitions.anc)
     scale = next(scale for scale in definitions.scales if scale.is_default)
-    chosen = choose_anc(specimens, definitions.anc, scale)
     frames = {
         "anc_candidate": list_candidates(specimens),
-        "anc": add_limits_of_normal(chosen, pl.read_parquet(folder / "limit.parquet")),
+        "anc": choose_anc(specimens, definitions.anc, scale),
     }
     pl.collect_all(
         [

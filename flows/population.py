@@ -13,6 +13,7 @@ import duckdb
 
 from flows.handover import Validated
 from flows.tonight import tonight_rows
+from transforms.model.anc import AncRoutes
 from transforms.model.causes import Finding
 from transforms.schemas import schema_of
 
@@ -59,18 +60,22 @@ def hand_over_rows(
     folder: Path,
     *,
     has_history: bool,
-    lab_analytes: Sequence[str],
+    routes: AncRoutes,
 ) -> None:
     """Write NAME.parquet for each canonical table: touched people's rows after tonight, by person_index.
 
-    Lab rows keep the analytes that can lead to a count; spans inferred on earlier nights are left out. Rows are in no
-    order.
+    Lab rows keep the analytes that can lead to a count, and the lower limit of normal that a laboratory gives with its
+    own count; spans inferred on earlier nights are left out. Rows are in no order.
     """
     others = f"(FROM read_parquet('{quoted(population.people)}') {_unless_replaced(night)})"
     has_earlier = has_history and bool(_count(connection, others))
     for name in TABLES:
         columns = ", ".join(["p.person_index", read_sql(name)])
-        chosen = f"r.analyte IN ({_texts(lab_analytes)})" if name == "lab" else "true"
+        chosen = "true"
+        if name == "lab":
+            direct = _texts([routes.inputs.direct_auto.analyte])
+            columns += f", CASE WHEN r.analyte = {direct} THEN r.reference_low END AS reference_low"
+            chosen = f"r.analyte IN ({_texts(routes.analytes)})"
         people = f"JOIN read_parquet('{quoted(population.people)}') p USING (source_id, person_id)"
         table = f"canonical.{name}"
         parts = [f"SELECT {columns} FROM ({tonight_rows(night, table)}) r {people} WHERE {chosen}"]
@@ -79,25 +84,6 @@ def hand_over_rows(
             kept = f"SELECT {columns} FROM {table} r {people} {_unless_replaced(night)}"
             parts.append(f"{kept} WHERE {chosen} AND {stated}")
         _copy(connection, " UNION ALL ".join(parts), folder / f"{name}.parquet")
-
-
-def hand_over_limits(
-    connection: duckdb.DuckDBPyConnection,
-    night: Validated,
-    population: Population,
-    folder: Path,
-    *,
-    has_history: bool,
-    analyte: str,
-) -> None:
-    """Write limit.parquet: the lower limit of normal that a laboratory gives with its own count (`analyte`).
-
-    Apart from lab.parquet, because most extracts have none and a column for every row is dear.
-    """
-    chosen = f"r.analyte = {_texts([analyte])} AND r.reference_low IS NOT NULL"
-    columns = "p.person_index, r.collected_at, r.specimen_id, r.reference_low"
-    found = _results(night, population, columns, chosen, has_history=has_history)
-    _copy(connection, found, folder / "limit.parquet")
 
 
 def hand_over_findings(

@@ -16,7 +16,7 @@ from transforms.grades import severity_of
 from transforms.model.anc import ROUTES, AncRoutes, Route, Tolerance
 from transforms.model.scales import Scale
 from transforms.route_bounds import measure_routes, possible_routes
-from transforms.specimens import SPECIMEN, gather_specimens, present_inputs
+from transforms.specimens import LIMIT, SPECIMEN, gather_specimens, present_inputs
 
 _PERCENT = 100
 
@@ -95,21 +95,8 @@ def choose_anc(specimens: Specimens, routes: AncRoutes, scale: Scale) -> pl.Lazy
             pl.when(is_best).then(f"{route}_bands_assumed_zero") for route, is_best in best.items()
         ),
         severity=severity_of(lower, upper, scale),
-        **{name: pl.col(name) for name in POSSIBLE},
+        **{name: pl.col(name) for name in (*POSSIBLE, LIMIT)},
     )
-
-
-def add_limits_of_normal(anc: pl.LazyFrame, limits: pl.DataFrame) -> pl.LazyFrame:
-    """`anc` with reference_low_cells_per_ul: the laboratory's lower limit of normal for its own count, null without.
-
-    `limits` has the specimen and reference_low, cells/uL. Of several the highest; up to the next whole count, because a
-    count is below the limit or it is not.
-    """
-    name = "reference_low_cells_per_ul"
-    if limits.is_empty():
-        return anc.with_columns(pl.lit(None, pl.Int64).alias(name))
-    highest = limits.group_by(SPECIMEN).agg(pl.col("reference_low").max().ceil().cast(pl.Int64).alias(name))
-    return anc.join(highest.lazy(), on=SPECIMEN, how="left", nulls_equal=True, maintain_order="left")
 
 
 def _choose(measured: pl.LazyFrame, routes: AncRoutes, possible: Sequence[Route]) -> pl.LazyFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from transforms.candidates import find_drug_candidates, keep_best, list_doses
 from transforms.causality import look_back, weigh
 from transforms.challenge import judge_dechallenge
-from transforms.code_candidates import Beside, find_code_candidates, read_codes
+from transforms.code_candidates import Beside, find_code_candidates, read_codes, read_contrary
 from transforms.doubts import find_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
 from transforms.findings import find_lab_candidates, read_findings
@@ -101,10 +101,11 @@ def attribute_primary(episodes: pl.LazyFrame, evidence: Evidence, judgement: Jud
 
 @dataclass(frozen=True)
 class _Known:
-    """Evidence of some people, and their codes and findings as the causes ask for them."""
+    """Evidence of some people, and their codes and findings, for and against, as the causes ask for them."""
 
     evidence: Evidence
     codes: pl.LazyFrame
+    contrary: pl.LazyFrame
     findings: pl.LazyFrame
 
 
@@ -114,10 +115,9 @@ def _share(
     """Episodes and evidence in lots of people."""
     own = evidence.diagnosis.join(episodes.select("person_index").unique(), on="person_index", how="semi")
     codes = read_codes(_hold(own), conditions, causes)
-    findings = read_findings(evidence.results, causes)
+    signs = codes, read_contrary(evidence.results, codes, causes), read_findings(evidence.results, causes)
     for people in share_out(episodes, _AT_A_TIME):
-        known = _Known(evidence.of(people), codes.filter(people), findings.filter(people))
-        yield episodes.filter(people), known
+        yield episodes.filter(people), _Known(evidence.of(people), *(each.filter(people) for each in signs))
 
 
 def _weigh(
@@ -130,7 +130,7 @@ def _weigh(
     evidence = known.evidence
     onsets = _hold(_list_onsets(episodes, evidence.person))
     doses = _hold(list_doses(onsets, evidence.recognised))
-    beside = Beside(doses, evidence.results)
+    beside = Beside(doses, known.contrary)
 
     def find_drugs(when: pl.LazyFrame) -> pl.LazyFrame:
         return find_drug_candidates(when, doses, causes)

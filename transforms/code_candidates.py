@@ -18,10 +18,10 @@ from transforms.model.causes import Cause, CodeEvidence
 
 @dataclass(frozen=True)
 class Beside:
-    """What a code may give way to: doses of `list_doses`, and laboratory results of `list_findings`."""
+    """What a code may give way to: doses of `list_doses`, and results of `read_contrary`."""
 
     doses: pl.LazyFrame
-    results: pl.LazyFrame
+    contrary: pl.LazyFrame
 
 
 def read_codes(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
@@ -41,6 +41,24 @@ def read_codes(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, causes: Sequen
     return pl.concat([nothing, *found]).unique().collect().lazy()
 
 
+def read_contrary(results: pl.LazyFrame, codes: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
+    """Days with a result that speaks against a code which its person has, held: person_index, day, and whose evidence.
+
+    `results` are laboratory results of `list_findings`, `codes` those of `read_codes` by the same `causes`. Few people
+    have such a code, and many such a result.
+    """
+    dated = results.with_columns(day=day_of("collected_at"))
+    found = [codes.head(0).select("person_index", "cause_group", "evidence_number", day="coded_day")]
+    for cause, number, evidence in _list_evidence(causes):
+        if (contrary := evidence.unless_found) is not None:
+            is_found = (pl.col("analyte") == contrary.finding.analyte) & is_beyond(contrary.finding)
+            people = codes.filter(_is_of(cause, number)).select("person_index").unique()
+            own = dated.filter(is_found).join(people, on="person_index", how="semi")
+            whose = {"cause_group": pl.lit(cause.id), "evidence_number": pl.lit(number, pl.Int32)}
+            found.append(own.select("person_index", **whose, day="day"))
+    return pl.concat(found).collect().lazy()
+
+
 def find_code_candidates(
     onsets: pl.LazyFrame, codes: pl.LazyFrame, beside: Beside, causes: Sequence[Cause]
 ) -> pl.LazyFrame:
@@ -53,10 +71,15 @@ def find_code_candidates(
     for cause, number, evidence in _list_evidence(causes):
         if evidence.unless_dosed_within_days is None and evidence.unless_found is None:
             continue
-        is_it = (pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number)
-        kept.append(_leave_out(near.filter(is_it), onsets, beside, (cause, evidence)))
+        is_it = _is_of(cause, number)
+        own = Beside(beside.doses, beside.contrary.filter(is_it))
+        kept.append(_leave_out(near.filter(is_it), onsets, own, (cause, evidence)))
         is_conditional = is_conditional | is_it
     return pl.concat([near.filter(~is_conditional), *kept])
+
+
+def _is_of(cause: Cause, number: int) -> pl.Expr:
+    return (pl.col("cause_group") == cause.id) & (pl.col("evidence_number") == number)
 
 
 def _list_evidence(causes: Sequence[Cause]) -> list[tuple[Cause, int, CodeEvidence]]:
@@ -145,8 +168,7 @@ def _leave_out(
         ]
         coded = coded.join(_have(onset, pl.concat(given), within_days, within_days), on="onset_id", how="anti")
     if (contrary := evidence.unless_found) is not None:
-        is_found = (pl.col("analyte") == contrary.finding.analyte) & is_beyond(contrary.finding)
-        found = beside.results.filter(is_found).select("person_index", day=day_of("collected_at"))
+        found = beside.contrary.select("person_index", "day")
         against = _have(onset, found, contrary.lookback_days, contrary.lookahead_days)
         coded = coded.join(against, on="onset_id", how="anti")
     return coded

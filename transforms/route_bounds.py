@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.model.anc import ROUTES, AncRoutes, Route
-from transforms.specimens import MILLION, SPECIMEN
+from transforms.specimens import LIMIT, MILLION, SPECIMEN
 
 _PERCENT = 100
 WHOLE = _PERCENT * MILLION
@@ -53,7 +53,7 @@ def possible_routes(inputs: Sequence[str]) -> tuple[Route, ...]:
 
 
 def measure_routes(specimens: pl.LazyFrame, routes: AncRoutes, possible: Sequence[Route] = ROUTES) -> pl.LazyFrame:
-    """Specimens with ROUTE_lower, ROUTE_upper, ROUTE_is_whole and ROUTE_bands_assumed_zero for every possible route.
+    """Specimens with LIMIT and, of each possible route, its lower and upper, is_whole and bands_assumed_zero (ROUTE_x).
 
     `specimens` are those of `gather_specimens`. A route the specimen does not allow is null; one that says nothing
     (0 or more) is null too. `is_whole` is false where the route only limits the count. Also what `differentials` reads,
@@ -80,7 +80,7 @@ def measure_routes(specimens: pl.LazyFrame, routes: AncRoutes, possible: Sequenc
         says_something = (lower > 0) | upper.is_not_null()
         columns |= {f"{route}_lower": pl.when(says_something).then(lower), f"{route}_upper": upper}
         columns |= {f"{route}_is_whole": _is_whole(route), f"{route}_bands_assumed_zero": _assumes_no_bands(route)}
-    return prepared.select(*SPECIMEN, "time_precision", "is_conflicting", **columns, **_beside())
+    return prepared.select(*SPECIMEN, "time_precision", "is_conflicting", LIMIT, **columns, **_beside())
 
 
 def _beside() -> dict[str, pl.Expr]:

@@ -14,25 +14,30 @@ from transforms.model.anc import AncRoutes
 SPECIMEN = ("person_index", "collected_at", "specimen_id")
 MILLION = 10**6
 _OTHER_PART = "other_part"
+LIMIT = "reference_low_cells_per_ul"
 _PRECISIONS = pl.Enum(["day", "minute", "none"])  # of one specimen the first is taken: the coarsest rules
 
 
 def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.LazyFrame:
-    """One row per specimen: SPECIMEN, time_precision, is_conflicting, other_parts_pct, NAME_lower and NAME_upper.
+    """One row per specimen: SPECIMEN, time_precision, is_conflicting, other_parts_pct, LIMIT, NAME_lower, NAME_upper.
 
+    LIMIT is the laboratory's lower limit of normal, null where it gives none: of several the highest, up to the next
+    whole count, because a count is below the limit or it is not. `lab` may have it as reference_low, cells/uL.
     NAME is each input of `routes`; bounds are null where the specimen lacks it, and `names` are those of
     `present_inputs`. `other_parts_pct` is the sum of the shares that are no neutrophils, null when none is listed.
     Sorted by SPECIMEN.
     """
     results = _read_results(lab, routes)
     # Collected, because the rows of doubled specimens are read again only if there are any.
-    single = _pivot(results, names).with_columns(is_conflicting=pl.lit(False)).collect()
+    single = _pivot(results, names, LIMIT).with_columns(is_conflicting=pl.lit(False)).collect()
     is_doubled = pl.col("n_results") > _n_inputs(names)
-    doubled = single.filter(is_doubled).select(SPECIMEN)
+    doubled = single.filter(is_doubled).select(*SPECIMEN, LIMIT)
     if doubled.height:
         settled = _settle(results.join(doubled.lazy(), on=SPECIMEN, how="semi", nulls_equal=True))
         conflicts = settled.group_by(SPECIMEN).agg(pl.col("is_conflicting").any())
-        again = _pivot(settled, names).join(conflicts, on=SPECIMEN, nulls_equal=True)
+        again = _pivot(settled, names)
+        for known in (conflicts, doubled.lazy()):
+            again = again.join(known, on=SPECIMEN, nulls_equal=True)
         single = pl.concat([single.filter(~is_doubled), again.select(single.columns).collect()])
     absent = {
         f"{name}_{bound}": pl.lit(None, dtype=pl.Int64)
@@ -64,9 +69,12 @@ def _read_results(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     to_percent = pl.when((pl.col("analyte") == routes.inputs.neut_fraction.analyte) & (pl.col("unit") != "%"))
     factor = to_percent.then(100).otherwise(1)
     above, below = ((~is_number & (pl.col("comparator") == sign)).fill_null(False) for sign in (">", "<"))
+    has_limits = "reference_low" in lab.collect_schema()
+    limit = pl.col("reference_low").to_physical().cast(pl.Int64) if has_limits else pl.lit(None, pl.Int64)
     return lab.select(
         *SPECIMEN,
         "time_precision",
+        ((limit + MILLION - 1) // MILLION).alias(LIMIT),
         input=_input_of(routes),
         method_rank=_rank("method", routes.method_order),
         status_rank=_rank("status", routes.status_order),
@@ -95,7 +103,7 @@ def _rank(column: str, order: tuple[str, ...]) -> pl.Expr:
     return pl.col(column).replace_strict(ranks, default=len(order), return_dtype=pl.UInt8)
 
 
-def _pivot(results: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+def _pivot(results: pl.LazyFrame, names: Sequence[str], *highest: str) -> pl.LazyFrame:
     is_other = pl.col("input") == _OTHER_PART
     bounds = [
         pl.when(pl.col("input") == name).then(bound).min().alias(f"{name}_{bound}")
@@ -107,6 +115,7 @@ def _pivot(results: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
         .agg(
             pl.col("time_precision").cast(_PRECISIONS).to_physical().min(),
             *bounds,
+            *(pl.col(name).max() for name in highest),
             n_results=(~is_other).sum(),
             n_other_parts=is_other.sum(),
             other_parts_pct=pl.when(is_other).then("lower").sum(),

@@ -22,7 +22,6 @@ from flows.own_crew import crew_of
 from flows.part import COUNTED, DERIVED, HANDED_OVER, STANDING, Deriving
 from flows.population import (
     hand_over_findings,
-    hand_over_limits,
     hand_over_people,
     hand_over_rows,
     holds_rows,
@@ -51,10 +50,9 @@ def derive(validated: Validated, context: RunContext) -> Derived:
         is_rebuild = last is None or _is_other(last, validated, context)
         is_rebuild = is_rebuild or _held_rows(connection) != (has_drugs, has_diagnoses)
         population = hand_over_people(connection, validated, folder, has_history=has_history, is_rebuild=is_rebuild)
-        analytes = context.definitions.anc.analytes
-        hand_over_rows(connection, validated, population, folder, has_history=has_history, lab_analytes=analytes)
-        direct = context.definitions.anc.inputs.direct_auto.analyte
-        hand_over_limits(connection, validated, population, folder, has_history=has_history, analyte=direct)
+        hand_over_rows(
+            connection, validated, population, folder, has_history=has_history, routes=context.definitions.anc
+        )
         findings = list_findings(context.definitions.causes)
         hand_over_findings(connection, validated, population, folder, has_history=has_history, wanted=findings)
         infer_observation(connection, folder)

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from transforms.anc import add_limits_of_normal, choose_anc, measure_specimens
+from transforms.anc import choose_anc, measure_specimens
+from transforms.examples_of_counts import LAB
 
 TWO_DRAWS = """
 specimen | day | analyte    | method | result
@@ -171,21 +172,13 @@ def test_the_order_of_rows_changes_nothing(
     ],
 )
 def test_a_lower_limit_of_normal_stands_beside_the_count_it_came_with(
-    limits: list[str], expected: int | None, specimen: Any, anc_of: Any
+    limits: list[str], expected: int | None, specimen: Any, routes: Any, clinical_scale: Any
 ) -> None:
-    (found,) = anc_of(specimen({"anc_direct auto": 900}))
-    anc = pl.LazyFrame([found], schema_overrides={"person_index": pl.UInt32})
-    one = {name: found[name] for name in ("person_index", "collected_at", "specimen_id")}
-    given = pl.DataFrame(
-        [{**one, "reference_low": Decimal(limit)} for limit in limits],
-        schema={
-            "person_index": pl.UInt32,
-            "collected_at": pl.Datetime("us"),
-            "specimen_id": pl.String,
-            "reference_low": pl.Decimal(18, 6),
-        },
-    )
-    assert add_limits_of_normal(anc, given).collect()["reference_low_cells_per_ul"].to_list() == [expected]
+    (result,) = specimen({"anc_direct auto": 900})
+    rows = [{**result, "reference_low": Decimal(limit)} for limit in limits] or [{**result, "reference_low": None}]
+    lab = pl.LazyFrame(rows, schema={**LAB, "reference_low": pl.Decimal(18, 6)})
+    found = choose_anc(measure_specimens(lab, routes), routes, clinical_scale).collect()
+    assert found["reference_low_cells_per_ul"].to_list() == [expected]
 
 
 @pytest.mark.parametrize(
