@@ -45,8 +45,8 @@ def estimate_by_intervals(incident: Incident, groups: pl.DataFrame, plan: Plan) 
     """
     wanted = plan.estimation.duration
     own = groups.filter(pl.col("rule") == plan.estimation.default_rule).drop(_REPLACED, strict=False)
-    counted = _count_episodes(incident).join(own.select("group"), on="group", how="semi", maintain_order="left")
-    made, curve = _fit_groups(counted, plan)
+    rows = incident.rows.join(own.select("group"), on="group", how="semi")  # causes and all of them are of one rule
+    made, curve = _fit_groups(_count_episodes(Incident(incident.groups, incident.wholes, rows)), plan)
     estimands = pl.DataFrame({"estimand": [wanted.estimand, wanted.intervals.patient_estimand]})
     horizons = pl.DataFrame({"tau_days": [float(days) for days in wanted.horizons_days]})
     rows = own.join(estimands, how="cross").join(horizons, how="cross")

@@ -10,6 +10,7 @@ Varadhan and Roland 2008.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,10 @@ class Masses:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Each duration covers innermost intervals from `first` to before `last`; `of` is the group of an interval."""
+    """Each duration covers innermost intervals from `first` to before `last`; `of` is the group of an interval.
+
+    `total` has the durations of the group of each interval.
+    """
 
     first: Places
     last: Places
@@ -54,9 +58,9 @@ class _Problem:
     of: Places
     n_groups: int
 
-    @property
-    def totals(self) -> Numbers:
-        return _sums(self.group, self.weights, self.n_groups)
+    @cached_property
+    def total(self) -> Numbers:
+        return _sums(self.group, self.weights, self.n_groups)[self.of]
 
 
 def turnbull(bounds: Bounds) -> Masses:
@@ -129,7 +133,7 @@ def _only(problem: _Problem, groups: Places) -> tuple[_Problem, Places]:
 
 def _turn(problem: _Problem, share: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
     """Better shares, by two plain steps and a longer one along them; and which groups are as good as they can be."""
-    one, height, slope = _step(problem, share)
+    one, chance, slope = _step(problem, share)
     two, _, _ = _step(problem, one)
     moved, bent = one - share, two - 2 * one + share
     lengths = [np.sqrt(_sums(problem.of, each**2, problem.n_groups)) for each in (moved, bent)]
@@ -137,23 +141,27 @@ def _turn(problem: _Problem, share: Numbers) -> tuple[Numbers, NDArray[np.bool_]
         far = np.maximum(np.nan_to_num(lengths[0] / lengths[1], nan=1.0, posinf=1.0), 1.0)[problem.of]
     leapt = np.maximum(share + 2 * far * moved + far**2 * bent, _LEAST)
     leapt /= _sums(problem.of, leapt, problem.n_groups)[problem.of]
-    after, reached, _ = _step(problem, leapt)
-    is_better = (reached >= height)[problem.of]
+    after, leapt_chance, _ = _step(problem, leapt)
+    is_better = (_height(problem, leapt_chance) >= _height(problem, chance))[problem.of]
     most = np.full(problem.n_groups, -np.inf)
     np.maximum.at(most, problem.of, slope)
     return np.where(is_better, after, two), most <= 1 + _ENOUGH
 
 
 def _step(problem: _Problem, share: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """One step of expectation and maximisation, the log likelihood before it, and how fast each mass would raise it."""
+    """A step of expectation and maximisation, chances of durations before it, and how fast each mass would raise it."""
     before = np.concatenate([[0.0], np.cumsum(share)])
     chance = np.maximum(before[problem.last] - before[problem.first], _LEAST)
     each = problem.weights / chance
     edges = np.bincount(problem.first, each, len(share) + 1) - np.bincount(problem.last, each, len(share) + 1)
-    slope = np.cumsum(edges)[:-1] / problem.totals[problem.of]
-    height = _sums(problem.group, problem.weights * np.log(chance), problem.n_groups)
+    slope = np.cumsum(edges)[:-1] / problem.total
     moved = np.maximum(share * slope, 0)
-    return moved / _sums(problem.of, moved, problem.n_groups)[problem.of], height, slope
+    return moved / _sums(problem.of, moved, problem.n_groups)[problem.of], chance, slope
+
+
+def _height(problem: _Problem, chance: Numbers) -> Numbers:
+    """The log likelihood of each group."""
+    return _sums(problem.group, problem.weights * np.log(chance), problem.n_groups)
 
 
 def _sums(place: Places, numbers: Numbers, n_places: int) -> Numbers:
