@@ -12,7 +12,7 @@ from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
 ANY_LOW, INDEX = "any_low", "index_test"
 CUT = ["measure", "rule", "threshold_cells_per_ul"]
 CUT_TYPES = {"measure": pl.String(), "rule": pl.String(), "threshold_cells_per_ul": pl.Int64()}
-_LOW = ["place", "denominator_name", *CUT, "n_low"]
+LOW = ["place", "denominator_name", *CUT, "n_low"]
 
 
 def count_values(values: pl.DataFrame, asked: Sequence[Denominator], plan: Plan) -> pl.DataFrame:
@@ -55,13 +55,13 @@ def low_values(counted: pl.DataFrame, asked: Sequence[Denominator], plan: Plan) 
     schema = {"name": pl.String(), "denominator_name": pl.String(), **CUT_TYPES}
     names = pl.DataFrame(named, schema=schema, orient="row")
     long = counted.unpivot([name for name, *_ in named], index="place", variable_name="name", value_name="n_low")
-    return long.join(names, on="name").select(_LOW)
+    return long.join(names, on="name").select(LOW)
 
 
 def low_episodes(open_people: pl.DataFrame, asked: Sequence[Denominator]) -> pl.DataFrame:
-    """The same of people in an episode on a day, and on the first."""
+    """place, cut, is_point, denominator_name, n_low of people in an episode on a day, or on the first (`is_point`)."""
     of_tested = {each.id: (pl.col("n_tests") > 0) | pl.lit(each.counts != "tested") for each in asked}
     numbers = {name: (pl.col(f"in_{name}") & is_in).sum().cast(pl.Int64) for name, is_in in of_tested.items()}
-    counted = open_people.group_by("place", *CUT).agg(**numbers)
-    long = counted.unpivot(list(numbers), index=["place", *CUT], variable_name="denominator_name", value_name="n_low")
-    return long.select(_LOW)
+    by = ["place", "cut", "is_point"]
+    counted = open_people.group_by(by).agg(**numbers)
+    return counted.unpivot(list(numbers), index=by, variable_name="denominator_name", value_name="n_low")

@@ -14,13 +14,14 @@ import polars as pl
 
 from transforms.calendar_units import ALL, EVERY, first_day_of
 from transforms.frames import shape, stack
-from transforms.model.estimation import ANY_VALUE, Denominator, Plan
+from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
 from transforms.person_time import Stays
 from transforms.population_cells import (
     ANY_LOW,
     CUT,
     CUT_TYPES,
     INDEX,
+    LOW,
     by_population,
     count_values,
     low_episodes,
@@ -33,6 +34,7 @@ TABLE = "counts.population"
 _NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
 _SIZE = ["place", "denominator_name", "n_population"]
 _PLACES, _EPOCH = 2**22, 2**20  # room for places beside a person in one whole number; no day of history is below 0
+_CUTS = 2**8  # room for cuts beside those, of which `cut` is one of 2**7
 _LONG = frozenset({ALL, "year"})  # units of which every rule is counted
 
 
@@ -58,9 +60,10 @@ def count_populations(stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, p
     """`counts.population` of one cohort. `confirmed`: person_index, rule, threshold_cells_per_ul, started, ended."""
     if stays.spans.is_empty():
         return stack([], TABLE)
-    parts = [_count_unit(ALL, stays, confirmed, exposed, plan)]
+    inside, with_drug = _episodes_inside(stays, confirmed, plan), _exposed_inside(stays, exposed)
+    parts = [_count_unit(ALL, stays, inside, with_drug, plan)]
     if plan.has_calendar:
-        parts += [_count_unit(unit, stays, confirmed, exposed, plan) for unit in EVERY]
+        parts += [_count_unit(unit, stays, inside, with_drug, plan) for unit in EVERY]
     rows = pl.concat(parts).filter(pl.any_horizontal(pl.col("n_low", "n_population") > 0))
     return shape(rows.with_columns(cohort=pl.lit(stays.cohort)), TABLE)
 
@@ -85,13 +88,14 @@ def populations_of(unit: str, plan: Plan) -> list[Denominator]:
     return [each for each in plan.denominators if kept is None or each.counts in kept]
 
 
-def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
+def _count_unit(unit: str, stays: Stays, inside: pl.DataFrame, drugs: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`inside` and `drugs`: episodes and days with a drug in the cohort, by their first and last day in it."""
     asked = populations_of(unit, plan)
-    with_drug = _exposed_cells(unit, stays, exposed) if any(each.counts == "exposed" for each in asked) else None
+    with_drug = _exposed_cells(unit, drugs) if any(each.counts == "exposed" for each in asked) else None
     sizes = population_sizes(unit, stays.spans, with_drug, asked)
     tests = _tests(unit, stays)
     values = _with_flags(tests, unit, stays, with_drug, asked)
-    open_people = _with_flags(_open(unit, stays, confirmed, tests, plan), unit, stays, with_drug, asked)
+    open_people = _with_flags(_open(unit, inside, tests, plan), unit, stays, with_drug, asked)
     counted = count_values(values, asked, plan)
     tests = by_population(counted, asked, {"n_tested": "tested", "n_tests": "tests"})
     own = [each.id for each in asked if each.counts == "tested"]
@@ -105,7 +109,7 @@ def _count_unit(unit: str, stays: Stays, confirmed: pl.DataFrame, exposed: Expos
             ),
         ]
     )
-    low = pl.concat([low_values(counted, asked, plan), low_episodes(open_people, asked)])
+    low = pl.concat([low_values(counted, asked, plan), _named(low_episodes(open_people, asked), plan)])
     cuts = [(each.id, *cut) for each in asked for cut in cuts_of(unit, each, plan)]
     named = pl.DataFrame(cuts, schema={"denominator_name": pl.String(), **CUT_TYPES}, orient="row")
     rows = size.join(tests, on=["place", "denominator_name"], how="left").join(named, on="denominator_name")
@@ -141,50 +145,81 @@ def _tests(unit: str, stays: Stays) -> pl.DataFrame:
         )
     )
     return reduced.select(
-        person_index=(pl.col("cell") // _PLACES).cast(pl.UInt32),
-        place=pl.lit(ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH,
+        *_of_cell(unit),
         n_tests="n_tests",
         lowest="lowest",
         index="index",
     )
 
 
-def _open(unit: str, stays: Stays, confirmed: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """person_index, place, cut, n_tests of people in a confirmed episode in the cohort: on a day, or on the first."""
-    rules = [
-        cut.rule
-        for cut in plan.cuts
-        if cut.measure == CONFIRMED and (unit in _LONG or cut.rule == plan.estimation.default_rule)
-    ]
-    inside = (
-        confirmed.filter(pl.col("rule").is_in(rules))
+def _confirmed_cuts(plan: Plan) -> list[Cut]:
+    return [cut for cut in plan.cuts if cut.measure == CONFIRMED]
+
+
+def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """person_index, first, last of confirmed episodes in the cohort; cut: the place of theirs among `_confirmed_cuts`.
+
+    Numbers are compared faster than the names of rules.
+    """
+    cuts = [(cut.rule, cut.threshold_cells_per_ul) for cut in _confirmed_cuts(plan)]
+    schema = {"rule": pl.String(), "threshold_cells_per_ul": confirmed.schema["threshold_cells_per_ul"]}
+    numbered = pl.DataFrame(cuts, schema=schema, orient="row").with_row_index("cut").cast({"cut": pl.Int8})
+    return (
+        confirmed.join(numbered, on=list(schema))
         .join(stays.spans, on="person_index", how="inner", suffix="_stay")
         .select(
-            "person_index", "rule", "threshold_cells_per_ul",
+            "person_index", "cut",
             first=pl.max_horizontal("started", "started_stay"), last=pl.min_horizontal("ended", "ended_stay"),
         )
         .filter(pl.col("first") <= pl.col("last"))
     )  # fmt: skip
+
+
+def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """person_index, place, cut, is_point, n_tests of people in a confirmed episode: on a day, and on the first."""
     if unit == ALL:
-        spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64), measure=pl.lit(CONFIRMED))
+        spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64), is_point=pl.lit(value=False))
     else:
-        spread = _spread(inside, unit)
-        point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(measure=pl.lit(POINT))
-        spread = pl.concat([spread.with_columns(measure=pl.lit(CONFIRMED)), point])
-    people = spread.select("person_index", "place", *CUT).unique()
-    counted = tests.select("person_index", "place", "n_tests")
-    return people.join(counted, on=["person_index", "place"], how="left").with_columns(pl.col("n_tests").fill_null(0))
+        cuts = _confirmed_cuts(plan)
+        kept = [at for at, cut in enumerate(cuts) if unit in _LONG or cut.rule == plan.estimation.default_rule]
+        spread = _spread(inside.filter(pl.col("cut").is_in(kept)), unit)
+        point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(is_point=pl.lit(value=True))
+        spread = pl.concat([spread.with_columns(is_point=pl.lit(value=False)), point])
+    cell = pl.col("person_index").cast(pl.Int64) * _PLACES + (0 if unit == ALL else pl.col("place") + _EPOCH)
+    of_cell = pl.col("cut").cast(pl.Int64) * 2 + pl.col("is_point")
+    rows = spread.select((cell * _CUTS + of_cell).unique().alias("row"))  # one number is compared faster than four
+    rows = rows.select(cell=pl.col("row") // _CUTS, of_cell=pl.col("row") % _CUTS)
+    people = rows.select(
+        "cell", *_of_cell(unit), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
+    )
+    counted = tests.select("n_tests", cell=cell)
+    return people.join(counted, on="cell", how="left").drop("cell").with_columns(pl.col("n_tests").fill_null(0))
+
+
+def _of_cell(unit: str) -> tuple[pl.Expr, pl.Expr]:
+    """person_index and place of a cell, which is both in one number."""
+    place = pl.lit(ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH
+    return (pl.col("cell") // _PLACES).cast(pl.UInt32).alias("person_index"), place.alias("place")
+
+
+def _named(low: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`low` (cut, is_point) with measure, rule and threshold."""
+    cuts = [(cut.rule, cut.threshold_cells_per_ul) for cut in _confirmed_cuts(plan)]
+    table = pl.DataFrame(cuts, schema={name: CUT_TYPES[name] for name in CUT[1:]}, orient="row")
+    named = low.join(table.with_row_index("cut").cast({"cut": pl.Int8}), on="cut")
+    measure = pl.when("is_point").then(pl.lit(POINT)).otherwise(pl.lit(CONFIRMED))
+    return named.with_columns(measure=measure).select(LOW)
 
 
 def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
     """`spans` (first, last) once for each interval that they touch, whose first day is `place`."""
-    begin, end = (first_day_of(pl.col(name), unit).cast(pl.Date) for name in ("first", "last"))
-    places = pl.date_ranges(begin, end, EVERY[unit])
-    return (
-        spans.with_columns(place=places)
-        .explode("place")
-        .with_columns(place=pl.col("place").to_physical().cast(pl.Int64))
+    placed = spans.with_columns(
+        place=first_day_of(pl.col("first"), unit).cast(pl.Date), until=first_day_of(pl.col("last"), unit).cast(pl.Date)
     )
+    is_one = pl.col("place") == pl.col("until")  # as most are
+    more = placed.filter(~is_one).with_columns(place=pl.date_ranges("place", "until", EVERY[unit])).explode("place")
+    every = pl.concat([placed.filter(is_one), more])
+    return every.drop("until").with_columns(place=pl.col("place").to_physical().cast(pl.Int64))
 
 
 def _with_flags(
@@ -195,29 +230,31 @@ def _with_flags(
     found = cells.with_columns(**always)
     timed = [each for each in asked if each.counts in {"day_one", "whole_period", "sufficient_time"}]
     if timed:
-        found = found.join(_seen(cells, unit, stays, timed), on=["person_index", "place"], how="left")
+        found = _flag_by_days(found, unit, stays, timed)
     if with_drug is not None:
         flags = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts == "exposed"}
         found = found.join(with_drug.with_columns(**flags), on=["person_index", "place"], how="left")
     return found.with_columns(pl.col("^in_.*$").fill_null(value=False))
 
 
-def _seen(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[Denominator]) -> pl.DataFrame:
-    """person_index, place and in_POPULATION of those that go by days in the cohort; where there are none, no row."""
-    key = cells.select("person_index", "place").unique()
-    places = key.select("place").unique()
+def _flag_by_days(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[Denominator]) -> pl.DataFrame:
+    """`cells` with in_POPULATION of those that go by days in the cohort."""
+    places = cells.select("place").unique()
     lengths = places.with_columns(last=_last(unit)).with_columns(length=pl.col("last") - pl.col("place") + 1)
     days = pl.min_horizontal("ended", "last") - pl.max_horizontal("started", "place") + 1
+    if not stays.spans["person_index"].is_duplicated().any():
+        only = cells.join(lengths, on="place").join(stays.spans, on="person_index", how="left").with_columns(days=days)
+        flags = {f"in_{each.id}": _is_in(each) & (pl.col("days") > 0) for each in timed}
+        return only.with_columns(**flags).drop("last", "length", "started", "ended", "days")
+    key = cells.select("person_index", "place").unique()
     inside = (
         key.join(lengths, on="place")
         .join(stays.spans, on="person_index", how="inner")
         .with_columns(days=days)
         .filter(pl.col("days") > 0)
     )
-    if not stays.spans["person_index"].is_duplicated().any():
-        return inside.select("person_index", "place", **{f"in_{each.id}": _is_in(each) for each in timed})
-    by_cell = inside.group_by("person_index", "place")
-    return by_cell.agg(**{f"in_{each.id}": _is_in_together(each) for each in timed})
+    flags = {f"in_{each.id}": _is_in_together(each) for each in timed}
+    return cells.join(inside.group_by("person_index", "place").agg(**flags), on=["person_index", "place"], how="left")
 
 
 def _last(unit: str) -> pl.Expr:
@@ -240,9 +277,9 @@ def _is_in_together(population: Denominator) -> pl.Expr:
     return pl.col("days").sum() >= population.least_share_of_days * pl.col("length").first()
 
 
-def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
-    """person_index, place of the intervals in which a person is in the cohort on a day with a drug."""
-    inside = (
+def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:
+    """person_index, first, last of the days with a drug in the cohort."""
+    return (
         exposed.spans.join(stays.spans, on="person_index", how="inner", suffix="_stay")
         .select(
             "person_index",
@@ -251,5 +288,9 @@ def _exposed_cells(unit: str, stays: Stays, exposed: Exposed) -> pl.DataFrame:
         )
         .filter(pl.col("first") <= pl.col("last"))
     )
+
+
+def _exposed_cells(unit: str, inside: pl.DataFrame) -> pl.DataFrame:
+    """person_index, place of the intervals in which a person is in the cohort on a day with a drug."""
     spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64)) if unit == ALL else _spread(inside, unit)
     return spread.select("person_index", "place").unique()
