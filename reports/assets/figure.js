@@ -22,7 +22,8 @@ function setAt(target, path, value) {
 }
 
 const cellScale = () => (isGiga(view) ? 0.001 : 1);
-const withUnit = (figure) => JSON.parse(unitText(JSON.stringify(figure)));
+/* Black is ink: it follows the theme. */
+const withUnit = (figure) => JSON.parse(unitText(JSON.stringify(figure)).replaceAll('"black"', `"${colourOf("--ink")}"`));
 const scaled = (row, name, scale) => (isNumber(row[name]) ? row[name] * scale : null);
 
 function difference(row, bind, scale) {

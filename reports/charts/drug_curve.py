@@ -3,7 +3,6 @@
 import plotly.graph_objects as go
 
 from reports.charts.spec import Alt, Bind, Chart, TableColumn, Trace
-from reports.charts.style import COLOURS
 
 DAY = TableColumn("Days", "step", ("day", "day_until"))
 _OUTER, _INNER = "rgba(0,114,178,0.22)", "rgba(0,114,178,0.45)"
@@ -73,8 +72,8 @@ def _median() -> Trace:
     figure = go.Scatter(
         mode="lines+markers",
         name="median",
-        line={"width": 2.6, "color": COLOURS[0]},
-        marker={"size": 5},
+        line={"width": 2.6, "color": "black"},
+        marker={"size": 5, "color": "black"},
         hovertemplate="day %{customdata[0]}<br>median %{customdata[1]}, 25 %% %{customdata[2]}, 75 %% %{customdata[3]}"
         "<br>%{customdata[4]} people<extra></extra>".replace("%%", "%"),
     )

@@ -9,6 +9,8 @@ draw it again for any selection from the same rows. A binding is one of:
 - `{"when": column, "yes": a, "no": b}`; `{"style": kind, "col": name, "part": "colour" | "symbol"}`;
 - `{"beside": [kind, column, ...]}`: a text written as in the table, set a little apart from its point;
 - `{"cells": [[kind, column, ...], ...]}`: texts written as in the table, for hover.
+
+What a trace draws in `black` has the colour of text, in light and in dark.
 """
 
 from collections.abc import Mapping

@@ -38,6 +38,8 @@ NO_TABLES = ".plot { visibility: hidden } #glossary, .definition > :not(.table-h
 PAGE_HEIGHT = 960  # of letter paper, in pixels of a style sheet
 HEIGHTS_ON_PAPER = """[...document.querySelectorAll('.plot:has(.main-svg)')]
     .map((one) => one._fullLayout.height * Number(getComputedStyle(one).getPropertyValue('--shrinking')))"""
+CURVE = "document.getElementById('plot-drug-curve').data.at(-1).line.color"  # black, which is ink
+INK = "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
 TAKE_AWAY = f"for (const one of document.querySelectorAll('{ALIKE}')) one.remove()"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
@@ -260,6 +262,7 @@ def test_axe_finds_nothing_serious_in_light_dark_and_on_a_phone(chromium: Any, r
     path = Path(url2pathname(urlsplit(page.url).path))
     dark = Opened(chromium, path, color_scheme="dark", viewport={"width": 390, "height": 900})
     assert dark.page.evaluate("document.documentElement.scrollWidth") == 390
+    assert dark.page.evaluate(CURVE) == dark.page.evaluate(INK) != page.evaluate(INK)
     show_one_of_each(dark.page)
     dark.page.evaluate(TAKE_AWAY)
     assert judge(dark.page, {}) == []
