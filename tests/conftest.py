@@ -1,6 +1,7 @@
 """What many tests stand on: small simulated extracts, a published night, and an honest last line about skips."""
 
 import contextlib
+import gc
 import io
 import os
 import shutil
@@ -58,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="the open extracts are not beside the project"))
         if "browser" in item.keywords and no_browser and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, and need not be looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
