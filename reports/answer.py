@@ -27,7 +27,7 @@ def answer_sentence(numbers: Numbers, facts: NightFacts) -> str:
     first = _first_clause(numbers, row, when(interval), weighted)
     first += "" if weighted else _change(numbers, row, interval, facts)
     grave = prevalence_row(numbers, numbers.thresholds[-1], interval)
-    if not is_number(row["n_low"]) or len(numbers.thresholds) == 1:
+    if not is_number(row["n_low"]) or row["n_low"] == 0 or len(numbers.thresholds) == 1:
         return f"{first}."
     return f"{first}; {_grave_clause(numbers, grave)}."
 
@@ -64,10 +64,7 @@ def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None)
     if n_low == 0:
         return f"None of {people} was neutropenic{sign}"
     if not is_number(n_low):
-        tested = f"{size} people were tested {period}"
-        if not is_number(row["n_population"]):
-            tested = f"How many people were tested {period} is {size}"
-        return f"{tested}{sign}; how many were neutropenic is {words.mark(str(n_low))}"
+        return _unshown(row, f"{period}{sign}", size, words.mark(str(n_low)))
     if weighted is not None and is_number(weighted["prevalence"]):
         row, lead = weighted, "; weighted to the population of the survey: "
     else:
@@ -75,6 +72,15 @@ def _first_clause(numbers: Numbers, row: Row, period: str, weighted: Row | None)
     share = f"{lead}{words.number(row['prevalence'], 'percent')}" if is_number(row["prevalence"]) else ""
     spread = f" ({words.range(row['prevalence_lo'], row['prevalence_hi'])})" if is_number(row["prevalence_lo"]) else ""
     return f"{words.number(n_low, 'count')} of {people} were neutropenic{share}{spread if share else ''}{sign}"
+
+
+def _unshown(row: Row, period: str, size: str, mark: str) -> str:
+    """What is left to say where the number of the low is a word."""
+    if is_number(row["n_population"]):
+        return f"{size} people were tested {period}; how many were neutropenic is {mark}"
+    if size == mark:
+        return f"How many people were tested {period}, and how many were neutropenic, is {mark}"
+    return f"How many people were tested {period} is {size}; how many were neutropenic is {mark}"
 
 
 def _change(numbers: Numbers, row: Row, interval: str, facts: NightFacts) -> str:

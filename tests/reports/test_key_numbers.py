@@ -133,6 +133,16 @@ def test_a_hidden_number_is_said_to_be_hidden_and_has_no_value(
     assert (tile.value, tile.mark, tile.shown, tile.text) == (None, "hidden", "hidden", "hidden (1\u201310 rule)")
 
 
+def test_where_neither_the_tested_nor_the_low_are_shown_the_sentence_says_it_once(
+    released: Released, facts: NightFacts, definitions: Definitions
+) -> None:
+    numbers = read_numbers(released, facts, definitions)
+    hidden = dict.fromkeys(("n_low", "n_population", "prevalence", "prevalence_lo", "prevalence_hi"), "hidden")
+    rows = tuple({**row, **hidden} for row in numbers.tables["prevalence"])
+    sentence = answer_sentence(replace(numbers, tables={**numbers.tables, "prevalence": rows}), facts)
+    assert sentence == "How many people were tested in September 2026, and how many were neutropenic, is hidden."
+
+
 def test_a_change_is_told_in_points_on_the_last_comparable_run(
     released: Released, facts: NightFacts, definitions: Definitions, numbers: dict[str, KeyNumber]
 ) -> None:
