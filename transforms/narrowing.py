@@ -4,7 +4,9 @@ Counts in a table of two directions are bound by sums that only together leave l
 sums that hold a count far enough apart prove that it is safe, so few programs are needed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ Flags = NDArray[np.bool_]
 _SLACK, _MOST = 1e-6, 1e7
 _SEED, _TRIES, _PAIR = 1, 64, 2
 _AT_ONCE = 16  # what is hidden for these makes room for most of the others
+_KEPT = 96  # parts, of less than a megabyte each
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
 
 
@@ -89,30 +92,51 @@ def find_narrow(unknowns: Unknowns, width: int) -> Narrowed:
     for number in range(n_parts):
         places, rows = np.flatnonzero(part == number), np.flatnonzero(part_of_row == number)
         if rows.size and not is_safe[places].all():
-            solver = _solver(unknowns, places, rows)
-            for place, bound in _narrow(solver, np.flatnonzero(~is_safe[places]), width):
-                binding.append((int(places[place]), _original(rows, unknowns.is_exact[rows], bound)))
-            is_safe[places] |= solver.ranges >= width - _SLACK
+            narrowed = _narrow_part(_cut(unknowns, places, rows, is_safe[places]), width)
+            binding += [(int(places[place]), rows[own]) for place, own in narrowed.binding]
+            is_safe[places] |= narrowed.is_safe
     return Narrowed(tuple(binding), is_safe)
 
 
-def _solver(unknowns: Unknowns, places: Whole, rows: Whole) -> _Solver:
-    own = unknowns.matrix[rows][:, places]
-    is_exact = unknowns.is_exact[rows]
-    least = unknowns.least[rows]
-    lower = unknowns.lower[places]
+@dataclass(frozen=True)
+class _Part:
+    """Unknowns of one part of the sums, and which need no look; two are equal when they have one `digest`."""
+
+    unknowns: Unknowns = field(compare=False)
+    is_safe: Flags = field(compare=False)
+    digest: bytes
+
+
+def _cut(unknowns: Unknowns, places: Whole, rows: Whole, is_safe: Flags) -> _Part:
+    own = csr_array(unknowns.matrix[rows][:, places])
+    facts = (unknowns.least[rows], unknowns.is_exact[rows], unknowns.lower[places], unknowns.true[places])
+    digest = blake2b()
+    for numbers in (own.indptr, own.indices, own.data, *facts, is_safe):
+        digest.update(len(numbers).to_bytes(8) + np.ascontiguousarray(numbers).tobytes())
+    return _Part(Unknowns(own, *facts, unknowns.room[places]), is_safe, digest.digest())
+
+
+@lru_cache(maxsize=_KEPT)  # a release closes its episodes again when few of them are decided anew
+def _narrow_part(part: _Part, width: int) -> Narrowed:
+    solver, is_exact = _solver(part.unknowns), part.unknowns.is_exact
+    found = _narrow(solver, np.flatnonzero(~part.is_safe), width)
+    binding = tuple((place, _original(is_exact, bound)) for place, bound in found)
+    return Narrowed(binding, solver.ranges >= width - _SLACK)
+
+
+def _solver(part: Unknowns) -> _Solver:
     return _Solver(
-        rows=csr_array(vstack([-own, own[is_exact]])),
-        most=np.concatenate([-least, least[is_exact]]),
-        bounds=np.stack([lower, np.full_like(lower, _MOST)], axis=1),
-        lowest=unknowns.true[places],
-        highest=unknowns.true[places],
+        rows=csr_array(vstack([-part.matrix, part.matrix[part.is_exact]])),
+        most=np.concatenate([-part.least, part.least[part.is_exact]]),
+        bounds=np.stack([part.lower, np.full_like(part.lower, _MOST)], axis=1),
+        lowest=part.true.copy(),
+        highest=part.true.copy(),
     )
 
 
-def _original(rows: Whole, is_exact: Flags, binding: Floats) -> Whole:
+def _original(is_exact: Flags, binding: Floats) -> Whole:
     """The sums behind the rows of a solver: all, and once more those that are exact."""
-    every = np.concatenate([rows, rows[is_exact]])
+    every = np.concatenate([np.arange(len(is_exact)), np.flatnonzero(is_exact)])
     return np.unique(every[binding > _SLACK])
 
 
