@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ HASTE = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
+BUSY_TRIES = 60
 IMPOSSIBLE = [f"P{n},S{n},2024-03-0{n} 08:00,751-8,{'900' if n > 6 else '2.5'},10*9/L" for n in range(1, 10)]
 
 
@@ -52,11 +54,18 @@ class Site:
     told: list[str]
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What the server answers, as its own pages ask it."""
+        """What the server answers, as its own pages ask it; again when its database is busy, as its own client does."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"})  # noqa: S310 - our own loopback address
-        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
-            return json.loads(reply.read())
+        for _ in range(BUSY_TRIES):
+            try:
+                with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+                    return json.loads(reply.read())
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                time.sleep(0.5)
+        raise AssertionError(f"{path}: the server stayed busy")
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """A command in the folder, in a group of its own."""
