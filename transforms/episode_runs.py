@@ -51,11 +51,24 @@ def find_recoveries(states: pl.DataFrame, rule: EpisodeRule, doses: pl.DataFrame
         with_doses.lazy()
         .with_columns(is_first=is_first, is_run_start=is_run_start, is_new_day=is_new_day, **neighbours)
         .with_columns(run=pl.col("is_run_start").cum_sum())
-        .with_columns(n_days=pl.col("is_new_day").sum().over("run"), last_run=pl.col("run").max().over("person_index"))
+        .with_columns(n_days=_days_of_run(), last_run=_last_run())
         .with_columns(is_sure=pl.col("n_days") >= rule.recovered_values)
         .with_columns(ends=_ends(rule))
         .collect(engine="in-memory")
     )
+
+
+def _days_of_run() -> pl.Expr:
+    """Of states in order, from running sums: cheaper than a sum over each run."""
+    so_far = pl.col("is_new_day").cum_sum()
+    is_end = pl.col("is_run_start").shift(-1).fill_null(True)
+    before = pl.when("is_run_start").then(so_far - pl.col("is_new_day")).forward_fill()
+    return pl.when(is_end).then(so_far).backward_fill() - before
+
+
+def _last_run() -> pl.Expr:
+    is_end = pl.col("is_first").shift(-1).fill_null(True)
+    return pl.when(is_end).then("run").backward_fill()
 
 
 def _ends(rule: EpisodeRule) -> pl.Expr:
