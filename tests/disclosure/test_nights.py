@@ -6,7 +6,7 @@ Nights of a drawn hospital follow each other; each is released against those bef
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import polars as pl
@@ -17,7 +17,7 @@ import transforms.nested
 import transforms.release
 from tests.disclosure.attacking import WIDTH, read_counts, true_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
-from tests.disclosure.puzzle import Key, Puzzle
+from tests.disclosure.puzzle import MOST, Key, Puzzle, Rule
 from tests.disclosure.solving import attack, find_narrowed, is_possible
 from transforms.cohort_order import CohortOrder, order_cohorts
 from transforms.load import Definitions
@@ -144,13 +144,24 @@ def test_a_night_that_changes_nothing_holds_and_renews_nothing(
 def read_night(nights: list[Night], number: int) -> Puzzle:
     """What the report of a night tells, to somebody who kept those before and knows what can only grow."""
     puzzle = read_counts(fresh(nights[number].released.tables))
-    for key in puzzle.hidden & set(read_counts(nights[number].released.tables).shown):
+    held = puzzle.hidden & set(read_counts(nights[number].released.tables).shown)
+    for key in held:
         puzzle.least[key] = 0  # what is held may be nobody by now
+    puzzle.rules = [known for rule in puzzle.rules for known in _as_held(rule, held)]
     for before in nights[:number]:
         for key, value in read_counts(fresh(before.released.tables)).shown.items():
             if key in puzzle.least and _only_grows(key):
                 puzzle.suppose(key, least=value)
     return puzzle
+
+
+def _as_held(rule: Rule, held: set[Key]) -> list[Rule]:
+    """Causes stand as they stood when their total was held: one that is new tonight is not among them."""
+    wholes = [key for key in rule.factors if key in held and len(key) > 5 and key[5] == "all"]
+    is_of_causes = any(len(key) > 6 and str(key[5]).startswith("cause") for key in rule.factors)
+    if not (wholes and is_of_causes):
+        return [rule]
+    return [replace(rule, most=MOST)] if rule.factors[wholes[0]] > 0 else []
 
 
 def _only_grows(key: Key) -> bool:
