@@ -27,7 +27,7 @@ N_CORRECTED = 25
 ENDS = {
     "first": "published", "new": "published", "late": "published", "corrected": "published", "mended": "published",
     "late and corrected": "published", "empty": "published", "doubled": "unchanged", "broken": "failed",
-    "bad unit": "stopped",
+    "bad unit": "stopped", "empty again": "unchanged",
 }  # fmt: skip
 VERDICTS = {"empty": "warn", "bad unit": "stop"}  # of the others it depends on what chance has sent
 ROUND = (
@@ -75,7 +75,8 @@ class Sender:
         {
             "first": self._send_days, "new": self._send_days, "mended": self._send_days, "late": self._send_late,
             "corrected": self._send_corrected, "late and corrected": self._send_both, "doubled": self._send_again,
-            "empty": self._send_nothing, "broken": self._send_half, "bad unit": self._send_bad_unit,
+            "empty": self._send_nothing, "empty again": self._send_nothing, "broken": self._send_half,
+            "bad unit": self._send_bad_unit,
         }[night.kind](night)  # fmt: skip
 
     def _send_days(self, night: Night) -> None:
@@ -171,9 +172,13 @@ def make_month(folder: Path, kinds: Sequence[str], *, people: int, first_days: i
 
 
 def rounds(n_nights: int) -> Iterator[str]:
-    """Kinds of the nights after the first, all of them again and again, the last one new."""
+    """Kinds of the nights after the first, all of them again and again, the last one new.
+
+    Nothing is the same bytes each time, and so no news the second time.
+    """
     for n in range(n_nights - 1):
-        yield ROUND[n % len(ROUND)] if n < n_nights - 2 else "new"
+        kind = ROUND[n % len(ROUND)] if n < n_nights - 2 else "new"
+        yield "empty again" if kind == "empty" and n >= len(ROUND) else kind
 
 
 def write(path: Path, rows: pl.DataFrame) -> None:
