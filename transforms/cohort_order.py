@@ -51,14 +51,15 @@ def _entries(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, int, str]]:
 
 def _families_in(whole: Cohort, cohorts: Sequence[Cohort], inside: frozenset[tuple[str, str]]) -> list[tuple[str, ...]]:
     """Every set of direct parts of a cohort, no two of which meet, to which no further part can be added."""
-    held = [one for one in cohorts if (one.id, whole.id) in inside and (whole.id, one.id) not in inside]
-    direct = [one for one in held if not any(_is_between(one, other, inside) for other in held)]
+    held = [one for one in cohorts if _is_part(one, whole, inside)]
+    direct = [one for one in held if not any(_is_part(one, other, inside) for other in held)]
     others = {one.id: {other.id for other in direct if _are_apart(one.criterion, other.criterion)} for one in direct}
     return sorted(tuple(sorted(family)) for family in _cliques(others) if len(family) > 1)
 
 
-def _is_between(part: Cohort, other: Cohort, inside: frozenset[tuple[str, str]]) -> bool:
-    return (part.id, other.id) in inside and (other.id, part.id) not in inside
+def _is_part(one: Cohort, other: Cohort, inside: frozenset[tuple[str, str]]) -> bool:
+    """Whether it lies in the other and does not ask for the same."""
+    return (one.id, other.id) in inside and (other.id, one.id) not in inside
 
 
 def _are_apart(one: Criterion, other: Criterion) -> bool:

@@ -42,9 +42,8 @@ def find_members(histories: Histories, cohorts: Sequence[Cohort]) -> pl.LazyFram
     ]
     if not spans:
         spans = [known.observed.head(0).with_columns(cohort=pl.lit(""))]
-    names = pl.Enum(
-        sorted({"", *(cohort.id for cohort in cohorts)})
-    )  # sorts as text does, and costs as much as a number
+    # Sorts as text does, and costs as much as a number.
+    names = pl.Enum(sorted({"", *(cohort.id for cohort in cohorts)}))
     members = pl.concat(spans).select(
         "person_index",
         pl.col("cohort").cast(names),
