@@ -19,6 +19,7 @@ from tests.disclosure.attacking import WIDTH, read_counts, true_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import MOST, Key, Puzzle, Rule
 from tests.disclosure.solving import attack, find_narrowed, is_possible
+from tests.numbers.telling import MOVED, find_moved
 from transforms.cohort_order import CohortOrder, order_cohorts
 from transforms.load import Definitions
 from transforms.model.disclosure import DisclosureRule
@@ -102,6 +103,13 @@ def find_small_changes(nights: list[Night]) -> list[str]:
 
 def test_no_two_reports_show_counts_a_few_people_apart(nights: list[Night]) -> None:
     assert find_small_changes(nights) == []
+
+
+@pytest.mark.skipif(IS_WHOLE, reason="told of a few nights")
+def test_what_is_shown_and_held_of_a_second_night_is_what_was_told(nights: list[Night]) -> None:
+    last = nights[-1]
+    tables = {**last.estimates, **last.released.tables, "renewed": last.released.renewed}
+    assert find_moved("second_night", tables) == [], MOVED
 
 
 def test_counts_that_hardly_moved_are_held_as_they_were_last_shown(nights: list[Night]) -> None:
