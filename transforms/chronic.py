@@ -41,24 +41,21 @@ def find_chronic(anc: pl.LazyFrame, rules: Sequence[EpisodeRule], treatments: Tr
 
 
 def count_chronic(stays: Stays, tracks: pl.DataFrame, assessable: pl.DataFrame) -> pl.DataFrame:
-    """`counts.chronic` of one cohort. `tracks` is of `read_tracks`, `assessable` of `find_assessable`."""
+    """`counts.chronic` of cohorts. `tracks` is of `read_tracks`, `assessable` of `find_assessable`."""
     if assessable.is_empty():
         return empty("counts.chronic")
-    people = stays.spans.select("person_index").unique()
-    seen = assessable.join(people, on="person_index").group_by(_RULE).agg(n_assessable=pl.len())
+    seen = stays.of_members(assessable).group_by("cohort", *_RULE).agg(n_assessable=pl.len())
     inside = (
-        tracks.join(stays.spans, on="person_index")
-        .filter(pl.col("first") <= pl.col("ended"), pl.col("last") >= pl.col("started"))
-        .group_by(_RULE)
+        stays.inside(tracks)
+        .filter(pl.col("first") <= pl.col("stay_ended"), pl.col("last") >= pl.col("stay_started"))
+        .group_by("cohort", *_RULE)
         .agg(
             n_people=pl.col("person_index").n_unique(),
             n_people_open=pl.col("person_index").filter(pl.col("is_open")).n_unique(),
         )
     )
-    rows = seen.join(inside, on=_RULE, how="left").with_columns(
-        pl.col("n_people", "n_people_open").fill_null(0), cohort=pl.lit(stays.cohort)
-    )
-    return shape(rows, "counts.chronic")
+    rows = seen.join(inside, on=["cohort", *_RULE], how="left")
+    return shape(rows.with_columns(pl.col("n_people", "n_people_open").fill_null(0)), "counts.chronic")
 
 
 def read_tracks(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

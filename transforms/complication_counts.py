@@ -15,9 +15,10 @@ from transforms.frames import empty, shape
 from transforms.grades import order_of_worst
 from transforms.intervals import NONE
 from transforms.model.estimation import Plan
+from transforms.person_time import Stays
 from transforms.shares import ALL
 
-_KEY = ["rule", "threshold_cells_per_ul", "band_kind", "band", "band_order"]
+_KEY = ["cohort", "rule", "threshold_cells_per_ul", "band_kind", "band", "band_order"]
 _SUMS = (
     "n_assessed",
     "n_episodes",
@@ -59,12 +60,12 @@ def read_seen(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> Seen:
     return Seen(banded.collect(), had.select("number", "complication").collect())
 
 
-def count_complications(cohort: str, spans: pl.DataFrame, seen: Seen, plan: Plan) -> pl.DataFrame:
-    """`counts.complication` of one cohort; `spans` are its stays (person_index, started, ended in days since 1970)."""
+def count_complications(stays: Stays, seen: Seen, plan: Plan) -> pl.DataFrame:
+    """`counts.complication` of cohorts."""
     begun = (
-        seen.episodes.join(spans, on="person_index", how="inner", suffix="_stay")
-        .filter(pl.col("started").is_between("started_stay", "ended"))
-        .drop("started_stay", "ended")
+        stays.inside(seen.episodes)
+        .filter(pl.col("started").is_between("stay_started", "stay_ended"))
+        .drop("stay_started", "stay_ended")
     )
     episodes = _in_bands(begun, plan)
     looks = sorted({one.looks for one in plan.complications})
@@ -72,7 +73,7 @@ def count_complications(cohort: str, spans: pl.DataFrame, seen: Seen, plan: Plan
     had = _by_person(episodes.join(seen.complications, on="number"), ["complication"], "x")
     parts = [
         _sum_people(assessed[one.looks], had.filter(pl.col("complication") == one.id)).with_columns(
-            complication=pl.lit(one.id), kind=pl.lit(one.kind), cohort=pl.lit(cohort)
+            complication=pl.lit(one.id), kind=pl.lit(one.kind)
         )
         for one in plan.complications
     ]

@@ -1,9 +1,10 @@
-"""All counts of a night, cohort by cohort; what is counted here can be added to the counts of other people.
+"""All counts of a night; what is counted here can be added to the counts of other people.
 
-Two cohorts are in memory at a time, beside the test days of everybody. No count depends on the order of rows.
+People who are in the same cohorts on the same days are counted once for all of them (`circles.py`), so many stays at a
+time, beside the test days of everybody. No count depends on the order of rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,18 +12,19 @@ import polars as pl
 
 from transforms.certainty import count_certainty
 from transforms.chronic import count_chronic, find_assessable, read_tracks
+from transforms.circles import Circles, add_circles, find_circles
 from transforms.competition import count_competition
 from transforms.complication_counts import Seen, count_complications, read_seen
 from transforms.cycle_counts import count_cycles, read_cycles
 from transforms.drug_counts import count_courses, count_drug_days, count_times, read_drugs_given
 from transforms.drug_weeks import count_weeks
 from transforms.durations import count_durations, hour_columns
-from transforms.frames import stack
+from transforms.frames import shape, stack
 from transforms.incidence import count_incidence, find_risk
 from transforms.model.estimation import Plan
 from transforms.onsets import count_onsets, read_deaths
 from transforms.person_days import count_person_days
-from transforms.person_time import Stays, find_test_days, read_members, stays_of
+from transforms.person_time import Stays, find_stays, find_test_days, read_members
 from transforms.populations import Exposed, count_populations, read_exposed
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.prevalence_strata import count_strata
@@ -30,13 +32,14 @@ from transforms.rules_compared import count_rules
 from transforms.schemas import load_tables
 from transforms.severities import count_severity, read_grading
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
-from transforms.steps import count_entries, count_members
+from transforms.steps import count_entries, count_members, name_members
 from transforms.survey_counts import count_psus, count_weighted, read_sample
 from transforms.test_shares import count_test_shares
 from transforms.testing import count_gaps, count_tests
 
 UNKNOWN_CAUSE = "insufficient_data"
 _AT_ONCE = 2
+_STAYS_AT_ONCE = 200_000
 
 
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:
@@ -59,10 +62,11 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     deaths = read_deaths(frames["person"])
     found = Found(episodes, windows, seen, exposed, counted)
     cycles, tracks = read_cycles(frames, plan), read_tracks(frames)
+    circles = find_circles(members)
     assessable = find_assessable(test_days, tracks, plan)
 
-    def count(cohort: str) -> dict[str, pl.DataFrame]:
-        stays = stays_of(cohort, members, test_days)
+    def count(spans: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        stays = find_stays(spans, test_days)
         severity, changes = count_severity(stays, grading, plan)
         return {
             "counts.survey_cell": count_weighted(stays, sample, plan),
@@ -75,14 +79,15 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
             "counts.first_onset": count_onsets(stays, risk.time, deaths, plan),
             "counts.test_share": count_test_shares(stays, plan),
             "counts.prevalence_stratum": count_strata(stays, episodes, risk.people, plan),
-            **_count_cohort(stays, found, plan),
+            **_count_cohorts(stays, found, plan),
         }
 
-    # Joins of one cohort leave processors idle; a second cohort beside it takes them.
+    # Joins of some people leave processors idle; others beside them take them.
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for numbers in threads.map(count, members["cohort"].unique().sort()):
+        for numbers in threads.map(count, _divide(circles.spans)):
             for name, rows in numbers.items():
                 parts[name].append(rows)
+    parts = {name: [_of_cohorts(name, rows, circles, plan)] if rows else [] for name, rows in parts.items()}
     for name, rows in _count_everybody(frames, test_days, episodes, plan).items():
         parts[name].append(rows)
     return {name: stack(rows, name) for name, rows in parts.items()}
@@ -109,28 +114,39 @@ class Found:
     counted: pl.DataFrame
 
 
-def _count_cohort(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:
+def _of_cohorts(name: str, parts: Sequence[pl.DataFrame], circles: Circles, plan: Plan) -> pl.DataFrame:
+    """A table of counts of cohorts, from parts that count circles."""
+    rows = add_circles(pl.concat(parts), circles)
+    return shape(rows, name) if name != "counts.attrition" else name_members(rows, plan)
+
+
+def _divide(spans: pl.DataFrame) -> list[pl.DataFrame]:
+    """Whole circles together as long as they are not too many people at once."""
+    part = (pl.int_range(pl.len()) // _STAYS_AT_ONCE).min().over("cohort")
+    return spans.with_columns(part=part).partition_by("part", maintain_order=True, include_key=False)
+
+
+def _count_cohorts(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:
     episodes = found.episodes
     confirmed = episodes.filter(pl.col("is_confirmed"))
     population = count_population(stays, has_calendar=plan.has_calendar)
     begun = (
-        episodes.join(stays.spans, on="person_index", how="inner", suffix="_stay")
-        .filter(pl.col("started").is_between("started_stay", "ended_stay"))
-        .drop("started_stay", "ended_stay")
+        stays.inside(episodes)
+        .filter(pl.col("started").is_between("stay_started", "stay_ended"))
+        .drop("stay_started", "stay_ended")
     )
-    counted: dict[str, Callable[[], pl.DataFrame]] = {
-        "counts.person_interval": lambda: count_person_intervals(stays, population, confirmed, plan),
-        "counts.population": lambda: count_populations(stays, confirmed, found.exposed, plan),
-        "counts.testing": lambda: count_tests(stays.cohort, population),
-        "counts.testing_gap": lambda: count_gaps(stays, plan),
-        "counts.anc_distribution": lambda: count_anc_distribution(stays, plan),
-        "counts.episode": lambda: count_episodes(stays.cohort, begun),
-        "counts.cause": lambda: count_causes(stays.cohort, begun, found.windows),
-        "counts.complication": lambda: count_complications(stays.cohort, stays.spans, found.seen, plan),
-        "counts.duration": lambda: count_durations(stays.cohort, begun),
-        "counts.attrition": lambda: count_members(stays, found.counted, begun, plan),
+    return {
+        "counts.person_interval": count_person_intervals(stays, population, confirmed, plan),
+        "counts.population": count_populations(stays, confirmed, found.exposed, plan),
+        "counts.testing": count_tests(population),
+        "counts.testing_gap": count_gaps(stays, plan),
+        "counts.anc_distribution": count_anc_distribution(stays, plan),
+        "counts.episode": count_episodes(begun),
+        "counts.cause": count_causes(begun, found.windows),
+        "counts.complication": count_complications(stays, found.seen, plan),
+        "counts.duration": count_durations(begun),
+        "counts.attrition": count_members(stays, found.counted, begun, plan),
     }
-    return {name: count() for name, count in counted.items()}
 
 
 def _count_everybody(

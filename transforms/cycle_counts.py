@@ -24,33 +24,36 @@ _ROW = ["cohort", "regimen", "threshold_cells_per_ul"]
 
 
 def count_cycles(stays: Stays, cycles: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
-    """`counts.cycle*` of one cohort by name. `cycles` has the columns of derived.cycle by person_index."""
+    """`counts.cycle*` of cohorts by name. `cycles` has the columns of derived.cycle by person_index."""
     begun = (
-        cycles.with_columns(begun=pl.col("started_on").cast(pl.Int32))
-        .join(stays.spans, on="person_index", how="inner")
-        .filter(pl.col("begun").is_between("started", "ended"))
-        .drop("begun", "started", "ended")
+        stays.inside(cycles.with_columns(begun=pl.col("started_on").cast(pl.Int32)))
+        .filter(pl.col("begun").is_between("stay_started", "stay_ended"))
+        .drop("begun", "stay_started", "stay_ended")
     )
     both = pl.concat([begun, begun.with_columns(regimen=pl.lit(ALL))])
-    named = {"cohort": pl.lit(stays.cohort)}
     by_threshold = [(cut.threshold_cells_per_ul, cut.is_low(pl.col("nadir_cells_per_ul"))) for cut in plan.any_low]
     counted = [
         _count(both.with_columns(is_affected=is_low.fill_null(value=False)), limit) for limit, is_low in by_threshold
     ]
     nadirs = [
-        both.filter(is_low).group_by("regimen", "nadir_day").agg(n_cycles=pl.len()).with_columns(_limit(limit))
+        both.filter(is_low)
+        .group_by("cohort", "regimen", "nadir_day")
+        .agg(n_cycles=pl.len())
+        .with_columns(_limit(limit))
         for limit, is_low in by_threshold
     ]
     tested = begun.filter(pl.col("n_tests") > 0)
-    severe = tested.group_by("severe_status").agg(n_cycles=pl.len(), n_people=pl.col("person_index").n_unique())
-    days = tested.filter(pl.col("severe_status") == COUNTED).group_by("severe_days").agg(n_cycles=pl.len())
+    severe = tested.group_by("cohort", "severe_status").agg(
+        n_cycles=pl.len(), n_people=pl.col("person_index").n_unique()
+    )
+    days = tested.filter(pl.col("severe_status") == COUNTED).group_by("cohort", "severe_days").agg(n_cycles=pl.len())
     made = {
         "counts.cycle": pl.concat(counted),
         "counts.cycle_nadir": pl.concat(nadirs),
         "counts.cycle_severe": severe,
         "counts.cycle_severe_days": days,
     }
-    return {name: shape(rows.with_columns(**named), name) for name, rows in made.items()}
+    return {name: shape(rows, name) for name, rows in made.items()}
 
 
 def read_cycles(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFrame | None:
@@ -95,14 +98,14 @@ def _limit(threshold: int) -> pl.Expr:
 def _count(cycles: pl.DataFrame, threshold: int) -> pl.DataFrame:
     """Sums over people of their cycles, of the tested and affected among them, and of the squares of both."""
     tested, affected = pl.col("tested"), pl.col("affected")
-    people = cycles.group_by("regimen", "person_index").agg(
+    people = cycles.group_by("cohort", "regimen", "person_index").agg(
         cycles=pl.len().cast(pl.Int64),
         tests=pl.col("n_tests").sum(),
         tested=(pl.col("n_tests") > 0).sum().cast(pl.Int64),
         affected=pl.col("is_affected").sum().cast(pl.Int64),
     )
     return (
-        people.group_by("regimen")
+        people.group_by("cohort", "regimen")
         .agg(
             n_cycles=pl.col("cycles").sum(),
             n_people=pl.len(),

@@ -36,19 +36,18 @@ _PERSON = ["person_group", "episodes_of_person", "episodes_of_person_and_cause"]
 _TRIPLE = ["gap_before_hours", "inside_hours", "gap_after_hours", "test_gap_hours"]
 
 
-def count_durations(cohort: str, episodes: pl.DataFrame) -> pl.DataFrame:
-    """`counts.duration` of the confirmed episodes of one cohort.
+def count_durations(episodes: pl.DataFrame) -> pl.DataFrame:
+    """`counts.duration` of the confirmed episodes of cohorts.
 
-    `episodes` has the columns of derived.episode, person_index, cause_group and person_group.
+    `episodes` has the columns of derived.episode, person_index, cohort, cause_group and person_group.
     """
     of = ["person_index", "rule", "threshold_cells_per_ul"]
     n_incident = pl.col("is_incident").sum().cast(pl.Int64)
-    key = ["cause_group", "rule", "threshold_cells_per_ul", "is_incident", "ended_as", *_TRIPLE, *_PERSON]
+    key = [*_GROUP, "is_incident", "ended_as", *_TRIPLE, *_PERSON]
     triples = episodes.filter(pl.col("is_confirmed")).with_columns(
         episodes_of_person=n_incident.over(of), episodes_of_person_and_cause=n_incident.over([*of, "cause_group"])
     )
-    counted = triples.group_by(key).agg(n_episodes=pl.len()).with_columns(cohort=pl.lit(cohort))
-    return shape(counted, "counts.duration")
+    return shape(triples.group_by(key).agg(n_episodes=pl.len()), "counts.duration")
 
 
 def hour_columns() -> dict[str, pl.Expr]:

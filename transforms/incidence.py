@@ -17,7 +17,7 @@ from transforms.strata import STRATUM, read_ages, stratum_of
 
 FIRST, EVERY = "first", "every"
 _RULE = ["rule", "threshold_cells_per_ul"]
-_CELL = ["year", *STRATUM, "person_group"]
+_CELL = ["cohort", "year", *STRATUM, "person_group"]
 
 
 @dataclass(frozen=True)
@@ -37,38 +37,37 @@ def find_risk(test_days: pl.DataFrame, episodes: pl.DataFrame, person: pl.LazyFr
 
 
 def count_incidence(stays: Stays, risk: Risk, plan: Plan) -> dict[str, pl.DataFrame]:
-    """`counts.incidence` and `counts.incidence_group` of one cohort."""
-    runs, taken = (cut_spans(spans, stays.spans) for spans in (risk.time.runs, risk.time.open))
-    spans = runs.select(pl.col("person_index").unique())
-    if spans.is_empty():
+    """`counts.incidence` and `counts.incidence_group` of cohorts."""
+    runs, taken = (cut_spans(spans, stays) for spans in (risk.time.runs, risk.time.open))
+    if runs.is_empty():
         return {name: empty(name) for name in ("counts.incidence", "counts.incidence_group")}
-    new = _inside(risk.time.new, stays.spans)
-    first = new.group_by("person_index", *_RULE).agg(pl.col("day").min())
+    risk = Risk(risk.time, stays.of_members(risk.people).drop("cohort"))
+    new = stays.inside(risk.time.new).filter(pl.col("day").is_between("stay_started", "stay_ended"))
+    first = new.group_by("cohort", "person_index", *_RULE).agg(pl.col("day").min())
     days = _by_cell(runs, risk, plan, ["threshold_cells_per_ul"])
     changes = pl.concat([_changes(runs, taken, first), _events(new, EVERY), _events(first, FIRST)])
     moved = _by_cell(changes, risk, plan, [*_RULE, "onset"])
-    return _tables(stays.cohort, days, moved, plan)
+    return _tables(days, moved, plan)
 
 
-def _tables(cohort: str, days: pl.DataFrame, moved: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
+def _tables(days: pl.DataFrame, moved: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
     rules = pl.DataFrame(
         [(cut.rule, cut.threshold_cells_per_ul) for cut in plan.cuts if cut.measure == "confirmed"],
         schema={"rule": pl.String, "threshold_cells_per_ul": pl.Int64},
         orient="row",
     ).unique()
     own = rules.filter(pl.col("rule") == plan.estimation.default_rule)
-    named = {"cohort": pl.lit(cohort)}
     whole = _add_up(days, moved, rules, list(STRATUM)).with_columns(
-        interval_unit=pl.lit("all"), interval_start=pl.lit(None, pl.Date), **named
+        interval_unit=pl.lit("all"), interval_start=pl.lit(None, pl.Date)
     )
     parts = [shape(whole, "counts.incidence")]
     if plan.has_calendar:
         years = _add_up(days, moved, own, ["year"]).filter(pl.col("onset") == FIRST).with_columns(
             age_from_years=pl.lit(None, pl.Int32), sex=pl.lit("any"), interval_unit=pl.lit("year"),
-            interval_start=pl.date("year", 1, 1), **named,
+            interval_start=pl.date("year", 1, 1),
         )  # fmt: skip
         parts.append(shape(years, "counts.incidence"))
-    groups = _add_up(days, moved, own, ["person_group"]).filter(pl.col("onset") == EVERY).with_columns(**named)
+    groups = _add_up(days, moved, own, ["person_group"]).filter(pl.col("onset") == EVERY)
     return {
         "counts.incidence": pl.concat(parts),
         "counts.incidence_group": shape(groups, "counts.incidence_group"),
@@ -76,8 +75,8 @@ def _tables(cohort: str, days: pl.DataFrame, moved: pl.DataFrame, plan: Plan) ->
 
 
 def _add_up(days: pl.DataFrame, moved: pl.DataFrame, rules: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """rule, threshold, onset, `by`, n_episodes, n_days: the days of a threshold hold for all of its rules."""
-    numbers = ["n_episodes", "n_days"]
+    """cohort, rule, threshold, onset, `by`, n_episodes, n_days: the days of a threshold hold for all of its rules."""
+    numbers, by = ["n_episodes", "n_days"], ["cohort", *by]
     base = days.group_by("threshold_cells_per_ul", *by).agg(pl.col(numbers).sum())
     onsets = pl.DataFrame({"onset": [FIRST, EVERY]})
     every = base.join(rules, on="threshold_cells_per_ul", how="inner").join(onsets, how="cross")
@@ -89,10 +88,11 @@ def _add_up(days: pl.DataFrame, moved: pl.DataFrame, rules: pl.DataFrame, by: li
 def _changes(runs: pl.DataFrame, taken: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
     """Spans to take away (sign -1) or to give back (1) for each rule and onset, from the spans of `runs`."""
     is_after = {"from_day": pl.max_horizontal("from_day", pl.col("day") + 1)}
-    later = runs.join(first, on=["person_index", "threshold_cells_per_ul"]).with_columns(**is_after)
-    later_taken = taken.join(first, on=["person_index", *_RULE]).with_columns(**is_after)
+    firsts = first.drop("cohort")
+    later = runs.join(firsts, on=["person_index", "threshold_cells_per_ul"]).with_columns(**is_after)
+    later_taken = taken.join(firsts, on=["person_index", *_RULE]).with_columns(**is_after)
     parts = [(taken, EVERY, -1), (taken, FIRST, -1), (later, FIRST, -1), (later_taken, FIRST, 1)]
-    columns = ["person_index", *_RULE, "from_day", "to_day"]
+    columns = ["person_index", "cohort", *_RULE, "from_day", "to_day"]
     return pl.concat(
         spans.filter(pl.col("from_day") <= pl.col("to_day")).select(
             *columns, onset=pl.lit(onset), sign=pl.lit(sign, pl.Int64), n_episodes=pl.lit(0, pl.Int64)
@@ -104,6 +104,7 @@ def _changes(runs: pl.DataFrame, taken: pl.DataFrame, first: pl.DataFrame) -> pl
 def _events(new: pl.DataFrame, onset: str) -> pl.DataFrame:
     return new.select(
         "person_index",
+        "cohort",
         *_RULE,
         from_day="day",
         to_day="day",
@@ -114,7 +115,7 @@ def _events(new: pl.DataFrame, onset: str) -> pl.DataFrame:
 
 
 def _by_cell(spans: pl.DataFrame, risk: Risk, plan: Plan, by: list[str]) -> pl.DataFrame:
-    """`by`, year, stratum, person_group, n_episodes, n_days of spans."""
+    """`by`, cohort, year, stratum, person_group, n_episodes, n_days of spans."""
     if "sign" not in spans.columns:
         spans = spans.with_columns(sign=pl.lit(1, pl.Int64), n_episodes=pl.lit(0, pl.Int64))
     known = split_years(spans).join(risk.people, on="person_index", how="left")
@@ -124,8 +125,3 @@ def _by_cell(spans: pl.DataFrame, risk: Risk, plan: Plan, by: list[str]) -> pl.D
         .group_by(*by, *_CELL)
         .agg(pl.col("n_episodes", "n_days").sum())
     )
-
-
-def _inside(new: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
-    both = new.join(stays.select("person_index", "started", "ended"), on="person_index", how="inner")
-    return both.filter(pl.col("day").is_between("started", "ended")).drop("started", "ended")

@@ -24,15 +24,17 @@ _GROUP = ["cohort", "rule", "threshold_cells_per_ul"]
 
 
 def count_onsets(stays: Stays, time: RiskTime, deaths: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`counts.first_onset` of one cohort. `deaths`: person_index and died, in days since 1970."""
+    """`counts.first_onset` of cohorts. `deaths`: person_index and died, in days since 1970."""
     wanted = plan.estimation.incidence
-    followed = _follow(cut_spans(time.runs, stays.spans), wanted.washout_days)
+    followed = _follow(cut_spans(time.runs, stays), wanted.washout_days)
     if followed.is_empty():
         return empty(TABLE)
-    new = time.new.filter(pl.col("rule") == plan.estimation.default_rule)
+    new = stays.of_members(time.new.filter(pl.col("rule") == plan.estimation.default_rule)).drop("cohort")
     inside = new.join(followed, on=_WHOM).filter(pl.col("day").is_between("from_day", "to_day"))
     first = inside.group_by(_WHOM).agg(began=pl.col("day").min())
-    known = followed.join(first, on=_WHOM, how="left").join(deaths, on="person_index", how="left")
+    known = followed.join(first, on=_WHOM, how="left").join(
+        stays.of_members(deaths).drop("cohort"), on="person_index", how="left"
+    )
     died = pl.when(pl.col("died").is_between(pl.col("from_day") - 1, "to_day")).then("died")
     end = pl.coalesce("began", died, "to_day")
     has_died = pl.when(died.is_not_null()).then(pl.lit(DIED)).otherwise(pl.lit(LEFT))
@@ -42,8 +44,8 @@ def count_onsets(stays: Stays, time: RiskTime, deaths: pl.DataFrame, plan: Plan)
     rounded = (day + step - 1) // step * step
     is_late = rounded > last
     counted = known.select(
+        "cohort",
         "threshold_cells_per_ul",
-        cohort=pl.lit(stays.cohort),
         rule=pl.lit(plan.estimation.default_rule),
         ended_as=pl.when(is_late).then(pl.lit(LEFT)).otherwise(ended_as),
         day=pl.when(is_late).then(last + step).otherwise(rounded).cast(pl.Int64),
@@ -106,4 +108,4 @@ def _follow(runs: pl.DataFrame, washout_days: int) -> pl.DataFrame:
     numbered = ordered.with_columns(n_apart=is_apart.cast(pl.Int64).cum_sum())
     begun = pl.when("is_first").then("n_apart").forward_fill()
     first = numbered.filter(pl.col("n_apart") == begun)
-    return first.group_by(_WHOM).agg(pl.col("from_day").min(), pl.col("to_day").max())
+    return first.group_by(_WHOM).agg(pl.col("cohort").first(), pl.col("from_day").min(), pl.col("to_day").max())

@@ -12,19 +12,21 @@ from transforms.model.person_days import PersonDaysRule
 from transforms.person_time import Stays, undecided_name
 
 _SPAN = ("person_index", "stay")
+_NUMBERS = ("n_people_low", "n_days_low", "n_days_not_low")
 
 
 def count_person_days(stays: Stays, plan: Plan) -> pl.DataFrame:
-    """`counts.person_days` of one cohort; no rows without dates."""
+    """`counts.person_days` of cohorts; no rows without dates."""
     rule = plan.person_days
     if rule is None or not plan.has_dates:
         return empty("counts.person_days")
-    observed = stays.spans.select(
-        n_people=pl.col("person_index").n_unique(), n_days_observed=(pl.col("ended") - pl.col("started") + 1).sum()
+    observed = stays.spans.group_by("cohort").agg(
+        n_people=pl.col("person_index").n_unique(),
+        n_days_observed=(pl.col("ended") - pl.col("started") + 1).cast(pl.Int64).sum(),
     )
     parts = [
-        observed.hstack(_count(stays.days, cut, rule)).with_columns(
-            cohort=pl.lit(stays.cohort), threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul)
+        observed.join(_count(stays.days, cut, rule), on="cohort", how="left").with_columns(
+            pl.col(_NUMBERS).fill_null(0), threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul)
         )
         for cut in plan.any_low
     ]
@@ -45,20 +47,24 @@ def estimate_person_days(person_days: pl.DataFrame, plan: Plan) -> pl.DataFrame:
 
 
 def _count(days: pl.DataFrame, cut: Cut, rule: PersonDaysRule) -> pl.DataFrame:
-    """n_people_low, n_days_low and n_days_not_low at one threshold, as a single row."""
+    """cohort, n_people_low, n_days_low and n_days_not_low at one threshold."""
     is_low = cut.is_low(pl.col("lowest_cells_per_ul")).fill_null(value=False)
     decided = (
         days.lazy()
         .filter(pl.col("day").is_not_null())
-        .select(*_SPAN, "day", is_low=is_low, is_open=pl.col(undecided_name(cut)) & ~is_low)
+        .select(*_SPAN, "cohort", "day", is_low=is_low, is_open=pl.col(undecided_name(cut)) & ~is_low)
         .filter(~pl.col("is_open"))
     )
     is_same = pl.all_horizontal((pl.col(name) == pl.col(name).shift(-1)) for name in (*_SPAN, "is_low"))
     gap = pl.col("day").shift(-1) - pl.col("day")
     most = pl.when("is_low").then(rule.low_between_days).otherwise(rule.not_low_between_days)
     known = decided.with_columns(n_days=pl.when(is_same & (gap <= most)).then(gap).otherwise(1).cast(pl.Int64))
-    return known.select(
-        n_people_low=pl.col("person_index").filter("is_low").n_unique(),
-        n_days_low=pl.col("n_days").filter("is_low").sum(),
-        n_days_not_low=pl.col("n_days").filter(~pl.col("is_low")).sum(),
-    ).collect()
+    return (
+        known.group_by("cohort")
+        .agg(
+            n_people_low=pl.col("person_index").filter("is_low").n_unique(),
+            n_days_low=pl.col("n_days").filter("is_low").sum(),
+            n_days_not_low=pl.col("n_days").filter(~pl.col("is_low")).sum(),
+        )
+        .collect()
+    )

@@ -23,22 +23,29 @@ _EPOCH = 2**20  # added to days since 1970, so that no day of history is below 1
 
 @dataclass(frozen=True)
 class Stays:
-    """One cohort: its stays by day, and the test days inside them.
+    """Stays in cohorts, which are told by a number, and the test days inside them.
 
-    `spans`: person_index, started, ended (days since 1970). `days`: person_index, day, month, n_tests,
-    lowest_cells_per_ul (null: no test), undecided_THRESHOLD, gap_days, stay (its first day); sorted by person and day.
+    `spans`: person_index, of_person, cohort, started, ended (days since 1970), sorted by person and start. Who is in
+    several cohorts has a person_index of their own in each of them; `of_person` is the one that facts go by. `days`:
+    person_index, cohort, day, month, n_tests, lowest_cells_per_ul (null: no test), undecided_THRESHOLD, gap_days, stay
+    (its first day); sorted by person and day.
     """
 
-    cohort: str
     spans: pl.DataFrame
     days: pl.DataFrame
 
     @cached_property
+    def members(self) -> pl.DataFrame:
+        """One row per person and cohort: person_index, of_person, cohort, started (the first day)."""
+        is_first = pl.col("person_index") != pl.col("person_index").shift(1)
+        return self.spans.filter(is_first.fill_null(value=True)).drop("ended")
+
+    @cached_property
     def cells(self) -> pl.DataFrame:
-        """One row per person and month with at least one value that says something."""
+        """One row per person, cohort and month with at least one value that says something."""
         cell = pl.col("person_index").cast(pl.Int64) * _MONTHS + pl.col("month").fill_null(_NO_MONTH)
         month = (pl.col("cell") % _MONTHS).cast(pl.Int32)
-        reduced = _reduce(self.days.with_columns(cell=cell), "cell")
+        reduced = _reduce(self.days.with_columns(cell=cell), "cell", pl.col("cohort").first())
         return reduced.drop("cell").with_columns(
             reduced.select(
                 person_index=(pl.col("cell") // _MONTHS).cast(pl.UInt32), month=pl.when(month != _NO_MONTH).then(month)
@@ -47,8 +54,21 @@ class Stays:
 
     @cached_property
     def people(self) -> pl.DataFrame:
-        """One row per person with at least one value that says something."""
-        return _reduce(self.cells, "person_index").with_columns(month=pl.lit(_NO_MONTH, pl.Int32))
+        """One row per person and cohort with at least one value that says something."""
+        reduced = _reduce(self.cells, "person_index", pl.col("cohort").first())
+        return reduced.with_columns(month=pl.lit(_NO_MONTH, pl.Int32))
+
+    def inside(self, facts: pl.DataFrame) -> pl.DataFrame:
+        """`facts` of people once for each of their stays, with cohort, stay_started and stay_ended."""
+        spans = self.spans.select(
+            "cohort", told="person_index", person_index="of_person", stay_started="started", stay_ended="ended"
+        )
+        return facts.join(spans, on="person_index", how="inner").with_columns(person_index="told").drop("told")
+
+    def of_members(self, facts: pl.DataFrame) -> pl.DataFrame:
+        """`facts` of people once for each cohort they are in, with cohort."""
+        members = self.members.select("cohort", told="person_index", person_index="of_person")
+        return facts.join(members, on="person_index", how="inner").with_columns(person_index="told").drop("told")
 
 
 def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) -> pl.DataFrame:
@@ -91,19 +111,43 @@ def test_flags(tested: Denominator) -> tuple[pl.Expr, pl.Expr]:
 
 
 def stays_of(cohort: str, members: pl.DataFrame, test_days: pl.DataFrame) -> Stays:
-    """The stays in one cohort and the test days inside them. `members` has person_index, cohort, started, ended."""
-    spans = members.filter(pl.col("cohort") == cohort).select("person_index", "started", "ended")
-    inside = pl.col("day").is_null() | pl.col("day").is_between("started", "ended")
-    days = (
-        test_days.join(spans, on="person_index", how="inner", maintain_order="left")
-        .filter(inside)
-        .with_columns(
-            gap_days=pl.when(pl.col("day") - pl.col("gap_days") >= pl.col("started")).then("gap_days"),
-            stay=pl.col("started"),
-        )
-        .drop("started", "ended")
+    """The stays in one cohort, whose number is 0. `members` has person_index, cohort, started, ended."""
+    own = members.filter(pl.col("cohort") == cohort).sort("person_index", "started")
+    spans = own.select("person_index", "started", "ended", of_person="person_index", cohort=pl.lit(0, pl.UInt32))
+    return find_stays(spans, test_days)
+
+
+def find_stays(spans: pl.DataFrame, test_days: pl.DataFrame) -> Stays:
+    """The test days inside `spans`, both as `Stays` has them; each list of rows of a person and stay is looked up.
+
+    Rows of both are sorted, so those of a stay lie together.
+    """
+    at = test_days.select(_moment(pl.col("person_index"), pl.col("day"))).to_series()
+    whose, undated = pl.col("of_person"), pl.lit(None, pl.Int32)
+    ends = spans.select(
+        none=_moment(whose, undated), first=_moment(whose, pl.col("started")), last=_moment(whose, pl.col("ended"))
     )
-    return Stays(cohort, spans, days)
+    found = {name: at.search_sorted(ends[name], side="left") for name in ("none", "first")}
+    found |= {f"{name}_end": at.search_sorted(ends[name], side="right") for name in ("none", "last")}
+    wanted = spans.select("person_index", "cohort", stay="started", place=pl.int_range(pl.len()))
+    parts = [
+        wanted.with_columns(is_dated=pl.lit(is_dated), begin=found[begin].cast(pl.Int64), end=found[end].cast(pl.Int64))
+        for is_dated, begin, end in ((False, "none", "none_end"), (True, "first", "last_end"))
+    ]
+    ranges = pl.concat(parts).filter(pl.col("begin") < pl.col("end")).sort("person_index", "is_dated", "place")
+    rows = ranges.select("person_index", "cohort", "stay", row=pl.int_ranges("begin", "end", dtype=pl.UInt32)).explode(
+        "row"
+    )
+    days = test_days.drop("person_index")[rows["row"]]
+    begun = pl.col("day") - pl.col("gap_days") >= pl.col("stay")
+    together = pl.concat([rows.drop("row"), days], how="horizontal")
+    return Stays(spans, together.with_columns(gap_days=pl.when(begun).then("gap_days")))
+
+
+def _moment(person: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """Person and day in one whole number that sorts as both; a day that is not known comes first."""
+    since = (day.cast(pl.Int64) + _EPOCH).clip(1, _DAYS - 1).fill_null(0)
+    return person.cast(pl.Int64) * _DAYS + since
 
 
 def read_members(cohort_member: pl.LazyFrame) -> pl.DataFrame:
@@ -181,11 +225,12 @@ def _with_gaps(days: pl.DataFrame) -> pl.DataFrame:
     return days.with_columns(gap_days=gap.cast(pl.Int32))
 
 
-def _reduce(rows: pl.DataFrame, key: str) -> pl.DataFrame:
+def _reduce(rows: pl.DataFrame, key: str, *more: pl.Expr) -> pl.DataFrame:
     """One row per key of rows that are sorted by it: tests added up, the lowest value, undecided if any is."""
     reduced = rows.with_columns(pl.col(key).set_sorted()).group_by(key, maintain_order=True)
     return reduced.agg(
         pl.col("^n_(tests|low_.*)$").sum(),
         pl.col("lowest_cells_per_ul").min(),
         pl.col("^(undecided|reference)_.*$").any(),
+        *more,
     )

@@ -27,14 +27,13 @@ from transforms.population_cells import (
     low_episodes,
     low_values,
 )
-from transforms.population_sizes import ALWAYS, population_sizes
+from transforms.population_sizes import PLACES, cohort_of, first_day_of_place, place_of, population_sizes
 
 CONFIRMED, POINT = "confirmed", "point"
 TABLE = "counts.population"
 _NUMBERS = ["n_low", "n_population", "n_tested", "n_tests"]
 _SIZE = ["place", "denominator_name", "n_population"]
-_PLACES, _EPOCH = 2**22, 2**20  # room for places beside a person in one whole number; no day of history is below 0
-_CUTS = 2**8  # room for cuts beside those, of which `cut` is one of 2**7
+_CUTS = 2**8  # room for cuts beside a person and a day in one whole number, of which `cut` is one of 2**7
 _LONG = frozenset({ALL, "year"})  # units of which every rule is counted
 
 
@@ -57,15 +56,14 @@ def read_exposed(drug_block: pl.LazyFrame | None) -> Exposed:
 
 
 def count_populations(stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, plan: Plan) -> pl.DataFrame:
-    """`counts.population` of one cohort. `confirmed`: person_index, rule, threshold_cells_per_ul, started, ended."""
+    """`counts.population` of cohorts. `confirmed`: person_index, rule, threshold_cells_per_ul, started, ended."""
     if stays.spans.is_empty():
         return stack([], TABLE)
     inside, with_drug = _episodes_inside(stays, confirmed, plan), _exposed_inside(stays, exposed)
     parts = [_count_unit(ALL, stays, inside, with_drug, plan)]
     if plan.has_calendar:
         parts += [_count_unit(unit, stays, inside, with_drug, plan) for unit in EVERY]
-    rows = pl.concat(parts).filter(pl.any_horizontal(pl.col("n_low", "n_population") > 0))
-    return shape(rows.with_columns(cohort=pl.lit(stays.cohort)), TABLE)
+    return shape(pl.concat(parts).filter(pl.any_horizontal(pl.col("n_low", "n_population") > 0)), TABLE)
 
 
 def cuts_of(unit: str, population: Denominator, plan: Plan) -> list[tuple[str, str, int]]:
@@ -116,40 +114,33 @@ def _count_unit(unit: str, stays: Stays, inside: pl.DataFrame, drugs: pl.DataFra
     rows = rows.join(low, on=["place", "denominator_name", *CUT], how="left").with_columns(
         pl.col(_NUMBERS).fill_null(0)
     )
-    start = pl.when(pl.col("place") != ALWAYS).then(pl.col("place").cast(pl.Int32).cast(pl.Date))
-    return rows.with_columns(interval_unit=pl.lit(unit), interval_start=start).drop("place")
-
-
-def _place(day: pl.Expr, unit: str) -> pl.Expr:
-    return pl.lit(ALWAYS, pl.Int64) if unit == ALL else first_day_of(day, unit).cast(pl.Int64)
+    start = first_day_of_place(pl.col("place")).cast(pl.Int32).cast(pl.Date)
+    return rows.with_columns(cohort=cohort_of(pl.col("place")), interval_unit=pl.lit(unit), interval_start=start).drop(
+        "place"
+    )
 
 
 def _tests(unit: str, stays: Stays) -> pl.DataFrame:
-    """person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first value.
+    """cell, person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first.
 
     Days are sorted by person and day, so that those of a cell lie together.
     """
     is_test = pl.col("n_tests") > 0
     dated = stays.days if unit == ALL else stays.days.filter(pl.col("day").is_not_null())
-    place = pl.lit(0, pl.Int64) if unit == ALL else _place(pl.col("day"), unit) + _EPOCH
-    cells = dated.filter(is_test).select(
-        "n_tests", "lowest_cells_per_ul", cell=pl.col("person_index").cast(pl.Int64) * _PLACES + place
-    )
+    first_day = None if unit == ALL else first_day_of(pl.col("day"), unit)
+    cell = place_of(pl.col("person_index"), first_day)
+    cells = dated.filter(is_test).select("n_tests", "lowest_cells_per_ul", "cohort", cell=cell)
     reduced = (
         cells.with_columns(pl.col("cell").set_sorted())
         .group_by("cell", maintain_order=True)
         .agg(
             pl.col("n_tests").sum(),
+            pl.col("cohort").first(),
             lowest=pl.col("lowest_cells_per_ul").min(),
             index=pl.col("lowest_cells_per_ul").first(),
         )
     )
-    return reduced.select(
-        *_of_cell(unit),
-        n_tests="n_tests",
-        lowest="lowest",
-        index="index",
-    )
+    return reduced.select("cell", *_of_cell(), "n_tests", "lowest", "index")
 
 
 def _confirmed_cuts(plan: Plan) -> list[Cut]:
@@ -157,7 +148,7 @@ def _confirmed_cuts(plan: Plan) -> list[Cut]:
 
 
 def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """person_index, first, last of confirmed episodes in the cohort; cut: the place of theirs among `_confirmed_cuts`.
+    """person_index, cohort, first, last of confirmed episodes in a cohort; cut: theirs, by place in `_confirmed_cuts`.
 
     Numbers are compared faster than the names of rules.
     """
@@ -165,11 +156,10 @@ def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.Da
     schema = {"rule": pl.String(), "threshold_cells_per_ul": confirmed.schema["threshold_cells_per_ul"]}
     numbered = pl.DataFrame(cuts, schema=schema, orient="row").with_row_index("cut").cast({"cut": pl.Int8})
     return (
-        confirmed.join(numbered, on=list(schema))
-        .join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        stays.inside(confirmed.join(numbered, on=list(schema)))
         .select(
-            "person_index", "cut",
-            first=pl.max_horizontal("started", "started_stay"), last=pl.min_horizontal("ended", "ended_stay"),
+            "person_index", "cohort", "cut",
+            first=pl.max_horizontal("started", "stay_started"), last=pl.min_horizontal("ended", "stay_ended"),
         )
         .filter(pl.col("first") <= pl.col("last"))
     )  # fmt: skip
@@ -178,28 +168,29 @@ def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.Da
 def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """person_index, place, cut, is_point, n_tests of people in a confirmed episode: on a day, and on the first."""
     if unit == ALL:
-        spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64), is_point=pl.lit(value=False))
+        spread = inside.with_columns(place=pl.lit(None, pl.Int64), is_point=pl.lit(value=False))
     else:
         cuts = _confirmed_cuts(plan)
         kept = [at for at, cut in enumerate(cuts) if unit in _LONG or cut.rule == plan.estimation.default_rule]
         spread = _spread(inside.filter(pl.col("cut").is_in(kept)), unit)
         point = spread.filter(pl.col("place") >= pl.col("first")).with_columns(is_point=pl.lit(value=True))
         spread = pl.concat([spread.with_columns(is_point=pl.lit(value=False)), point])
-    cell = pl.col("person_index").cast(pl.Int64) * _PLACES + (0 if unit == ALL else pl.col("place") + _EPOCH)
+    cell = place_of(pl.col("person_index"), None if unit == ALL else pl.col("place"))
     of_cell = pl.col("cut").cast(pl.Int64) * 2 + pl.col("is_point")
-    rows = spread.select((cell * _CUTS + of_cell).unique().alias("row"))  # one number is compared faster than four
-    rows = rows.select(cell=pl.col("row") // _CUTS, of_cell=pl.col("row") % _CUTS)
+    # One number is compared faster than four.
+    rows = spread.select("cohort", row=cell * _CUTS + of_cell).unique("row")
+    rows = rows.select("cohort", cell=pl.col("row") // _CUTS, of_cell=pl.col("row") % _CUTS)
     people = rows.select(
-        "cell", *_of_cell(unit), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
+        "cell", *_of_cell(), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
     )
-    counted = tests.select("n_tests", cell=cell)
+    counted = tests.select("n_tests", "cell")
     return people.join(counted, on="cell", how="left").drop("cell").with_columns(pl.col("n_tests").fill_null(0))
 
 
-def _of_cell(unit: str) -> tuple[pl.Expr, pl.Expr]:
-    """person_index and place of a cell, which is both in one number."""
-    place = pl.lit(ALWAYS, pl.Int64) if unit == ALL else pl.col("cell") % _PLACES - _EPOCH
-    return (pl.col("cell") // _PLACES).cast(pl.UInt32).alias("person_index"), place.alias("place")
+def _of_cell() -> tuple[pl.Expr, pl.Expr]:
+    """person_index and place of a cell, which is person and first day in one number as a place is cohort and day."""
+    place = pl.col("cohort").cast(pl.Int64) * PLACES + pl.col("cell") % PLACES
+    return (pl.col("cell") // PLACES).cast(pl.UInt32).alias("person_index"), place.alias("place")
 
 
 def _named(low: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -239,17 +230,18 @@ def _with_flags(
 
 def _flag_by_days(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[Denominator]) -> pl.DataFrame:
     """`cells` with in_POPULATION of those that go by days in the cohort."""
-    places = cells.select("place").unique()
-    lengths = places.with_columns(last=_last(unit)).with_columns(length=pl.col("last") - pl.col("place") + 1)
-    days = pl.min_horizontal("ended", "last") - pl.max_horizontal("started", "place") + 1
-    if not stays.spans["person_index"].is_duplicated().any():
-        only = cells.join(lengths, on="place").join(stays.spans, on="person_index", how="left").with_columns(days=days)
+    places = cells.select("place").unique().with_columns(from_day=first_day_of_place(pl.col("place")))
+    lengths = places.with_columns(last=_last(unit)).with_columns(length=pl.col("last") - pl.col("from_day") + 1)
+    days = pl.min_horizontal("ended", "last") - pl.max_horizontal("started", "from_day") + 1
+    spans = stays.spans.select("person_index", "started", "ended")
+    if not spans["person_index"].is_duplicated().any():
+        only = cells.join(lengths, on="place").join(spans, on="person_index", how="left").with_columns(days=days)
         flags = {f"in_{each.id}": _is_in(each) & (pl.col("days") > 0) for each in timed}
-        return only.with_columns(**flags).drop("last", "length", "started", "ended", "days")
+        return only.with_columns(**flags).drop("from_day", "last", "length", "started", "ended", "days")
     key = cells.select("person_index", "place").unique()
     inside = (
         key.join(lengths, on="place")
-        .join(stays.spans, on="person_index", how="inner")
+        .join(spans, on="person_index", how="inner")
         .with_columns(days=days)
         .filter(pl.col("days") > 0)
     )
@@ -258,13 +250,13 @@ def _flag_by_days(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[
 
 
 def _last(unit: str) -> pl.Expr:
-    return pl.col("place").cast(pl.Int32).cast(pl.Date).dt.offset_by(EVERY[unit]).to_physical().cast(pl.Int64) - 1
+    return pl.col("from_day").cast(pl.Int32).cast(pl.Date).dt.offset_by(EVERY[unit]).to_physical().cast(pl.Int64) - 1
 
 
 def _is_in(population: Denominator) -> pl.Expr:
     """Of the only stay in an interval."""
     if population.counts == "day_one":
-        return pl.col("started") <= pl.col("place")
+        return pl.col("started") <= pl.col("from_day")
     if population.counts == "whole_period":
         return pl.col("days") == pl.col("length")
     return pl.col("days") >= population.least_share_of_days * pl.col("length")
@@ -278,13 +270,14 @@ def _is_in_together(population: Denominator) -> pl.Expr:
 
 
 def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:
-    """person_index, first, last of the days with a drug in the cohort."""
+    """person_index, cohort, first, last of the days with a drug in a cohort."""
     return (
-        exposed.spans.join(stays.spans, on="person_index", how="inner", suffix="_stay")
+        stays.inside(exposed.spans)
         .select(
             "person_index",
-            first=pl.max_horizontal("started", "started_stay"),
-            last=pl.min_horizontal("ended", "ended_stay"),
+            "cohort",
+            first=pl.max_horizontal("started", "stay_started"),
+            last=pl.min_horizontal("ended", "stay_ended"),
         )
         .filter(pl.col("first") <= pl.col("last"))
     )
@@ -292,5 +285,6 @@ def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:
 
 def _exposed_cells(unit: str, inside: pl.DataFrame) -> pl.DataFrame:
     """person_index, place of the intervals in which a person is in the cohort on a day with a drug."""
-    spread = inside.with_columns(place=pl.lit(ALWAYS, pl.Int64)) if unit == ALL else _spread(inside, unit)
-    return spread.select("person_index", "place").unique()
+    day = None if unit == ALL else pl.col("place")
+    spread = inside if unit == ALL else _spread(inside, unit)
+    return spread.select("person_index", place=place_of(pl.col("cohort"), day)).unique()

@@ -20,7 +20,7 @@ _RULE = ("rule", "threshold_cells_per_ul")
 
 
 def count_person_intervals(stays: Stays, population: pl.DataFrame, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`counts.person_interval` of one cohort; `population` is its `count_population`.
+    """`counts.person_interval` of cohorts; `population` is their `count_population`.
 
     `episodes` holds confirmed ones: person_index, rule, threshold_cells_per_ul, started, ended (days since 1970).
     """
@@ -31,25 +31,23 @@ def count_person_intervals(stays: Stays, population: pl.DataFrame, episodes: pl.
     for denominator in plan.main_denominators:
         flag = denominator.counts
         low = pl.concat([any_low, confirmed]).select(
-            "month", *_CUT, n_low=f"n_low_{flag}", n_low_possible=f"n_low_possible_{flag}"
+            "cohort", "month", *_CUT, n_low=f"n_low_{flag}", n_low_possible=f"n_low_possible_{flag}"
         )
-        joined = population.join(cuts, how="cross").join(low, on=["month", *_CUT], how="left")
+        joined = population.join(cuts, how="cross").join(low, on=["cohort", "month", *_CUT], how="left")
         rows.append(
             joined.with_columns(
                 pl.col("n_low", "n_low_possible").fill_null(0),
                 n_population=pl.col(f"n_{flag}"),
                 denominator_name=pl.lit(denominator.id),
-                cohort=pl.lit(stays.cohort),
             )
         )
     return shape(name_intervals(pl.concat(rows)), "counts.person_interval")
 
 
 def count_population(stays: Stays, *, has_calendar: bool) -> pl.DataFrame:
-    """month (0 for the whole extract), n_observed, n_tested, n_tests of one cohort."""
-    parts = [
-        _population(pl.DataFrame({"month": [0], "n_observed": [stays.spans["person_index"].n_unique()]}), stays.people)
-    ]
+    """cohort, month (0 for the whole extract), n_observed, n_tested, n_tests."""
+    whole = stays.members.group_by("cohort").agg(n_observed=pl.len().cast(pl.Int64))
+    parts = [_population(whole.with_columns(month=pl.lit(0, pl.Int32)), stays.people)]
     if has_calendar:
         parts.append(_population(_observed_months(stays.spans), stays.cells))
     return pl.concat(parts)
@@ -117,39 +115,41 @@ def _answerable_population(plan: Plan) -> pl.Expr:
 def _population(observed: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     tested = (
         cells.filter(pl.col("n_tests") > 0, pl.col("month").is_not_null())
-        .group_by("month")
+        .group_by("cohort", "month")
         .agg(n_tested=pl.len(), n_tests=pl.col("n_tests").sum())
     )
     return (
         observed.cast({"month": pl.Int32})
-        .join(tested, on="month", how="left")
-        .select("month", pl.col("n_observed", "n_tested", "n_tests").cast(pl.Int64).fill_null(0))
+        .join(tested, on=["cohort", "month"], how="left")
+        .select("cohort", "month", pl.col("n_observed", "n_tested", "n_tests").cast(pl.Int64).fill_null(0))
     )
 
 
 def _observed_months(spans: pl.DataFrame) -> pl.DataFrame:
-    if spans.is_empty():
-        return pl.DataFrame(schema={"month": pl.Int32, "n_observed": pl.Int64})
+    """cohort, month, n_observed: each month from the first of the cohort to its last."""
     changes = _span_months(spans)
     steps = pl.concat(
         [
-            changes.group_by(month="first_month").agg(change=pl.len().cast(pl.Int64)),
-            changes.group_by(month=pl.col("last_month") + 1).agg(change=-pl.len().cast(pl.Int64)),
+            changes.group_by("cohort", month="first_month").agg(change=pl.len().cast(pl.Int64)),
+            changes.group_by("cohort", month=pl.col("last_month") + 1).agg(change=-pl.len().cast(pl.Int64)),
         ]
     )
-    months = pl.int_range(pl.col("first_month").min(), pl.col("last_month").max() + 1, dtype=pl.Int32)
+    ends = changes.group_by("cohort").agg(first=pl.col("first_month").min(), last=pl.col("last_month").max())
+    months = ends.select("cohort", month=pl.int_ranges("first", pl.col("last") + 1, dtype=pl.Int32)).explode("month")
     return (
-        changes.select(month=months)
-        .join(steps.group_by("month").agg(pl.col("change").sum()), on="month", how="left")
-        .sort("month")
-        .select("month", n_observed=pl.col("change").fill_null(0).cum_sum())
+        months.join(steps.group_by("cohort", "month").agg(pl.col("change").sum()), on=["cohort", "month"], how="left")
+        .sort("cohort", "month")
+        .select("cohort", "month", n_observed=pl.col("change").fill_null(0).cum_sum().over("cohort"))
     )
 
 
 def _span_months(spans: pl.DataFrame) -> pl.DataFrame:
-    """Months of each stay, less the first one when the person's stay before has it already."""
+    """cohort and months of each stay, less the first one when the person's stay before has it already."""
     months = spans.sort("person_index", "started").select(
-        "person_index", first_month=month_of_days(pl.col("started")), last_month=month_of_days(pl.col("ended"))
+        "person_index",
+        "cohort",
+        first_month=month_of_days(pl.col("started")),
+        last_month=month_of_days(pl.col("ended")),
     )
     is_again = (pl.col("person_index") == pl.col("person_index").shift(1)) & (
         pl.col("first_month") == pl.col("last_month").shift(1)
@@ -169,7 +169,7 @@ def _count_any_low(stays: Stays, plan: Plan) -> pl.DataFrame:
             is_tested = pl.col("n_tests") > 0
             counted = (
                 cells.filter(pl.col("month").is_not_null(), possible)
-                .group_by("month")
+                .group_by("cohort", "month")
                 .agg(
                     n_low_tested=low.sum(),
                     n_low_observed=low.sum(),
@@ -183,8 +183,8 @@ def _count_any_low(stays: Stays, plan: Plan) -> pl.DataFrame:
 
 def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     open_days = (
-        episodes.join(stays.spans, on="person_index", how="inner", suffix="_stay")
-        .with_columns(first=pl.max_horizontal("started", "started_stay"), last=pl.min_horizontal("ended", "ended_stay"))
+        stays.inside(episodes.select("person_index", *_RULE, "started", "ended"))
+        .with_columns(first=pl.max_horizontal("started", "stay_started"), last=pl.min_horizontal("ended", "stay_ended"))
         .filter(pl.col("first") <= pl.col("last"))
         .with_columns(first_month=month_of_days(pl.col("first")), last_month=month_of_days(pl.col("last")))
     )
@@ -194,8 +194,9 @@ def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.Dat
         frames.append((open_days.with_columns(month=months).explode("month"), stays.cells))
     parts = []
     for cells, values in frames:
-        people = cells.select("person_index", "month", *_RULE).unique()
-        parts.append(_confirmed_of(plan, people.join(values, on=["person_index", "month"], how="left"), values))
+        people = cells.select("person_index", "cohort", "month", *_RULE).unique()
+        seen = people.join(values.drop("cohort"), on=["person_index", "month"], how="left")
+        parts.append(_confirmed_of(plan, seen, values))
     return _as_lows(parts)
 
 
@@ -206,7 +207,8 @@ def _confirmed_of(plan: Plan, seen: pl.DataFrame, values: pl.DataFrame) -> pl.Da
     is_tested = (pl.col("n_tests") > 0).fill_null(value=False)
     is_here = [pl.col("threshold_cells_per_ul").eq(threshold) & pl.col(name) for threshold, name in known.items()]
     undecided = pl.any_horizontal(pl.lit(value=False), *is_here).fill_null(value=False)
-    low = seen.group_by("month", *_RULE).agg(
+    key = ["cohort", "month", *_RULE]
+    low = seen.group_by(key).agg(
         n_low_tested=is_tested.sum(),
         n_low_observed=pl.len(),
         both_tested=(is_tested & undecided).sum(),
@@ -214,10 +216,11 @@ def _confirmed_of(plan: Plan, seen: pl.DataFrame, values: pl.DataFrame) -> pl.Da
     )
     wanted = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in cuts], orient="row")
     unclear = wanted.select(_RULE).join(_unclear(values, known), on="threshold_cells_per_ul", how="inner")
-    joined = low.join(unclear, on=["month", *_RULE], how="full", coalesce=True).with_columns(
-        pl.all().exclude("month", *_RULE).cast(pl.Int64).fill_null(0)
+    joined = low.join(unclear, on=key, how="full", coalesce=True).with_columns(
+        pl.all().exclude(key).cast(pl.Int64).fill_null(0)
     )
     return joined.join(wanted, on=_RULE, how="inner").select(
+        "cohort",
         "month",
         *_CUT,
         "n_low_tested",
@@ -228,15 +231,17 @@ def _confirmed_of(plan: Plan, seen: pl.DataFrame, values: pl.DataFrame) -> pl.Da
 
 
 def _unclear(values: pl.DataFrame, known: Mapping[int, str]) -> pl.DataFrame:
-    """month, threshold_cells_per_ul, unclear_tested, unclear: people with a value undecided at the threshold."""
+    """cohort, month, threshold_cells_per_ul, unclear_tested, unclear: people with a value undecided at it."""
     is_tested = (pl.col("n_tests") > 0).fill_null(value=False)
     dated = values.filter(pl.col("month").is_not_null(), pl.any_horizontal(pl.lit(value=False), *known.values()))
     numbers = [pl.col(name).sum().cast(pl.Int64).alias(f"unclear {at}") for at, name in known.items()]
     numbers += [(pl.col(name) & is_tested).sum().cast(pl.Int64).alias(f"tested {at}") for at, name in known.items()]
-    by_month = dated.group_by("month").agg(numbers)
-    schema = {"month": pl.Int32, "threshold_cells_per_ul": pl.Int64, "unclear_tested": pl.Int64, "unclear": pl.Int64}
+    by_month = dated.group_by("cohort", "month").agg(numbers)
+    schema = {"threshold_cells_per_ul": pl.Int64, "unclear_tested": pl.Int64, "unclear": pl.Int64}
+    none = by_month.select("cohort", "month").clear().with_columns(pl.lit(None, t).alias(n) for n, t in schema.items())
     parts = [
         by_month.select(
+            "cohort",
             "month",
             threshold_cells_per_ul=pl.lit(at, pl.Int64),
             unclear_tested=f"tested {at}",
@@ -244,7 +249,7 @@ def _unclear(values: pl.DataFrame, known: Mapping[int, str]) -> pl.DataFrame:
         )
         for at in known
     ]
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
+    return pl.concat([none, *parts])
 
 
 def _names(cut: Cut) -> dict[str, pl.Expr]:
@@ -255,8 +260,9 @@ def _as_lows(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     numbers = ("n_low_tested", "n_low_observed", "n_low_possible_tested", "n_low_possible_observed")
     types = {"month": pl.Int32, **dict.fromkeys(numbers, pl.Int64), "measure": pl.String, "rule": pl.String}
     schema = {**types, "threshold_cells_per_ul": pl.Int64}
-    typed = [part.select(pl.col(name).cast(type_) for name, type_ in schema.items()) for part in parts]
-    return pl.concat([pl.DataFrame(schema=schema), *typed])
+    return pl.concat(
+        part.select("cohort", *(pl.col(name).cast(kind) for name, kind in schema.items())) for part in parts
+    )
 
 
 def _complete_months(person_interval: pl.DataFrame, observed_time: pl.DataFrame) -> pl.DataFrame:

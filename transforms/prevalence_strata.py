@@ -17,29 +17,29 @@ from transforms.strata import STRATUM, stratum_of
 
 _CUT = ("measure", "rule", "threshold_cells_per_ul")
 _CELL = ["cohort", *_CUT, "denominator_name"]
+_STRATUM = ["cohort", *STRATUM]
 
 
 def count_strata(stays: Stays, episodes: pl.DataFrame, ages: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`counts.prevalence_stratum` of one cohort; `ages` are those of `read_ages`."""
-    first = stays.spans.group_by("person_index").agg(pl.col("started").min())
+    """`counts.prevalence_stratum` of cohorts; `ages` are those of `read_ages`."""
     day = pl.when(pl.col("started") >= DATED_FROM).then("started").cast(pl.Date)
     tested = stays.people.filter(pl.col("n_tests") > 0).select("person_index", is_tested=pl.lit(value=True))
     people = (
-        first.join(ages, on="person_index", how="left")
+        stays.members.join(ages.rename({"person_index": "of_person"}), on="of_person", how="left")
         .join(tested, on="person_index", how="left")
         .with_columns(pl.col("is_tested").fill_null(value=False))
         .with_columns(**stratum_of(day.dt.year(), plan.estimation.standardisation))
-        .select("person_index", "is_tested", *STRATUM)
+        .select("person_index", "cohort", "is_tested", *STRATUM)
     )
     sizes = _count(people, "n_population")
     lows = [(cut, people.join(_low_people(cut, stays, episodes), on="person_index", how="semi")) for cut in _cuts(plan)]
     cuts = pl.concat(
-        sizes.join(_count(low, "n_low"), on=list(STRATUM), how="left", nulls_equal=True).with_columns(
+        sizes.join(_count(low, "n_low"), on=_STRATUM, how="left", nulls_equal=True).with_columns(
             **{name: pl.lit(getattr(cut, name)) for name in _CUT}
         )
         for cut, low in lows
     )
-    return shape(pl.concat(_of_denominators(cuts, plan)).with_columns(cohort=pl.lit(stays.cohort)), _TABLE)
+    return shape(pl.concat(_of_denominators(cuts, plan)), _TABLE)
 
 
 _TABLE = "counts.prevalence_stratum"
@@ -84,22 +84,21 @@ def _low_people(cut: Cut, stays: Stays, episodes: pl.DataFrame) -> pl.DataFrame:
     own = episodes.filter(
         "is_confirmed", pl.col("rule") == cut.rule, pl.col("threshold_cells_per_ul") == cut.threshold_cells_per_ul
     )
-    both = own.join(stays.spans, on="person_index", how="inner", suffix="_stay")
-    is_open = (pl.col("started") <= pl.col("ended_stay")) & (pl.col("ended") >= pl.col("started_stay"))
-    return both.filter(is_open).select("person_index").unique()
+    is_open = (pl.col("started") <= pl.col("stay_ended")) & (pl.col("ended") >= pl.col("stay_started"))
+    return stays.inside(own).filter(is_open).select("person_index").unique()
 
 
 def _count(people: pl.DataFrame, name: str) -> pl.DataFrame:
     """People of each stratum, observed and tested."""
     numbers = {f"{name}_observed": pl.len(), f"{name}_tested": pl.col("is_tested").sum()}
-    return people.group_by(STRATUM).agg(number.cast(pl.Int64).alias(each) for each, number in numbers.items())
+    return people.group_by(_STRATUM).agg(number.cast(pl.Int64).alias(each) for each, number in numbers.items())
 
 
 def _of_denominators(cuts: pl.DataFrame, plan: Plan) -> list[pl.DataFrame]:
     return [
         cuts.select(
             *_CUT,
-            *STRATUM,
+            *_STRATUM,
             denominator_name=pl.lit(each.id),
             n_low=pl.col(f"n_low_{each.counts}").fill_null(0),
             n_population=f"n_population_{each.counts}",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.model.estimation import Cut
-from transforms.person_time import undecided_name
+from transforms.person_time import Stays, undecided_name
 
 _AT = ["person_index", "threshold_cells_per_ul"]
 _RULE = ["rule", "threshold_cells_per_ul"]
@@ -54,16 +54,16 @@ def find_risk_time(
     return RiskTime(runs, taken, new.join(again, on=new.columns, how="anti"))
 
 
-def cut_spans(spans: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
-    """The parts of `spans` (from_day, to_day) inside `stays` (person_index, started, ended, which do not overlap)."""
+def cut_spans(spans: pl.DataFrame, stays: Stays) -> pl.DataFrame:
+    """The parts of `spans` (person_index, from_day, to_day) inside stays, with cohort."""
     return (
-        spans.join(stays.select("person_index", "started", "ended"), on="person_index", how="inner")
+        stays.inside(spans)
         .with_columns(
-            from_day=pl.max_horizontal("from_day", "started"),
-            to_day=pl.min_horizontal("to_day", "ended"),
+            from_day=pl.max_horizontal("from_day", "stay_started"),
+            to_day=pl.min_horizontal("to_day", "stay_ended"),
         )
         .filter(pl.col("from_day") <= pl.col("to_day"))
-        .drop("started", "ended")
+        .drop("stay_started", "stay_ended")
     )
 
 

@@ -45,11 +45,12 @@ def read_grading(person: pl.LazyFrame, plan: Plan) -> Grading:
 
 
 def count_severity(stays: Stays, grading: Grading, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`counts.severity` and `counts.scale_change` of one cohort.
+    """`counts.severity` and `counts.scale_change` of cohorts.
 
     Months are counted on the default scale alone.
     """
     tested = stays.cells.filter(pl.col("n_tests") > 0)
+    grading = Grading(grading.ladder, stays.of_members(grading.ages).drop("cohort"))
     whole = _count_bands(_whole_extract(tested), grading, plan.scales)
     graded = _divide(whole, grading.ladder.places)
     if plan.has_calendar:
@@ -58,8 +59,7 @@ def count_severity(stays: Stays, grading: Grading, plan: Plan) -> tuple[pl.DataF
         places = grading.ladder.places.filter(pl.col("scale") == plan.default_scale.id)
         graded = pl.concat([graded, _divide(months, places)])
     rows = _with_zeros(name_intervals(graded.rename({"interval": "month"})), grading.ladder)
-    rows = rows.with_columns(cohort=pl.lit(stays.cohort))
-    changes = _count_changes(whole, grading.ladder, plan).with_columns(cohort=pl.lit(stays.cohort))
+    changes = _count_changes(whole, grading.ladder, plan)
     return shape(rows, "counts.severity"), shape(changes, "counts.scale_change")
 
 
@@ -81,9 +81,9 @@ def estimate_scale_changes(changes: pl.DataFrame) -> pl.DataFrame:
 
 def _with_zeros(rows: pl.DataFrame, ladder: Ladder) -> pl.DataFrame:
     """Every level of every scale in every interval in which somebody was tested."""
-    expected = rows.select("interval_unit", "interval_start").unique().join(ladder.expected, on="interval_unit")
-    found = rows.select("interval_unit", "interval_start", "scale", "applied_to", "severity", "n_people")
-    key = ["interval_unit", "interval_start", "scale", "applied_to", "severity"]
+    expected = rows.select(_INTERVAL).unique().join(ladder.expected, on="interval_unit")
+    key = [*_INTERVAL, "scale", "applied_to", "severity"]
+    found = rows.select(*key, "n_people")
     filled = expected.join(found, on=key, how="left", nulls_equal=True)
     return filled.with_columns(pl.col("n_people").fill_null(0))
 
@@ -92,15 +92,15 @@ def _whole_extract(tested: pl.DataFrame) -> pl.DataFrame:
     """One row per person: the lowest count, what is known of limits, and the month of the first test."""
     limits = [pl.col(name).any() for name in (REFERENCE_BELOW, REFERENCE_UNKNOWN) if name in tested.columns]
     people = tested.with_columns(pl.col("person_index").set_sorted()).group_by("person_index", maintain_order=True)
-    lowest = people.agg(pl.col("lowest_cells_per_ul", "month").min(), *limits)
+    lowest = people.agg(pl.col("cohort").first(), pl.col("lowest_cells_per_ul", "month").min(), *limits)
     return lowest.with_columns(interval=pl.lit(0, pl.Int32))
 
 
 def _count_bands(cells: pl.DataFrame, grading: Grading, scales: Sequence[Scale]) -> pl.DataFrame:
-    """interval, band, reference, scope, is_meant, n_people: all that levels are read from, for each scope by itself."""
+    """cohort, interval, band, reference, scope, is_meant, n_people: all that levels are read from, by scope."""
     scopes = {scale.scope: scale.applies_to for scale in scales if scale.applies_to is not None}
     placed = _place(cells, grading, scopes)
-    key = ["interval", "band", "reference"]
+    key = ["cohort", "interval", "band", "reference"]
     counted = placed.group_by(key + list(scopes)).agg(n_people=pl.len().cast(pl.Int64))
     parts = [
         counted.select(
@@ -112,7 +112,7 @@ def _count_bands(cells: pl.DataFrame, grading: Grading, scales: Sequence[Scale])
 
 
 def _place(cells: pl.DataFrame, grading: Grading, scopes: Mapping[str, AppliesTo]) -> pl.DataFrame:
-    """interval, band and reference of each cell, and whether it is in each scope, told by its name."""
+    """cohort, interval, band and reference of each cell, and whether it is in each scope, told by its name."""
     age = pl.coalesce((pl.col("month") - pl.col("born")) // MONTHS_A_YEAR, "age_years")
     meant = {name: is_meant_for(scope, age, pl.col("duffy_null")) for name, scope in scopes.items()}
     if scopes:
@@ -128,19 +128,21 @@ def _place(cells: pl.DataFrame, grading: Grading, scopes: Mapping[str, AppliesTo
             .then(pl.lit("unknown"))
             .otherwise(pl.lit("at_least"))
         )
-    return cells.select("interval", band=pl.lit(band).cast(pl.UInt32), reference=reference, **meant)
+    return cells.select("cohort", "interval", band=pl.lit(band).cast(pl.UInt32), reference=reference, **meant)
 
 
 def _divide(bands: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """interval, scale, applied_to, is_intended, level and n_people: of whom a scale is meant for, others, everybody."""
+    """cohort, interval, scale, applied_to, is_intended, level and n_people: whom a scale is meant for, others, all."""
     graded = bands.join(places, on=["band", "reference", "scope", "is_meant"])
-    return graded.group_by("interval", "scale", "applied_to", "is_intended", *LEVEL).agg(pl.col("n_people").sum())
+    return graded.group_by("cohort", "interval", "scale", "applied_to", "is_intended", *LEVEL).agg(
+        pl.col("n_people").sum()
+    )
 
 
 def _count_changes(whole: pl.DataFrame, ladder: Ladder, plan: Plan) -> pl.DataFrame:
     """People of the whole extract by their level on the default scale and on each other one, whoever is meant."""
     everybody = whole.filter(pl.col("scope") == EVERYBODY)
-    key = ["scale", *(f"from_{name}" for name in LEVEL), *LEVEL]
+    key = ["cohort", "scale", *(f"from_{name}" for name in LEVEL), *LEVEL]
     moved = everybody.join(ladder.changes, on=["band", "reference"]).group_by(key).agg(pl.col("n_people").sum())
     return moved.with_columns(
         interval_unit=pl.lit("all"),

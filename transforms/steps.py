@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
-from transforms.frames import empty, shape
+from transforms.frames import shape
 from transforms.model.cohorts import Cohort
 from transforms.model.estimation import Cut, Plan
 from transforms.person_time import Stays
@@ -86,21 +86,25 @@ def count_entries(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> pl.DataFram
 
 
 def count_members(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """The later steps of `counts.attrition` of one cohort: a person is in a step when in every step up to it.
+    """cohort, step_id, n_people of the steps after those into a cohort: a person is in one when in all up to it.
 
-    `counted` has the person_index of everybody with a count, `begun` the episodes that begin in the cohort.
+    `counted` has the person_index of everybody with a count, `begun` the episodes that begin in the cohorts.
     """
-    steps = list_steps(plan).filter(pl.col("cohort") == stays.cohort)
-    steps = steps.filter(~pl.col("step_id").is_in([KNOWN, OBSERVED, PART]))
-    if steps.is_empty():
-        return empty(TABLE)
     having = _people_having(stays, counted, begun, plan)
-    people, sizes = stays.spans.select("person_index").unique(), {}
-    for name in steps.sort("step_order")["step_id"]:
-        if name in having:
-            people = people.join(having[name].select("person_index").unique(), on="person_index", how="semi")
-        sizes[name] = people.height
-    return shape(steps.with_columns(n_people=pl.col("step_id").replace_strict(sizes, return_dtype=pl.Int64)), TABLE)
+    people = stays.members.select("person_index", "cohort")
+    parts = [people.with_columns(step_id=pl.lit(MEMBER))]
+    for step in (step for step in plan.estimation.attrition if step.id in having):
+        people = people.join(having[step.id].select("person_index"), on="person_index", how="semi")
+        parts.append(people.with_columns(step_id=pl.lit(step.id)))
+    return pl.concat(part.group_by("cohort", "step_id").agg(n_people=pl.len().cast(pl.Int64)) for part in parts)
+
+
+def name_members(members: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """The later steps of `counts.attrition` of cohorts, from what `count_members` gave of them."""
+    steps = list_steps(plan).filter(~pl.col("step_id").is_in([KNOWN, OBSERVED, PART]))
+    known = steps.join(members, on="cohort", how="semi")
+    rows = known.join(members, on=["cohort", "step_id"], how="left").with_columns(pl.col("n_people").fill_null(0))
+    return shape(rows, TABLE)
 
 
 def _people_having(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, plan: Plan) -> Mapping[str, pl.DataFrame]:
@@ -108,7 +112,7 @@ def _people_having(stays: Stays, counted: pl.DataFrame, begun: pl.DataFrame, pla
     confirmed = begun.filter(pl.col("is_confirmed"), _is_headline(plan))
     incident = confirmed.filter(pl.col("is_incident"))
     return {
-        "counted": counted,
+        "counted": stays.of_members(counted),
         "tested": tested,
         "low": tested.filter(_highest(plan).is_low(pl.col("lowest_cells_per_ul"))),
         "confirmed": confirmed,

@@ -37,13 +37,12 @@ def count_psus(person: pl.LazyFrame, plan: Plan) -> pl.DataFrame:
 
 
 def count_weighted(stays: Stays, sample: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`counts.survey_cell` of one cohort over the whole extract; a PSU without people of the cohort has no row."""
+    """`counts.survey_cell` of cohorts over the whole extract; a PSU without people of a cohort has no row."""
     if sample.is_empty():
         return empty("counts.survey_cell")
-    people = stays.spans.select("person_index").unique().join(sample, on="person_index", how="inner")
-    known = people.join(stays.people, on="person_index", how="left")
+    known = stays.of_members(sample).join(stays.people.drop("cohort"), on="person_index", how="left")
     parts = [_count_cell(known, denominator, cut) for denominator in plan.main_denominators for cut in plan.any_low]
-    return shape(pl.concat(parts).with_columns(cohort=pl.lit(stays.cohort)), "counts.survey_cell")
+    return shape(pl.concat(parts), "counts.survey_cell")
 
 
 def _count_cell(known: pl.DataFrame, denominator: Denominator, cut: Cut) -> pl.DataFrame:
@@ -53,7 +52,7 @@ def _count_cell(known: pl.DataFrame, denominator: Denominator, cut: Cut) -> pl.D
     weight = pl.col("weight")
     return (
         known.filter(is_tested if denominator.counts == "tested" else pl.lit(value=True))
-        .group_by(_PSU)
+        .group_by("cohort", *_PSU)
         .agg(
             n_population=pl.len().cast(pl.Int64),
             n_low=low.sum().cast(pl.Int64),

@@ -17,7 +17,7 @@ _SUMS = ("n_tests", "n_tests_low", "n_people", "n_tests_squared", "n_tests_low_s
 
 
 def count_test_shares(stays: Stays, plan: Plan) -> pl.DataFrame:
-    """`counts.test_share` of one cohort, over the whole extract."""
+    """`counts.test_share` of cohorts, over the whole extract."""
     people = stays.people.filter(pl.col("n_tests") > 0)
     if people.is_empty():
         return empty(TABLE)
@@ -25,9 +25,8 @@ def count_test_shares(stays: Stays, plan: Plan) -> pl.DataFrame:
     for cut in plan.any_low:
         tests, low = pl.col("n_tests").cast(pl.Int64), pl.col(low_name(cut)).cast(pl.Int64)
         rows.append(
-            people.select(
-                cohort=pl.lit(stays.cohort),
-                threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul),
+            people.group_by("cohort")
+            .agg(
                 n_tests=tests.sum(),
                 n_tests_low=low.sum(),
                 n_people=pl.len(),
@@ -35,6 +34,7 @@ def count_test_shares(stays: Stays, plan: Plan) -> pl.DataFrame:
                 n_tests_low_squared=(low**2).sum(),
                 n_product=(tests * low).sum(),
             )
+            .with_columns(threshold_cells_per_ul=pl.lit(cut.threshold_cells_per_ul))
         )
     return shape(pl.concat(rows), TABLE)
 

@@ -15,22 +15,21 @@ from transforms.prevalence import name_intervals
 _INTERVAL = ["cohort", "interval_unit", "interval_start"]
 
 
-def count_tests(cohort: str, population: pl.DataFrame) -> pl.DataFrame:
-    """`counts.testing` of one cohort; `population` is its `count_population`."""
-    return shape(name_intervals(population).with_columns(cohort=pl.lit(cohort)), "counts.testing")
+def count_tests(population: pl.DataFrame) -> pl.DataFrame:
+    """`counts.testing` of cohorts; `population` is their `count_population`."""
+    return shape(name_intervals(population), "counts.testing")
 
 
 def count_gaps(stays: Stays, plan: Plan) -> pl.DataFrame:
-    """`counts.testing_gap` of one cohort."""
+    """`counts.testing_gap` of cohorts."""
     gaps = (
         stays.days.filter(pl.col("gap_days").is_not_null())
-        .group_by("month", gap_days=pl.min_horizontal("gap_days", pl.lit(plan.estimation.gap_days_at_most)))
+        .group_by("cohort", "month", gap_days=pl.min_horizontal("gap_days", pl.lit(plan.estimation.gap_days_at_most)))
         .agg(n_gaps=pl.len().cast(pl.Int64))
     )
-    whole = gaps.group_by("gap_days").agg(pl.col("n_gaps").sum()).select(pl.lit(0, pl.Int32).alias("month"), pl.all())
+    whole = gaps.group_by("cohort", "gap_days").agg(pl.col("n_gaps").sum()).with_columns(month=pl.lit(0, pl.Int32))
     parts = [whole, gaps.select(whole.columns)] if plan.has_calendar else [whole]
-    named = name_intervals(pl.concat(parts)).with_columns(cohort=pl.lit(stays.cohort))
-    return shape(named, "counts.testing_gap")
+    return shape(name_intervals(pl.concat(parts)), "counts.testing_gap")
 
 
 def estimate_testing(testing: pl.DataFrame, testing_gap: pl.DataFrame) -> pl.DataFrame:

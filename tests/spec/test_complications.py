@@ -11,6 +11,7 @@ from transforms.example_results import ORIGIN
 from transforms.examples_of_complications import episodes_of, signs_of
 from transforms.load import load_definitions
 from transforms.model.examples import ComplicationExample
+from transforms.person_time import Stays
 from transforms.plan import plan_of
 
 DEFINITIONS = load_definitions()
@@ -101,10 +102,11 @@ def _count(*patients: ComplicationExample, second_rule: str = PLAN.estimation.de
         "complication_look": looks.join(named, on=EPISODE),
     }
     day = (ORIGIN - timedelta(days=1)).toordinal() - date(1970, 1, 1).toordinal()
-    spans = pl.DataFrame({"person_index": range(len(patients)), "started": day, "ended": day + 100}).cast(
-        {"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}
+    people = {"person_index": range(len(patients)), "of_person": range(len(patients)), "cohort": 0}
+    spans = pl.DataFrame({**people, "started": day, "ended": day + 100}).cast(
+        {"person_index": pl.UInt32, "of_person": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}
     )
-    return count_complications("everyone", spans, read_seen(frames, PLAN), PLAN)
+    return count_complications(Stays(spans, pl.DataFrame()), read_seen(frames, PLAN), PLAN)
 
 
 def test_a_share_is_of_the_episodes_in_which_the_complication_could_be_seen() -> None:

@@ -32,7 +32,7 @@ def _counts(rows: str, *, cause: str = "chemotherapy") -> pl.DataFrame:
         pl.col("onset_after", "recovery_by").cast(pl.Datetime("us"))
     )
     frame = frame.with_row_index("person_index").with_columns(person_group=pl.lit(0), **hour_columns())
-    return count_durations("everyone", frame)
+    return count_durations(frame.with_columns(cohort=pl.lit("everyone")))
 
 
 def _episode(before: str, first: str, last: str, after: str, values: str, ending: str) -> dict[str, object]:

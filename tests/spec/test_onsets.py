@@ -35,9 +35,15 @@ def _count(
         rule=pl.lit(RULE), threshold_cells_per_ul=pl.lit(LIMIT, pl.Int64)
     )
     deaths = pl.DataFrame(died, schema={"person_index": pl.UInt32, "died": pl.Int32}, orient="row")
-    spans = _spans(stays or [(person, 0, 5000) for person in people], ("started", "ended"))
+    spans = _stays(stays or [(person, 0, 5000) for person in people])
     time = RiskTime(at_risk, at_risk.clear().with_columns(rule=pl.lit("")), begun)
-    return count_onsets(Stays("everyone", spans, pl.DataFrame()), time, deaths, PLAN)
+    return count_onsets(Stays(spans, pl.DataFrame()), time, deaths, PLAN)
+
+
+def _stays(stays: Sequence[Span]) -> pl.DataFrame:
+    """Stays of people in one cohort."""
+    spans = _spans(stays, ("started", "ended"))
+    return spans.with_columns(of_person="person_index", cohort=pl.lit(0, pl.UInt32))
 
 
 def _told(counted: pl.DataFrame) -> list[tuple[str, int, int]]:
@@ -99,7 +105,7 @@ def test_a_rule_that_is_not_the_default_one_counts_nothing() -> None:
     at_risk = _spans([(1, 11, 60)], ("from_day", "to_day")).with_columns(threshold_cells_per_ul=pl.lit(LIMIT, pl.Int64))
     begun = pl.DataFrame({"person_index": [1], "day": [20], "rule": [RULE], "threshold_cells_per_ul": [LIMIT]})
     begun = begun.cast({"person_index": pl.UInt32, "day": pl.Int32})
-    stays = Stays("everyone", _spans([(1, 0, 100)], ("started", "ended")), pl.DataFrame())
+    stays = Stays(_stays([(1, 0, 100)]), pl.DataFrame())
     nobody = pl.DataFrame(schema={"person_index": pl.UInt32, "died": pl.Int32})
     counted = count_onsets(stays, RiskTime(at_risk, at_risk, begun), nobody, others)
     assert _told(counted) == [("left", 56, 1)]
