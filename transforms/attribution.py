@@ -17,7 +17,7 @@ from transforms.candidates import find_drug_candidates, keep_best, list_doses
 from transforms.causality import look_back, weigh
 from transforms.challenge import judge_dechallenge
 from transforms.code_candidates import Beside, find_code_candidates, read_codes, read_contrary
-from transforms.doubts import find_early, tell_certain_windows, tell_reverse
+from transforms.doubts import add_early, split_early, tell_certain_windows, tell_reverse
 from transforms.errors import DefinitionError
 from transforms.findings import find_lab_candidates, read_findings
 from transforms.lots import share_out
@@ -128,31 +128,25 @@ def _weigh(
     Without `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
     """
     evidence = known.evidence
-    onsets = _hold(_list_onsets(episodes, evidence.person))
+    listed = _list_onsets(episodes, evidence.person).collect()
+    onsets, both = listed.lazy(), (add_early(listed) if tells_doubts else listed).lazy()
     doses = _hold(list_doses(onsets, evidence.recognised))
-    beside = Beside(doses, known.contrary)
-
-    def find_drugs(when: pl.LazyFrame) -> pl.LazyFrame:
-        return find_drug_candidates(when, doses, causes)
-
-    def find_signs(when: pl.LazyFrame) -> pl.LazyFrame:
-        codes = find_code_candidates(when, known.codes, beside, causes)
-        return keep_best(pl.concat([codes, find_lab_candidates(when, known.findings, causes)]))
-
-    drugs = _hold(find_drugs(onsets))
-    looked_at = onsets if tells_doubts else onsets.head(0)
-    early = _hold(find_early(looked_at, lambda when: pl.concat([find_drugs(when), find_signs(when)])))
-    found = pl.concat([_challenge(drugs, onsets, doses, evidence.anc, causes), _support(find_signs(onsets))])
-    judged = _hold(tell_certain_windows(found, onsets, early))
+    of_drugs = _hold(find_drug_candidates(both, doses, causes))
+    codes = find_code_candidates(both, known.codes, Beside(doses, known.contrary), causes)
+    of_signs = _hold(keep_best(pl.concat([codes, find_lab_candidates(both, known.findings, causes)])))
+    (drugs, early_drugs), (signs, early_signs) = (split_early(each, listed.height) for each in (of_drugs, of_signs))
+    early = pl.concat([early_drugs, early_signs])
+    found = pl.concat([_challenge(drugs, onsets, doses, evidence.anc, causes), _support(signs)])
+    kinds, risks = _kinds(causes), doses.select("agent", "risk").unique()
+    told = tell_certain_windows(found, onsets, early).join(kinds, on=KIND)
+    judged = _hold(told.join(risks, on="agent", how="left"))
     spans = episodes.select(*EPISODE, *SEEN)
     keyed = _hold(_number(spans.join(onsets, on=ONSET, nulls_equal=True)))
     own = keyed.select("episode", "series", "threshold_cells_per_ul", "nadir_cells_per_ul", "onset_id")
     patterns = find_patterns(keyed, causes).join(own, on="episode").with_columns(is_in_window=pl.lit(value=True))
-    told = pl.concat([own.join(judged, on="onset_id"), _support(patterns)], how="diagonal")
-    candidates = _hold(told.join(_kinds(causes), on=KIND))
-    risks = evidence.recognised.select(pl.col("drug").alias("agent"), "risk").unique()
-    weighed = weigh(look_back(candidates)).join(risks, on="agent", how="left")
-    ranked = _hold(weighed.join(_precedences(causes), on=(*KIND, "category")))
+    every = [own.join(judged, on="onset_id"), _support(patterns).join(kinds, on=KIND)]
+    candidates = _hold(pl.concat(every, how="diagonal"))
+    ranked = _hold(weigh(look_back(candidates)).join(_precedences(causes), on=(*KIND, "category")))
     decided = ranked.filter("decides", pl.col("category") != "unlikely").select("episode").unique()
     return keyed, ranked, _leave(keyed.join(decided, on="episode", how="anti"), early, evidence, causes)
 
@@ -210,9 +204,17 @@ def _challenge(
         if rule is None:
             judged.append(_support(selected))
         else:
-            answered = _hold(judge_dechallenge(selected, onsets, doses, anc, rule))
-            judged.append(tell_reverse(answered, onsets, doses, anc, rule))
+            counts = _hold(_counts_of(selected, onsets, anc))
+            answered = _hold(judge_dechallenge(selected, onsets, doses, counts, rule))
+            judged.append(tell_reverse(answered, onsets, doses, counts, rule))
     return pl.concat(judged)
+
+
+def _counts_of(candidates: pl.LazyFrame, onsets: pl.LazyFrame, anc: pl.LazyFrame) -> pl.LazyFrame:
+    """The counts of people with one of the candidates."""
+    own = onsets.join(candidates, on="onset_id", how="semi").select("person_index").unique()
+    columns = ("person_index", "collected_at", "lower_cells_per_ul", "upper_cells_per_ul")
+    return anc.select(columns).join(own, on="person_index", how="semi")
 
 
 def _support(candidates: pl.LazyFrame) -> pl.LazyFrame:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from transforms.drug_choice import is_meant
+from transforms.exposures import place
 from transforms.model.causes import Cause, DrugEvidence
 
 CANDIDATE = ("onset_id", "cause_group", "agent")
@@ -26,6 +27,7 @@ DOSE_COLUMNS = (
     "onset_min_days",
     "onset_max_days",
     "tail_days",
+    "risk",
     "course_number",
 )
 COLUMNS = (
@@ -41,12 +43,15 @@ COLUMNS = (
 def list_doses(onsets: pl.LazyFrame, recognised: pl.LazyFrame) -> pl.LazyFrame:
     """The doses of `recognised` that may be blamed for an onset: of drugs that may cause one, to people who have one.
 
-    Adds `agent`, the drug, and start_day and end_day (days since 1970).
+    Adds `agent`, the drug, start_day and end_day (days since 1970), and `series`, a number for person and drug. In the
+    order of `recognise_drugs`: by person, drug and start.
     """
     people = onsets.select("person_index").unique()
     doses = recognised.filter("may_cause").join(people, on="person_index", how="semi", maintain_order="left")
     days = (day_of(f"{end}ed_at").alias(f"{end}_day") for end in ("start", "end"))
-    return doses.select(*DOSE_COLUMNS, *days, agent="drug")
+    is_next = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in ("person_index", "drug"))
+    series = is_next.fill_null(value=True).cum_sum()
+    return doses.select(*DOSE_COLUMNS, *days, agent="drug", series=series)
 
 
 def find_drug_candidates(onsets: pl.LazyFrame, doses: pl.LazyFrame, causes: Sequence[Cause]) -> pl.LazyFrame:
@@ -82,9 +87,8 @@ def keep_best(found: pl.LazyFrame) -> pl.LazyFrame:
     order = (~pl.col("is_in_window")).cast(pl.Int64)
     for name, part in parts.items():
         order = order * 2 ** _BITS[name] + part
-    placed = found.with_columns(order=order)
-    best = placed.filter(pl.col("order") == pl.col("order").min().over(CANDIDATE))
-    return best.unique(CANDIDATE, keep="any").select(COLUMNS)
+    placed = found.with_columns(order=order).sort("order")
+    return placed.unique(CANDIDATE, keep="first").select(COLUMNS)
 
 
 def no_candidates(onsets: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,22 +121,10 @@ def _in_window(onsets: pl.LazyFrame, doses: pl.LazyFrame, evidence: DrugEvidence
 
 
 def _after_any_dose(onsets: pl.LazyFrame, doses: pl.LazyFrame, earliest_days: int, latest: pl.Expr) -> pl.LazyFrame:
-    """An exposure over days counts with its last day that is early enough."""
-    windows = doses.select(
-        "person_index",
-        "agent",
-        "start_day",
-        "end_day",
-        "course_number",
-        pl.min_horizontal(pl.lit(earliest_days, pl.Int32), "onset_min_days").alias("earliest"),
-        latest.alias("latest"),
-    ).unique()
-    last_possible = pl.col("onset_day") - pl.col("earliest")
-    joined = windows.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index").filter(
-        (pl.col("start_day") <= last_possible) & (pl.col("end_day") >= pl.col("onset_day") - pl.col("latest"))
-    )
-    days = pl.col("onset_day") - pl.min_horizontal("end_day", last_possible)
-    return joined.select(*_found(days, pl.lit(value=True), has_dechallenge=True))
+    """An exposure over days counts with its last day that is early enough; of several exposures the latest such day."""
+    earliest = pl.min_horizontal(pl.lit(earliest_days, pl.Int32), "onset_min_days")
+    last = _find_last(onsets, doses, earliest=earliest, latest=latest).filter(pl.col("days") <= pl.col("latest"))
+    return last.select(*_found(pl.col("days"), pl.lit(value=True), has_dechallenge=True))
 
 
 def _in_course(onsets: pl.LazyFrame, doses: pl.LazyFrame, tail: pl.Expr) -> pl.LazyFrame:
@@ -152,21 +144,30 @@ def _in_course(onsets: pl.LazyFrame, doses: pl.LazyFrame, tail: pl.Expr) -> pl.L
 
 def _after_last_dose(onsets: pl.LazyFrame, doses: pl.LazyFrame) -> pl.LazyFrame:
     """Only the last dose before the onset counts; late onset has no dechallenge."""
-    columns = ("person_index", "agent", "start_day", "end_day", "course_number", "onset_min_days", "onset_max_days")
-    days = pl.col("onset_day") - pl.min_horizontal("end_day", "onset_day")
-    last = (
-        doses.select(columns)
-        .unique()
-        .join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
-        .filter(pl.col("start_day") <= pl.col("onset_day"))
-        .with_columns(days.alias("days"))
-        .filter(pl.col("days") <= pl.col("onset_max_days"))
-        .sort("onset_id", "agent", "days", "course_number")
-        .group_by("onset_id", "agent")
-        .agg(pl.col("days", "course_number", "onset_min_days").first())
-        .filter(pl.col("days") >= pl.col("onset_min_days"))
-    )
+    window = {"earliest": pl.lit(0, pl.Int32), "latest": pl.col("onset_max_days"), "least": pl.col("onset_min_days")}
+    last = _find_last(onsets, doses, **window).filter(pl.col("days").is_between("least", "latest"))
     return last.select(*_found(pl.col("days"), pl.lit(value=True), has_dechallenge=False))
+
+
+def _find_last(onsets: pl.LazyFrame, doses: pl.LazyFrame, earliest: pl.Expr, **window: pl.Expr) -> pl.LazyFrame:
+    """Each onset, each drug that its person had begun `earliest` days before it, and the last such day on the drug.
+
+    Columns: onset_id, agent, days (from that day to the onset), course_number, and `window`, what the drug says of it.
+    """
+    is_first = pl.col("series").ne_missing(pl.col("series").shift(1))
+    drugs = doses.filter(is_first).select("series", "person_index", "agent", earliest=earliest, **window)
+    last_possible = pl.col("onset_day") - pl.col("earliest")
+    asked = (
+        drugs.join(onsets.select("onset_id", "person_index", "onset_day"), on="person_index")
+        .with_columns(last_possible=last_possible, at=place("series", last_possible))
+        .sort("at")
+    )
+    # All doses up to that day in one running maximum: courses do not overlap, so it is of the last dose's course.
+    at, reached = place("series", pl.col("start_day")), place("series", pl.col("end_day")).cum_max()
+    begun = doses.select("course_number", begun="series", at=at, reached=reached - place("series", pl.lit(0)))
+    found = asked.join_asof(begun, on="at").filter(pl.col("series") == pl.col("begun"))
+    days = pl.col("onset_day") - pl.min_horizontal("reached", "last_possible")
+    return found.select("onset_id", "agent", "course_number", *window, days=days)
 
 
 def _found(days: pl.Expr, is_in_window: pl.Expr, *, has_dechallenge: bool) -> tuple[pl.Expr, ...]:

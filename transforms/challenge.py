@@ -18,22 +18,18 @@ def judge_dechallenge(
 ) -> pl.LazyFrame:
     """Add dechallenge (positive, negative, unknown), is_recovered_on_drug and is_reexposed to drug candidates.
 
-    `candidates` has onset_id, agent, course_number; `onsets` has onset_id, person_index, onset_day, recovered_day.
+    `candidates` has onset_id, agent, course_number; `onsets` has onset_id, person_index, onset_day, recovered_day;
+    `anc` has the counts of their people.
     """
     blamed = candidates.join(onsets, on="onset_id")
-    stops = _find_stops(blamed, _running_doses(doses, blamed), rule)
+    stops = _find_stops(blamed, _running_doses(doses, blamed).collect().lazy(), rule)
     from_day = pl.max_horizontal("stop_day", pl.col("onset_day") + 1)
     dated = stops.with_columns(from_day.alias("from_day"), (pl.col("stop_day") + rule.within_days).alias("until_day"))
-    people = stops.select("person_index").unique()
-    counts = (
-        anc.join(people, on="person_index", how="semi")
-        .select(
-            "person_index",
-            pl.col("collected_at").dt.date().to_physical().alias("count_day"),
-            (pl.col("lower_cells_per_ul") >= rule.recovered_at_or_above_cells_per_ul).alias("is_recovered"),
-        )
-        .drop_nulls()
-    )
+    counts = anc.select(
+        "person_index",
+        pl.col("collected_at").dt.date().to_physical().alias("count_day"),
+        (pl.col("lower_cells_per_ul") >= rule.recovered_at_or_above_cells_per_ul).alias("is_recovered"),
+    ).drop_nulls()
     followed = _first_after(
         _first_after(dated, counts.filter("is_recovered"), "recovered_count_day"), counts, "any_day"
     )

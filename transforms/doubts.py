@@ -7,8 +7,6 @@ flags and change no rank. A drug begun when the count was low already is judged 
 the causes.
 """
 
-from collections.abc import Callable
-
 import polars as pl
 
 from transforms.candidates import CANDIDATE
@@ -18,14 +16,25 @@ _PERCENT = 100
 _COURSE = ("person_index", "agent", "course_number")
 
 
-def find_early(onsets: pl.LazyFrame, find: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
-    """Candidates in their window if the fall began right after the last value that was not low.
+def add_early(onsets: pl.DataFrame) -> pl.DataFrame:
+    """Onsets, and each whose fall may have begun earlier once more, on the day of the last value that was not low.
 
-    CANDIDATE and evidence_number, of onsets (onset_id, person_index, onset_day, early_day) whose two days differ;
-    `find` gives the candidates of onsets.
+    `onsets`: onset_id (from 0, in order), person_index, onset_day, early_day. The second kind is numbered on, as
+    `split_early` reads it.
     """
-    early = onsets.filter(pl.col("early_day") < pl.col("onset_day")).with_columns(onset_day=pl.col("early_day"))
-    return find(early).filter("is_in_window").select(*CANDIDATE, "evidence_number")
+    early = onsets.filter(pl.col("early_day") < pl.col("onset_day"))
+    again = early.with_columns(pl.col("onset_id") + onsets.height, onset_day=pl.col("early_day"))
+    return pl.concat([onsets, again])
+
+
+def split_early(found: pl.LazyFrame, n_onsets: int) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Candidates of onsets, and those in their window if the fall began right after the last value that was not low.
+
+    `found` are candidates of `add_early`. The second kind has CANDIDATE and evidence_number.
+    """
+    is_early = pl.col("onset_id") >= n_onsets
+    early = found.filter(is_early & pl.col("is_in_window")).with_columns(pl.col("onset_id") - n_onsets)
+    return found.filter(~is_early), early.select(*CANDIDATE, "evidence_number")
 
 
 def tell_certain_windows(candidates: pl.LazyFrame, onsets: pl.LazyFrame, early: pl.LazyFrame) -> pl.LazyFrame:

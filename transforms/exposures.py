@@ -30,7 +30,7 @@ DRUG_COLUMNS = (
 TIMES = ("person_index", "drug", "started_at", "ended_at", "evidence")
 DOSE = (*TIMES, "is_end_repaired")
 COURSE = ("person_index", "drug", "course_number")
-_DAY_BITS = 23  # more than any day since 1970 has, with its sign
+_DAYS = 2**23  # more than there are since 1970, with their sign
 _AT_A_TIME = 200_000  # exposures that are put in order; what stays of one is a tenth of what that takes
 
 
@@ -64,9 +64,9 @@ def recognise_drugs(
         "evidence",
         (pl.col("ended_at") < pl.col("started_at")).fill_null(value=False).alias("is_end_repaired"),
     )
-    coded = _malignancy_days(diagnosis, conditions, rules).collect().lazy()
+    coded = _malignancy_days(diagnosis, conditions, rules)
     told = [
-        _tell_malignancy(_keep_best_evidence(doses.filter(people), rules), coded, rules).collect()
+        _tell_malignancy(_keep_best_evidence(doses.filter(people).collect(), rules), coded, rules)
         for people in share_out(exposure, _AT_A_TIME)
     ]
     own = listed.with_columns(pl.col("drug").cast(names))
@@ -140,12 +140,16 @@ def number_courses(doses: pl.LazyFrame, gap_days: int) -> pl.LazyFrame:
     told = single.with_columns(is_first=is_first | (pl.int_range(pl.len()) == 0))
     numbered = told.with_columns(series=pl.col("is_first").cum_sum())
     # One number for series and day, so that one running maximum over all rows does for that of each series.
-    base = pl.col("series").cast(pl.Int64) * 2**_DAY_BITS + 2 ** (_DAY_BITS - 1)
-    latest_end = (base + _day("ended_at")).cum_max().shift(1) - base
+    latest_end = place("series", _day("ended_at")).cum_max().shift(1) - place("series", pl.lit(0))
     is_new = pl.col("is_first") | (_day("started_at") - latest_end > gap_days).fill_null(value=True)
     running = is_new.cast(pl.Int32).cum_sum()
     before = pl.when("is_first").then(running - 1).forward_fill()
     return numbered.with_columns(course_number=running - before).drop("is_first")
+
+
+def place(series: str, day: pl.Expr) -> pl.Expr:
+    """One number for `series`, a whole number itself, and day since 1970, which orders as the two do."""
+    return pl.col(series).cast(pl.Int64) * _DAYS + _DAYS // 2 + day
 
 
 def _day(column: str) -> pl.Expr:
@@ -161,21 +165,21 @@ def _given(recognised: pl.LazyFrame) -> pl.LazyFrame:
     return given.unique().sort("person_index", "given_at")
 
 
-def _keep_best_evidence(doses: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFrame:
+def _keep_best_evidence(doses: pl.DataFrame, rules: ExposureRules) -> pl.DataFrame:
     """The best of each course, numbered and sorted; what is left out of one may leave a gap that makes it two."""
-    order = {evidence: place for place, evidence in enumerate(rules.evidence_order)}
-    place = pl.col("evidence").replace_strict(order, default=len(order), return_dtype=pl.Int8)
-    numbered = number_courses(doses, rules.course_gap_days).with_columns(place.alias("place"))
     kept = (*DOSE, "course_number")
     is_same_series = pl.col("series") == pl.col("series").shift(1)
-    differs = (is_same_series & (pl.col("place") != pl.col("place").shift(1))).fill_null(value=False)
-    told = numbered.with_columns(differs=differs).collect()
+    differs = (is_same_series & (pl.col("evidence") != pl.col("evidence").shift(1))).fill_null(value=False)
+    numbered = number_courses(doses.lazy(), rules.course_gap_days).with_columns(differs=differs)
+    told = numbered.collect(engine="in-memory")  # less time for what follows from row to row
     if not told["differs"].any():
-        return told.lazy().select(kept)
+        return told.select(kept)
+    order = {evidence: place for place, evidence in enumerate(rules.evidence_order)}
+    place = pl.col("evidence").replace_strict(order, default=len(order), return_dtype=pl.Int8)
     marked = told.with_columns(is_mixed=pl.col("differs").any().over("series"))
-    plain, mixed = marked.lazy().filter(~pl.col("is_mixed")), marked.lazy().filter("is_mixed")
+    plain, mixed = marked.filter(~pl.col("is_mixed")), marked.filter("is_mixed").with_columns(place=place)
     best = mixed.filter(pl.col("place") == pl.col("place").min().over("series", "course_number")).select(DOSE)
-    again = number_courses(best, rules.course_gap_days)
+    again = number_courses(best.lazy(), rules.course_gap_days).collect(engine="in-memory")
     return pl.concat([plain.select(kept), again.select(kept)]).sort(DOSE)
 
 
@@ -215,22 +219,23 @@ def _says(column: str, whole: tuple[str, ...], words: tuple[str, ...], rules: Ex
     return is_whole | pl.concat_str(pl.lit(" "), text, pl.lit(" ")).str.contains_any([f" {word} " for word in words])
 
 
-def _malignancy_days(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, rules: ExposureRules) -> pl.LazyFrame:
-    """Days with a malignancy code (person_index, coded_on), in their order."""
+def _malignancy_days(diagnosis: pl.LazyFrame, conditions: pl.DataFrame, rules: ExposureRules) -> pl.Series:
+    """People and days with a malignancy code, as `place` numbers them, in order."""
     rule = rules.malignancy
     is_malignancy = pl.col("cause_group").is_in(rule.cause_groups) | pl.col("subgroup").is_in(rule.subgroups)
-    coded = recognise_conditions(diagnosis, conditions.filter(is_malignancy))
-    return coded.select("person_index", coded_on=pl.col("recorded_at").dt.date()).unique().sort("coded_on")
+    coded = recognise_conditions(diagnosis, conditions.filter(is_malignancy)).filter(
+        pl.col("recorded_at").is_not_null()
+    )
+    return coded.select(place("person_index", _day("recorded_at"))).unique().collect().to_series().sort()
 
 
-def _tell_malignancy(doses: pl.LazyFrame, coded: pl.LazyFrame, rules: ExposureRules) -> pl.LazyFrame:
+def _tell_malignancy(doses: pl.DataFrame, coded: pl.Series, rules: ExposureRules) -> pl.DataFrame:
     """Add has_malignancy: the latest malignancy code up to the allowed time after the dose is not too old."""
     rule = rules.malignancy
-    until = pl.col("given_on") + pl.duration(days=rule.lookahead_days)
-    dated = doses.with_columns(given_on=pl.col("started_at").dt.date())
-    days = dated.select("person_index", "given_on").unique().with_columns(until.alias("until")).sort("until")
-    told = days.join_asof(coded, left_on="until", right_on="coded_on", by="person_index", check_sortedness=False)
-    age_days = (pl.col("given_on") - pl.col("coded_on")).dt.total_days()
-    is_near = (age_days <= rule.lookback_days).fill_null(value=False)
-    near = told.select("person_index", "given_on", has_malignancy=is_near)
-    return dated.join(near, on=["person_index", "given_on"], how="left", maintain_order="left").drop("given_on")
+    if coded.is_empty():
+        return doses.with_columns(has_malignancy=pl.lit(value=False))
+    given = doses.select(until=place("person_index", _day("started_at") + rule.lookahead_days)).to_series()
+    n_until = coded.search_sorted(given, side="right")
+    age_days = given - coded.gather((n_until.cast(pl.Int64) - 1).clip(0))
+    is_near = age_days.is_between(0, rule.lookahead_days + rule.lookback_days)
+    return doses.with_columns(has_malignancy=is_near)

@@ -32,10 +32,15 @@ def rank_candidates(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFram
     `candidates` has episode, precedence, risk, days_from_exposure and the rest of OUTPUT but its key; `keys` has
     episode and EPISODE, in one order.
     """
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("episode")
-    ranked = _order(candidates).with_columns(rank.alias("rank"), pl.col("days_from_exposure").cast(pl.Float64))
-    named = ranked.with_columns((pl.col("rank") == 1).alias("is_primary")).drop(*EPISODE, strict=False)
-    return named.join(keys, on="episode", how="left", maintain_order="left").select(OUTPUT)
+    own = [name for name in OUTPUT if name not in {*EPISODE, "rank", "is_primary"}]
+    is_first = pl.col("episode").ne_missing(pl.col("episode").shift(1))
+    row = pl.int_range(pl.len(), dtype=pl.Int32)
+    ranked = _order(candidates.select("episode", "precedence", "risk", *own)).with_columns(
+        pl.col("days_from_exposure").cast(pl.Float64),
+        rank=row - pl.when(is_first).then(row).forward_fill() + 1,
+        is_primary=is_first,
+    )
+    return ranked.join(keys, on="episode", how="left", maintain_order="left").select(OUTPUT)
 
 
 def find_primary(candidates: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFrame:

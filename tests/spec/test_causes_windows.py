@@ -78,6 +78,21 @@ def test_a_cytotoxic_dose_counts_from_3_days_to_its_window_and_7_more(
     assert found == dict.fromkeys(agents, category)
 
 
+def test_of_doses_that_overlap_the_one_that_goes_on_longest_is_counted_from(definitions: Definitions) -> None:
+    shorter = ("rituximab", -80, -78)
+    found = attribute_patients(definitions, [_patient(("rituximab", -90, -40), shorter), _patient(shorter)])
+    days = found.filter(pl.col("agent") == "rituximab").sort("person_index")["days_from_exposure"]
+    assert days.unique(maintain_order=True).to_list() == [40, 78]
+
+
+def test_of_two_doses_before_a_fall_the_nearer_is_counted_from_and_one_too_near_is_not(
+    definitions: Definitions,
+) -> None:
+    doses = [("docetaxel", day, None) for day in (-30, -9, -1)]
+    found = attribute_patients(definitions, [_patient(*doses, codes=[CANCER])])
+    assert found.filter(pl.col("agent") == "docetaxel")["days_from_exposure"].unique().to_list() == [9]
+
+
 @pytest.mark.parametrize(
     ("edge", "category"),
     [("minimum", "possible"), ("below minimum", "unlikely"), ("maximum", "possible"), ("above maximum", "unlikely")],
