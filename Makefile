@@ -6,8 +6,8 @@ STAMP := .venv/.installed
 
 .PHONY: demo test coverage fuzz fuzz-readers canary test-faults dask scaling month oracle mutate numbers check fix bench truth causes calibrate pictures clean install
 
-demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path
-	@$(BIN)/python -m flows.cli demo
+demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path (DEMO="--people 300")
+	@$(BIN)/python -m flows.cli demo $(DEMO)
 
 # Tests start a hundred processes, which need not compile everything each time wherever Python is told to keep nothing.
 test: $(STAMP)            ## install, run every test, in two processes of one thread each

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import io
+import json
 import os
 import shutil
 import signal
@@ -10,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from flows.checker import SteadyWorker, Worker
@@ -23,6 +26,8 @@ from flows.progress import Progress
 from flows.quiet_exit import quieten_exit
 from flows.settings import Settings
 from flows.simulation.hospital import SimulationRequest, simulate_hospital
+from tests.counted_night import count_night
+from tests.plain_checker import PlainChecker
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -121,23 +126,50 @@ def small_extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_directly(warm_worker: Worker) -> Callable[..., Published]:
-    """Run a whole night in this process, without Prefect."""
+def run_directly() -> Callable[..., Published]:
+    """Run a whole night in this process, without Prefect; `worker` is who counts what the checks find."""
 
-    def run(workspace: Path, *extracts: Path, source: str = "auto") -> Published:
+    def run(workspace: Path, *extracts: Path, source: str = "auto", worker: Worker | None = None) -> Published:
         request, settings = Request(tuple(extracts), source), Settings(workspace=workspace)
-        return run_night(request, settings, Progress(is_quiet=True), warm_worker)
+        return run_night(request, settings, Progress(is_quiet=True), worker or PlainChecker())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def count_directly() -> Callable[..., None]:
+    """Run a night up to its counts: for tests that look into the warehouse alone."""
+
+    def run(workspace: Path, *extracts: Path, source: str = "auto") -> None:
+        count_night(Request(tuple(extracts), source), Settings(workspace=workspace))
 
     return run
 
 
 @pytest.fixture(scope="session")
 def published_night(
-    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, run_directly: Callable[..., Published]
+    tmp_path_factory: pytest.TempPathFactory,
+    small_extract: Path,
+    run_directly: Callable[..., Published],
+    request: pytest.FixtureRequest,
 ) -> tuple[Path, Published]:
-    """A workspace after one night on the small extract; tests must leave it as it is."""
+    """A workspace after one night on the small extract; tests must leave it as it is.
+
+    The first process that needs it makes it, and each has a copy of its own.
+    """
+    of_all = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_all = of_all.parent
+    made, told = of_all / "first_published", of_all / "first_published.json"
+    with FileLock(of_all / "first_published.lock"):
+        if not told.exists():
+            first = run_directly(made, small_extract, worker=request.getfixturevalue("warm_worker"))
+            told.write_text(json.dumps(asdict(first), default=str))
     workspace = tmp_path_factory.mktemp("published") / "workspace"
-    return workspace, run_directly(workspace, small_extract)
+    shutil.copytree(made, workspace)
+    known = json.loads(told.read_text())
+    pages = {name: workspace / Path(known[name]).relative_to(made) for name in ("report", "catalogue")}
+    return workspace, Published(**(known | pages))
 
 
 Ended = subprocess.CompletedProcess[str]
@@ -155,10 +187,10 @@ def nadir_process() -> Callable[..., Ended]:
 
 
 @pytest.fixture
-def nadir(warm_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
-    """Call the command in this process, which is there already, as is the one that checks; the rest is the same."""
+def nadir(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Call the command in this process, which counts what the checks find as well; the rest is the same."""
     for module in ("flows.checker", "flows.stages.validate"):
-        monkeypatch.setattr(f"{module}.Worker", lambda: warm_worker)
+        monkeypatch.setattr(f"{module}.Worker", PlainChecker)
 
     def call(*arguments: str | Path, cwd: Path = ROOT) -> Ended:
         command, out, err = ["nadir", *map(str, arguments)], io.StringIO(), io.StringIO()

@@ -14,6 +14,7 @@ from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
 from flows.settings import Settings
+from tests.plain_checker import PlainChecker
 from transforms.load import SHIPPED
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "nhanes-2017-2018-xpt"
@@ -145,7 +146,7 @@ def test_without_the_weights_the_share_would_be_much_too_high(night: tuple[Path,
     assert plain > weighted
 
 
-def test_at_most_1500_is_another_group_than_below_1500(tmp_path: Path, warm_worker: Worker) -> None:
+def test_at_most_1500_is_another_group_than_below_1500(tmp_path: Path) -> None:
     rule = (
         (SHIPPED / "episodes" / "clinical.yaml").read_text(encoding="utf-8").replace("_operator: lt", "_operator: le")
     )
@@ -154,7 +155,7 @@ def test_at_most_1500_is_another_group_than_below_1500(tmp_path: Path, warm_work
     overlay.write_text(rule, encoding="utf-8")
     _shelve(overlay.parents[1], "everyone")
     settings = Settings(workspace=tmp_path / "workspace", definitions=overlay.parents[1])
-    run_night(Request((SHARED,)), settings, Progress(is_quiet=True), warm_worker)
+    run_night(Request((SHARED,)), settings, Progress(is_quiet=True), PlainChecker())
     assert _prevalence(tmp_path / "workspace", "everyone", 1500, weighted=False)[:2] == (231, 7523)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.checker import Worker
 from flows.handover import Derived, Request, RunContext
 from flows.progress import Progress
 from flows.settings import Settings
@@ -25,6 +24,7 @@ from flows.stages.receive import receive
 from flows.stages.validate import validate
 from flows.tonight import tonight_rows
 from flows.workspace import Workspace
+from tests.plain_checker import PlainChecker
 from transforms.load import load_definitions
 
 PEOPLE, DAYS, SEED = 300, 400, 7
@@ -72,17 +72,17 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, warm_worker: Worker) -> dict[Format, Outcome]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Outcome]:
     base = tmp_path_factory.mktemp("formats")
-    return {form: _outcome(base / form, form, warm_worker) for form in FORMATS}
+    return {form: _outcome(base / form, form) for form in FORMATS}
 
 
-def _outcome(folder: Path, form: Format, worker: Worker) -> Outcome:
+def _outcome(folder: Path, form: Format) -> Outcome:
     simulate_hospital(SimulationRequest(PEOPLE, DAYS, form, folder / "extract", SEED))
     workspace, settings = Workspace(folder / "workspace").create(), Settings(workspace=folder / "workspace")
     context = RunContext("run", STARTED_AT, workspace, settings, load_definitions(), Progress(is_quiet=True))
     context.work.mkdir(parents=True)
-    validated = validate(receive(Request((folder / "extract",)), context), context, worker)
+    validated = validate(receive(Request((folder / "extract",)), context), context, PlainChecker())
     assert validated.verdict != "stop"
     derived = derive(validated, context)
     with duckdb.connect() as connection:

@@ -13,10 +13,9 @@ from pathlib import Path
 import duckdb
 
 from flows.handover import Request
-from flows.night import run_night
-from flows.progress import Progress
 from flows.settings import Settings
 from flows.simulation.hospital import SimulationRequest, simulate_hospital
+from tests.counted_night import count_night
 
 MATCHED = """
 SELECT t.person_id, t.threshold_cells_per_ul, t.onset_at, t.end_at, e.rule,
@@ -43,7 +42,7 @@ def match_truth(workspace: Path, truth: Path) -> duckdb.DuckDBPyConnection:
 
 
 def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool, seed: int = 5) -> tuple[Path, Path]:
-    """A night on a simulated hospital; its workspace and the file of true episodes."""
+    """What is counted of a simulated hospital; its workspace and the file of true episodes."""
     truth = folder / "truth.csv"
     simulate_hospital(
         SimulationRequest(
@@ -57,7 +56,7 @@ def simulate_and_run(folder: Path, people: int, *, is_noise_free: bool, seed: in
         )
     )
     request = Request((folder / "extract",))
-    run_night(request, Settings(workspace=folder / "workspace"), Progress(is_quiet=True))
+    count_night(request, Settings(workspace=folder / "workspace"))
     return folder / "workspace", truth
 
 

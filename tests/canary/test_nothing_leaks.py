@@ -12,6 +12,7 @@ from flows.handover import Published
 from tests.canary.faults import INSIDE, KINDS, break_stage, file_of
 from tests.canary.planting import LAYOUTS, Planted, plant
 from tests.canary.sandbox import Sandbox
+from tests.plain_checker import PlainChecker
 
 IS_WHOLE = os.environ.get("NADIR_CANARY") == "all"
 SAMPLE = LAYOUTS if IS_WHOLE else ("names",)
@@ -37,6 +38,8 @@ def test_a_stage_that_fails_with_a_value_in_hand_says_where_and_nothing_of_it(
     stage: str, kind: str, sandbox: Sandbox, small_planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_stage(monkeypatch, stage, kind)
+    if stage != "validate":
+        sandbox.worker = PlainChecker()
     failed = sandbox.run(small_planted.folder)
     assert isinstance(failed, UserError)
     assert kind == "of_a_user" or f" at {file_of(stage)}:" in failed.what

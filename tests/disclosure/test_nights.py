@@ -232,7 +232,7 @@ def test_programs_catch_a_release_that_holds_counts_alone(
 def test_no_table_shows_counts_a_few_apart_when_a_few_people_come(
     channel: str, draw_growing: Callable[[int], Tables], definitions: Definitions
 ) -> None:
-    sizes = range(540, 540 + 4 * (30 if IS_WHOLE else 4), 4)
+    sizes = range(540, 540 + 4 * (30 if IS_WHOLE else 3), 4)
     rule = next(rule for rule in definitions.disclosure if rule.id == channel)
     followed = follow([draw_growing(size) for size in sizes], rule, CohortOrder())
     assert find_small_changes(followed) == []

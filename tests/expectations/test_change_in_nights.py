@@ -9,13 +9,14 @@ import duckdb
 import pytest
 
 import flows.checking
-from flows.checker import Worker
 from flows.checking import check_extract
 from flows.errors import ValidationStop, WrongUse
 from flows.handover import Published, Request
 from flows.night import run_night
 from flows.progress import Progress
 from flows.settings import Settings
+from tests.counted_night import Counted, count_night
+from tests.plain_checker import PlainChecker
 from transforms.model.changes import CHANGE
 
 MONDAY = date(2024, 3, 4)
@@ -46,13 +47,12 @@ BACK_LOAD = [line for day in BEFORE for line in a_day(day, 60 if day.isoweekday(
 class Hospital:
     """A workspace, and files that arrive for it."""
 
-    def __init__(self, root: Path, worker: Worker) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.workspace = root / "workspace"
-        self.worker = worker
         self.cut_short = ""  # what the night after the back-load was stopped with
         self.around_cut: tuple[object, ...] = ()  # the state before and after it
-        self.second: Published | None = None
+        self.second: Counted | None = None
 
     def send(self, name: str, lines: Sequence[Line] | Iterator[Line]) -> Path:
         path = self.root / f"{name}.csv"
@@ -60,9 +60,15 @@ class Hospital:
             csv.writer(file).writerows([HEAD, *lines])
         return path
 
-    def night(self, name: str, lines: Sequence[Line] | Iterator[Line], *accepted: str) -> Published:
-        request = Request((self.send(name, lines),), accepted=frozenset(accepted))
-        return run_night(request, Settings(workspace=self.workspace), Progress(is_quiet=True), self.worker)
+    def night(self, name: str, lines: Sequence[Line] | Iterator[Line], *accepted: str) -> Counted:
+        return count_night(self._ask(name, lines, *accepted), Settings(workspace=self.workspace))
+
+    def whole_night(self, name: str, lines: Sequence[Line] | Iterator[Line], *accepted: str) -> Published:
+        request, settings = self._ask(name, lines, *accepted), Settings(workspace=self.workspace)
+        return run_night(request, settings, Progress(is_quiet=True), PlainChecker())
+
+    def _ask(self, name: str, lines: Sequence[Line] | Iterator[Line], *accepted: str) -> Request:
+        return Request((self.send(name, lines),), accepted=frozenset(accepted))
 
     def ask(self, sql: str) -> list[Row]:
         with duckdb.connect(str(self.workspace / "warehouse.duckdb"), read_only=True) as connection:
@@ -88,13 +94,13 @@ class Hospital:
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory, warm_worker: Worker) -> Hospital:
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Hospital:
     """A back-load, then one increment; three more like it are on record."""
-    hospital = Hospital(tmp_path_factory.mktemp("hospital"), warm_worker)
-    assert hospital.night("back_load", BACK_LOAD).verdict == "go"
+    hospital = Hospital(tmp_path_factory.mktemp("hospital"))
+    assert hospital.whole_night("back_load", BACK_LOAD).verdict == "go"
     back_loaded = hospital.state()
     with pytest.raises(ValidationStop) as stopped:
-        hospital.night("everything_cut_short", [line for line in BACK_LOAD if int(line[0][1:]) % 10 < 6])
+        hospital.whole_night("everything_cut_short", [line for line in BACK_LOAD if int(line[0][1:]) % 10 < 6])
     hospital.cut_short = str(stopped.value)
     hospital.around_cut = (back_loaded, hospital.state())
     hospital.second = hospital.night("monday", a_day(MONDAY, 60))
@@ -112,13 +118,13 @@ def test_a_file_with_everything_that_lost_40_percent_stops_on_the_second_night(h
 
 def test_an_increment_after_a_back_load_goes(hospital: Hospital) -> None:
     assert hospital.second is not None
-    assert (hospital.second.verdict, hospital.second.is_new) == ("go", True)
+    assert hospital.second.verdict == "go"
 
 
 def test_a_night_that_is_40_percent_short_stops_before_anything_changes(hospital: Hospital) -> None:
     before = hospital.state()
     with pytest.raises(ValidationStop) as stopped:
-        hospital.night("short", a_day(MONDAY + timedelta(days=1), 36))
+        hospital.whole_night("short", a_day(MONDAY + timedelta(days=1), 36))
     assert stopped.value.exit_code == 13
     assert "72 results; the last 4 comparable nights had 120: 40 % fewer" in str(stopped.value)
     assert hospital.state() == before
@@ -138,10 +144,10 @@ def test_a_unit_that_is_switched_stops_until_it_is_accepted_and_is_quiet_after(h
     tuesday, wednesday = (MONDAY + timedelta(days=n) for n in (1, 2))
     before = hospital.state()
     with pytest.raises(ValidationStop, match=r"anc_direct in /uL \(before: 10\*3/uL\)"):
-        hospital.night("tuesday", in_cells(a_day(tuesday, 60)))
+        hospital.whole_night("tuesday", in_cells(a_day(tuesday, 60)))
     assert hospital.state() == before
     accepted = hospital.night("tuesday", in_cells(a_day(tuesday, 60)), "change_unit")
-    assert (accepted.verdict, accepted.is_new) == ("warn", True)
+    assert accepted.verdict == "warn"
     own = f"run_id = '{accepted.run_id}' AND check_id = 'change_unit'"
     told = hospital.ask(f"SELECT severity, status, detail FROM ops.check WHERE {own}")
     assert [line[:2] for line in told] == [("warn", "failed")]
@@ -152,7 +158,7 @@ def test_a_unit_that_is_switched_stops_until_it_is_accepted_and_is_quiet_after(h
 def test_a_check_with_a_workspace_compares_and_stores_nothing(
     hospital: Hospital, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.checking, "warm_up", lambda: hospital.worker)
+    monkeypatch.setattr(flows.checking, "warm_up", PlainChecker)
     before = (hospital.workspace / "warehouse.duckdb").read_bytes()
     short = hospital.send("to_check", a_day(MONDAY + timedelta(days=3), 36))
     compared = check_extract((short,), "auto", Settings(), hospital.workspace)
@@ -164,7 +170,7 @@ def test_a_check_with_a_workspace_compares_and_stores_nothing(
 
 
 def test_a_check_alone_compares_with_nothing(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows.checking, "warm_up", lambda: hospital.worker)
+    monkeypatch.setattr(flows.checking, "warm_up", PlainChecker)
     alone = check_extract((hospital.send("alone", a_day(MONDAY, 36)),), "auto", Settings())
     assert {c.status for c in alone.validated.checks if c.check_id.startswith(CHANGE)} == {"not_applicable"}
     assert alone.verdict == "go"
@@ -172,6 +178,6 @@ def test_a_check_alone_compares_with_nothing(hospital: Hospital, monkeypatch: py
 
 def test_a_check_that_does_not_exist_cannot_be_accepted(hospital: Hospital) -> None:
     with pytest.raises(WrongUse, match="change_volumes") as refused:
-        hospital.night("short", a_day(MONDAY + timedelta(days=1), 36), "change_volumes")
+        hospital.whole_night("short", a_day(MONDAY + timedelta(days=1), 36), "change_volumes")
     assert refused.value.exit_code == 2
     assert "change_known_rows" in str(refused.value)

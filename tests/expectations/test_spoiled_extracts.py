@@ -35,7 +35,7 @@ from tests.expectations.spoils import (
     TOO_MANY,
     Spoil,
 )
-from tests.sources.conftest import PlainChecker
+from tests.plain_checker import PlainChecker
 from transforms.load import Definitions, load_definitions
 
 TONIGHT = datetime(2024, 7, 15, tzinfo=UTC)

@@ -21,7 +21,7 @@ from flows.handover import Request
 from flows.night import run_night
 from flows.progress import Progress
 from flows.settings import Settings
-from tests.sources.conftest import PlainChecker
+from tests.plain_checker import PlainChecker
 
 # A child has as many threads as a hospital may, the suite around it has one: results may not depend on it.
 THREADS = {"POLARS_MAX_THREADS": "4"}

@@ -22,7 +22,7 @@ from flows.stages import receive as stages_receive
 from flows.workspace import Workspace
 from tests.faults.judging import broken_links, leftovers, read_results
 from tests.faults.killing import EDGES, IN_TRANSACTION, Cut, spend, start_night, zone_that_jumps
-from tests.sources.conftest import PlainChecker
+from tests.plain_checker import PlainChecker
 
 TOO_LITTLE = "42MB"  # for this night, which keeps to 60 MB without the disk and cannot be spent with 30
 

@@ -43,11 +43,11 @@ def _answers(workspace: Path) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def two_nights(tmp_path_factory: pytest.TempPathFactory, run_directly: Callable[..., Published]) -> Path:
+def two_nights(tmp_path_factory: pytest.TempPathFactory, count_directly: Callable[..., None]) -> Path:
     """Ten infused people in the first night, one more in the second."""
     folder = tmp_path_factory.mktemp("infused")
     for name, people in (("first", range(10)), ("second", range(10, 11))):
-        run_directly(folder / "workspace", write_infused(folder / name, people))
+        count_directly(folder / "workspace", write_infused(folder / name, people))
     return folder / "workspace"
 
 

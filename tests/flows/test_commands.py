@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.definitions import CHECKS_OF_ALL
+from flows.examples_of_identifiers import check_identifiers
+from transforms.examples_of_estimates import check_estimates
+
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ["demo", "run", "check", "simulate", "schedule", "runs", "sources", "definitions", "quarantine"]
 
@@ -75,7 +79,12 @@ def test_a_definitions_folder_with_a_wrong_key_is_a_definition_error(nadir: Call
     assert "colour" in done.stderr
 
 
-def test_the_shipped_definitions_pass_their_own_examples(nadir: Call) -> None:
+def test_the_shipped_definitions_pass_their_own_examples(nadir: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of two checks, which take most of the time, one by one in `tests/spec/test_examples.py` alone."""
+    shorter = {
+        check: kinds for check, kinds in CHECKS_OF_ALL.items() if check not in {check_identifiers, check_estimates}
+    }
+    monkeypatch.setattr("flows.definitions.CHECKS_OF_ALL", shorter)
     done = nadir("definitions", "check", "--json")
     assert done.returncode == 0, done.stdout
     report = json.loads(done.stdout)
@@ -149,10 +158,13 @@ def test_without_a_neutrophil_nothing_about_causes_is_answerable(nadir: Call, tm
         assert answers[question]["status"] == "not_answerable"
 
 
-def test_checking_many_files_adds_them_up_by_table(nadir: Call, tmp_path: Path) -> None:
+def test_checking_many_files_adds_them_up_by_table(
+    nadir: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.checking.SHOWN_LINES", 4)
     head = "person_id,specimen_id,collected_at,test_code,value,unit\n"
-    for n in range(41):
+    for n in range(5):
         (tmp_path / f"labs_{n}.csv").write_text(f"{head}P{n},S{n},2024-03-01 08:00,751-8,2.5,10*9/L\n")
     shown = nadir("check", tmp_path).stdout
-    assert "41 files: long" in shown
-    assert "canonical.lab, 41 files: 41 = 41 + 0 + 0 + 0 + 0" in shown
+    assert "5 files: long" in shown
+    assert "canonical.lab, 5 files: 5 = 5 + 0 + 0 + 0 + 0" in shown

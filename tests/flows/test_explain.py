@@ -9,7 +9,6 @@ import duckdb
 import pytest
 
 from flows.explaining import explain_episode
-from flows.handover import Published
 from flows.settings import Settings
 from flows.timeline import write_timeline
 
@@ -32,13 +31,13 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory, run_directly: Callable[..., Published]) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory, count_directly: Callable[..., None]) -> Path:
     folder = tmp_path_factory.mktemp("explain")
     extract = folder / "extract"
     extract.mkdir()
     (extract / "labs.csv").write_text(LABS, encoding="utf-8")
     (extract / "drugs.csv").write_text(DRUGS, encoding="utf-8")
-    run_directly(folder / "workspace", extract)
+    count_directly(folder / "workspace", extract)
     return folder / "workspace"
 
 

@@ -13,11 +13,18 @@ from flows.errors import SourceError, WrongUse
 from flows.handover import Published, Request
 from flows.made_again import LINKS, make_again
 from flows.settings import Settings
+from tests.plain_checker import PlainChecker
 
 Run = Callable[..., Published]
 HELD = """SELECT count(*), count(*) FILTER (t.n_tests <> f.n_tests) FROM released.testing t
     JOIN released.testing f ON f.run_id = ? AND f.cohort = t.cohort
     AND f.interval_start IS NOT DISTINCT FROM t.interval_start WHERE t.run_id = ? AND t.n_tests_mark = 'held'"""
+
+
+@pytest.fixture(autouse=True)
+def _plain_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nights that are made again start no process, as the others here."""
+    monkeypatch.setattr("flows.made_again.SteadyWorker", PlainChecker)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.checker import Worker
 from flows.errors import SourceError
 from flows.handover import Published, Request
 from flows.metrics import metrics_of
@@ -17,17 +16,18 @@ from flows.night import run_night
 from flows.progress import Progress
 from flows.run_list import show_runs
 from flows.settings import Settings
+from tests.plain_checker import PlainChecker
 
 Spend = Callable[..., Published]
 
 
 @pytest.fixture
-def spend(workspace_copy: Path, small_extract: Path, warm_worker: Worker) -> Spend:
+def spend(workspace_copy: Path, small_extract: Path) -> Spend:
     """A night on what is loaded already, by settings that differ."""
 
     def run(extract: Path = small_extract, **settings: object) -> Published:
         own = Settings(workspace=workspace_copy, **settings)  # type: ignore[arg-type]
-        return run_night(Request((extract,)), own, Progress(is_quiet=True), warm_worker)
+        return run_night(Request((extract,)), own, Progress(is_quiet=True), PlainChecker())
 
     return run
 

@@ -11,7 +11,6 @@ from subprocess import CompletedProcess
 import polars as pl
 import pytest
 
-from flows.checker import Worker
 from flows.counts_file import Site, read_counts, write_counts
 from flows.errors import DefinitionError, SourceError, WrongUse
 from flows.examples.after_load import after_load
@@ -21,15 +20,14 @@ from flows.merging import add_up, merge_counts
 from flows.settings import Settings
 from flows.shown_merges import read_shown
 from flows.workspace import Workspace
+from tests.plain_checker import PlainChecker
 from transforms.load import load_definitions
 
 DEFINITIONS = load_definitions(Settings().definitions)
 
 
 @pytest.fixture(scope="module")
-def network(
-    tmp_path_factory: pytest.TempPathFactory, small_extract: Path, warm_worker: Worker
-) -> tuple[Path, Published]:
+def network(tmp_path_factory: pytest.TempPathFactory, small_extract: Path) -> tuple[Path, Published]:
     """The small extract as two sites, and what the example flow makes of them."""
     folder = tmp_path_factory.mktemp("sites")
     extracts = [tmp_path_factory.mktemp("sent") / f"site_{place}" for place in (0, 1)]
@@ -40,7 +38,7 @@ def network(
             is_here = pl.col("person_id").str.slice(-1).cast(pl.Int32) % 2 == place
             rows.filter(is_here).write_csv(extract / path.name.removesuffix(".gz"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.night.warm_up", lambda: warm_worker)
+        patch.setattr("flows.night.warm_up", PlainChecker)
         return folder, two_sites.fn(*extracts, folder)
 
 
@@ -267,11 +265,9 @@ def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, 
         merge_counts(halves, Settings(), hospital.root)
 
 
-def test_a_load_of_the_hospital_is_told_how_its_night_ended(
-    tmp_path: Path, warm_worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_of_the_hospital_is_told_how_its_night_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second night has a check that nothing passes."""
-    monkeypatch.setattr("flows.night.warm_up", lambda: warm_worker)
+    monkeypatch.setattr("flows.night.warm_up", PlainChecker)
     monkeypatch.setenv("NADIR_STEADY_SECONDS", "0")
     extract = tmp_path / "load"
     extract.mkdir()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 
-from flows.checker import Worker
 from flows.handover import Request
 from flows.night import run_night
 from flows.progress import Progress
 from flows.settings import Settings
+from tests.plain_checker import PlainChecker
 
 BREAST_CANCER = """
 id: breast_cancer
@@ -31,13 +31,13 @@ examples:
 """
 
 
-def test_one_file_adds_a_cause_to_a_whole_night(tmp_path: Path, small_extract: Path, warm_worker: Worker) -> None:
+def test_one_file_adds_a_cause_to_a_whole_night(tmp_path: Path, small_extract: Path) -> None:
     own = tmp_path / "definitions" / "causes" / "breast_cancer.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(BREAST_CANCER, encoding="utf-8")
     shutil.copy(os.environ["NADIR_DEFINITIONS"] + "/shelf.yaml", tmp_path / "definitions")
     settings = Settings(workspace=tmp_path / "workspace", definitions=tmp_path / "definitions")
-    published = run_night(Request((small_extract,), "auto"), settings, Progress(is_quiet=True), warm_worker)
+    published = run_night(Request((small_extract,), "auto"), settings, Progress(is_quiet=True), PlainChecker())
     with duckdb.connect(str(tmp_path / "workspace" / "warehouse.duckdb"), read_only=True) as warehouse:
         suspected = warehouse.execute(
             "SELECT count(*) FROM derived.episode_cause WHERE cause_group = 'breast_cancer' AND is_primary"

@@ -121,7 +121,7 @@ def test_drugs_without_dates_are_counted_and_the_question_is_refused_with_the_re
 
 
 def test_a_survey_that_comes_in_two_nights_ends_in_the_same_counts_as_in_one(
-    night: tuple[Path, Published], tmp_path: Path, run_directly: Callable[..., Published]
+    night: tuple[Path, Published], tmp_path: Path, count_directly: Callable[..., None]
 ) -> None:
     extract = write_survey(tmp_path)
     for half in (0, 1):
@@ -131,7 +131,7 @@ def test_a_survey_that_comes_in_two_nights_ends_in_the_same_counts_as_in_one(
             header, *lines = file.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if int(line.split(",")[0]) % 2 == half]
             (folder / file.name).write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
-        run_directly(tmp_path / "workspace", folder, source=str(tmp_path / "survey.yaml"))
+        count_directly(tmp_path / "workspace", folder, source=str(tmp_path / "survey.yaml"))
     for table in ("survey_cell", "survey_psu", "person_interval", "attrition"):
         of_both = "WHERE cohort IN ('everyone', 'children', 'women')" if table != "survey_psu" else ""
         query = f"SELECT * FROM counts.{table} {of_both} ORDER BY ALL"

@@ -21,7 +21,7 @@ from flows.night import run_night
 from flows.progress import Progress
 from flows.retrying import TRANSIENT
 from flows.settings import Settings
-from tests.sources.conftest import PlainChecker
+from tests.plain_checker import PlainChecker
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = ROOT / "flows" / "operations"

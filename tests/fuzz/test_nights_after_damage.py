@@ -21,6 +21,7 @@ from flows.settings import Settings
 from flows.workspace import Workspace
 from tests.fuzz.cases import make_case
 from tests.fuzz.judging import judge, write_extract
+from tests.plain_checker import PlainChecker
 
 SEED, N_NIGHTS = 0, 3
 KEPT = ("canonical", "derived", "counts", "estimate", "released")
@@ -44,7 +45,7 @@ class NoWorker(Worker):
         """None is ended."""
 
 
-def night(workspace: Path, extract: Path, worker: Worker | None = None) -> Published:
+def night(workspace: Path, extract: Path, worker: Worker) -> Published:
     settings = Settings(workspace=workspace, steady_seconds=0)
     return run_night(Request((extract,)), settings, NoClock(is_quiet=True), worker)
 
@@ -116,7 +117,7 @@ def test_a_good_night_after_damaged_ones_is_as_it_would_have_been(
     monkeypatch.setattr("flows.night.datetime", _pinned())
     monkeypatch.setattr("flows.night.secrets.token_hex", lambda _: "abcdef")
     for workspace in (workspace_copy, undisturbed):
-        assert night(workspace, next_extract).is_new
+        assert night(workspace, next_extract, PlainChecker()).is_new
     assert contents(workspace_copy) == contents(undisturbed)
     assert rows(workspace_copy) == rows(undisturbed)
 

@@ -1,7 +1,7 @@
 """A context to receive in, extracts written as text, and a stand-in for the commit of a night."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from expectations.job import Count, Job, Question
 from flows.attempts import record_night
-from flows.checker import Worker
 from flows.code_version import code_version
 from flows.commit import install_files, merge_canonical, replace_people
-from flows.engines import attach, lend_engine
 from flows.handover import Received, Request, RunContext, Validated
 from flows.population import TABLES
 from flows.progress import Progress
@@ -28,6 +25,7 @@ from flows.stages.validate import validate
 from flows.tonight import tonight_rows
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace
+from tests.plain_checker import PlainChecker
 from transforms.load import Definitions, load_definitions
 
 FIRST_NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001
@@ -46,39 +44,6 @@ def empty_warehouse() -> bytes:
         with open_warehouse(path, memory_limit="1GB"):
             pass
         return path.read_bytes()
-
-
-class PlainChecker(Worker):
-    """Counts in this process what the checking process counts with Great Expectations; other tests compare those."""
-
-    def __init__(self) -> None:
-        self.counts: tuple[Count, ...] = ()
-
-    def ask(self, job: Job) -> None:
-        with (
-            lend_engine("1GB", Path(job.spill)) as connection,
-            attach(connection, Path(job.database), read_only=True),
-        ):
-            self.counts = tuple(
-                count for view, asked in job.views.items() for count in self._count(connection, view, asked)
-            )
-
-    def await_ready(self) -> float:
-        return 0.0
-
-    def answer(self) -> tuple[Count, ...]:
-        return self.counts
-
-    def close(self) -> None:
-        pass
-
-    def _count(self, connection: duckdb.DuckDBPyConnection, view: str, asked: Sequence[Question]) -> list[Count]:
-        sums = [f'coalesce(sum("{q.concerned}"), 0)::BIGINT' for q in asked]
-        bad = [
-            f"(SELECT count(*) FROM ({q.sql}))" if q.sql else f'coalesce(sum("{q.column}"), 0)::BIGINT' for q in asked
-        ]
-        found = connection.execute(f"SELECT {', '.join([*sums, *bad])} FROM {view}").fetchall()[0]
-        return [Count(q.check_id, found[n], found[len(asked) + n]) for n, q in enumerate(asked)]
 
 
 class Hospital:

@@ -142,9 +142,11 @@ def test_the_examples_of_a_definition_give_what_they_promise(name: str, results:
 
 
 @pytest.fixture
-def _without_identifiers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their examples take most of the time, and `results` and `spoilt` have run them."""
-    others = {check: kinds for check, kinds in CHECKS_OF_ALL.items() if check is not check_identifiers}
+def _without_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two checks take nearly all of the time, and `results` and `spoilt` have run them."""
+    others = {
+        check: kinds for check, kinds in CHECKS_OF_ALL.items() if check not in {check_identifiers, check_estimates}
+    }
     monkeypatch.setattr("flows.definitions.CHECKS_OF_ALL", others)
 
 
@@ -182,7 +184,7 @@ def test_the_keys_inside_an_example_are_told_too(tmp_path: Path) -> None:
         check_episodes(definitions)
 
 
-@pytest.mark.usefixtures("_without_identifiers")
+@pytest.mark.usefixtures("_without_long_ones")
 def test_rules_and_scales_of_ones_own_are_checked_by_their_own_examples_and_those_without_are_named(
     tmp_path: Path,
 ) -> None:
@@ -225,7 +227,7 @@ def test_an_example_that_expects_nothing_counts_as_failed() -> None:
     assert not ExampleResult("causes", "infection", "a case", tell({}), tell({})).is_ok
 
 
-@pytest.mark.usefixtures("_without_identifiers")
+@pytest.mark.usefixtures("_without_long_ones")
 def test_examples_of_a_code_list_that_nothing_reads_are_an_error(tmp_path: Path) -> None:
     _lay(tmp_path, "codelists/units.yaml", id="units_local")
     (tmp_path / "codelists" / "units.yaml").rename(tmp_path / "codelists" / "units_local.yaml")
