@@ -87,7 +87,7 @@ def test_make_demo_ends_with_the_path_of_a_report(tmp_path: Path) -> None:
     # These tests are run by make themselves; the demo must not take itself for a part of that.
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
-        ["make", "demo", "DEMO=--people 300 --days 365"],  # a small hospital; all else is as for a newcomer
+        ["make", "demo", "DEMO=--people 300 --days 90"],  # a small hospital; all else is as for a newcomer
         cwd=ROOT,
         env={**own, "NADIR_WORKSPACE": str(tmp_path / "demo workspace")},
         capture_output=True,
