@@ -234,6 +234,7 @@ def _pytest(arguments: Sequence[str], cpu_seconds: int, **environment: str) -> i
         os.chdir(TREE)
         os.environ.update(OWN | environment)
         sys.path.insert(0, str(TREE))
+        sys.dont_write_bytecode = False  # what did not change need not be compiled for each mutant
         with open(FOLDER / "pytest.log", "w") as log:  # noqa: PTH123 - its number is what is needed
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
