@@ -173,8 +173,9 @@ def _reach_of(path: Path) -> dict[str, Any]:
 
 def _tests_of(contexts: Sequence[str], every: Iterable[str]) -> set[str]:
     """The tests that reach a line; what is made ready for the first of a file may be what all of them look at."""
-    reached = {tuple(context.split("|")) for context in contexts if context}
-    return set(every) if any(phase == "setup" for _, phase in reached) else {test for test, _ in reached}
+    if any(context.endswith("|setup") for context in contexts):
+        return set(every)
+    return {context.rpartition("|")[0] for context in contexts if context}
 
 
 def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
