@@ -209,8 +209,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _tests_for(mutant: Mutant, reach: Reach) -> Sequence[str]:
-    """The quickest tests that reach the line, within a few seconds in sum, and then those that know all numbers."""
-    reached = reach.lines.get(mutant.module, {}).get(str(mutant.line), set())
+    """The quickest tests that reach the line, within a few seconds in sum, and then those that know all numbers.
+
+    What is read once, when the module is loaded, is reached by all tests of the module.
+    """
+    lines = reach.lines.get(mutant.module, {})
+    reached = lines.get(str(mutant.line)) or {test for tests in lines.values() for test in tests}
     listed = sorted((reach.seconds.get(test, 1.0), test) for test in reached)
     chosen: list[str] = []
     spent = 0.0
