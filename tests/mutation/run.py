@@ -33,6 +33,7 @@ from tests.mutation.sampling import Mutant, draw_mutants, mutate
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".mutation"
 TREE, REACH, RESULTS = FOLDER / "tree", FOLDER / "reach", FOLDER / "results.jsonl"
+UNCHANGED = FOLDER / "unchanged.json"
 FAST = (
     "tests/spec",
     "tests/unit",
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="try survivors once more, with the tests as they are now")
     given = parser.parse_args()
     until = time.monotonic() + given.minutes * 60
+    _restore()
     _copy_tests()
     drawn = _draw(given.mutants, given.seed)
     done = {result["key"]: result for result in _read_results()}
@@ -195,11 +197,12 @@ def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
     changed = mutate(TREE, mutant)
     before = time.monotonic()
     tests = _tests_for(mutant, reach)
+    UNCHANGED.write_text(json.dumps({mutant.module: original}), encoding="utf-8")
     _write(TREE / mutant.module, changed)
     try:
         outcome = _run(tests) if tests else "survived"
     finally:
-        _write(TREE / mutant.module, original)
+        _restore()
     diff = difflib.unified_diff(original.splitlines(), changed.splitlines(), lineterm="", n=1)
     return {
         "key": mutant.key,
@@ -209,6 +212,14 @@ def _try(mutant: Mutant, reach: Reach) -> dict[str, Any]:
         "seconds": round(time.monotonic() - before, 1),
         "diff": [line for line in diff if not line.startswith(("---", "+++"))],
     }
+
+
+def _restore() -> None:
+    """Take the change back, also that of a run which was killed."""
+    if UNCHANGED.exists():
+        for module, text in json.loads(UNCHANGED.read_text(encoding="utf-8")).items():
+            _write(TREE / module, text)
+        UNCHANGED.unlink()
 
 
 def _write(path: Path, text: str) -> None:
