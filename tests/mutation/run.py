@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".mutation"
 TREE, REACH, RESULTS = FOLDER / "tree", FOLDER / "reach", FOLDER / "results.jsonl"
 UNCHANGED = FOLDER / "unchanged.json"
+SECOND_NIGHT = "tests/disclosure/test_nights.py::test_what_is_shown_and_held_of_a_second_night_is_what_was_told"
+EXAMPLES = "tests/spec/test_examples.py::test_the_examples_of_a_definition_give_what_they_promise"
 FAST = (
     "tests/spec",
     "tests/unit",
@@ -42,22 +44,18 @@ FAST = (
     "tests/identifiers/test_corpus.py",
     "tests/flows/test_map.py",
     "tests/numbers",
-    "tests/disclosure/test_nights.py",
-    "tests/disclosure/test_rules.py",
-    "tests/disclosure/test_scales.py",
     "tests/disclosure/test_odd_hospitals.py",
-    "tests/disclosure/test_weighted_shares.py",
+    SECOND_NIGHT,
     "tests/expectations/test_change_between_profiles.py",
 )
-EXAMPLES = "tests/spec/test_examples.py::test_the_examples_of_a_definition_give_what_they_promise"
 LAST = (  # slow, and know most
     "tests/numbers/",
     "tests/disclosure/test_odd_hospitals.py",
-    "tests/disclosure/test_nights.py::test_what_is_shown_and_held_of_a_second_night_is_what_was_told",
+    SECOND_NIGHT,
     EXAMPLES,
 )
 OURS = ("flows", "transforms", "expectations", "reports", "tests")
-SECONDS_OF_TESTS, MOST_TESTS = 12.0, 40
+SECONDS_OF_TESTS, MOST_TESTS = 6.0, 25
 PATIENCE_CPU_SECONDS, PATIENCE = 150, 20  # so a busy machine catches nothing; the clock waits many times as long
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider")
 OWN = {"NADIR_ORACLE_PATIENTS": "500"}
@@ -79,6 +77,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--tests", nargs="*", default=FAST, help="fewer files or folders of tests")
     parser.add_argument("--again", action="store_true", help="try survivors once more, with the tests as they are now")
+    parser.add_argument("--share", nargs=2, type=int, default=(0, 1), help="K N: every N-th mutant from the K-th on")
     given = parser.parse_args()
     until = time.monotonic() + given.minutes * 60
     _restore()
@@ -91,7 +90,8 @@ def main() -> None:
         print("Which test reaches which line is not yet known of all files; call again.")
         return
     waiting = [m for m in drawn if m.key not in done or (given.again and done[m.key]["outcome"] == "survived")]
-    for mutant in waiting:
+    first, step = given.share
+    for mutant in waiting[first::step]:
         if time.monotonic() > until:
             break
         done[mutant.key] = _try(mutant, reach)
@@ -132,17 +132,18 @@ def _draw(n_mutants: int, seed: int) -> list[Mutant]:
 
 def _measure_reach(names: Sequence[str], until: float) -> Reach | None:
     """Which tests reach which line, measured a file of tests at a time; None while some are missing."""
-    examples = TREE / EXAMPLES.partition("::")[0]
-    files = sorted({path for name in names for path in _test_files(TREE / name)})
+    files = sorted({file for name in names for file in _test_files(name)})
     lines: dict[str, dict[str, set[str]]] = {}
     seconds: dict[str, float] = {}
-    for path in files:
-        kept = REACH / f"{path.parent.name}_{path.stem}.json"
+    for name in files:
+        path, _, test = name.partition("::")
+        kept = REACH / f"{Path(path).parent.name}_{test or Path(path).stem}.json"
         if not kept.exists():
             if time.monotonic() > until:
                 return None
             kept.parent.mkdir(exist_ok=True)
-            kept.write_text(json.dumps(_reach_of_examples() if path == examples else _reach_of(path.relative_to(TREE))))
+            is_examples = EXAMPLES.startswith(path)
+            kept.write_text(json.dumps(_reach_of_examples() if is_examples else _reach_of(name)))
         found = json.loads(kept.read_text())
         seconds |= found["seconds"]
         for module, by_line in found["lines"].items():
@@ -151,13 +152,14 @@ def _measure_reach(names: Sequence[str], until: float) -> Reach | None:
     return Reach(lines, seconds)
 
 
-def _test_files(path: Path) -> Iterator[Path]:
-    yield from [path] if path.is_file() else path.glob("test_*.py")
+def _test_files(name: str) -> Iterator[str]:
+    path = TREE / name
+    yield from (each.relative_to(TREE).as_posix() for each in path.glob("test_*.py")) if path.is_dir() else [name]
 
 
 def _reach_of_examples() -> dict[str, Any]:
     """All as one test, since they run all at once."""
-    found = _reach_of(Path(EXAMPLES))
+    found = _reach_of(EXAMPLES)
     lines = {
         module: {line: [EXAMPLES] for line, tests in by_line.items() if tests}
         for module, by_line in found["lines"].items()
@@ -165,14 +167,12 @@ def _reach_of_examples() -> dict[str, Any]:
     return {"lines": lines, "seconds": {EXAMPLES: sum(found["seconds"].values())}}
 
 
-def _reach_of(path: Path) -> dict[str, Any]:
+def _reach_of(name: str) -> dict[str, Any]:
     data, report = FOLDER / "reach.coverage", FOLDER / "reach.xml"
-    arguments = [*OPTIONS, path.as_posix(), "--cov=transforms", "--cov-context=test", "--cov-report="]
+    arguments = [*OPTIONS, name, "--cov=transforms", "--cov-context=test", "--cov-report="]
     arguments += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
     if _pytest(arguments, 60 * 60, COVERAGE_FILE=str(data)) != 0:
-        raise SystemExit(
-            f"{path.name} fails before anything is changed:\n{(FOLDER / 'pytest.log').read_text()[-2000:]}"
-        )
+        raise SystemExit(f"{name} fails before anything is changed:\n{(FOLDER / 'pytest.log').read_text()[-2000:]}")
     cases = parse(report).iter("testcase")  # noqa: S314 - pytest wrote it a moment ago
     seconds = {f"{one.get('file')}::{one.get('name')}": float(one.get("time", 0)) for one in cases}
     found = coverage.CoverageData(str(data))
