@@ -55,7 +55,7 @@ mutate: $(STAMP)          ## change transforms/ one place at a time: do the fast
 	@PYTHONPATH=.mutation/tools $(BIN)/python -m tests.mutation.run --minutes $(or $(MUTATE),8)
 
 numbers: $(STAMP)         ## keep the numbers of drawn hospitals as they are now, where a change is meant to move them
-	@NADIR_TELL_NUMBERS=1 $(BIN)/python -m pytest tests/numbers tests/disclosure/test_odd_hospitals.py tests/disclosure/test_nights.py -k told
+	@NADIR_TELL_NUMBERS=1 $(BIN)/python -m pytest tests/numbers tests/disclosure -k was_told
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

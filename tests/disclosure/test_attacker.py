@@ -17,6 +17,7 @@ from tests.disclosure.attacking import WIDTH, read_counts, read_steps, true_coun
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import Key
 from tests.disclosure.solving import attack, find_narrowed, is_possible
+from tests.numbers.telling import MOVED, find_moved
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions
 from transforms.release import release
@@ -48,6 +49,11 @@ def _release(estimates: Tables, definitions: Definitions) -> Tables:
     rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
     order = order_cohorts(definitions.cohorts)
     return release(estimates, rule, order, run_id="night", definitions_hash="0123456789abcdef").tables
+
+
+@pytest.mark.skipif(IS_WHOLE, reason="told of a small hospital")
+def test_what_is_shown_of_eight_cohorts_is_what_was_told(estimates: Tables, tables: Tables) -> None:
+    assert find_moved("eight_cohorts", {**estimates, **tables}) == [], MOVED
 
 
 def test_what_the_attacker_believes_is_true(tables: Tables, truth: dict[Key, float]) -> None:

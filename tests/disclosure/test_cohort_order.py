@@ -1,10 +1,11 @@
 """What a reader of the definitions knows of cohorts: which lie in which, and which have nobody in common."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.disclosure.attacking import WIDTH, read_counts, true_counts
@@ -13,6 +14,7 @@ from tests.disclosure.drawn_shelf import Shelf, draw_shelf
 from tests.disclosure.puzzle import Puzzle
 from tests.disclosure.solving import attack, find_narrowed, is_possible
 from tests.disclosure.test_attacker import IS_WHOLE
+from tests.numbers.telling import MOVED, find_moved
 from transforms.cohort_order import CohortOrder, order_cohorts
 from transforms.load import Definitions
 from transforms.model.cohorts import Cohort
@@ -22,6 +24,7 @@ CHILD = {"age": {"at_most_years": 17}}
 ADULT = {"age": {"at_least_years": 18}}
 OLD = {"age": {"at_least_years": 65}}
 MALE, FEMALE = {"sex": "male"}, {"sex": "female"}
+TOLD = 12
 LONG = pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
 SOME = ("everyone", "men", "women", "age_65_plus", "men_65_plus", "women_65_plus")
 
@@ -35,6 +38,22 @@ def _order(definitions: Definitions, **criteria: object) -> CohortOrder:
             for name, criterion in named.items()
         ]
     )
+
+
+def test_what_follows_from_the_definitions_of_a_shelf_is_what_was_told(definitions: Definitions) -> None:
+    shelf = draw_shelf(definitions)
+    known = {}
+    for seed in range(TOLD):
+        names = np.random.default_rng(seed).choice(sorted(shelf.members), 3 + seed, replace=False)
+        some = [cohort for cohort in shelf.cohorts if cohort.id in {"everyone", *names}]
+        known |= {f"{seed} {name}": pl.DataFrame({"told": [repr(told)]}) for name, told in _told(some)}
+    known |= {f"all {name}": pl.DataFrame({"told": [repr(told)]}) for name, told in _told(shelf.cohorts)}
+    assert find_moved("cohort_order", known) == [], MOVED
+
+
+def _told(cohorts: Sequence[Cohort]) -> list[tuple[str, object]]:
+    order = order_cohorts(cohorts)
+    return [(one.name, getattr(order, one.name)) for one in fields(order)]
 
 
 def test_of_the_cohorts_that_ship_ages_and_sexes_are_apart(definitions: Definitions) -> None:

@@ -12,6 +12,7 @@ import transforms.hiding
 import transforms.hiding_episodes
 import transforms.nested
 import transforms.release
+from tests.numbers.telling import MOVED, find_moved
 from transforms.audit import find_small_cells
 from transforms.cohort_order import CohortOrder
 from transforms.errors import DisclosureStop
@@ -52,6 +53,11 @@ def _release_all(nights: list[Estimates], definitions: Definitions) -> None:
 
 def _counts(table: str) -> list[str]:
     return [value for value in schema_of(table).values if value.startswith("n_")]
+
+
+@pytest.mark.parametrize("seed", [*range(4), WITH_INFUSIONS])
+def test_what_is_shown_of_a_hospital_is_what_was_told(seed: int, draw_released: Callable[[int], Released]) -> None:
+    assert find_moved(f"hospital_{seed}", draw_released(seed).tables) == [], MOVED
 
 
 def test_only_the_release_can_make_released_numbers(draw_released: Callable[[int], Released]) -> None:
