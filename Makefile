@@ -56,6 +56,7 @@ mutate: $(STAMP)          ## change transforms/ one place at a time: do the fast
 
 numbers: $(STAMP)         ## keep the numbers of drawn hospitals as they are now, where a change is meant to move them
 	@NADIR_TELL_NUMBERS=1 $(BIN)/python -m pytest tests/numbers tests/disclosure -k was_told
+	@NADIR_TELL_NUMBERS=1 $(BIN)/python -m pytest tests/identifiers tests/flows/test_map.py
 
 fix: $(STAMP)             ## mend what can be mended by machine
 	@$(BIN)/python -m ruff format .

@@ -6,7 +6,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from flows.progress import Progress
 from flows.settings import Settings
 from flows.stages.receive import receive
 from flows.workspace import Workspace
+from tests.numbers.telling import MOVED, Said
 from transforms.load import load_definitions
 
 N_PEOPLE, N_VISITS = 40, 3
@@ -78,8 +79,19 @@ def comma(number: float) -> str:
     return f"{number:.3f}".replace(".", ",")
 
 
+SAID = Said("proposals")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def proposals_are_those_that_were_told() -> Iterator[None]:
+    yield
+    assert SAID.wrong() == [], MOVED
+
+
 def propose(*paths: Path) -> Proposal:
-    return propose_map(paths, DEFINITIONS, memory_limit="500MB")
+    proposal = propose_map(paths, DEFINITIONS, memory_limit="500MB")
+    SAID.add(proposal.as_text(None).replace(str(paths[0].parent), ""))
+    return proposal
 
 
 @dataclass

@@ -22,18 +22,43 @@ Digests = Mapping[tuple[str, str], str]
 MOVED = "if these must move, say so in CHANGELOG and keep them with `make numbers`"
 
 
-def find_moved(name: str, tables: Mapping[str, pl.DataFrame], *, by_column: bool = False) -> list[str]:
-    """Tables (or columns) that are not as was told of `name`; with NADIR_TELL_NUMBERS set, these are told now."""
+def find_moved(
+    name: str, tables: Mapping[str, pl.DataFrame], *, by_column: bool = False, is_part: bool = False
+) -> list[str]:
+    """Tables (or columns) that are not as was told of `name`; with NADIR_TELL_NUMBERS set, these are told now.
+
+    With `is_part`, others may have been told of that are not among them.
+    """
     now = dict(_digest(tables, by_column=by_column))
     path = FOLDER / f"{name}.csv"
-    if os.environ.get("NADIR_TELL_NUMBERS"):
-        _write(path, now)
     told = _read(path)
+    if is_part:
+        told = {place: digest for place, digest in told.items() if place in now}
+    if os.environ.get("NADIR_TELL_NUMBERS"):
+        told = now
+        _write(path, {**_read(path), **now} if is_part else now)
     return sorted(
         f"{table}.{column}".removesuffix(".")
         for table, column in told.keys() | now.keys()
         if _differ(told, now, table, column)
     )
+
+
+class Said:
+    """What tests were answered, in words: `wrong` lists those tests whose answers are not as was told."""
+
+    def __init__(self, name: str) -> None:
+        """Answers are kept under a name."""
+        self._name, self._answers = name, dict[str, list[str]]()
+
+    def add(self, answer: str) -> None:
+        """One more answer to the test that is running."""
+        self._answers.setdefault(os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0], []).append(answer)
+
+    def wrong(self) -> list[str]:
+        """The tests that ran and were answered otherwise."""
+        tables = {test: pl.DataFrame({"said": answers}) for test, answers in self._answers.items()}
+        return find_moved(self._name, tables, is_part=True)
 
 
 def _differ(told: Digests, now: Digests, table: str, column: str) -> bool:
