@@ -15,7 +15,7 @@ from transforms.calendar_units import ALL, Calendar, calendar_of
 from transforms.model.estimation import Denominator
 
 PLACES, EPOCH = 2**22, 2**20  # room for days beside a cohort or person; no day of history is below 0
-_ALWAYS = 0  # where the first day stands in the place of the whole extract
+ALWAYS = -EPOCH  # the first day of the whole extract
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class _Spans:
 
 def place_of(cohort: pl.Expr, first_day: pl.Expr | None) -> pl.Expr:
     """The place of an interval of a cohort; without a first day that of the whole extract."""
-    day = pl.lit(_ALWAYS, pl.Int64) if first_day is None else first_day.cast(pl.Int64) + EPOCH
-    return cohort.cast(pl.Int64) * PLACES + day
+    day = pl.lit(ALWAYS, pl.Int64) if first_day is None else first_day.cast(pl.Int64)
+    return cohort.cast(pl.Int64) * PLACES + day + EPOCH
 
 
 def cohort_of(place: pl.Expr) -> pl.Expr:
@@ -57,8 +57,8 @@ def cohort_of(place: pl.Expr) -> pl.Expr:
 
 def first_day_of_place(place: pl.Expr) -> pl.Expr:
     """The first day of the interval, since 1970; null for the whole extract."""
-    day = place % PLACES
-    return pl.when(day != _ALWAYS).then(day - EPOCH)
+    day = place % PLACES - EPOCH
+    return pl.when(day != ALWAYS).then(day)
 
 
 def population_sizes(

@@ -7,13 +7,13 @@ day (`point`). Weeks are counted among the tested alone, and every episode rule 
 Obeys `definitions/denominators`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from transforms.calendar_units import ALL, EVERY, first_day_of
 from transforms.frames import shape, stack
+from transforms.interval_cells import find_cells, flag_cells
 from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
 from transforms.person_time import Stays
 from transforms.population_cells import (
@@ -60,9 +60,8 @@ def count_populations(stays: Stays, confirmed: pl.DataFrame, exposed: Exposed, p
     if stays.spans.is_empty():
         return stack([], TABLE)
     inside, with_drug = _episodes_inside(stays, confirmed, plan), _exposed_inside(stays, exposed)
-    parts = [_count_unit(ALL, stays, inside, with_drug, plan)]
-    if plan.has_calendar:
-        parts += [_count_unit(unit, stays, inside, with_drug, plan) for unit in EVERY]
+    cells = find_cells(stays, [ALL, *(EVERY if plan.has_calendar else ())])
+    parts = [_count_unit(unit, tests, stays, inside, with_drug, plan) for unit, tests in cells.items()]
     return shape(pl.concat(parts).filter(pl.any_horizontal(pl.col("n_low", "n_population") > 0)), TABLE)
 
 
@@ -86,14 +85,15 @@ def populations_of(unit: str, plan: Plan) -> list[Denominator]:
     return [each for each in plan.denominators if kept is None or each.counts in kept]
 
 
-def _count_unit(unit: str, stays: Stays, inside: pl.DataFrame, drugs: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`inside` and `drugs`: episodes and days with a drug in the cohort, by their first and last day in it."""
+def _count_unit(
+    unit: str, tests: pl.DataFrame, stays: Stays, inside: pl.DataFrame, drugs: pl.DataFrame, plan: Plan
+) -> pl.DataFrame:
+    """`tests` are cells; `inside` and `drugs` episodes and days with a drug in a cohort, by their ends in it."""
     asked = populations_of(unit, plan)
     with_drug = _exposed_cells(unit, drugs) if any(each.counts == "exposed" for each in asked) else None
     sizes = population_sizes(unit, stays.spans, with_drug, asked)
-    tests = _tests(unit, stays)
-    values = _with_flags(tests, unit, stays, with_drug, asked)
-    open_people = _with_flags(_open(unit, inside, tests, plan), unit, stays, with_drug, asked)
+    values = flag_cells(tests, unit, stays, with_drug, asked)
+    open_people = flag_cells(_open(unit, inside, tests, plan), unit, stays, with_drug, asked)
     counted = count_values(values, asked, plan)
     tests = by_population(counted, asked, {"n_tested": "tested", "n_tests": "tests"})
     own = [each.id for each in asked if each.counts == "tested"]
@@ -120,29 +120,6 @@ def _count_unit(unit: str, stays: Stays, inside: pl.DataFrame, drugs: pl.DataFra
     )
 
 
-def _tests(unit: str, stays: Stays) -> pl.DataFrame:
-    """cell, person_index, place, n_tests, lowest, index: tests of a person in an interval, the lowest and the first.
-
-    Days are sorted by person and day, so that those of a cell lie together.
-    """
-    is_test = pl.col("n_tests") > 0
-    dated = stays.days if unit == ALL else stays.days.filter(pl.col("day").is_not_null())
-    first_day = None if unit == ALL else first_day_of(pl.col("day"), unit)
-    cell = place_of(pl.col("person_index"), first_day)
-    cells = dated.filter(is_test).select("n_tests", "lowest_cells_per_ul", "cohort", cell=cell)
-    reduced = (
-        cells.with_columns(pl.col("cell").set_sorted())
-        .group_by("cell", maintain_order=True)
-        .agg(
-            pl.col("n_tests").sum(),
-            pl.col("cohort").first(),
-            lowest=pl.col("lowest_cells_per_ul").min(),
-            index=pl.col("lowest_cells_per_ul").first(),
-        )
-    )
-    return reduced.select("cell", *_of_cell(), "n_tests", "lowest", "index")
-
-
 def _confirmed_cuts(plan: Plan) -> list[Cut]:
     return [cut for cut in plan.cuts if cut.measure == CONFIRMED]
 
@@ -166,7 +143,7 @@ def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.Da
 
 
 def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """person_index, place, cut, is_point, n_tests of people in a confirmed episode: on a day, and on the first."""
+    """cell, person_index, place, cut, is_point, n_tests of people in a confirmed episode: any day, and the first."""
     if unit == ALL:
         spread = inside.with_columns(place=pl.lit(None, pl.Int64), is_point=pl.lit(value=False))
     else:
@@ -184,7 +161,7 @@ def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> p
         "cell", *_of_cell(), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
     )
     counted = tests.select("n_tests", "cell")
-    return people.join(counted, on="cell", how="left").drop("cell").with_columns(pl.col("n_tests").fill_null(0))
+    return people.join(counted, on="cell", how="left").with_columns(pl.col("n_tests").fill_null(0))
 
 
 def _of_cell() -> tuple[pl.Expr, pl.Expr]:
@@ -213,62 +190,6 @@ def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
     return every.drop("until").with_columns(place=pl.col("place").to_physical().cast(pl.Int64))
 
 
-def _with_flags(
-    cells: pl.DataFrame, unit: str, stays: Stays, with_drug: pl.DataFrame | None, asked: Sequence[Denominator]
-) -> pl.DataFrame:
-    """`cells` (person_index, place) with in_POPULATION for each that is asked about; `with_drug`: cells exposed."""
-    always = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts in {"observed", "tested"}}
-    found = cells.with_columns(**always)
-    timed = [each for each in asked if each.counts in {"day_one", "whole_period", "sufficient_time"}]
-    if timed:
-        found = _flag_by_days(found, unit, stays, timed)
-    if with_drug is not None:
-        flags = {f"in_{each.id}": pl.lit(value=True) for each in asked if each.counts == "exposed"}
-        found = found.join(with_drug.with_columns(**flags), on=["person_index", "place"], how="left")
-    return found.with_columns(pl.col("^in_.*$").fill_null(value=False))
-
-
-def _flag_by_days(cells: pl.DataFrame, unit: str, stays: Stays, timed: Sequence[Denominator]) -> pl.DataFrame:
-    """`cells` with in_POPULATION of those that go by days in the cohort."""
-    places = cells.select("place").unique().with_columns(from_day=first_day_of_place(pl.col("place")))
-    lengths = places.with_columns(last=_last(unit)).with_columns(length=pl.col("last") - pl.col("from_day") + 1)
-    days = pl.min_horizontal("ended", "last") - pl.max_horizontal("started", "from_day") + 1
-    spans = stays.spans.select("person_index", "started", "ended")
-    if not spans["person_index"].is_duplicated().any():
-        only = cells.join(lengths, on="place").join(spans, on="person_index", how="left").with_columns(days=days)
-        flags = {f"in_{each.id}": _is_in(each) & (pl.col("days") > 0) for each in timed}
-        return only.with_columns(**flags).drop("from_day", "last", "length", "started", "ended", "days")
-    key = cells.select("person_index", "place").unique()
-    inside = (
-        key.join(lengths, on="place")
-        .join(spans, on="person_index", how="inner")
-        .with_columns(days=days)
-        .filter(pl.col("days") > 0)
-    )
-    flags = {f"in_{each.id}": _is_in_together(each) for each in timed}
-    return cells.join(inside.group_by("person_index", "place").agg(**flags), on=["person_index", "place"], how="left")
-
-
-def _last(unit: str) -> pl.Expr:
-    return pl.col("from_day").cast(pl.Int32).cast(pl.Date).dt.offset_by(EVERY[unit]).to_physical().cast(pl.Int64) - 1
-
-
-def _is_in(population: Denominator) -> pl.Expr:
-    """Of the only stay in an interval."""
-    if population.counts == "day_one":
-        return pl.col("started") <= pl.col("from_day")
-    if population.counts == "whole_period":
-        return pl.col("days") == pl.col("length")
-    return pl.col("days") >= population.least_share_of_days * pl.col("length")
-
-
-def _is_in_together(population: Denominator) -> pl.Expr:
-    """Of all stays in an interval, none of which touch."""
-    if population.counts in {"day_one", "whole_period"}:
-        return _is_in(population).any()
-    return pl.col("days").sum() >= population.least_share_of_days * pl.col("length").first()
-
-
 def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:
     """person_index, cohort, first, last of the days with a drug in a cohort."""
     return (
@@ -284,7 +205,8 @@ def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:
 
 
 def _exposed_cells(unit: str, inside: pl.DataFrame) -> pl.DataFrame:
-    """person_index, place of the intervals in which a person is in the cohort on a day with a drug."""
+    """cell, place of the intervals in which a person is in the cohort on a day with a drug."""
     day = None if unit == ALL else pl.col("place")
     spread = inside if unit == ALL else _spread(inside, unit)
-    return spread.select("person_index", place=place_of(pl.col("cohort"), day)).unique()
+    cells = spread.select("cohort", cell=place_of(pl.col("person_index"), day), day=day).unique("cell")
+    return cells.select("cell", place=place_of(pl.col("cohort"), None if day is None else pl.col("day")))
