@@ -5,6 +5,7 @@ the copies whose set is that of the same cohorts are a circle. Each person of a 
 of circles, added, are those of the cohort.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,7 +30,7 @@ def find_circles(members: pl.DataFrame) -> Circles:
     names = members["cohort"].unique().sort()
     if names.is_empty():
         spans = members.with_columns(of_person="person_index", cohort=pl.lit(None, pl.UInt32))
-        return Circles(spans, pl.DataFrame(schema={"circle": pl.String, "cohort": pl.String}))
+        return Circles(spans, pl.DataFrame(schema={"circle": pl.UInt32, "cohort": pl.Enum([])}))
     numbered = members.with_columns(cohort=pl.col("cohort").cast(pl.Enum(names)).to_physical().cast(pl.Int64))
     sets = _sets_of_stays(numbered)
     words = range(-(-len(names) // _BITS))
@@ -51,14 +52,23 @@ def find_circles(members: pl.DataFrame) -> Circles:
     )
 
 
-def add_circles(rows: pl.DataFrame, circles: Circles) -> pl.DataFrame:
-    """Counts of circles (whose cohort is the number of a circle) as those of cohorts."""
+def add_circles(rows: pl.DataFrame, circles: Circles, key: Sequence[str]) -> pl.DataFrame:
+    """Counts of circles (whose cohort is the number of a circle) as those of cohorts, sorted by cohort and `key`.
+
+    Facts other than the cohort are compared once, and then told by their place in order.
+    """
     numbers = [name for name in rows.columns if name.startswith(("n_", "weight_"))]
-    facts = [name for name in rows.columns if name not in numbers]
-    placed = (
-        rows.with_columns(circle=pl.col("cohort").cast(pl.String)).drop("cohort").join(circles.cohorts, on="circle")
-    )
-    return placed.group_by(facts).agg(pl.col(numbers).sum())
+    others = [name for name in rows.columns if name not in {*numbers, *key, "cohort"}]
+    facts = [*(name for name in key if name in rows.columns and name != "cohort"), *others]
+    texts = [name for name in facts if rows.schema[name] == pl.String]
+    ordered = [pl.col(name).cast(pl.Enum(rows[name].unique().drop_nulls().sort())) for name in texts]
+    told = rows.with_columns(*ordered, pl.col("cohort").cast(pl.UInt32))
+    by_facts = told.group_by(facts).agg("cohort", *numbers).sort(facts, nulls_last=False).with_row_index("place")
+    each = by_facts.select("place", "cohort", *numbers).explode("cohort", *numbers)
+    placed = each.rename({"cohort": "circle"}).join(circles.cohorts, on="circle")
+    summed = placed.group_by("cohort", "place").agg(pl.col(numbers).sum()).sort("cohort", "place")
+    named = by_facts.select(facts)[summed["place"]].with_columns(pl.col(texts).cast(pl.String))
+    return pl.concat([summed.drop("place"), named], how="horizontal").with_columns(pl.col("cohort").cast(pl.String))
 
 
 def _sets_of_stays(members: pl.DataFrame) -> pl.DataFrame:
@@ -85,5 +95,5 @@ def _cohorts_of(told: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     for number, name in enumerate(names):
         word, place = divmod(number, _BITS)
         is_in = (pl.col(f"word_{word}") // 2**place) % 2 == 1
-        parts.append(told.filter(is_in).select(pl.col("circle").cast(pl.String), cohort=pl.lit(name)))
+        parts.append(told.filter(is_in).select("circle", cohort=pl.lit(name, pl.Enum(names))))
     return pl.concat(parts)

@@ -18,7 +18,7 @@ from transforms.model.estimation import Plan
 from transforms.person_time import Stays
 from transforms.shares import ALL
 
-_KEY = ["cohort", "rule", "threshold_cells_per_ul", "band_kind", "band", "band_order"]
+_CELL = ["cohort", "person_index", "threshold_cells_per_ul", "place"]
 _SUMS = (
     "n_assessed",
     "n_episodes",
@@ -67,19 +67,21 @@ def count_complications(stays: Stays, seen: Seen, plan: Plan) -> pl.DataFrame:
         .filter(pl.col("started").is_between("stay_started", "stay_ended"))
         .drop("stay_started", "stay_ended")
     )
-    episodes = _in_bands(begun, plan)
+    bands = _bands(plan)
+    episodes = _in_bands(begun, bands)
     looks = sorted({one.looks for one in plan.complications})
-    assessed = {each: _by_person(episodes.filter(pl.any_horizontal(each)), [], "m") for each in looks}
-    had = _by_person(episodes.join(seen.complications, on="number"), ["complication"], "x")
+    assessed = {each: _by_person(episodes.filter(pl.any_horizontal(each)), "m") for each in looks}
+    had = episodes.select("number", *_CELL).join(seen.complications, on="number")
     parts = [
-        _sum_people(assessed[one.looks], had.filter(pl.col("complication") == one.id)).with_columns(
+        _sum_people(assessed[one.looks], _by_person(had.filter(pl.col("complication") == one.id), "x")).with_columns(
             complication=pl.lit(one.id), kind=pl.lit(one.kind)
         )
         for one in plan.complications
     ]
     if not parts:
         return empty("counts.complication")
-    return shape(pl.concat(parts), "counts.complication")
+    rule = pl.lit(plan.estimation.default_rule)
+    return shape(pl.concat(parts).join(bands, on="place").with_columns(rule=rule), "counts.complication")
 
 
 def estimate_complications(complication: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -98,16 +100,16 @@ def estimate_complications(complication: pl.DataFrame, plan: Plan) -> pl.DataFra
     )
 
 
-def _by_person(episodes: pl.DataFrame, more: list[str], name: str) -> pl.DataFrame:
-    counted = episodes.group_by([*_KEY, *more, "person_index"]).agg(pl.len().cast(pl.Int64).alias(name))
-    return counted.cast({"person_index": pl.UInt32})
+def _by_person(episodes: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Episodes of each person in each band at each threshold."""
+    return episodes.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
 
 
 def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame) -> pl.DataFrame:
     """Sums over people of the episodes in which it could be seen (m), of those with it (x), and of their products."""
     m, x = pl.col("m"), pl.col("x").fill_null(0)
-    both = assessed.join(had.drop("complication"), on=[*_KEY, "person_index"], how="left")
-    return both.group_by(_KEY).agg(
+    both = assessed.join(had.drop("cohort"), on=["person_index", "threshold_cells_per_ul", "place"], how="left")
+    return both.group_by("cohort", "threshold_cells_per_ul", "place").agg(
         n_episodes=x.sum(),
         n_assessed=m.sum(),
         n_people=(x > 0).sum(),
@@ -118,24 +120,23 @@ def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _in_bands(episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """Each episode three times: among all, by depth, by length."""
-    severities = {order: level.name for order, level in enumerate(plan.default_scale.levels)}
-    durations = dict(enumerate(band.id for band in plan.estimation.duration_bands.all))
-    parts = [
-        episodes.with_columns(band_kind=pl.lit(ALL), band=pl.lit(ALL), band_order=pl.lit(0, pl.Int32)),
-        _in_band(episodes, "severity", severities),
-        _in_band(episodes, "duration", durations),
-    ]
-    return pl.concat([part.drop("severity", "duration") for part in parts])
+def _bands(plan: Plan) -> pl.DataFrame:
+    """place, band_kind, band, band_order: all episodes, those of each depth, and those of each length."""
+    severities = [level.name for level in plan.default_scale.levels]
+    durations = [band.id for band in plan.estimation.duration_bands.all]
+    kinds = ((ALL, [ALL]), ("severity", severities), ("duration", durations))
+    rows = [(kind, name, order) for kind, names in kinds for order, name in enumerate(names)]
+    schema = {"band_kind": pl.String, "band": pl.String, "band_order": pl.Int32}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_row_index("place")
 
 
-def _in_band(episodes: pl.DataFrame, kind: str, names: Mapping[int, str]) -> pl.DataFrame:
-    return episodes.with_columns(
-        band_kind=pl.lit(kind),
-        band=pl.col(kind).replace_strict(names, return_dtype=pl.String),
-        band_order=pl.col(kind).cast(pl.Int32),
-    )
+def _in_bands(episodes: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
+    """Each episode three times, with the `place` of its band: among all, by depth, by length."""
+    parts = [episodes.with_columns(place=pl.lit(0, pl.UInt32))]
+    for kind in ("severity", "duration"):
+        own = bands.filter(pl.col("band_kind") == kind).select("place", pl.col("band_order").alias(kind))
+        parts.append(episodes.with_columns(pl.col(kind).cast(pl.Int32)).join(own, on=kind))
+    return pl.concat(part.drop("severity", "duration") for part in parts)
 
 
 def _duration_order(plan: Plan) -> pl.Expr:

@@ -29,7 +29,7 @@ from transforms.populations import Exposed, count_populations, read_exposed
 from transforms.prevalence import count_observed_time, count_person_intervals, count_population
 from transforms.prevalence_strata import count_strata
 from transforms.rules_compared import count_rules
-from transforms.schemas import load_tables
+from transforms.schemas import load_tables, schema_of
 from transforms.severities import count_severity, read_grading
 from transforms.shares import count_anc_distribution, count_causes, count_episodes
 from transforms.steps import count_entries, count_members, name_members
@@ -87,10 +87,10 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         for numbers in threads.map(count, _divide(circles.spans)):
             for name, rows in numbers.items():
                 parts[name].append(rows)
-    parts = {name: [_of_cohorts(name, rows, circles, plan)] if rows else [] for name, rows in parts.items()}
-    for name, rows in _count_everybody(frames, test_days, episodes, plan).items():
-        parts[name].append(rows)
-    return {name: stack(rows, name) for name, rows in parts.items()}
+    found_of = {name: _of_cohorts(name, rows, circles, plan) for name, rows in parts.items() if rows}
+    of_all = _count_everybody(frames, test_days, episodes, plan)
+    counted = {name: [part[name] for part in (found_of, of_all) if name in part] for name in parts}
+    return {name: rows[0] if name not in of_all and rows else stack(rows, name) for name, rows in counted.items()}
 
 
 def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -115,8 +115,8 @@ class Found:
 
 
 def _of_cohorts(name: str, parts: Sequence[pl.DataFrame], circles: Circles, plan: Plan) -> pl.DataFrame:
-    """A table of counts of cohorts, from parts that count circles."""
-    rows = add_circles(pl.concat(parts), circles)
+    """A table of counts of cohorts, sorted on its key, from parts that count circles."""
+    rows = add_circles(pl.concat(parts), circles, schema_of(name).key)
     return shape(rows, name) if name != "counts.attrition" else name_members(rows, plan)
 
 

@@ -50,9 +50,11 @@ def test_people_with_the_same_days_in_the_same_cohorts_are_one_circle() -> None:
     stays = [("a", 1, 0, 9), ("a", 2, 0, 9), ("b", 1, 0, 9), ("b", 2, 0, 4), ("b", 2, 6, 9), ("c", 2, 0, 4)]
     members = pl.DataFrame(stays, schema=["cohort", "person_index", "started", "ended"], orient="row")
     circles = find_circles(members.cast({"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}))
-    told = circles.spans.select("of_person", "started", "ended", circle=pl.col("cohort").cast(pl.String))
-    named = told.join(circles.cohorts, on="circle").select("cohort", "of_person", "started", "ended")
-    assert sorted(named.rows()) == sorted(stays)
+    told = circles.spans.select("of_person", "started", "ended", circle="cohort")
+    named = told.join(circles.cohorts, on="circle").select(
+        pl.col("cohort").cast(pl.String), "of_person", "started", "ended"
+    )
+    assert sorted(named.select("cohort", "of_person", "started", "ended").rows()) == sorted(stays)
     assert circles.spans["cohort"].n_unique() == 4  # person 1 in a and b; 2 in a, in b, and in c for other days each
 
 
@@ -61,9 +63,9 @@ def test_more_cohorts_than_one_number_tells_apart_are_counted_apart() -> None:
     stays = [(name, person, 0, 9) for name in names for person in range(3) if is_member(name, person)]
     members = pl.DataFrame(stays, schema=["cohort", "person_index", "started", "ended"], orient="row")
     circles = find_circles(members.cast({"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}))
-    people = circles.spans.group_by("cohort").agg(n_people=pl.len().cast(pl.Int64))
+    people = circles.spans.group_by("cohort", "started").agg(n_people=pl.len().cast(pl.Int64))
     expected = members.group_by("cohort").agg(n_people=pl.len().cast(pl.Int64)).sort("cohort")
-    assert add_circles(people, circles).select("cohort", "n_people").sort("cohort").equals(expected)
+    assert add_circles(people, circles, ["cohort", "started"]).select("cohort", "n_people").equals(expected)
 
 
 def is_member(name: str, person: int) -> bool:
