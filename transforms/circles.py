@@ -18,11 +18,12 @@ _BITS = 62  # cohorts that one whole number tells apart
 class Circles:
     """`spans`: the stays of copies of people, as `Stays` has them, where the cohort is the number of a circle.
 
-    `cohorts`: circle, cohort; a row for each cohort that a circle is part of.
+    `cohorts`: circle, number; a row for each cohort that a circle is part of, by its place among the `names`.
     """
 
     spans: pl.DataFrame
     cohorts: pl.DataFrame
+    names: pl.Series
 
 
 def find_circles(members: pl.DataFrame) -> Circles:
@@ -30,7 +31,7 @@ def find_circles(members: pl.DataFrame) -> Circles:
     names = members["cohort"].unique().sort()
     if names.is_empty():
         spans = members.with_columns(of_person="person_index", cohort=pl.lit(None, pl.UInt32))
-        return Circles(spans, pl.DataFrame(schema={"circle": pl.UInt32, "cohort": pl.Enum([])}))
+        return Circles(spans, pl.DataFrame(schema={"circle": pl.UInt32, "number": pl.Int64}), names)
     numbered = members.with_columns(cohort=pl.col("cohort").cast(pl.Enum(names)).to_physical().cast(pl.Int64))
     sets = _sets_of_stays(numbered)
     words = range(-(-len(names) // _BITS))
@@ -48,7 +49,8 @@ def find_circles(members: pl.DataFrame) -> Circles:
         spans.sort("person_index", "started").select(
             "person_index", "of_person", "started", "ended", cohort=pl.col("circle").cast(pl.UInt32)
         ),
-        _cohorts_of(told, names),
+        _cohorts_of(told, len(names)),
+        names,
     )
 
 
@@ -66,9 +68,12 @@ def add_circles(rows: pl.DataFrame, circles: Circles, key: Sequence[str]) -> pl.
     by_facts = told.group_by(facts).agg("cohort", *numbers).sort(facts, nulls_last=False).with_row_index("place")
     each = by_facts.select("place", "cohort", *numbers).explode("cohort", *numbers)
     placed = each.rename({"cohort": "circle"}).join(circles.cohorts, on="circle")
-    summed = placed.group_by("cohort", "place").agg(pl.col(numbers).sum()).sort("cohort", "place")
-    named = by_facts.select(facts)[summed["place"]].with_columns(pl.col(texts).cast(pl.String))
-    return pl.concat([summed.drop("place"), named], how="horizontal").with_columns(pl.col("cohort").cast(pl.String))
+    size = by_facts.height  # with it, cohort and place are one number, which is compared faster than two
+    at = pl.col("number") * size + pl.col("place")
+    summed = placed.group_by(at=at).agg(pl.col(numbers).sum()).sort("at")
+    named = by_facts.select(facts)[summed["at"] % size].with_columns(pl.col(texts).cast(pl.String))
+    cohort = circles.names[summed["at"] // size].rename("cohort")
+    return pl.concat([cohort.to_frame(), named, summed.drop("at")], how="horizontal")
 
 
 def _sets_of_stays(members: pl.DataFrame) -> pl.DataFrame:
@@ -90,10 +95,10 @@ def _bits_of(word: int) -> pl.Expr:
     return pl.when(place.is_between(0, _BITS - 1)).then(bit).otherwise(0)
 
 
-def _cohorts_of(told: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
+def _cohorts_of(told: pl.DataFrame, n_cohorts: int) -> pl.DataFrame:
     parts = []
-    for number, name in enumerate(names):
+    for number in range(n_cohorts):
         word, place = divmod(number, _BITS)
         is_in = (pl.col(f"word_{word}") // 2**place) % 2 == 1
-        parts.append(told.filter(is_in).select("circle", cohort=pl.lit(name, pl.Enum(names))))
+        parts.append(told.filter(is_in).select("circle", number=pl.lit(number, pl.Int64)))
     return pl.concat(parts)

@@ -90,24 +90,20 @@ def _count_weeks(at_risk: pl.DataFrame, wanted: RatioRule, first: pl.DataFrame) 
         placed.filter(pl.col("period").is_not_null()),
         placed.filter(is_on).with_columns(period=pl.lit(ON_DRUG)),
         placed.filter(is_around).with_columns(period=pl.lit(AROUND_START)),
-        at_risk.with_columns(
-            drug=pl.lit(ALL_DRUGS),
-            drug_class=pl.lit(ALL_DRUGS),
-            period=pl.lit(EVERYBODY),
-            week=pl.col("day") // wanted.week_days,
-        ),
     ]
-    columns = ["person_index", *DRUG, "period", "week", "is_episode"]
-    weeks = (
-        pl.concat([part.select(columns) for part in parts])
-        .group_by(["person_index", *DRUG, "period", "week"])
-        .agg(pl.col("is_episode").any())
-    )
-    return weeks.group_by([*DRUG, "period"]).agg(
-        n_people=pl.col("person_index").n_unique(),
-        n_weeks=pl.len(),
-        n_episodes=pl.col("is_episode").sum(),
-    )
+    week = ["person_index", *DRUG, "period", "week"]
+    weeks = pl.concat([part.select(*week, "is_episode") for part in parts])
+    weeks = weeks.group_by(week).agg(pl.col("is_episode").any())
+    numbers = {
+        "n_people": pl.col("person_index").n_unique(),
+        "n_weeks": pl.len(),
+        "n_episodes": pl.col("is_episode").sum(),
+    }
+    counted = weeks.group_by([*DRUG, "period"]).agg(**numbers)
+    every = at_risk.group_by("person_index", week=pl.col("day") // wanted.week_days).agg(pl.col("is_episode").any())
+    names = {"drug": pl.lit(ALL_DRUGS), "drug_class": pl.lit(ALL_DRUGS), "period": pl.lit(EVERYBODY)}
+    everybody = every.select(**names, **numbers).filter(pl.col("n_weeks") > 0)
+    return pl.concat([counted, everybody.select(counted.columns)])
 
 
 def _period(since: pl.Expr, wanted: RatioRule) -> pl.Expr:

@@ -160,8 +160,11 @@ def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> p
     people = rows.select(
         "cell", *_of_cell(), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
     )
-    counted = tests.select("n_tests", "cell")
-    return people.join(counted, on="cell", how="left").with_columns(pl.col("n_tests").fill_null(0))
+    if tests.is_empty():
+        return people.with_columns(n_tests=pl.lit(0, pl.Int64))
+    at = tests["cell"].search_sorted(people["cell"], side="left").clip(0, tests.height - 1)
+    is_tested = tests["cell"][at] == people["cell"]
+    return people.with_columns(n_tests=pl.when(pl.lit(is_tested)).then(pl.lit(tests["n_tests"][at])).otherwise(0))
 
 
 def _of_cell() -> tuple[pl.Expr, pl.Expr]:

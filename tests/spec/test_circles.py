@@ -51,9 +51,8 @@ def test_people_with_the_same_days_in_the_same_cohorts_are_one_circle() -> None:
     members = pl.DataFrame(stays, schema=["cohort", "person_index", "started", "ended"], orient="row")
     circles = find_circles(members.cast({"person_index": pl.UInt32, "started": pl.Int32, "ended": pl.Int32}))
     told = circles.spans.select("of_person", "started", "ended", circle="cohort")
-    named = told.join(circles.cohorts, on="circle").select(
-        pl.col("cohort").cast(pl.String), "of_person", "started", "ended"
-    )
+    numbered = circles.cohorts.with_columns(cohort=circles.names[circles.cohorts["number"]])
+    named = told.join(numbered, on="circle")
     assert sorted(named.select("cohort", "of_person", "started", "ended").rows()) == sorted(stays)
     assert circles.spans["cohort"].n_unique() == 4  # person 1 in a and b; 2 in a, in b, and in c for other days each
 
