@@ -87,10 +87,11 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
         for numbers in threads.map(count, _divide(circles.spans)):
             for name, rows in numbers.items():
                 parts[name].append(rows)
-    found_of = {name: _of_cohorts(name, rows, circles, plan) for name, rows in parts.items() if rows}
+    of_cohorts = {name: _of_cohorts(name, found, circles, plan) for name, found in parts.items() if found}
     of_all = _count_everybody(frames, test_days, episodes, plan)
-    counted = {name: [part[name] for part in (found_of, of_all) if name in part] for name in parts}
-    return {name: rows[0] if name not in of_all and rows else stack(rows, name) for name, rows in counted.items()}
+    sorted_ones = of_cohorts.keys() - of_all.keys()
+    both = {name: [part[name] for part in (of_cohorts, of_all) if name in part] for name in parts}
+    return {name: found[0] if name in sorted_ones else stack(found, name) for name, found in both.items()}
 
 
 def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
