@@ -10,8 +10,8 @@ demo: $(STAMP)            ## install, simulate a hospital, run the whole night o
 	@$(BIN)/python -m flows.cli demo $(DEMO)
 
 # Tests start a hundred processes, which need not compile everything each time wherever Python is told to keep nothing.
-test: $(STAMP)            ## install, run every test, in two processes of one thread each
-	@PYTHONDONTWRITEBYTECODE= POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(STAMP)            ## install, run every test, in three processes of one thread each: on two cores one waits for a server or a disk
+	@PYTHONDONTWRITEBYTECODE= POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: $(STAMP)        ## every test, and which lines and branches none of them reached
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered

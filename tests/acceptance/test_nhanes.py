@@ -6,7 +6,6 @@ import duckdb
 import polars as pl
 import pyreadstat
 import pytest
-import svy
 import yaml
 
 from flows.checker import Worker
@@ -119,6 +118,8 @@ def test_weighted_shares_are_those_that_plain_sql_and_a_survey_library_find(
         low=(pl.col("count") < threshold / 1000).fill_null(value=False).cast(pl.Int64),
         is_in=pl.col("count").is_not_null() & pl.sql_expr(COHORTS[cohort]),
     )
+    import svy
+
     design = svy.Design(stratum="stratum", psu=("stratum", "psu"), wgt="weight")
     found = svy.Sample(sample, design).estimation.prop("low", ci_method="korn-graubard", where=svy.col("is_in"))
     assert not isinstance(found, list)

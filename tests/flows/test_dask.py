@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -26,12 +27,8 @@ from tests.counted_night import count_night
 from tests.faults.judging import read_downloads, read_released, read_results
 from tests.flows.ports import free_port
 
-pytest.importorskip("prefect_dask", reason="the extra nadir[dask] is not installed")
-from distributed import Client
-
-from flows import dask_crew
-from flows.dask_crew import Job, count_workers, derive_remotely
-from tests.flows.dask_cluster import start_cluster
+# Dask and Prefect are imported when a test here runs: every process of a test run imports every test.
+pytestmark = pytest.mark.skipif(find_spec("prefect_dask") is None, reason="the extra nadir[dask] is not installed")
 
 ROOT = Path(__file__).parents[2]
 IS_WHOLE = bool(os.environ.get("NADIR_DASK"))
@@ -39,13 +36,12 @@ COMMANDS = re.findall(r"^(dask .*|nadir run .* --runner dask .*)$", (ROOT / "REA
 PORT = "8786"  # of the README
 
 
-class InThisProcess(dask_crew.DaskCrew):
+def spread_in_this_process(crew, work, asked, how, before=""):  # type: ignore[no-untyped-def]
     """Parts travel as they do to workers; only that the work is not handed to a cluster."""
+    from flows.dask_crew import Job, code_version
 
-    def _spread(self, work, asked, how, before=""):  # type: ignore[no-untyped-def]
-        code = dask_crew.code_version()
-        jobs = [Job(self._of(part).url, fetched, how, code, before) for part, fetched in asked]
-        return [work.fn(number, pickle.dumps(job)) for number, job in enumerate(jobs)]
+    jobs = [Job(crew._of(part).url, fetched, how, code_version(), before) for part, fetched in asked]
+    return [work.fn(number, pickle.dumps(job)) for number, job in enumerate(jobs)]
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -67,13 +63,15 @@ def _counts(workspace: Path) -> dict[str, bytes]:
 def test_parts_that_travel_through_another_file_system_end_in_the_same_bytes_and_leave_nothing_there(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_crew, "DaskCrew", InThisProcess)
+    from flows.dask_crew import DaskCrew, Place
+
+    monkeypatch.setattr(DaskCrew, "_spread", spread_in_this_process)
     settings = Settings(
         workspace=tmp_path, runner="dask", dask_address="tcp://nowhere", parts=3, parts_folder="memory://parts"
     )
     seen = []
-    send = dask_crew.Place.send
-    monkeypatch.setattr(dask_crew.Place, "send", lambda *given: (seen.append(given[0].url), send(*given))[1])
+    send = Place.send
+    monkeypatch.setattr(Place, "send", lambda *given: (seen.append(given[0].url), send(*given))[1])
     count_night(Request((small_extract,)), settings)
     assert len(seen) == 9  # three parts: given, derived, counts
     assert all(url.startswith("memory://parts/") for url in seen)
@@ -83,15 +81,19 @@ def test_parts_that_travel_through_another_file_system_end_in_the_same_bytes_and
 
 
 def test_a_worker_with_another_version_of_nadir_refuses_the_part() -> None:
+    from flows.dask_crew import Job, derive_remotely
+
     job = Job("memory://parts", (("given", HANDED_OVER),), None, "0.1.0+of_another_day")
     with pytest.raises(WrongUse, match="another version of nadir"):
         derive_remotely.fn(1, pickle.dumps(job))
 
 
 def test_a_scheduler_that_does_not_answer_is_something_that_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import dask_crew
+
     monkeypatch.setattr(dask_crew, "ANSWER_SECONDS", 0.5)
     with pytest.raises(TryAgainLater, match="does not answer"):
-        count_workers(f"tcp://127.0.0.1:{free_port()}")
+        dask_crew.count_workers(f"tcp://127.0.0.1:{free_port()}")
 
 
 def test_without_an_address_and_without_prefect_the_runner_says_what_it_needs(
@@ -112,6 +114,8 @@ class Cluster:
 
     def kill_one_at_work(self, killed: list[str]) -> None:
         """Wait until a worker derives a part, then end its process with SIGKILL; Dask's nanny starts another."""
+        from distributed import Client
+
         with Client(self.address, set_as_default=False) as client:
             pids = client.run(os.getpid)
             deadline = time.monotonic() + 240
@@ -126,6 +130,8 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    from tests.flows.dask_cluster import start_cluster
+
     port = str(free_port())
     dask = [command.replace(PORT, port).split() for command in COMMANDS if command.startswith("dask")]
     assert len(dask) == 2

@@ -13,8 +13,6 @@ import pytest
 
 from flows.counts_file import Site, read_counts, write_counts
 from flows.errors import DefinitionError, SourceError, WrongUse
-from flows.examples.after_load import after_load
-from flows.examples.two_sites import two_sites
 from flows.handover import Published
 from flows.merging import add_up, merge_counts
 from flows.settings import Settings
@@ -37,6 +35,8 @@ def network(tmp_path_factory: pytest.TempPathFactory, small_extract: Path) -> tu
             rows = pl.read_csv(path, infer_schema=False)
             is_here = pl.col("person_id").str.slice(-1).cast(pl.Int32) % 2 == place
             rows.filter(is_here).write_csv(extract / path.name.removesuffix(".gz"))
+    from flows.examples.two_sites import two_sites
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.night.warm_up", PlainChecker)
         return folder, two_sites.fn(*extracts, folder)
@@ -267,6 +267,8 @@ def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, 
 
 def test_a_load_of_the_hospital_is_told_how_its_night_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second night has a check that nothing passes."""
+    from flows.examples.after_load import after_load
+
     monkeypatch.setattr("flows.night.warm_up", PlainChecker)
     monkeypatch.setenv("NADIR_STEADY_SECONDS", "0")
     extract = tmp_path / "load"

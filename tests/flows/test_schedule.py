@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from prefect.schedules import Cron
-from prefect.server.schemas.schedules import CronSchedule
 
 ROOT = Path(__file__).parents[2]
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
@@ -23,6 +21,9 @@ YEAR = [date(2026, 1, 1) + timedelta(days=days) for days in range(365)]
 
 def list_nights(cron: str, zone: str, start: datetime, n: int) -> Sequence[datetime]:
     """When the server of Prefect begins the next nights of a schedule such as `nadir schedule` serves."""
+    from prefect.schedules import Cron
+    from prefect.server.schemas.schedules import CronSchedule
+
     served = Cron(cron, timezone=zone)
     assert (served.cron, served.timezone) == (cron, zone)
     schedule = CronSchedule(cron=cron, timezone=zone, day_or=served.day_or)

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
-from lifelines import AalenJohansenFitter
 
 from transforms.competing import aalen_johansen
 from transforms.survival import kaplan_meier
@@ -37,6 +36,8 @@ def test_without_a_death_it_is_the_curve_of_kaplan_and_meier() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_second_library_finds_the_same_shares_and_variances(seed: int) -> None:
+    from lifelines import AalenJohansenFitter
+
     random = np.random.default_rng(seed)
     size = 150
     days, kind = random.permutation(size) + 1, random.choice(3, size, p=[0.2, 0.6, 0.2])

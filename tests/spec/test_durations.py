@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from lifelines import KaplanMeierFitter
-from lifelines.utils import median_survival_times, restricted_mean_survival_time
 
 from transforms.durations import (
     count_durations,
@@ -159,6 +157,9 @@ def test_a_second_library_draws_the_same_curve_with_the_same_limits_median_and_r
         n_episodes=1,
     )
     ours = _one(counts)
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import median_survival_times, restricted_mean_survival_time
+
     theirs = KaplanMeierFitter().fit(hours, recovered)
     assert ours["median_days"] == pytest.approx(theirs.median_survival_time_ / 24)
     limits = median_survival_times(theirs.confidence_interval_survival_function_).iloc[0].to_list()

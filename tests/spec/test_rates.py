@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
-from statsmodels.stats.rates import confint_poisson
 
 from transforms.frames import empty, shape
 from transforms.incidence_estimates import estimate_incidence
@@ -51,6 +50,8 @@ def test_the_world_standard_is_what_was_published_over_its_sum_of_100_03() -> No
 
 
 def test_scipy_and_statsmodels_agree_for_small_and_large_counts() -> None:
+    from statsmodels.stats.rates import confint_poisson
+
     events = np.array([0, 1, 2, 5, 17, 250, 10_000])
     ours = garwood(events, level=0.95)
     for place, count in enumerate(events):

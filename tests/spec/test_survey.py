@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import svy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -80,6 +79,8 @@ def ask_library(people: Sequence[Person], in_domain: Sequence[bool], *, lone: bo
             for (s, p, w, anc), is_in in zip(people, in_domain, strict=True)
         ]
     )
+    import svy
+
     design = svy.Design(stratum="s", psu="p", wgt="w", singleton="center" if lone else None)
     found = svy.Sample(frame, design).estimation.prop("y", ci_method="korn-graubard", where=svy.col("d"))
     assert not isinstance(found, list)

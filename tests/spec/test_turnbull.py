@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from lifelines import KaplanMeierFitter
 from numpy.typing import NDArray
 
 from transforms.turnbull import Bounds, turnbull, turnbull_medians
@@ -79,6 +78,8 @@ def test_groups_do_not_touch_each_other_and_weights_count() -> None:
 def test_a_library_finds_the_median_in_the_same_interval(seed: int) -> None:
     least, most = draw(seed + 20, 120)
     low, high = turnbull_medians(Bounds(least, most, np.ones(120), np.zeros(120, np.int64), 1))
+    from lifelines import KaplanMeierFitter
+
     library = KaplanMeierFitter().fit_interval_censoring(least + 1e-9, most)
     ends = library.median_survival_time_.to_numpy().ravel()
     assert low[0] - 1e-6 <= ends.min() <= ends.max() <= high[0] + 1e-6
