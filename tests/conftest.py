@@ -60,6 +60,8 @@ FIRST = (
     "test_prefect.py",
     "test_readme.py",
     "test_spoiled_extracts.py",
+    "test_everyone.py",
+    "test_sample.py",
     "test_other_ways_out.py",
     "test_held_night.py",
     "test_merge.py",

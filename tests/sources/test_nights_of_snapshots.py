@@ -33,27 +33,27 @@ def test_a_snapshot_removes_what_it_dropped_and_says_so_in_the_ledger(hospital: 
 
 
 def test_a_row_that_a_snapshot_changed_silently_is_the_snapshots(hospital: Any) -> None:
-    hospital.spend_text(HEADER + ONE + THREE)
-    hospital.spend_text(HEADER + ONE_CHANGED + THREE, is_snapshot=True)
+    hospital.take_text(HEADER + ONE + THREE)
+    hospital.take_text(HEADER + ONE_CHANGED + THREE, is_snapshot=True)
     assert values(hospital) == {"S1": 900, "S3": 3500}
 
 
 def test_the_same_change_without_a_date_is_a_conflict(hospital: Any) -> None:
-    hospital.spend_text(HEADER + ONE + THREE)
-    hospital.spend_text(HEADER + ONE_CHANGED + THREE)
+    hospital.take_text(HEADER + ONE + THREE)
+    hospital.take_text(HEADER + ONE_CHANGED + THREE)
     assert values(hospital) == {"S3": 3500}
 
 
 @pytest.mark.parametrize("order", list(permutations([(ONE, MARCH), (ONE_CHANGED, APRIL)])))
 def test_the_later_extract_wins_a_tie_in_any_order(hospital: Any, order: Any) -> None:
     for row, day in order:
-        hospital.spend_text(HEADER + row, extract_date=day)
+        hospital.take_text(HEADER + row, extract_date=day)
     assert values(hospital) == {"S1": 900}
 
 
 def test_an_extract_without_a_date_contends_with_any(hospital: Any) -> None:
-    hospital.spend_text(HEADER + ONE, extract_date=MARCH)
-    hospital.spend_text(HEADER + ONE_CHANGED + FOUR)
+    hospital.take_text(HEADER + ONE, extract_date=MARCH)
+    hospital.take_text(HEADER + ONE_CHANGED + FOUR)
     assert values(hospital) == {"S4": 4500}
 
 
@@ -68,7 +68,7 @@ EXTRACTS = {
 def test_dated_extracts_and_a_snapshot_end_the_same_in_any_order(hospital: Any, order: tuple[str, ...]) -> None:
     for name in order:
         text, declared = EXTRACTS[name]
-        hospital.spend_text(HEADER + text, **declared)
+        hospital.take_text(HEADER + text, **declared)
     assert values(hospital) == {"S1": 900, "S2": 1800, "S4": 4500}
     assert people(hospital) == ["P1", "P3"]
 
@@ -81,7 +81,7 @@ def test_dates_declared_in_source_maps_do_the_same_when_all_comes_at_once(hospit
         written = shipped.model_copy(update=declared).model_dump_json()
         hospital.write("source.yaml", written, name)
         folders.append(folder)
-    night = hospital.spend(*folders)
+    night = hospital.take(*folders)
     assert values(hospital) == {"S1": 900, "S2": 1800, "S4": 4500}
     assert people(hospital) == ["P1", "P3"]
     for line in night.ledger:
@@ -91,22 +91,22 @@ def test_dates_declared_in_source_maps_do_the_same_when_all_comes_at_once(hospit
 
 def test_the_same_snapshot_again_is_nothing_new(hospital: Any) -> None:
     path = hospital.write("labs.csv", HEADER + ONE + THREE)
-    hospital.spend(path, is_snapshot=True)
+    hospital.take(path, is_snapshot=True)
     assert hospital.receive(path, is_snapshot=True).is_unchanged
 
 
 def test_the_same_snapshot_again_removes_what_came_between(hospital: Any) -> None:
     path = hospital.write("labs.csv", HEADER + ONE + THREE)
-    hospital.spend(path, is_snapshot=True)
-    hospital.spend_text(HEADER + FOUR)
+    hospital.take(path, is_snapshot=True)
+    hospital.take_text(HEADER + FOUR)
     assert values(hospital) == {"S1": 800, "S3": 3500, "S4": 4500}
-    hospital.spend(path, is_snapshot=True)
+    hospital.take(path, is_snapshot=True)
     assert values(hospital) == {"S1": 800, "S3": 3500}
 
 
 def test_a_late_extract_of_before_the_snapshot_brings_nothing_back(hospital: Any) -> None:
-    hospital.spend_text(HEADER + ONE, extract_date=APRIL, is_snapshot=True)
-    night = hospital.spend_text(HEADER + ONE + TWO, extract_date=MARCH)
+    hospital.take_text(HEADER + ONE, extract_date=APRIL, is_snapshot=True)
+    night = hospital.take_text(HEADER + ONE + TWO, extract_date=MARCH)
     assert values(hospital) == {"S1": 800}
     (line,) = night.ledger
     assert (line.n_received, line.n_duplicate, line.n_superseded) == (2, 1, 1)
@@ -115,15 +115,15 @@ def test_a_late_extract_of_before_the_snapshot_brings_nothing_back(hospital: Any
 def test_a_snapshot_of_results_leaves_people_as_they_were_sent(hospital: Any) -> None:
     folder = hospital.write("persons.csv", "person_id,sex\nP1,F\nP2,M\nP3,F\n").parent
     hospital.write("labs.csv", HEADER + ONE + THREE)
-    hospital.spend(folder)
-    hospital.spend_text(HEADER + ONE, is_snapshot=True)
+    hospital.take(folder)
+    hospital.take_text(HEADER + ONE, is_snapshot=True)
     assert hospital.canonical("person", "person_id, sex") == [("P1", "female"), ("P2", "male"), ("P3", "female")]
     assert values(hospital) == {"S1": 800}
 
 
 def test_a_snapshot_settles_what_nothing_told_apart(hospital: Any) -> None:
-    hospital.spend_text(HEADER + ONE)
-    hospital.spend_text(HEADER + ONE_CHANGED)
+    hospital.take_text(HEADER + ONE)
+    hospital.take_text(HEADER + ONE_CHANGED)
     assert values(hospital) == {}
-    hospital.spend_text(HEADER + ONE, is_snapshot=True, name="snapshot.csv")
+    hospital.take_text(HEADER + ONE, is_snapshot=True, name="snapshot.csv")
     assert values(hospital) == {"S1": 800}

@@ -163,10 +163,10 @@ def test_a_vocabulary_that_comes_a_night_later_explains_what_was_there_and_doubl
     rows = [MEASURED, {**MEASURED, "measurement_concept_id": "0", "measurement_source_value": "NEUT"}]
     rows[1] |= {"measurement_source_concept_id": "40762351", "measurement_datetime": "2020-03-02 08:30:00"}
     tables: dict[str, Rows] = {"MEASUREMENT": rows, "DRUG_EXPOSURE": [GIVEN]}
-    hospital.spend(extract(tables), source="omop")
+    hospital.take(extract(tables), source="omop")
     assert hospital.canonical("lab", "value::INTEGER, collected_at::DATE::VARCHAR") == [(1200, "2020-03-01")]
     assert hospital.canonical("exposure", "agent") == [("308182",)]
-    hospital.spend(extract({**tables, "CONCEPT": VOCABULARY}), source="omop")
+    hospital.take(extract({**tables, "CONCEPT": VOCABULARY}), source="omop")
     assert hospital.canonical("lab", "value::INTEGER, collected_at::DATE::VARCHAR") == [
         (1200, "2020-03-01"),
         (1200, "2020-03-02"),
@@ -180,11 +180,11 @@ def test_one_database_sent_again_with_a_row_more_adds_one_row(hospital: Any, ext
     path.parent.mkdir()
     with duckdb.connect(str(path)) as database:
         database.execute(f"CREATE TABLE measurement AS FROM '{folder / 'MEASUREMENT'}.csv'").fetchall()
-    hospital.spend(path, source="omop")
+    hospital.take(path, source="omop")
     with duckdb.connect(str(path)) as database:
         database.execute(
             "INSERT INTO measurement SELECT * REPLACE (2 AS measurement_id, '2020-03-05 09:00:00' AS "
             "measurement_datetime) FROM measurement"
         ).fetchall()
-    hospital.spend(path, source="omop")
+    hospital.take(path, source="omop")
     assert hospital.canonical("lab", "collected_at::VARCHAR") == [("2020-03-01 08:30:00",), ("2020-03-05 09:00:00",)]
