@@ -43,7 +43,7 @@ class Unknowns:
 class _Solver:
     """One part of the unknowns, and how far apart solutions have held each of them."""
 
-    rows: csr_array
+    rows: coo_array
     most: Floats
     bounds: Floats
     lowest: Floats
@@ -126,7 +126,7 @@ def _narrow_part(part: _Part, width: int) -> Narrowed:
 
 def _solver(part: Unknowns) -> _Solver:
     return _Solver(
-        rows=csr_array(vstack([-part.matrix, part.matrix[part.is_exact]])),
+        rows=coo_array(vstack([-part.matrix, part.matrix[part.is_exact]])),  # as the programs are laid out in the end
         most=np.concatenate([-part.least, part.least[part.is_exact]]),
         bounds=np.stack([part.lower, np.full_like(part.lower, _MOST)], axis=1),
         lowest=part.true.copy(),

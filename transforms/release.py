@@ -161,11 +161,12 @@ def _show(
     """Rows of `released.*` by name, rounded, hidden and marked, and looked at once more."""
     while True:
         decided = decide_people(estimates, holding, order, rule.min_cell)
-        tables = _hide(holding.rows, rule, order, decided)
-        told = hold_told(holding, decided.people, tables["estimate.episode"])
+        of_episodes = _hide_of_episodes(holding.rows, rule, order, decided.people)
+        told = hold_told(holding, decided.people, of_episodes.episode)
         if told is None:
             break
         holding = told
+    tables = _hide(holding.rows, rule, order, decided, of_episodes)
     hidden = {name: _hide_held(rows) for name, rows in tables.items()}
     marked = {name: mark_values(name, round_values(name, rows, rule)) for name, rows in sorted(hidden.items())}
     named = {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
@@ -181,19 +182,29 @@ def _hide_held(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(flag) | pl.col("is_held") for flag in flags)
 
 
-def _hide(
-    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, decided: Decided
-) -> dict[str, pl.DataFrame]:
-    """Every table with hide_VALUE columns."""
-    people, least = decided.people, rule.min_cell
-    is_default = pl.col("window") == DEFAULT_WINDOW
-    causes, others = (estimates["estimate.cause"].filter(each) for each in (is_default, ~is_default))
-    episode = hide_episodes(estimates["estimate.episode"], causes, people, least)
-    cause = hide_causes(causes, episode, least)
+def _hide_of_episodes(
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, people: pl.DataFrame
+) -> Hidden:
+    """Episodes, their causes in the default window and their durations, with hide_VALUE columns."""
+    causes = estimates["estimate.cause"].filter(pl.col("window") == DEFAULT_WINDOW)
+    episode = hide_episodes(estimates["estimate.episode"], causes, people, rule.min_cell)
+    cause = hide_causes(causes, episode, rule.min_cell)
     duration, curve = estimates["estimate.duration"], estimates["estimate.duration_curve"]
     duration = hide_durations(duration, curve, cause, episode, rule)
-    of_episodes = close_episodes(Hidden(episode, cause, duration), order, least)
+    return close_episodes(Hidden(episode, cause, duration), order, rule.min_cell)
+
+
+def _hide(
+    estimates: Mapping[str, pl.DataFrame],
+    rule: DisclosureRule,
+    order: CohortOrder,
+    decided: Decided,
+    of_episodes: Hidden,
+) -> dict[str, pl.DataFrame]:
+    """Every table with hide_VALUE columns."""
+    people, least, curve = decided.people, rule.min_cell, estimates["estimate.duration_curve"]
     episode, cause = of_episodes.episode, of_episodes.cause
+    others = estimates["estimate.cause"].filter(pl.col("window") != DEFAULT_WINDOW)
     windows = hide_windows(others, cause, episode, least)
     duration = hide_what_few_decide(of_episodes.duration, curve, rule)
     testing = hide_testing(estimates["estimate.testing"], people, order, least)

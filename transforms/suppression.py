@@ -54,19 +54,22 @@ def shown_nested(wide: pl.DataFrame, nesting: Nesting, min_cell: int) -> pl.Data
     are not in the order are taken as decided: null is hidden.
     """
     known = frozenset(nesting.order).union(*nesting.related.values())
-    columns = {name: wide[name].cast(pl.Int64) for name in wide.columns if name in known}
-    value = {name: column.fill_null(0).to_numpy().copy() for name, column in columns.items()}
-    is_shown = {name: column.is_not_null().to_numpy().copy() for name, column in columns.items()}
-    decided = set(columns) - set(nesting.order)
+    names = [name for name in wide.columns if name in known]
+    columns = wide.select(pl.col(names).cast(pl.Int64))
+    value = columns.fill_null(0).to_numpy(order="fortran")
+    is_shown = columns.select(pl.all().is_not_null()).to_numpy(order="fortran", writable=True)
+    place = {name: number for number, name in enumerate(names)}
+    decided = set(names) - set(nesting.order)
     for name in nesting.order:
-        hide = (value[name] >= 1) & (value[name] < min_cell)
-        for other in nesting.related[name] & decided:
-            apart = np.abs(value[name] - value[other])
-            hide |= is_shown[other] & (apart >= 1) & (apart < min_cell)
-        is_shown[name] &= ~hide
+        own = value[:, place[name]]
+        hide = (own >= 1) & (own < min_cell)
+        others = [place[other] for other in nesting.related[name] & decided]
+        apart = np.abs(own[:, None] - value[:, others])
+        hide |= (is_shown[:, others] & (apart >= 1) & (apart < min_cell)).any(axis=1)
+        is_shown[:, place[name]] &= ~hide
         decided.add(name)
     return wide.with_columns(
-        pl.when(pl.Series(is_shown[name])).then(pl.col(name)).alias(name) for name in nesting.order
+        pl.when(pl.Series(is_shown[:, place[name]])).then(pl.col(name)).alias(name) for name in nesting.order
     )
 
 
