@@ -139,7 +139,7 @@ def _relate(cells: pl.DataFrame, order: CohortOrder) -> tuple[pl.DataFrame, pl.D
     whole = cells.filter(pl.col("interval_unit") == ALL)
     inside = pl.concat(
         [
-            _nested(cells, [*pairs_of(nodes), (TESTED, _TESTS)]),
+            _nested(cells, [*_pairs_of_people(nodes), (TESTED, _TESTS)]),
             _nested(whole, [*pairs_of_confirmed(nodes), *_pairs_of_episodes(nodes), *_pairs_of_steps(nodes)]),
             _months(cells),
             _cohorts(cells, order),
@@ -166,6 +166,11 @@ def _relate(cells: pl.DataFrame, order: CohortOrder) -> tuple[pl.DataFrame, pl.D
         ]
     )
     return entries, sums
+
+
+def _pairs_of_people(nodes: Sequence[str]) -> list[tuple[str, str]]:
+    """All but one kind: a value that may be low at one threshold and is at the next confirms no episode by itself."""
+    return [pair for pair in pairs_of(list(nodes)) if not all(node.startswith("possible|confirmed|") for node in pair)]
 
 
 def _nested(cells: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:

@@ -13,12 +13,14 @@ from tests.disclosure.attacking import WIDTH, read_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import Key, Puzzle, Rule
 from tests.disclosure.solving import attack
+from tests.numbers.telling import MOVED, find_moved
 from transforms.cohort_order import order_cohorts
 from transforms.counting import add_counts
 from transforms.load import Definitions
 from transforms.parties import find_withheld
 from transforms.release import release, show_counts
 from transforms.renewal import NO_REPORTS, Earlier
+from transforms.totals import add_reports
 
 IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
 SIZES = (120, 180, 260)
@@ -66,6 +68,24 @@ def test_the_network_withholds_what_is_narrowed_by_all_that_a_hospital_tells_of_
 def test_what_a_network_withholds_is_known_to_be_what_hospitals_show_and_one_for_each_that_hides() -> None:
     found = find_withheld([_party({"low": each}) for each in ((6, False), (4, False), (20, True))], 11)
     assert found.select("is_withheld", "least").rows() == [(True, 22)]
+
+
+def test_what_reports_of_two_hospitals_come_to_is_what_was_told(definitions: Definitions) -> None:
+    """In the first, somebody's only low value is undecided at 500 and low at 1,000: there it confirms no episode."""
+    rules = {rule.id: rule for rule in definitions.disclosure}
+    order, plan = order_cohorts(definitions.cohorts), plan_hospital(definitions)
+    counts = [count_hospital(draw_hospital(n, n_people=n, n_days=20), plan) for n in (60, 90)]
+    hospitals = [estimate_hospital(each, plan) for each in counts]
+    used = (rules["internal"], rules["opensafely"])  # the other one rounds
+    reports = [
+        (release(each, rule, order, run_id="night", definitions_hash="0" * 16).tables, rule.round_to)
+        for each, rule in zip(hospitals, used, strict=True)
+    ]
+    told = {
+        "totals": add_reports(reports, order),
+        "withheld": find_withheld([show_counts(each, used[0], order) for each in hospitals], used[0].min_cell),
+    }
+    assert find_moved("network", told) == [], MOVED
 
 
 @pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")

@@ -49,6 +49,7 @@ FAST = (
     "tests/disclosure/test_release.py::test_what_is_shown_of_a_hospital_is_what_was_told",
     "tests/disclosure/test_attacker.py::test_what_is_shown_of_eight_cohorts_is_what_was_told",
     "tests/disclosure/test_cohort_order.py::test_what_follows_from_the_definitions_of_a_shelf_is_what_was_told",
+    "tests/disclosure/test_networks.py::test_what_reports_of_two_hospitals_come_to_is_what_was_told",
     "tests/expectations/test_change_between_profiles.py",
 )
 LAST = (  # slow, and know most

@@ -85,6 +85,7 @@ REFUSED = [
     ("cohorts/women", [at("criterion", to={"all_of": []})], "at least one criterion"),
     ("cohorts/women", [at("criterion", to={"sex": "female", "observed": True})], "exactly one of"),
     ("cohorts/women", [at("criterion", to={})], "exactly one of"),
+    ("showing/texts", [at("word", to="(")], "is no pattern"),
     ("cohorts/women", [at("criterion", to={"diagnosis": {}})], "name cause_groups, subgroups or prefixes"),
 ]
 TAKEN = [
