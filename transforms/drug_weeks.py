@@ -31,7 +31,10 @@ def count_weeks(given: Drugs, rules: DrugRules) -> pl.DataFrame:
 def _days_at_risk(given: Drugs, wanted: RatioRule) -> pl.DataFrame:
     """Test days up to the person's first episode, outside cytotoxic windows, and whether it began on the day."""
     own = given.episodes.filter(pl.col("threshold_cells_per_ul") == wanted.threshold_cells_per_ul)
-    first = own.sort("person_index", "started").group_by("person_index").agg(pl.col("started", "is_incident").first())
+    is_first = pl.col("started") == pl.col("started").min()
+    first = own.group_by("person_index").agg(
+        pl.col("started").min(), is_incident=pl.col("is_incident").filter(is_first).all()
+    )
     days = given.tests.select("person_index", "day").join(first, on="person_index", how="left")
     is_open = pl.col("started").is_null() | ((pl.col("day") <= pl.col("started")) & pl.col("is_incident"))
     kept = days.filter(is_open).select(
@@ -44,10 +47,10 @@ def _outside_other_classes(days: pl.DataFrame, given: Drugs, wanted: RatioRule) 
     """Days that lie in no window of a drug of which no ratio is made."""
     windows = (
         given.courses.filter(~pl.col("drug_class").is_in(wanted.classes))
-        .select("person_index", "course_started", "window_until")
-        .sort("person_index", "course_started")
-        .with_columns(latest=pl.col("window_until").cum_max().over("person_index"))
-        .sort("course_started")
+        .group_by("person_index", "course_started")  # of drugs given on one day the longest window
+        .agg(latest=pl.col("window_until").max())
+        .sort("course_started", "person_index")
+        .with_columns(pl.col("latest").cum_max().over("person_index"))
     )
     held = days.sort("day").join_asof(
         windows.select("person_index", "course_started", "latest"),

@@ -1,6 +1,7 @@
 """What is counted after a drug: blocks of doses, courses with an episode, the curve, and the self-controlled ratio."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -263,6 +264,19 @@ def test_no_ratio_is_made_of_a_cytotoxic_and_its_window_counts_nowhere() -> None
     doses = [(0, "docetaxel", 100, 100), (0, "clozapine", 90, 150)]
     given = _given(doses, [(0, 10, 4000), (0, 100, 4000), (0, 108, 400), (0, 120, 4000)], [(0, 108, 120)])
     assert _periods(given) == {"reference": (1, 0)}  # what is after the episode counts nowhere either
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_was_low_before_anything_was_seen_counts_nowhere_though_an_episode_began_on_that_day(order: int) -> None:
+    given = _given([(0, "clozapine", 100, 125)], [(0, 0, 4000), (0, 110, 900)], [(0, 110, None)])
+    unseen = given.episodes.with_columns(is_incident=pl.lit(value=False))
+    assert _periods(given) != {}
+    assert _periods(replace(given, episodes=pl.concat([given.episodes, unseen][::order]))) == {}
+
+
+def test_of_two_cytotoxics_of_one_day_the_longer_window_counts_nowhere() -> None:
+    doses = [(0, "docetaxel", 100, 100), (0, "cytarabine", 100, 100), (0, "clozapine", 90, 150)]
+    assert _periods(_given(doses, [(0, 10, 4000), (0, 120, 4000)])) == {"reference": (1, 0)}
 
 
 def test_weeks_of_a_second_course_belong_to_nobody() -> None:
