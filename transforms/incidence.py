@@ -13,9 +13,10 @@ from transforms.frames import empty, shape
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays
 from transforms.risk_time import RiskTime, cut_spans, find_risk_time, split_years
-from transforms.strata import STRATUM, read_ages, stratum_of
+from transforms.strata import STRATUM, UNKNOWN, read_ages, stratum_of
 
 FIRST, EVERY = "first", "every"
+_ONSETS = pl.Enum([FIRST, EVERY])
 _RULE = ["rule", "threshold_cells_per_ul"]
 _CELL = ["cohort", "year", *STRATUM, "person_group"]
 
@@ -30,10 +31,16 @@ class Risk:
 
 def find_risk(test_days: pl.DataFrame, episodes: pl.DataFrame, person: pl.LazyFrame, plan: Plan) -> Risk:
     """What `count_incidence` needs of everybody, once for all cohorts."""
-    time = find_risk_time(test_days, episodes, plan.any_low, washout_days=plan.estimation.incidence.washout_days)
+    named = episodes.with_columns(pl.col("rule").cast(_rules(plan)))
+    time = find_risk_time(test_days, named, plan.any_low, washout_days=plan.estimation.incidence.washout_days)
     n_groups = plan.estimation.duration.intervals.person_groups
     groups = person.select("person_index", person_group=(pl.col("person_hash") % n_groups).cast(pl.Int32)).collect()
     return Risk(time, read_ages(person).join(groups, on="person_index", how="left"))
+
+
+def _rules(plan: Plan) -> pl.Enum:
+    """Rules and onsets, whose names are compared often, are told by their places."""
+    return pl.Enum(sorted(plan.reported_rules))
 
 
 def count_incidence(stays: Stays, risk: Risk, plan: Plan) -> dict[str, pl.DataFrame]:
@@ -53,7 +60,7 @@ def count_incidence(stays: Stays, risk: Risk, plan: Plan) -> dict[str, pl.DataFr
 def _tables(days: pl.DataFrame, moved: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
     rules = pl.DataFrame(
         [(cut.rule, cut.threshold_cells_per_ul) for cut in plan.cuts if cut.measure == "confirmed"],
-        schema={"rule": pl.String, "threshold_cells_per_ul": pl.Int64},
+        schema={"rule": _rules(plan), "threshold_cells_per_ul": pl.Int64},
         orient="row",
     ).unique()
     own = rules.filter(pl.col("rule") == plan.estimation.default_rule)
@@ -78,7 +85,7 @@ def _add_up(days: pl.DataFrame, moved: pl.DataFrame, rules: pl.DataFrame, by: li
     """cohort, rule, threshold, onset, `by`, n_episodes, n_days: the days of a threshold hold for all of its rules."""
     numbers, by = ["n_episodes", "n_days"], ["cohort", *by]
     base = days.group_by("threshold_cells_per_ul", *by).agg(pl.col(numbers).sum())
-    onsets = pl.DataFrame({"onset": [FIRST, EVERY]})
+    onsets = pl.DataFrame({"onset": [FIRST, EVERY]}, schema={"onset": _ONSETS})
     every = base.join(rules, on="threshold_cells_per_ul", how="inner").join(onsets, how="cross")
     changed = moved.join(rules, on=_RULE, how="semi").group_by(*_RULE, "onset", *by).agg(pl.col(numbers).sum())
     columns = [*_RULE, "onset", *by, *numbers]
@@ -95,7 +102,7 @@ def _changes(runs: pl.DataFrame, taken: pl.DataFrame, first: pl.DataFrame) -> pl
     columns = ["person_index", "cohort", *_RULE, "from_day", "to_day"]
     return pl.concat(
         spans.filter(pl.col("from_day") <= pl.col("to_day")).select(
-            *columns, onset=pl.lit(onset), sign=pl.lit(sign, pl.Int64), n_episodes=pl.lit(0, pl.Int64)
+            *columns, onset=pl.lit(onset, _ONSETS), sign=pl.lit(sign, pl.Int64), n_episodes=pl.lit(0, pl.Int64)
         )
         for spans, onset, sign in parts
     )
@@ -108,7 +115,7 @@ def _events(new: pl.DataFrame, onset: str) -> pl.DataFrame:
         *_RULE,
         from_day="day",
         to_day="day",
-        onset=pl.lit(onset),
+        onset=pl.lit(onset, _ONSETS),
         sign=pl.lit(0, pl.Int64),
         n_episodes=pl.lit(1, pl.Int64),
     )
@@ -120,8 +127,10 @@ def _by_cell(spans: pl.DataFrame, risk: Risk, plan: Plan, by: list[str]) -> pl.D
         spans = spans.with_columns(sign=pl.lit(1, pl.Int64), n_episodes=pl.lit(0, pl.Int64))
     known = split_years(spans).join(risk.people, on="person_index", how="left")
     strata = stratum_of(pl.col("year"), plan.estimation.standardisation)
+    sexes = pl.Enum([*plan.estimation.standardisation.sex_shares, UNKNOWN])
     return (
         known.with_columns(n_days=pl.col("n_days") * pl.col("sign"), **strata)
+        .with_columns(pl.col("sex").cast(sexes))
         .group_by(*by, *_CELL)
         .agg(pl.col("n_episodes", "n_days").sum())
     )
