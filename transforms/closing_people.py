@@ -9,7 +9,7 @@ from itertools import pairwise
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
-from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
+from transforms.relations import Laid, Relations, apart_pairs, close_laid, lay_counts, order_pairs, weigh
 from transforms.suppression import least_of
 
 _PLACE = ["cohort", "interval"]
@@ -17,7 +17,7 @@ _ALL = "all"
 Pairs = Iterable[tuple[str, str]]
 
 
-def close_people(
+def relate_people(
     people: pl.DataFrame,
     *,
     pairs: Pairs,
@@ -25,18 +25,13 @@ def close_people(
     cuts: Sequence[str],
     order: CohortOrder,
     min_cell: int,
-) -> pl.DataFrame:
-    """`people` (cohort, interval_unit, interval_start, node, n_people, n_shown, last) with fewer shown; least and most.
+) -> Laid:
+    """What is known of `people` (cohort, interval_unit, interval_start, node, n_people) whatever is shown of them.
 
-    A count that is hidden is taken to be known to be at least what was shown of it `last`, as nights add people.
     `pairs` are (part, whole) of nodes in every interval, `pairs_of_whole` in the whole extract alone; of `cuts` each
     two are nested in the order of their counts.
     """
-    named = people.sort("cohort", "interval_unit", "interval_start", "node").with_row_index("cell")
-    cells = named.with_columns(
-        interval=pl.coalesce(pl.col("interval_start").cast(pl.String), pl.lit(_ALL)),
-        cell=pl.col("cell").cast(pl.Int64),
-    )
+    cells = _cells(people)
     whole = cells.filter(pl.col("interval") == _ALL)
     inside = [
         _nested(cells, [*pairs, *_chain(cells, cuts)]),
@@ -46,6 +41,16 @@ def close_people(
     ]
     apart = apart_pairs(cells, order, ["interval"])
     months = _months(cells).filter(~pl.col("node").str.starts_with("episode")).select("part", "whole")
+    relations = Relations(inside=pl.concat(inside), covers=months, adds=apart, sums=apart.clear())
+    return lay_counts(cells.select("cell", n="n_people"), relations, min_cell)
+
+
+def close_people(people: pl.DataFrame, known: Laid, order: CohortOrder, min_cell: int) -> pl.DataFrame:
+    """`people` (those of `relate_people`, with n_shown and last) with fewer shown; least and most.
+
+    A count that is hidden is taken to be known to be at least what was shown of it `last`, as nights add people.
+    """
+    cells = _cells(people)
     counts = cells.select(
         "cell",
         "cohort",
@@ -54,15 +59,21 @@ def close_people(
         is_shown=pl.col("n_shown").is_not_null(),
         least=least_of("n_people", "last"),
     )
-    closed = close_counts(
-        counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL, min_cell)),
-        Relations(inside=pl.concat(inside), covers=months, adds=apart, sums=apart.clear()),
-        min_cell,
-        together=False,
-    )
+    weighed = counts.with_columns(weigh(counts, order, pl.col("interval") == _ALL, min_cell))
+    closed = close_laid(weighed, known, min_cell, together=False)
     shown = pl.when(closed["is_shown"]).then("n_shown")
     bounds = closed.select(least="lower", most="upper")
-    return named.drop("cell", "least", "most", strict=False).with_columns(shown.alias("n_shown")).hstack(bounds)
+    named = cells.drop("cell", "interval", "least", "most", strict=False)
+    return named.with_columns(shown.alias("n_shown")).hstack(bounds)
+
+
+def _cells(people: pl.DataFrame) -> pl.DataFrame:
+    """In one order, numbered, with `interval`, the start or all."""
+    named = people.sort("cohort", "interval_unit", "interval_start", "node").with_row_index("cell")
+    return named.with_columns(
+        interval=pl.coalesce(pl.col("interval_start").cast(pl.String), pl.lit(_ALL)),
+        cell=pl.col("cell").cast(pl.Int64),
+    )
 
 
 def _nested(cells: pl.DataFrame, pairs: Pairs) -> pl.DataFrame:

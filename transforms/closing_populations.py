@@ -18,7 +18,7 @@ from transforms.nested import INTERVAL, low_node
 from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.population_cells import ANY_LOW, INDEX
 from transforms.populations import CONFIRMED, POINT
-from transforms.relations import Relations, apart_pairs, close_counts, order_pairs
+from transforms.relations import Laid, Relations, apart_pairs, close_laid, lay_counts, order_pairs
 from transforms.suppression import is_small, least_of
 
 _DECIDED, _LAST = 2**40, 2**38  # of the first no closing takes any; the other is more than any other weight
@@ -50,21 +50,39 @@ class ClosedPopulations:
     least: pl.DataFrame
 
 
-def close_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> ClosedPopulations:
-    """`rows` of `estimate.population`, held against each other and `people` (what `shown_people` gives)."""
+@dataclass(frozen=True)
+class Populations:
+    """`rows` of populations with the names of their counts, their `cells`, and what is `known` whatever is shown."""
+
+    rows: pl.DataFrame
+    cells: pl.DataFrame
+    known: Laid
+
+
+def read_populations(rows: pl.DataFrame, order: CohortOrder, min_cell: int) -> Populations | None:
+    """`rows` of `estimate.population` as `close_populations` takes them; None where there are none."""
     if rows.is_empty():
+        return None
+    held = pl.col("is_held") if "is_held" in rows.columns else pl.lit(value=False)
+    named = rows.with_columns(
+        held=held, node_low=_low(), node_population=_population(), node_tested=_tested(), interval=_interval()
+    )
+    cells = _cells(named)
+    return Populations(named, cells, lay_counts(cells, _relations(cells, order), min_cell))
+
+
+def close_populations(
+    rows: pl.DataFrame, read: Populations | None, people: pl.DataFrame, min_cell: int
+) -> ClosedPopulations:
+    """`rows` (`read` by `read_populations`), held against each other and `people` (what `shown_people` gives)."""
+    if read is None:
         flags = [f"is_{what}_{name}" for what in ("shown", "told") for name in KINDS]
         none = people.select(*INTERVAL, "node", least="n_people").clear()
         return ClosedPopulations(
             rows.with_columns(pl.lit(value=True).alias(flag) for flag in flags), none.drop("least"), none
         )
-    held = pl.col("is_held") if "is_held" in rows.columns else pl.lit(value=False)
-    named = rows.with_columns(
-        held=held, node_low=_low(), node_population=_population(), node_tested=_tested(), interval=_interval()
-    )
-    cells = _with_decisions(_cells(named), people, min_cell)
-    relations = _relations(cells, order)
-    closed = cells.drop("is_shown").hstack(close_counts(cells, relations, min_cell, together=False))
+    cells, named = _with_decisions(read.cells, people, min_cell), read.rows
+    closed = cells.drop("is_shown").hstack(close_laid(cells, read.known, min_cell, together=False))
     closed = closed.with_columns(is_told=_is_told(min_cell))
     decided = closed.select(*_PLACE, "node", "is_shown", "is_told")
     for name in KINDS:
@@ -73,7 +91,7 @@ def close_populations(rows: pl.DataFrame, people: pl.DataFrame, order: CohortOrd
     hidden = closed.filter("is_decided", ~pl.col("is_shown"))
     return ClosedPopulations(
         rows=named.drop("held", "interval", *(f"node_{name}" for name in KINDS)),
-        telling=_find_telling(closed, relations, min_cell).select(*INTERVAL, node="known").unique(),
+        telling=_find_telling(closed, read.known, min_cell).select(*INTERVAL, node="known").unique(),
         least=hidden.group_by(*INTERVAL, node="known").agg(least=pl.col("lower").max()),
     )
 
@@ -144,7 +162,7 @@ def _is_told(min_cell: int) -> pl.Expr:
     return is_free & (pl.col("lower") == pl.col("upper"))
 
 
-def _find_telling(closed: pl.DataFrame, relations: Relations, min_cell: int) -> pl.DataFrame:
+def _find_telling(closed: pl.DataFrame, known: Laid, min_cell: int) -> pl.DataFrame:
     """Cells decided before that would have to go for the hidden ones that have too little room."""
     is_open = ~pl.col("is_shown") & ~pl.col("is_told") & (pl.col("upper") > 0)
     is_narrow = is_open & (pl.col("upper") - pl.col("lower") < min_cell - 2)
@@ -153,7 +171,7 @@ def _find_telling(closed: pl.DataFrame, relations: Relations, min_cell: int) -> 
     free = closed.with_columns(
         weight=pl.when("is_decided").then(pl.col("weight") - _DECIDED + _LAST).otherwise("weight")
     )
-    stays = close_counts(free, relations, min_cell, together=False)["is_shown"]
+    stays = close_laid(free, known, min_cell, together=False)["is_shown"]
     return closed.filter(pl.col("is_decided") & pl.col("is_shown") & ~stays)
 
 

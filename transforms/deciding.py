@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from transforms.closing_populations import ClosedPopulations, close_populations
+from transforms.closing_populations import ClosedPopulations, close_populations, read_populations
 from transforms.cohort_order import CohortOrder
 from transforms.holding import Holding
-from transforms.nested import INTERVAL, episode_node, shown_people
+from transforms.nested import INTERVAL, episode_node, read_people, shown_people
 
 _ALL = "all"
 
@@ -31,10 +31,11 @@ def decide_people(
     estimates: Mapping[str, pl.DataFrame], holding: Holding, order: CohortOrder, min_cell: int
 ) -> Decided:
     """Counts of people and populations of which none narrows a hidden one."""
-    held = holding.people
+    held, rows = holding.people, holding.rows["estimate.population"]
+    counted, read = read_people(estimates, order, min_cell), read_populations(rows, order, min_cell)
     while True:
-        people = shown_people(estimates, order, min_cell, held)
-        populations = close_populations(holding.rows["estimate.population"], people, order, min_cell)
+        people = shown_people(counted, order, min_cell, held)
+        populations = close_populations(rows, read, people, min_cell)
         narrow = _find_narrow(people, populations.least, held, min_cell)
         if populations.telling.is_empty() and narrow.is_empty():
             return Decided(people, populations)

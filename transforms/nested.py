@@ -7,13 +7,15 @@ others. A grade or bin is shown when both counts that it is the difference of ar
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.closing_people import close_people
+from transforms.closing_people import close_people, relate_people
 from transforms.cohort_order import CohortOrder
 from transforms.model.scales import EVERYBODY
 from transforms.nested_pairs import COUNTED, OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
+from transforms.relations import Laid
 from transforms.suppression import Nesting, close_relations, shown_nested
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
@@ -34,40 +36,50 @@ def related_nodes(people: pl.DataFrame, estimates: Mapping[str, pl.DataFrame]) -
     return list(nesting.order), nesting.related
 
 
-def shown_people(
-    estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int, held: pl.DataFrame | None = None
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class People:
+    """Every count of people (`people_nodes`), how those of a place are nested, by month and over the whole extract, and
+    what is known of all of them together.
+    """
+
+    long: pl.DataFrame
+    of_month: Nesting
+    of_whole: Nesting
+    known: Laid
+
+
+def read_people(estimates: Mapping[str, pl.DataFrame], order: CohortOrder, min_cell: int) -> People:
+    """The counts of people as `shown_people` takes them, whatever is shown of them."""
+    long = _nodes(estimates)
+    nodes = long["node"].unique().sort().to_list()
+    pairs, of_whole, uses = pairs_of(nodes), pairs_of_confirmed(nodes), _uses(estimates["estimate.severity"])
+    over_time = [(_WHOLE + part, _WHOLE + whole) for part, whole in [*pairs, *of_whole]]
+    over_time += [(node, _WHOLE + node) for node in nodes]
+    cuts = [node for node in nodes if _family_of_cuts(node) == TESTED]
+    known = relate_people(long, pairs=pairs, pairs_of_whole=of_whole, cuts=cuts, order=order, min_cell=min_cell)
+    return People(long, _nesting(nodes, [*pairs, *over_time], uses), _nesting(nodes, [*pairs, *of_whole], uses), known)
+
+
+def shown_people(people: People, order: CohortOrder, min_cell: int, held: pl.DataFrame | None = None) -> pl.DataFrame:
     """Long: INTERVAL, node, n_people, n_shown (null where hidden), least and most (what these counts tell).
 
     `held` (INTERVAL, node, last, is_held) are counts that were shown before, and whether they may not be tonight.
     """
-    long = _with_held(_nodes(estimates), held)
+    long = _with_held(people.long, held)
     may_show = pl.when(~pl.col("is_held")).then("n_people").alias("may_show")
     wide = long.select(*INTERVAL, "node", may_show).pivot("node", index=INTERVAL, values="may_show", sort_columns=True)
-    nodes = sorted(set(wide.columns) - set(INTERVAL))
-    pairs = pairs_of(nodes)
-    uses = _uses(estimates["estimate.severity"])
-    over_time = [(_WHOLE + part, _WHOLE + whole) for part, whole in [*pairs, *pairs_of_confirmed(nodes)]]
-    over_time += [(node, _WHOLE + node) for node in nodes]
-    whole = wide.filter(pl.col("interval_unit") == "all")
-    shown_whole = shown_nested(whole, _nesting(nodes, [*pairs, *pairs_of_confirmed(nodes)], uses), min_cell)
+    nodes = people.of_whole.order
+    shown_whole = shown_nested(wide.filter(pl.col("interval_unit") == "all"), people.of_whole, min_cell)
     months = wide.filter(pl.col("interval_unit") != "all")
     above = shown_whole.select("cohort", *(pl.col(node).alias(_WHOLE + node) for node in nodes))
     with_whole = months.join(above, on="cohort", how="left")
-    shown_months = shown_nested(with_whole, _nesting(nodes, [*pairs, *over_time], uses), min_cell).select(wide.columns)
+    shown_months = shown_nested(with_whole, people.of_month, min_cell).select(wide.columns)
     shown = pl.concat([shown_whole, shown_months]).unpivot(
         nodes, index=INTERVAL, variable_name="node", value_name="n_shown"
     )
-    people = long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
-    people = people.with_columns(least=pl.lit(None, pl.Int64), most=pl.lit(None, pl.Int64))
-    closed = close_people(
-        people,
-        pairs=pairs,
-        pairs_of_whole=pairs_of_confirmed(nodes),
-        cuts=[node for node in nodes if _family_of_cuts(node) == TESTED],
-        order=order,
-        min_cell=min_cell,
-    ).drop("last", "is_held")
+    told = long.join(shown, on=[*INTERVAL, "node"], how="left", nulls_equal=True)
+    told = told.with_columns(least=pl.lit(None, pl.Int64), most=pl.lit(None, pl.Int64))
+    closed = close_people(told, people.known, order, min_cell).drop("last", "is_held")
     return _alike_where_all_are_tested(closed, order)
 
 

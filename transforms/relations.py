@@ -13,7 +13,7 @@ import polars as pl
 
 from transforms.closing import close_sums
 from transforms.cohort_order import CohortOrder
-from transforms.rooms import Cells, Sums
+from transforms.rooms import Cells, Sums, Whole
 from transforms.suppression import is_small
 
 _STILL, _A_WHOLE, _A_COHORT = 2**31, 2**32, 2**33  # more than any number of people or episodes
@@ -33,11 +33,24 @@ class Relations:
     sums: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class Laid:
+    """Sums of counts as `close_laid` takes them, and the rests of wholes that are counts too."""
+
+    sums: Sums
+    rests: Whole
+
+
 def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, together: bool) -> pl.DataFrame:
     """is_shown, lower and upper of `cells` (cell: 0, 1, ...; n, is_shown, least, weight), in their order.
 
     is_shown: whether it may stay shown. A reader knows each count to lie from `lower` to `upper`.
     """
+    return close_laid(cells, lay_counts(cells, relations, min_cell), min_cell, together=together)
+
+
+def lay_counts(cells: pl.DataFrame, relations: Relations, min_cell: int) -> Laid:
+    """What is known of `cells` (cell: 0, 1, ...; n) whatever is shown of them."""
     counts = cells.select("cell", "n")
     nested = _sums_of(relations.inside.unique(), ["part", "whole"], counts)
     added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
@@ -59,20 +72,26 @@ def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, to
             few.select("sum", cell=pl.col("place").cast(pl.Int64), factor=pl.lit(-1, pl.Int64)),
         ]
     ).sort("sum", "cell")
-    none = np.zeros(few.height, np.int64)
+    laid = Sums(
+        row=entries["sum"].to_numpy(),
+        cell=entries["cell"].to_numpy(),
+        factor=entries["factor"].to_numpy(),
+        is_exact=sums["is_exact"].to_numpy(),
+    )
+    return Laid(laid, few["rest"].to_numpy().astype(np.int64))
+
+
+def close_laid(cells: pl.DataFrame, laid: Laid, min_cell: int, *, together: bool) -> pl.DataFrame:
+    """As `close_counts`, by sums that were laid before."""
+    none = np.zeros_like(laid.rests)
     closed = close_sums(
         Cells(
-            count=np.concatenate([cells["n"].to_numpy(), few["rest"].to_numpy()]).astype(np.int64),
+            count=np.concatenate([cells["n"].to_numpy(), laid.rests]).astype(np.int64),
             is_shown=np.concatenate([cells["is_shown"].to_numpy(), none.astype(np.bool_)]),
             least=np.concatenate([cells["least"].to_numpy(), none]).astype(np.int64),
             weight=np.concatenate([cells["weight"].to_numpy(), none]).astype(np.int64),
         ),
-        Sums(
-            row=entries["sum"].to_numpy(),
-            cell=entries["cell"].to_numpy(),
-            factor=entries["factor"].to_numpy(),
-            is_exact=sums["is_exact"].to_numpy(),
-        ),
+        laid.sums,
         min_cell,
         together=together,
     )

@@ -92,7 +92,7 @@ def test_at_most_two_counts_are_lost_for_each_small_one(tables: Tables, truth: d
 def test_an_attack_finds_people_where_cohorts_are_not_held_against_each_other(
     estimates: Tables, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
+    monkeypatch.setattr(transforms.nested, "close_people", lambda people, *_: people)
     assert find_narrowed(read_counts(_release(estimates, definitions)), WIDTH)
 
 

@@ -224,7 +224,7 @@ def test_subtracting_catches_a_release_that_holds_nothing(
 def test_programs_catch_a_release_that_holds_counts_alone(
     drawn: list[Tables], internal: DisclosureRule, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
+    monkeypatch.setattr(transforms.nested, "close_people", lambda people, *_: people)
     assert find_told_changes(follow(drawn[:2], internal, order_cohorts(definitions.cohorts)), 1, sum_alone)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from transforms.closing_populations import close_populations
+from transforms.closing_populations import close_populations, read_populations
 from transforms.cohort_order import CohortOrder
 from transforms.load import Definitions
 from transforms.release import Released, release
@@ -134,5 +134,5 @@ def test_a_whole_waits_until_it_leaves_ten_values_to_a_quarter_that_was_shown_be
         | {"n_people": pl.Int64, "n_shown": pl.Int64},
         orient="row",
     )
-    telling = close_populations(rows, people, CohortOrder(), 11).telling
+    telling = close_populations(rows, read_populations(rows, CohortOrder(), 11), people, 11).telling
     assert telling["node"].to_list() == (["low|any_low|any_value|1500|tested"] if is_told else [])

@@ -497,7 +497,7 @@ def test_a_release_that_forgets_the_complement_is_stopped(
     monkeypatch: pytest.MonkeyPatch, draw_estimates: Draw, definitions: Definitions
 ) -> None:
     monkeypatch.setattr(transforms.nested, "close_relations", lambda _: {})
-    monkeypatch.setattr(transforms.nested, "close_people", lambda people, **_: people)
+    monkeypatch.setattr(transforms.nested, "close_people", lambda people, *_: people)
     nights = [draw_estimates(seed) for seed in SEEDS]
     with pytest.raises(DisclosureStop, match="counts below 11"):
         _release_all(nights, definitions)
