@@ -58,8 +58,9 @@ def find_cells(stays: Stays, units: Sequence[str]) -> Mapping[str, pl.DataFrame]
     value and the first one.
     """
     tested = stays.days.filter(pl.col("n_tests") > 0)
-    dated = tested.filter(pl.col("day").is_not_null())
-    found = {"day": _read(dated), ALL: _read(tested).by_interval(ALL)}
+    every = _read(tested)
+    dated = _read(tested.filter(pl.col("day").is_not_null())) if tested["day"].null_count() else every
+    found = {"day": dated, ALL: every.by_interval(ALL)}
     for unit in (unit for unit in EVERY if unit in units):
         shorter = _LONGER.get(unit, "day")
         found[unit] = found[shorter if shorter in found else "day"].by_interval(unit)

@@ -93,7 +93,7 @@ def _count_unit(
     with_drug = _exposed_cells(unit, drugs) if any(each.counts == "exposed" for each in asked) else None
     sizes = population_sizes(unit, stays.spans, with_drug, asked)
     values = flag_cells(tests, unit, stays, with_drug, asked)
-    open_people = flag_cells(_open(unit, inside, tests, plan), unit, stays, with_drug, asked)
+    open_people = flag_cells(_open(unit, inside, tests, stays.members, plan), unit, stays, with_drug, asked)
     counted = count_values(values, asked, plan)
     tests = by_population(counted, asked, {"n_tested": "tested", "n_tests": "tests"})
     own = [each.id for each in asked if each.counts == "tested"]
@@ -142,7 +142,7 @@ def _episodes_inside(stays: Stays, confirmed: pl.DataFrame, plan: Plan) -> pl.Da
     )  # fmt: skip
 
 
-def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, members: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """cell, person_index, place, cut, is_point, n_tests of people in a confirmed episode: any day, and the first."""
     if unit == ALL:
         spread = inside.with_columns(place=pl.lit(None, pl.Int64), is_point=pl.lit(value=False))
@@ -155,8 +155,10 @@ def _open(unit: str, inside: pl.DataFrame, tests: pl.DataFrame, plan: Plan) -> p
     cell = place_of(pl.col("person_index"), None if unit == ALL else pl.col("place"))
     of_cell = pl.col("cut").cast(pl.Int64) * 2 + pl.col("is_point")
     # One number is compared faster than four.
-    rows = spread.select("cohort", row=cell * _CUTS + of_cell).unique("row")
-    rows = rows.select("cohort", cell=pl.col("row") // _CUTS, of_cell=pl.col("row") % _CUTS)
+    rows = spread.select((cell * _CUTS + of_cell).unique().alias("row"))
+    rows = rows.select(cell=pl.col("row") // _CUTS, of_cell=pl.col("row") % _CUTS)
+    at = members["person_index"].search_sorted((rows["cell"] // PLACES).cast(pl.UInt32), side="left")
+    rows = rows.with_columns(cohort=members["cohort"][at])
     people = rows.select(
         "cell", *_of_cell(), cut=(pl.col("of_cell") // 2).cast(pl.Int8), is_point=pl.col("of_cell") % 2 == 1
     )
