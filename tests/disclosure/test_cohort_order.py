@@ -65,6 +65,30 @@ def test_of_the_cohorts_that_ship_ages_and_sexes_are_apart(definitions: Definiti
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ({"setting": {"settings": ["inpatient"]}}, {"setting": {"settings": ["emergency", "inpatient"]}}),
+        ({"testing": {"at_least_tests": 5, "within_days": 90}}, {"testing": {"at_least_tests": 4, "within_days": 90}}),
+        ({"low": {"below_cells_per_ul": 500}}, {"low": {"below_cells_per_ul": 1000}}),
+        ({"age": {"at_least_years": 66}}, {"age": {"at_least_years": 65}}),
+        (MALE, {"any_of": [MALE, OLD]}),
+        ({"any_of": [CHILD, OLD]}, {"any_of": [OLD, CHILD, MALE]}),
+    ],
+)
+def test_fewer_settings_more_tests_a_lower_limit_and_fewer_choices_lie_inside_and_not_the_other_way(
+    part: object, whole: object, definitions: Definitions
+) -> None:
+    inside = _order(definitions, part=part, whole=whole).inside
+    assert ("part", "whole") in inside
+    assert ("whole", "part") not in inside
+
+
+def test_whoever_is_let_in_by_tests_or_by_a_low_count_is_tested(definitions: Definitions) -> None:
+    tests, low = {"testing": {"at_least_tests": 5, "within_days": 90}}, {"low": {"below_cells_per_ul": 500}}
+    assert _order(definitions, watched=tests, low=low, men=MALE).tested == ("low", "watched")
+
+
 def test_a_cohort_by_sex_and_age_lies_in_that_of_the_sex_and_in_that_of_the_age(definitions: Definitions) -> None:
     order = _order(definitions, men=MALE, old=OLD, old_men={"all_of": [MALE, OLD]})
     assert {("old_men", "men"), ("old_men", "old")} <= set(order.inside)

@@ -81,6 +81,11 @@ REFUSED = [
     ("disclosure/internal", [at("curve_days", to=[0, 2, 2])], "must rise from 0"),
     ("regimens/chemotherapy", [at("regimens", 0, "days_at_least", to={"water": 2})], r"of \['water'\]"),
     ("regimens/chemotherapy", [at("regimens", 0, "days_at_most", to={"water": 2})], r"of \['water'\]"),
+    (
+        "regimens/chemotherapy",
+        [at("regimens", 0, "id", to="folfox"), at("regimens", 1, "id", to="folfox")],
+        "used twice",
+    ),
     ("complications/fn_ohdsi_208", [at("temperatures", to=GONE), at("codes", to=GONE)], "needs temperatures or codes"),
     ("cohorts/women", [at("criterion", to={"all_of": []})], "at least one criterion"),
     ("cohorts/women", [at("criterion", to={"sex": "female", "observed": True})], "exactly one of"),

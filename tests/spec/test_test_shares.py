@@ -63,3 +63,8 @@ def test_no_low_test_leaves_an_interval_of_the_people_and_not_of_their_tests() -
     found = _share([(person, day, 3000) for person in range(4) for day in range(9)], [(p, 0, 9) for p in range(4)])
     assert found[1500]["low_test_share"] == 0.0
     assert found[1500]["low_test_share_hi"] == pytest.approx(float(clopper_pearson(0.0, 4.0, level=LEVEL)[1]))
+
+
+def test_a_cohort_without_a_test_has_no_share() -> None:
+    shares = _share([(1, 400, 1200)], [(1, 0, 30), (2, 0, 30)])
+    assert {row["low_test_share"] for row in shares.values()} <= {None}
