@@ -39,7 +39,7 @@ from transforms.testing import count_gaps, count_tests
 
 UNKNOWN_CAUSE = "insufficient_data"
 _AT_ONCE = 2
-_STAYS_AT_ONCE = 200_000
+_STAYS_AT_ONCE = 40_000
 
 
 def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl.DataFrame]:

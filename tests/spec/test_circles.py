@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.spec.test_prevalence import DEFINITIONS, PLAN, Low, Stay, Value, _frames, hospitals
+from transforms import counting
 from transforms.circles import add_circles, find_circles
 from transforms.counting import count_people
 from transforms.frames import fit
@@ -44,6 +46,20 @@ def test_a_cohort_counted_with_others_has_the_numbers_of_it_alone(
 
 def _shown(frames: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     return with_zeros(without_zeros(count_people(frames, ALL_PLAN)), ALL_PLAN)
+
+
+def test_however_many_stays_are_counted_at_once_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    stays = [(person, "01-05", "02-10") for person in range(1, 6)] + [(6, "01-01", "01-20"), (6, "02-03", "03-01")]
+    values: list[Value] = [(person, f"01-{10 + person}", 300 * person) for person in range(1, 7)]
+    lows = [(1, "01-11", "01-30"), (6, "01-16", "02-20")]
+    frames = _frames(values, stays, lows)
+    frames["cohort_member"] = _members(stays, [(stay, stay % 3) for stay in range(7)] + [(6, 0), (1, 2)]).lazy()
+    whole = _shown(frames)
+    monkeypatch.setattr(counting, "_STAYS_AT_ONCE", 2)
+    parts = _shown(frames)
+    for name, rows in whole.items():
+        assert fit(parts[name], name).equals(fit(rows, name)), name
+    assert whole["counts.episode"]["cohort"].n_unique() > 1
 
 
 def test_people_with_the_same_days_in_the_same_cohorts_are_one_circle() -> None:
