@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from transforms.kinds import KINDS
 from transforms.load import SHIPPED, load_definitions
+from transforms.model.base import Part
+from transforms.model.source_examples import ReceivingExample, UnitExample
 
 Place = tuple[str | int, ...]
 
@@ -137,6 +139,26 @@ def test_keys_that_do_not_agree_are_refused_in_words(name: str, changes: Any, sa
 @pytest.mark.parametrize(("name", "changes"), TAKEN)
 def test_the_nearest_values_that_agree_are_taken(name: str, changes: Any) -> None:
     changed(name, changes)
+
+
+@pytest.mark.parametrize(
+    ("example", "given"),
+    [
+        (UnitExample, {"quantity": "count", "unit": "G/L"}),
+        (UnitExample, {"quantity": "count", "unit": "G/L", "factor": 1000, "rule": "unit_unknown"}),
+        (ReceivingExample, {"value": "5"}),
+        (ReceivingExample, {"value": "5", "lower": 5, "rule": "unit_unknown"}),
+    ],
+)
+def test_an_example_says_what_is_read_or_why_nothing_is(example: type[Part], given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="name either"):
+        example.model_validate(given)
+
+
+def test_words_and_answers_that_ship_are_read() -> None:
+    shipped = load_definitions()
+    assert {"severity", "cause_group"} <= shipped.glossary.keys()
+    assert shipped.answers
 
 
 def test_a_definition_that_was_read_cannot_be_changed() -> None:
