@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -138,7 +139,9 @@ def test_keys_that_do_not_agree_are_refused_in_words(name: str, changes: Any, sa
 
 @pytest.mark.parametrize(("name", "changes"), TAKEN)
 def test_the_nearest_values_that_agree_are_taken(name: str, changes: Any) -> None:
-    changed(name, changes)
+    read = changed(name, changes).model_dump(mode="json")
+    for place, value in changes:
+        assert reduce(lambda within, key: within[key], place, read) == (None if value is GONE else value)
 
 
 @pytest.mark.parametrize(
