@@ -21,8 +21,11 @@ from transforms.duration_families import Family, Numbers
 Places = NDArray[np.int64]
 _TINY = 1e-300
 _EVEN = 1e-9  # heights this close are one height
-_ENOUGH = 1e-4  # a step this small moves a median by a ten-thousandth of it
+_ENOUGH = 1e-3  # a step this small moves a median by a thousandth of it, and leaves a millionth to go
+_NEAR = 0.01  # from such a step on, the rest is for the triples as they are
 _TRIES = 40
+_DAMPING = 1e-4  # at first
+_ROUGH = 0.15  # of the logarithm of a day more than the time
 _BLOCK, _ROWS = 8192, 6
 _WHOLE = 1 - 1e-6  # of the information of a group: what is left is none
 _NARROWEST = np.log(0.02)  # below this all durations are equal as far as the tests can tell, and there is no peak
@@ -39,6 +42,11 @@ class Triples:
     def __len__(self) -> int:
         return len(self.before)
 
+    @property
+    def sides(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Its three columns."""
+        return self.before, self.inside, self.after
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -53,13 +61,33 @@ class Groups:
         """The weighted sum over each group of a number of each triple."""
         return np.bincount(self.group, self.weights * numbers, self.n_groups).astype(np.float64)
 
-    def only(self, chosen: Places) -> "Groups":
-        """These groups alone, numbered in their order."""
+    def only(self, chosen: Places) -> tuple["Groups", Places]:
+        """These groups alone, numbered in their order, and where their triples stand among all."""
         number = np.full(self.n_groups, -1)
         number[chosen] = np.arange(len(chosen))
         rows = np.flatnonzero(number[self.group] >= 0)
-        triples = Triples(*(side[rows] for side in (self.triples.before, self.triples.inside, self.triples.after)))
-        return Groups(triples, self.weights[rows], number[self.group[rows]], len(chosen))
+        triples = Triples(*(side[rows] for side in self.triples.sides))
+        return Groups(triples, self.weights[rows], number[self.group[rows]], len(chosen)), rows
+
+    def once(self) -> tuple["Groups", Places]:
+        """Triples that are the same as the one before them, of one group, as one; and where each stands among these."""
+        sides = (self.group, *self.triples.sides)
+        is_new = np.append(True, np.any([side[1:] != side[:-1] for side in sides], axis=0))[: len(self.group)]
+        place, first = np.cumsum(is_new) - 1, np.flatnonzero(is_new)
+        weights = np.bincount(place, self.weights, len(first)).astype(np.float64)
+        triples = Triples(*(side[first] for side in self.triples.sides))
+        return Groups(triples, weights, self.group[first], self.n_groups), place
+
+    def rounded(self) -> "Groups":
+        """Triples of a group that are nearly the same as one: their means, with the weight of all of them."""
+        key = self.group
+        for side in self.triples.sides:
+            step = np.where(np.isfinite(side), 1 + np.round(np.log1p(side) / _ROUGH), 0).astype(np.int64)
+            key = key * (step.max(initial=0) + 1) + step
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        weights = np.bincount(place, self.weights, len(first)).astype(np.float64)
+        means = (np.bincount(place, self.weights * side, len(first)) / weights for side in self.triples.sides)
+        return Groups(Triples(*means), weights, self.group[first], self.n_groups)
 
 
 @dataclass(frozen=True)
@@ -86,29 +114,52 @@ def log_likelihood(triples: Triples, family: Family, place: Numbers, spread: Num
 def fit_durations(groups: Groups, family: Family) -> Fits:
     """The parameters that make the triples of each group likeliest.
 
-    Newton's steps, shortened where they overshoot (Levenberg and Marquardt), in all groups at once.
+    They are looked for among triples that are rounded first, of which there are few; from there all need a step or two.
     """
-    at = _start(groups)
-    height, pull, bend = _look(groups, family, at)
+    once, number = groups.once()
+    start = _start(once)
+    rough = _climb(once.rounded(), family, start, _NEAR)
+    climbed = _climb(once, family, np.where(rough.is_found[:, None], rough.at, start), _ENOUGH)
+    place, spread = (np.where(climbed.is_found, climbed.at[:, parameter], np.nan) for parameter in (0, 1))
+    return Fits(place, spread, climbed.each[1:].T[number])
+
+
+@dataclass(frozen=True)
+class _Climbed:
+    """Where a climb ended in each group, whether that is a peak, and what `_each` tells of every triple there."""
+
+    at: Numbers
+    is_found: NDArray[np.bool_]
+    each: Numbers
+
+
+def _climb(groups: Groups, family: Family, start: Numbers, enough: float) -> _Climbed:
+    """Newton's steps, shortened where they overshoot (Levenberg and Marquardt), in all groups at once.
+
+    A group is done when its step is below `enough`.
+    """
+    at, each = start.copy(), _each(groups, family, start)
+    height, pull, bend = _sums(groups, each)
     is_done: NDArray[np.bool_] = ~np.isfinite(height)
-    damping = np.full(groups.n_groups, 1e-3)
+    damping = np.full(groups.n_groups, _DAMPING)
     for _ in range(_TRIES):
         left = np.flatnonzero(~is_done)
         if not len(left):
             break
-        part = groups.only(left) if len(left) < groups.n_groups else groups  # the others need not wait for a few
+        part, rows = groups.only(left)  # the others need not wait for a few
         step = _step(pull[left], bend[left], damping[left])
-        found = _look(part, family, at[left] + step)
+        told = _each(part, family, at[left] + step)
+        found = _sums(part, told)
         is_better = found[0] >= height[left] - _EVEN
         better = left[is_better]
         at[better] += step[is_better]
-        height[better], pull[better], bend[better] = (each[is_better] for each in found)
+        height[better], pull[better], bend[better] = (numbers[is_better] for numbers in found)
+        is_moved = is_better[part.group]
+        each[:, rows[is_moved]] = told[:, is_moved]
         damping[left] = np.clip(damping[left] * np.where(is_better, 0.1, 10.0), 1e-9, 1e9)
-        is_done[left] = is_better & (np.abs(step).max(axis=1) < _ENOUGH)
+        is_done[left] = is_better & (np.abs(step).max(axis=1) < enough)
     is_peak = (np.linalg.det(bend) > 0) & (bend[:, 0, 0] > 0)
-    is_found = is_done & is_peak & (at[:, 1] > _NARROWEST) & np.isfinite(height)
-    place, spread = (np.where(is_found, at[:, parameter], np.nan) for parameter in (0, 1))
-    return Fits(place, spread, _each(groups, family, at)[1:].T)
+    return _Climbed(at, is_done & is_peak & (at[:, 1] > _NARROWEST) & np.isfinite(height), each)
 
 
 def resample(groups: Groups, fits: Fits, cluster: Places, weights: Numbers) -> tuple[Numbers, Numbers]:
@@ -220,9 +271,9 @@ def _each(groups: Groups, family: Family, at: Numbers) -> Numbers:
     return found
 
 
-def _look(groups: Groups, family: Family, at: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+def _sums(groups: Groups, each: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """Of each group: log likelihood, its first differentials, and the matrix of second ones with the sign turned."""
-    height, right, wide, *bends = (groups.add_up(row) for row in _each(groups, family, at))
+    height, right, wide, *bends = (groups.add_up(row) for row in each)
     bend = -np.nan_to_num(np.stack([bends[0], bends[1], bends[1], bends[2]], axis=1)).reshape(-1, 2, 2)
     return np.where(np.isnan(height), -np.inf, height), np.nan_to_num(np.stack([right, wide], axis=1)), bend
 
