@@ -5,8 +5,8 @@ value to a most value with none of either between them, and where in such an int
 median is an interval too. Each duration between the bounds of an episode counts as equally likely, which bounds made
 of two gaps between tests do not deserve; that is why the curve is naive.
 
-Sources: Turnbull 1976; innermost intervals, and when a curve is the likeliest, Gentleman and Geyer 1994; longer steps,
-Varadhan and Roland 2008.
+Sources: Turnbull 1976; innermost intervals, and when a curve is the likeliest, Gentleman and Geyer 1994; steps of both
+kinds in turn, Wellner and Zhan 1997.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
 _ENOUGH = 1e-4  # no shift of mass would make the data likelier by more than this part of their number
 _TURNS = 300
-_LEAST = 1e-12  # mass that no longer counts, kept so that it may come back
+_LEAST = 1e-12  # a chance below it is none
+_HALVINGS = 8
+_APART = 4.0  # more than Newton's steps, which are at most one, can bring two groups together
 _HALF = 0.5 - 1e-7
 
 
@@ -132,31 +135,57 @@ def _only(problem: _Problem, groups: Places) -> tuple[_Problem, Places]:
 
 
 def _turn(problem: _Problem, share: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Better shares, by two plain steps and a longer one along them; and which groups are as good as they can be."""
-    one, chance, slope = _step(problem, share)
-    two, _, _ = _step(problem, one)
-    moved, bent = one - share, two - 2 * one + share
-    lengths = [np.sqrt(_sums(problem.of, each**2, problem.n_groups)) for each in (moved, bent)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        far = np.maximum(np.nan_to_num(lengths[0] / lengths[1], nan=1.0, posinf=1.0), 1.0)[problem.of]
-    leapt = np.maximum(share + 2 * far * moved + far**2 * bent, _LEAST)
-    leapt /= _sums(problem.of, leapt, problem.n_groups)[problem.of]
-    after, leapt_chance, _ = _step(problem, leapt)
-    is_better = (_height(problem, leapt_chance) >= _height(problem, chance))[problem.of]
+    """Better shares, by a step of expectation and one of the minorant; and which groups are as good as they can be."""
+    one, slope = _step(problem, share)
     most = np.full(problem.n_groups, -np.inf)
     np.maximum.at(most, problem.of, slope)
-    return np.where(is_better, after, two), most <= 1 + _ENOUGH
+    return _leap(problem, one), most <= 1 + _ENOUGH
 
 
-def _step(problem: _Problem, share: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """A step of expectation and maximisation, chances of durations before it, and how fast each mass would raise it."""
-    before = np.concatenate([[0.0], np.cumsum(share)])
-    chance = np.maximum(before[problem.last] - before[problem.first], _LEAST)
-    each = problem.weights / chance
-    edges = np.bincount(problem.first, each, len(share) + 1) - np.bincount(problem.last, each, len(share) + 1)
-    slope = np.cumsum(edges)[:-1] / problem.total
+def _leap(problem: _Problem, share: Numbers) -> Numbers:
+    """The curve that fits Newton's step at every edge between masses best and still rises, or as near as is likelier.
+
+    What one edge tells of another is left out, so the step may be too long, and is halved until it is none.
+    """
+    chance = _chances(problem, share)
+    pull, bend = (_at_edges(problem, problem.weights / chance**power, sign) for power, sign in ((1, -1), (2, 1)))
+    inner = np.flatnonzero(problem.of[1:] == problem.of[:-1]) + 1
+    sums = np.cumsum(share) - problem.of  # each group adds up to one
+    bend = np.maximum(bend, np.abs(pull))[inner]
+    wanted = sums[inner - 1] + pull[inner] / bend
+    apart = _APART * problem.of[inner]
+    edges = np.append(problem.of, problem.n_groups).astype(np.float64)
+    edges[inner] += np.clip(isotonic_regression(wanted + apart, weights=bend).x - apart, 0, 1)
+    moved = np.diff(edges) - share
+    height, length = _height(problem, chance), np.ones(problem.n_groups)
+    for _ in range(_HALVINGS):
+        leapt = _height(problem, _chances(problem, share + length[problem.of] * moved))
+        is_worse = ~(leapt >= height)
+        if not is_worse.any():
+            break
+        length[is_worse] /= 2
+    length[is_worse] = 0
+    return share + length[problem.of] * moved
+
+
+def _step(problem: _Problem, share: Numbers) -> tuple[Numbers, Numbers]:
+    """A step of expectation and maximisation, and how fast each mass would raise the chance of what was seen."""
+    edges = _at_edges(problem, problem.weights / _chances(problem, share), -1)
+    slope = -np.cumsum(edges)[:-1] / problem.total
     moved = np.maximum(share * slope, 0)
-    return moved / _sums(problem.of, moved, problem.n_groups)[problem.of], chance, slope
+    return moved / _sums(problem.of, moved, problem.n_groups)[problem.of], slope
+
+
+def _chances(problem: _Problem, share: Numbers) -> Numbers:
+    before = np.concatenate([[0.0], np.cumsum(share)])
+    return np.maximum(before[problem.last] - before[problem.first], _LEAST)
+
+
+def _at_edges(problem: _Problem, numbers: Numbers, sign: int) -> Numbers:
+    """The sum of the numbers of durations that end at an edge between masses, and of those that begin, times `sign`."""
+    size = len(problem.of) + 1
+    ends, begins = (np.bincount(edge, numbers, size).astype(np.float64) for edge in (problem.last, problem.first))
+    return ends + sign * begins
 
 
 def _height(problem: _Problem, chance: Numbers) -> Numbers:

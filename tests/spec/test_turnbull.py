@@ -90,3 +90,19 @@ def test_a_median_that_is_not_reached_has_an_open_end_and_a_group_without_durati
     low, high = turnbull_medians(bounds)
     assert (low[0], high[0]) == (3, np.inf)
     assert np.isnan(high[1])
+
+
+def test_a_curve_of_many_thousand_durations_is_the_likeliest_there_is() -> None:
+    random, size = np.random.default_rng(3), 40_000
+    lasted, gaps = (
+        random.lognormal(5, 0.9, size),
+        random.choice([24.0, 168.0], size) * random.uniform(0.8, 1.2, (2, size)),
+    )
+    least = np.floor(np.maximum(lasted - gaps[0] * random.uniform(size=size), 0))
+    most = np.where(random.uniform(size=size) < 0.2, np.inf, np.ceil(lasted + gaps[1] * random.uniform(size=size)))
+    found = turnbull(Bounds(least, most, np.ones(size), np.zeros(size, np.int64), 1))
+    so_far = np.append(0, np.cumsum(found.share))
+    first, last = np.searchsorted(found.left, least), np.searchsorted(found.right, most, side="right")
+    chance = so_far[last] - so_far[first]
+    raised = [np.sum(1 / chance[(first <= place) & (place < last)]) / size for place in range(len(found.share))]
+    assert max(raised) <= 1 + 2e-4  # Gentleman and Geyer 1994: moving mass anywhere makes the data no likelier
