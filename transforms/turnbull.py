@@ -177,15 +177,15 @@ def _step(problem: _Problem, share: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _chances(problem: _Problem, share: Numbers) -> Numbers:
-    before = np.concatenate([[0.0], np.cumsum(share)])
-    return np.maximum(before[problem.last] - before[problem.first], _LEAST)
+    before: Numbers = np.concatenate([[0.0], np.cumsum(share)])
+    chance: Numbers = np.maximum(before[problem.last] - before[problem.first], _LEAST)
+    return chance
 
 
 def _at_edges(problem: _Problem, numbers: Numbers, sign: int) -> Numbers:
     """The sum of the numbers of durations that end at an edge between masses, and of those that begin, times `sign`."""
     size = len(problem.of) + 1
-    ends, begins = (np.bincount(edge, numbers, size).astype(np.float64) for edge in (problem.last, problem.first))
-    return ends + sign * begins
+    return _sums(problem.last, numbers, size) + sign * _sums(problem.first, numbers, size)
 
 
 def _height(problem: _Problem, chance: Numbers) -> Numbers:
