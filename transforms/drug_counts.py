@@ -18,6 +18,7 @@ from transforms.model.estimation import Plan
 ONSET, RECOVERY = "onset", "recovery"
 DRUG = ("drug", "drug_class")
 _EPISODE = ("person_index", "threshold_cells_per_ul", "started", "ended")
+_ABOVE = 2**40  # no count is as high, so that with the day before it in one number the earliest is the least
 _RECOVERED = ("recovered", "recovered_unconfirmed")
 
 
@@ -43,7 +44,8 @@ class Drugs:
 def read_drugs_given(drug_block: pl.LazyFrame, test_days: pl.DataFrame, episodes: pl.DataFrame, plan: Plan) -> Drugs:
     """What the counts of drugs are made of. `test_days` and `episodes` are those of all people."""
     dates = ("started_on", "ended_on", "course_started_on", "window_from_on", "window_until_on")
-    blocks = (
+    texts = ("drug", "drug_class", "anchor")
+    read = (
         drug_block.select(
             *COURSE,
             "drug_class",
@@ -53,8 +55,10 @@ def read_drugs_given(drug_block: pl.LazyFrame, test_days: pl.DataFrame, episodes
             *[pl.col(name).cast(pl.Date).cast(pl.Int32).alias(name.removesuffix("_on")) for name in dates],
         )
         .collect()
-        .sort(*COURSE, "started")
     )
+    # An Enum sorts as its text does, and costs as much as a number.
+    blocks = read.with_columns(pl.col(name).cast(pl.Enum(read[name].unique().sort())) for name in texts)
+    blocks = blocks.sort(*COURSE, "started")
     tests = test_days.filter(pl.col("n_tests") > 0, pl.col("day").is_not_null(), pl.col("lowest_cells_per_ul") >= 0)
     is_seen = pl.col("ended_as").is_in(_RECOVERED)
     confirmed = episodes.filter(pl.col("is_confirmed"), pl.col("rule") == plan.estimation.default_rule)
@@ -122,15 +126,13 @@ def count_drug_days(given: Drugs, rules: DrugRules) -> pl.DataFrame:
     parts = [_since(given, anchor, rules) for anchor in rules.curve]
     once = (
         pl.concat(parts)
-        .group_by([*PERSON_DRUG, "drug_class", "anchor", "day", "day_until", "at"])
-        .agg(pl.col("lowest_cells_per_ul").min())
-        .sort("at")
-        .group_by([*PERSON_DRUG, "drug_class", "anchor", "day", "day_until"], maintain_order=True)
-        .agg(pl.col("lowest_cells_per_ul").first())
+        .group_by(*PERSON_DRUG, "drug_class", "anchor", "day", "day_until")
+        .agg(least=(pl.col("at").cast(pl.Int64) * _ABOVE + pl.col("lowest_cells_per_ul").cast(pl.Int64)).min())
+        .with_columns(lowest_cells_per_ul=pl.col("least") % _ABOVE)
     )
     edges = pl.DataFrame({"edge": rules.bins_cells_per_ul}, schema={"edge": pl.Int64})
     binned = (
-        once.with_columns(edge=pl.col("lowest_cells_per_ul").cast(pl.Int64))
+        once.with_columns(edge="lowest_cells_per_ul")
         .sort("edge")
         .join_asof(edges.with_columns(bin_lower_cells_per_ul="edge"), on="edge")
     )

@@ -102,7 +102,7 @@ def _count_weeks(at_risk: pl.DataFrame, wanted: RatioRule, first: pl.DataFrame) 
         "n_weeks": pl.len(),
         "n_episodes": pl.col("is_episode").sum(),
     }
-    counted = weeks.group_by([*DRUG, "period"]).agg(**numbers)
+    counted = weeks.group_by([*DRUG, "period"]).agg(**numbers).with_columns(pl.col(DRUG).cast(pl.String))
     every = at_risk.group_by("person_index", week=pl.col("day") // wanted.week_days).agg(pl.col("is_episode").any())
     names = {"drug": pl.lit(ALL_DRUGS), "drug_class": pl.lit(ALL_DRUGS), "period": pl.lit(EVERYBODY)}
     everybody = every.select(**names, **numbers).filter(pl.col("n_weeks") > 0)
