@@ -45,17 +45,14 @@ def read_drugs_given(drug_block: pl.LazyFrame, test_days: pl.DataFrame, episodes
     """What the counts of drugs are made of. `test_days` and `episodes` are those of all people."""
     dates = ("started_on", "ended_on", "course_started_on", "window_from_on", "window_until_on")
     texts = ("drug", "drug_class", "anchor")
-    read = (
-        drug_block.select(
-            *COURSE,
-            "drug_class",
-            "anchor",
-            "onset_min_days",
-            "onset_max_days",
-            *[pl.col(name).cast(pl.Date).cast(pl.Int32).alias(name.removesuffix("_on")) for name in dates],
-        )
-        .collect()
-    )
+    read = drug_block.select(
+        *COURSE,
+        "drug_class",
+        "anchor",
+        "onset_min_days",
+        "onset_max_days",
+        *[pl.col(name).cast(pl.Date).cast(pl.Int32).alias(name.removesuffix("_on")) for name in dates],
+    ).collect()
     # An Enum sorts as its text does, and costs as much as a number.
     blocks = read.with_columns(pl.col(name).cast(pl.Enum(read[name].unique().sort())) for name in texts)
     blocks = blocks.sort(*COURSE, "started")

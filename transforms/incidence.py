@@ -13,7 +13,7 @@ from transforms.frames import empty, shape
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays
 from transforms.risk_time import RiskTime, cut_spans, find_risk_time, split_years
-from transforms.strata import STRATUM, UNKNOWN, read_ages, stratum_of
+from transforms.strata import STRATUM, UNKNOWN, age_in, band_of, read_ages, stratum_of
 
 FIRST, EVERY = "first", "every"
 _ONSETS = pl.Enum([FIRST, EVERY])
@@ -48,7 +48,7 @@ def count_incidence(stays: Stays, risk: Risk, plan: Plan) -> dict[str, pl.DataFr
     runs, taken = (cut_spans(spans, stays) for spans in (risk.time.runs, risk.time.open))
     if runs.is_empty():
         return {name: empty(name) for name in ("counts.incidence", "counts.incidence_group")}
-    risk = Risk(risk.time, stays.of_members(risk.people).drop("cohort"))
+    risk = Risk(risk.time, stays.of_members(_with_sexes(risk.people, plan)).drop("cohort"))
     new = stays.inside(risk.time.new).filter(pl.col("day").is_between("stay_started", "stay_ended"))
     first = new.group_by("cohort", "person_index", *_RULE).agg(pl.col("day").min())
     days = _by_cell(runs, risk, plan, ["threshold_cells_per_ul"])
@@ -125,12 +125,18 @@ def _by_cell(spans: pl.DataFrame, risk: Risk, plan: Plan, by: list[str]) -> pl.D
     """`by`, cohort, year, stratum, person_group, n_episodes, n_days of spans."""
     if "sign" not in spans.columns:
         spans = spans.with_columns(sign=pl.lit(1, pl.Int64), n_episodes=pl.lit(0, pl.Int64))
-    known = split_years(spans).join(risk.people, on="person_index", how="left")
-    strata = stratum_of(pl.col("year"), plan.estimation.standardisation)
-    sexes = pl.Enum([*plan.estimation.standardisation.sex_shares, UNKNOWN])
-    return (
-        known.with_columns(n_days=pl.col("n_days") * pl.col("sign"), **strata)
-        .with_columns(pl.col("sex").cast(sexes))
-        .group_by(*by, *_CELL)
-        .agg(pl.col("n_episodes", "n_days").sum())
+    split, bands = split_years(spans), plan.estimation.standardisation.age_bands_from_years
+    known = split.join(risk.people, on="person_index", how="left").select(
+        *by,
+        *(name for name in _CELL if name != "age_from_years"),
+        "n_episodes",
+        age_from_years=band_of(age_in(pl.col("year")), bands),
+        n_days=pl.col("n_days") * pl.col("sign"),
     )
+    return known.group_by(*by, *_CELL).agg(pl.col("n_episodes", "n_days").sum())
+
+
+def _with_sexes(people: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """`sex` as in `stratum_of`, as an Enum."""
+    named = stratum_of(pl.lit(None, pl.Int32), plan.estimation.standardisation)["sex"]
+    return people.with_columns(sex=named.cast(pl.Enum([*plan.estimation.standardisation.sex_shares, UNKNOWN])))

@@ -182,8 +182,10 @@ def _count_any_low(stays: Stays, plan: Plan) -> pl.DataFrame:
 
 
 def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    rules = pl.Enum(sorted(plan.reported_rules))  # names of rules are compared often
+    named = episodes.with_columns(pl.col("rule").cast(rules))
     open_days = (
-        stays.inside(episodes.select("person_index", *_RULE, "started", "ended"))
+        stays.inside(named.select("person_index", *_RULE, "started", "ended"))
         .with_columns(first=pl.max_horizontal("started", "stay_started"), last=pl.min_horizontal("ended", "stay_ended"))
         .filter(pl.col("first") <= pl.col("last"))
         .with_columns(first_month=month_of_days(pl.col("first")), last_month=month_of_days(pl.col("last")))
@@ -194,7 +196,8 @@ def _count_confirmed(stays: Stays, episodes: pl.DataFrame, plan: Plan) -> pl.Dat
         frames.append((open_days.with_columns(month=months).explode("month"), stays.cells))
     parts = []
     for cells, values in frames:
-        people = cells.select("person_index", "cohort", "month", *_RULE).unique()
+        once = ["person_index", "month", *_RULE]  # who is in two cohorts has a person_index of their own in each
+        people = cells.select(*once, "cohort").unique(once)
         seen = people.join(values.drop("cohort"), on=["person_index", "month"], how="left")
         parts.append(_confirmed_of(plan, seen, values))
     return _as_lows(parts)
@@ -208,12 +211,13 @@ def _confirmed_of(plan: Plan, seen: pl.DataFrame, values: pl.DataFrame) -> pl.Da
     is_here = [pl.col("threshold_cells_per_ul").eq(threshold) & pl.col(name) for threshold, name in known.items()]
     undecided = pl.any_horizontal(pl.lit(value=False), *is_here).fill_null(value=False)
     key = ["cohort", "month", *_RULE]
-    low = seen.group_by(key).agg(
+    counted = seen.group_by(key).agg(
         n_low_tested=is_tested.sum(),
         n_low_observed=pl.len(),
         both_tested=(is_tested & undecided).sum(),
         both=undecided.sum(),
     )
+    low = counted.with_columns(pl.col("rule").cast(pl.String))
     wanted = pl.DataFrame([{name: getattr(cut, name) for name in _CUT} for cut in cuts], orient="row")
     unclear = wanted.select(_RULE).join(_unclear(values, known), on="threshold_cells_per_ul", how="inner")
     joined = low.join(unclear, on=key, how="full", coalesce=True).with_columns(
