@@ -18,7 +18,6 @@ from transforms.durations import HOURS_A_DAY, Incident
 from transforms.interval_durations import Groups, Triples, chances_of_detection, fit_durations, resample
 from transforms.interval_summaries import Fitted, summarise
 from transforms.model.estimation import Plan
-from transforms.shares import ALL
 
 _HOURS = ["gap_before_hours", "inside_hours", "gap_after_hours"]
 _MADE = ["median_days", "median_lo", "median_hi", "rmst_days", "rmst_lo", "rmst_hi"]
@@ -94,20 +93,19 @@ def _mix(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _count_episodes(incident: Incident) -> pl.DataFrame:
     """Incident episodes of each group by their three times, ending and person, in one order.
 
-    `of_person` is how many of the episodes of the group the person of each has.
+    `of_person` is how many of the episodes of the group the person of each has. Rows that are alike in all but what is
+    left out here stay apart: hardly any are, and to look for them takes longer than to count them.
     """
-    facts = [*_HOURS, "person_group", "is_event", "is_death"]
-    persons = ["episodes_of_person", "episodes_of_person_and_cause"]
-    is_event = pl.col("is_event")
-    timed = incident.rows.with_columns(
-        is_death=pl.col("ended_as") == "died", gap_after_hours=pl.when(is_event).then("gap_after_hours")
+    facts = [*_HOURS, "person_group", "is_event", "is_death", "n_episodes"]
+    told = incident.rows.with_columns(
+        is_death=pl.col("ended_as") == "died", gap_after_hours=pl.when("is_event").then("gap_after_hours")
     )
-    summed = Incident(incident.groups, incident.wholes, timed).add_up([*facts, *persons], n_episodes=_number())
-    whole = incident.groups.filter(pl.col("cause_group") == ALL)["group"].implode()
-    of_person = pl.when(pl.col("group").is_in(whole)).then(persons[0]).otherwise(persons[1])
-    rows = summed.with_columns(of_person=pl.max_horizontal(of_person, 1))
-    by = ["group", *facts, "of_person"]
-    return rows.group_by(by).agg(_number().sum()).sort(by, nulls_last=True)
+    of_all = told.join(incident.wholes, on="group").with_columns(group="whole")
+    rows = [
+        part.select("group", *facts, of_person=pl.max_horizontal(n_of_person, 1))
+        for part, n_of_person in ((told, "episodes_of_person_and_cause"), (of_all, "episodes_of_person"))
+    ]
+    return pl.concat(rows).sort("group", *facts[:-1], "of_person", facts[-1], nulls_last=True)
 
 
 def _number() -> pl.Expr:
