@@ -63,6 +63,8 @@ class Groups:
 
     def only(self, chosen: Places) -> tuple["Groups", Places]:
         """These groups alone, numbered in their order, and where their triples stand among all."""
+        if len(chosen) == self.n_groups:
+            return self, np.arange(len(self.group))
         number = np.full(self.n_groups, -1)
         number[chosen] = np.arange(len(chosen))
         rows = np.flatnonzero(number[self.group] >= 0)
