@@ -5,7 +5,7 @@ without diagnoses) is in no denominator. Its depth is the grade of its lowest va
 low to the first recovered value. Obeys `definitions/complications` and `duration_bands` in `definitions/estimation`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,6 +14,7 @@ from transforms.clustered import clustered_shares
 from transforms.frames import empty, shape
 from transforms.grades import order_of_worst
 from transforms.intervals import NONE
+from transforms.model.complications import Complication, Look
 from transforms.model.estimation import Plan
 from transforms.person_time import Stays
 from transforms.shares import ALL
@@ -69,14 +70,13 @@ def count_complications(stays: Stays, seen: Seen, plan: Plan) -> pl.DataFrame:
     )
     bands = _bands(plan)
     episodes = _in_bands(begun, bands)
-    looks = sorted({one.looks for one in plan.complications})
-    assessed = {each: _by_person(episodes.filter(pl.any_horizontal(each)), "m") for each in looks}
     had = episodes.select("number", *_CELL).join(seen.complications, on="number")
+    of_looks: dict[tuple[Look, ...], list[Complication]] = {}
+    for one in plan.complications:
+        of_looks.setdefault(one.looks, []).append(one)
     parts = [
-        _sum_people(assessed[one.looks], _by_person(had.filter(pl.col("complication") == one.id), "x")).with_columns(
-            complication=pl.lit(one.id), kind=pl.lit(one.kind)
-        )
-        for one in plan.complications
+        _sum_people(_by_person(episodes.filter(pl.any_horizontal(looks)), "m"), had, own)
+        for looks, own in sorted(of_looks.items())
     ]
     if not parts:
         return empty("counts.complication")
@@ -100,24 +100,32 @@ def estimate_complications(complication: pl.DataFrame, plan: Plan) -> pl.DataFra
     )
 
 
-def _by_person(episodes: pl.DataFrame, name: str) -> pl.DataFrame:
+def _by_person(episodes: pl.DataFrame, name: str, *more: str) -> pl.DataFrame:
     """Episodes of each person in each band at each threshold."""
-    return episodes.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
+    return episodes.group_by(*_CELL, *more).agg(pl.len().cast(pl.Int64).alias(name))
 
 
-def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame) -> pl.DataFrame:
-    """Sums over people of the episodes in which it could be seen (m), of those with it (x), and of their products."""
-    m, x = pl.col("m"), pl.col("x").fill_null(0)
-    both = assessed.join(had.drop("cohort"), on=["person_index", "threshold_cells_per_ul", "place"], how="left")
-    return both.group_by("cohort", "threshold_cells_per_ul", "place").agg(
-        n_episodes=x.sum(),
-        n_assessed=m.sum(),
-        n_people=(x > 0).sum(),
-        n_people_assessed=pl.len(),
-        n_assessed_squared=(m * m).sum(),
-        n_episodes_squared=(x * x).sum(),
-        n_assessed_episodes=(m * x).sum(),
+def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame, complications: Sequence[Complication]) -> pl.DataFrame:
+    """Sums over people of the episodes in which each could be seen (m), of those with it (x), and of their products.
+
+    Few people have a complication, so what is summed of everybody is summed once for all of these.
+    """
+    m, x, by = pl.col("m"), pl.col("x"), ["cohort", "threshold_cells_per_ul", "place"]
+    names = pl.DataFrame(
+        [(one.id, one.kind) for one in complications],
+        schema={"complication": pl.String, "kind": pl.String},
+        orient="row",
     )
+    of_all = assessed.group_by(by).agg(n_assessed=m.sum(), n_people_assessed=pl.len(), n_assessed_squared=(m * m).sum())
+    own = _by_person(had.join(names, on="complication", how="semi"), "x", "complication")
+    both = own.join(assessed.drop("cohort"), on=["person_index", "threshold_cells_per_ul", "place"])
+    numbers = {
+        "n_episodes": x.sum(), "n_people": pl.len(), "n_episodes_squared": (x * x).sum(),
+        "n_assessed_episodes": (m * x).sum(),
+    }  # fmt: skip
+    of_some = both.group_by(*by, "complication").agg(**numbers)
+    rows = of_all.join(names, how="cross").join(of_some, on=[*by, "complication"], how="left")
+    return rows.with_columns(pl.col(list(numbers)).fill_null(0))
 
 
 def _bands(plan: Plan) -> pl.DataFrame:
