@@ -106,3 +106,8 @@ def test_a_curve_of_many_thousand_durations_is_the_likeliest_there_is() -> None:
     chance = so_far[last] - so_far[first]
     raised = [np.sum(1 / chance[(first <= place) & (place < last)]) / size for place in range(len(found.share))]
     assert max(raised) <= 1 + 2e-4  # Gentleman and Geyer 1994: moving mass anywhere makes the data no likelier
+
+
+def test_a_single_duration_has_its_own_bounds_for_a_median() -> None:
+    low, high = turnbull_medians(bounds_of(([1], [3])))
+    assert (low[0], high[0]) == (1, 3)
