@@ -85,7 +85,7 @@ def attribute_causes(episodes: pl.LazyFrame, evidence: Evidence, judgement: Judg
         is_complete = evidence.has_drugs and evidence.has_diagnoses
         scored = score_naranjo(weighed, judgement.naranjo, is_complete=is_complete)
         every = pl.concat([scored, left], how="diagonal").with_columns(pl.col("n_competing").fill_null(0))
-        found.append(rank_candidates(every, keyed.select("episode", *EPISODE)).collect())
+        found.append(rank_candidates(every, keyed.select("episode", *EPISODE)).collect(engine="in-memory"))
     return pl.concat(found).lazy()
 
 
@@ -95,7 +95,7 @@ def attribute_primary(episodes: pl.LazyFrame, evidence: Evidence, judgement: Jud
     for some, known in _share(episodes, evidence, judgement.causes, judgement.conditions):
         keyed, weighed, left = _weigh(some, known, judgement.causes, tells_doubts=False)
         every = pl.concat([weighed, left], how="diagonal")
-        found.append(find_primary(every, keyed.select("episode", *EPISODE)).collect())
+        found.append(find_primary(every, keyed.select("episode", *EPISODE)).collect(engine="in-memory"))
     return pl.concat(found).lazy()
 
 
@@ -114,7 +114,7 @@ def _share(
 ) -> Iterator[tuple[pl.LazyFrame, _Known]]:
     """Episodes and evidence in lots of people."""
     own = evidence.diagnosis.join(episodes.select("person_index").unique(), on="person_index", how="semi")
-    codes = read_codes(_hold(own), conditions, causes)
+    codes = read_codes(own.collect().lazy(), conditions, causes)
     signs = codes, read_contrary(evidence.results, codes, causes), read_findings(evidence.results, causes)
     for people in share_out(episodes, _AT_A_TIME):
         yield episodes.filter(people), _Known(evidence.of(people), *(each.filter(people) for each in signs))
@@ -128,7 +128,7 @@ def _weigh(
     Without `tells_doubts` the other end of the onset is not looked at, and is_window_certain means nothing.
     """
     evidence = known.evidence
-    listed = _list_onsets(episodes, evidence.person).collect()
+    listed = _list_onsets(episodes, evidence.person).collect(engine="in-memory")
     onsets, both = listed.lazy(), (add_early(listed) if tells_doubts else listed).lazy()
     doses = _hold(list_doses(onsets, evidence.recognised))
     of_drugs = _hold(find_drug_candidates(both, doses, causes))
@@ -164,8 +164,11 @@ def _leave(undecided: pl.LazyFrame, early: pl.LazyFrame, evidence: Evidence, cau
 
 
 def _hold(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Compute once what several branches read: a plan that repeats it doubles with each step."""
-    return frame.collect().lazy()
+    """Compute once what several branches read: a plan that repeats it doubles with each step.
+
+    It is of one lot, so all of it fits in memory, and laying pipes for it would take longer than to compute it.
+    """
+    return frame.collect(engine="in-memory").lazy()
 
 
 def _number(episodes: pl.LazyFrame) -> pl.LazyFrame:

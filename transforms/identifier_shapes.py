@@ -13,6 +13,7 @@ from transforms.model.identifiers import IdentifierClass, Identifiers, Shape
 from transforms.person_names import holds_name
 
 _BY_NAME = "person_name"
+_AT_A_TIME = 10  # forms in one pattern, far below what one may hold
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def find_shapes(candidates: pl.DataFrame, identifiers: Identifiers) -> list[Shap
 def weigh_shapes(sample: pl.DataFrame, identifiers: Identifiers, places: Collection[int]) -> list[ShapeHit]:
     """Forms that many cells must have, of columns at `places`; every such form has a digit."""
     cells = sample.filter(pl.col("place").is_in(list(places)) & pl.col("cell").str.contains("[0-9]"))
+    cells = cells.filter(_has_a_form(identifiers))
     hits: list[ShapeHit] = []
     for entry, shape, matched in _find(cells, identifiers, ("many",)):
         chance = chance_of(identifiers.checks[shape.check]) if shape.check in identifiers.checks else 1.0
@@ -78,6 +80,16 @@ def _find(
         is_told = told[str(order)]
         if is_told.any():
             yield entry, shape, _match(cells.filter(is_told), shape, identifiers)
+
+
+def _has_a_form(identifiers: Identifiers) -> pl.Expr:
+    """Whether a cell has any of the forms that many must have: most have none, and a pattern takes long to compile.
+
+    Polars remembers the last few patterns that it compiled, so there are few of many forms each for all files.
+    """
+    patterns = [f"(?:{_whole_pattern(shape, identifiers)})" for _, shape in _shapes(identifiers, ("many",))]
+    joined = ["|".join(patterns[first : first + _AT_A_TIME]) for first in range(0, len(patterns), _AT_A_TIME)]
+    return pl.any_horizontal(pl.lit(value=False), *(pl.col("cell").str.contains(pattern) for pattern in joined))
 
 
 def _weigh(matched: pl.DataFrame, hit: ShapeHit) -> list[ShapeHit]:

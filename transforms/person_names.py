@@ -65,7 +65,9 @@ def _tokens(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bool = 
     """A row a word of each cell: whether it is known, and as what."""
     rules = identifiers.scanning.names
     words = cells.select("row", fold_names(pl.col("cell")).str.extract_all("[a-z]+").alias("word")).explode("word")
-    known = words.join(identifiers.names, left_on="word", right_on="name", how="left")
+    # Few words stand beside many names: those that are asked about first, or all are hashed for each file.
+    listed = identifiers.names.join(words.select("word").unique(), left_on="name", right_on="word", how="semi")
+    known = words.join(listed, left_on="word", right_on="name", how="left")
     others = rules.other_words if has_title else (*rules.other_words, *rules.eponyms)
     is_other = pl.col("word").is_in(list(others))
     return known.with_columns(
