@@ -1,6 +1,7 @@
 """What a reader who solves all shown numbers of all severity scales together can find out."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -92,12 +93,23 @@ def read(tables: Mapping[str, pl.DataFrame], scales: tuple[Scale, ...], scope: s
         yield reader
 
 
+@pytest.fixture(scope="module")
+def draw_tables(draw_estimates: Callable[[int], Estimates], definitions: Definitions) -> Callable[[int], Estimates]:
+    """What is shown of the hospital of a seed."""
+    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
+
+    @cache
+    def draw(seed: int) -> Estimates:
+        return release(draw_estimates(seed), rule, CohortOrder(), run_id="night", definitions_hash="0").tables
+
+    return draw
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_group_of_1_to_10_follows_from_all_scales_together(
-    seed: int, draw_estimates: Callable[[int], Estimates], definitions: Definitions
+    seed: int, draw_tables: Callable[[int], Estimates], definitions: Definitions
 ) -> None:
-    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
-    tables = release(draw_estimates(seed), rule, CohortOrder(), run_id="night", definitions_hash="0").tables
+    tables = draw_tables(seed)
     scopes = sorted({scale.scope for scale in definitions.scales} - {EVERYBODY})
     for scope in scopes:
         for reader in read(tables, definitions.scales, scope):
@@ -105,12 +117,6 @@ def test_no_group_of_1_to_10_follows_from_all_scales_together(
                 assert not 0.5 < size < 10.5, scope
 
 
-def test_larger_hospitals_are_told_how_many_change_grade(
-    draw_estimates: Callable[[int], Estimates], definitions: Definitions
-) -> None:
-    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
-    shown = 0
-    for seed in SEEDS:
-        tables = release(draw_estimates(seed), rule, CohortOrder(), run_id="night", definitions_hash="0").tables
-        shown += tables["released.scale_change"]["n_people"].is_not_null().sum()
-    assert shown > 0
+def test_larger_hospitals_are_told_how_many_change_grade(draw_tables: Callable[[int], Estimates]) -> None:
+    shown = (draw_tables(seed)["released.scale_change"]["n_people"].is_not_null().sum() for seed in SEEDS)
+    assert sum(shown) > 0

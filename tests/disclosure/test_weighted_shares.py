@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
     return {name: pl.LazyFrame(schema=schema) for name, schema in schemas.items()}
 
 
+@cache  # several tests look at the same surveys
 def release_survey(seed: int, plan: Plan = PLAN) -> tuple[Mapping[str, pl.DataFrame], Released]:
     estimates = estimate_counts(count_people(survey(seed), plan), plan, run_id="night")
     return estimates, release(estimates, RULE, CohortOrder(), run_id="night", definitions_hash="0")
