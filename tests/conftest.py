@@ -46,6 +46,7 @@ def stay_on_one_core() -> None:
 if hasattr(os, "sched_setaffinity"):  # Linux
     stay_on_one_core()
 quieten_exit()
+gc.disable()  # of what is imported and collected nothing is garbage
 # `make test` tries the same generated examples each time; else a rare one would fail somebody else's change.
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("fuzz", print_blob=True, deadline=None)
@@ -93,6 +94,7 @@ def pytest_collection_finish() -> None:
     """What was collected stays to the end, and need not be looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,7 +19,6 @@ from flows.errors import UserError
 from flows.handover import Request
 from flows.night import run_night
 from flows.progress import Progress
-from flows.retrying import TRANSIENT
 from flows.settings import Settings
 from tests.plain_checker import PlainChecker
 
@@ -84,6 +83,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(machine: Path) -> None:
 
 def test_a_night_is_begun_again_after_what_passes_and_after_nothing_else() -> None:
     """The codes that the unit names are those of every error but the passing ones; 1 is our own mistake."""
+    from flows.retrying import TRANSIENT
+
     service = _unit("nadir.service")["Service"]
     assert service["Restart"] == "on-failure"
     final = {kind.exit_code for kind in _all_kinds(UserError) if not issubclass(kind, TRANSIENT)}

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, stats
 
 from tests.bench.calibration import Cell, draw_hospitals, measure
 from transforms.duration_families import FAMILIES, Family
@@ -20,11 +20,17 @@ from transforms.interval_durations import (
 )
 
 FAMILY_NAMES = pytest.mark.parametrize("name", sorted(FAMILIES))
-LIBRARY = {
-    "log_normal": lambda place, spread: stats.lognorm(math.exp(spread), scale=math.exp(place)),
-    "weibull": lambda place, spread: stats.weibull_min(math.exp(spread), scale=math.exp(place)),
-    "gamma": lambda place, spread: stats.gamma(math.exp(spread), scale=math.exp(place - spread)),
-}
+
+
+def of_scipy(name: str, place: float, spread: float) -> Any:
+    from scipy import stats
+
+    families = {
+        "log_normal": lambda: stats.lognorm(math.exp(spread), scale=math.exp(place)),
+        "weibull": lambda: stats.weibull_min(math.exp(spread), scale=math.exp(place)),
+        "gamma": lambda: stats.gamma(math.exp(spread), scale=math.exp(place - spread)),
+    }
+    return families[name]()
 
 
 def chance(family: Family, before: float, inside: float, after: float, place: float, spread: float) -> float:
@@ -35,7 +41,9 @@ def chance(family: Family, before: float, inside: float, after: float, place: fl
 @FAMILY_NAMES
 @pytest.mark.parametrize(("place", "spread"), [(2.0, -0.5), (0.5, 0.4), (3.0, 0.1)])
 def test_the_curves_and_areas_of_a_family_are_those_of_scipy(name: str, place: float, spread: float) -> None:
-    family, library = FAMILIES[name], LIBRARY[name](place, spread)
+    from scipy import integrate
+
+    family, library = FAMILIES[name], of_scipy(name, place, spread)
     for time in (0.5, 2.0, 9.0, 40.0):
         at = np.asarray(time), np.asarray(place), np.asarray(spread)
         assert family.beyond(*at) == pytest.approx(library.sf(time), rel=1e-9)
@@ -63,7 +71,7 @@ def test_the_chance_that_no_end_was_seen_is_that_of_all_later_ends(name: str) ->
 
 
 def test_far_in_the_tail_a_chance_is_small_and_not_lost() -> None:
-    tail = LIBRARY["log_normal"](2.0, math.log(0.3))
+    tail = of_scipy("log_normal", 2.0, math.log(0.3))
     assert chance(FAMILIES["log_normal"], 0.04, 60, 0.04, 2.0, math.log(0.3)) == pytest.approx(
         0.04 * tail.pdf(60.04), rel=0.02
     )
@@ -93,6 +101,8 @@ def test_groups_that_are_fitted_side_by_side_do_not_touch_each_other() -> None:
 
 
 def test_the_estimate_stands_at_the_peak_that_scipy_finds_too() -> None:
+    from scipy import optimize
+
     before, inside, after = (np.array(side) for side in zip(*EPISODES, strict=True))
     triples = Triples(before, inside, after)
 

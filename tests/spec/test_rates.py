@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
 
 from transforms.frames import empty, shape
 from transforms.incidence_estimates import estimate_incidence
@@ -50,6 +49,7 @@ def test_the_world_standard_is_what_was_published_over_its_sum_of_100_03() -> No
 
 
 def test_scipy_and_statsmodels_agree_for_small_and_large_counts() -> None:
+    from scipy import stats
     from statsmodels.stats.rates import confint_poisson
 
     events = np.array([0, 1, 2, 5, 17, 250, 10_000])
@@ -71,6 +71,8 @@ def test_equal_weights_make_the_gamma_interval_the_exact_one() -> None:
 
 
 def test_the_gamma_interval_is_that_of_its_chi_squared_form() -> None:
+    from scipy import stats
+
     events, time, weight = np.array([3, 20, 7]), np.array([1200.0, 800.0, 300.0]), np.array([0.5, 0.3, 0.2])
     rate, variance, largest = (
         (weight * events / time).sum(),

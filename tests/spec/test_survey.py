@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from transforms.counting import add_counts
 from transforms.load import load_definitions
@@ -153,6 +152,8 @@ def test_every_interval_follows_from_the_textbook_variance(people: list[Person])
         return
     if not 0 < share < 1 or variance < 1e-20:
         return
+    from scipy import stats
+
     size = share * (1 - share) / variance * (stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, df)) ** 2
     x, size = share * min(n, size), min(n, size)
     assert row["prevalence_lo"] == pytest.approx(stats.beta.ppf(0.025, x, size - x + 1), rel=1e-6, abs=1e-12)

@@ -1,6 +1,7 @@
 """A definition that is wrong is told by file, line, key and what is valid there; what is right is explained."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +149,19 @@ def test_a_source_map_that_misspells_a_column_of_ours_is_told_what_it_is_called(
     assert choose_map([tmp_path], "auto", load_definitions()) is not None
 
 
-SCHEMAS = publish_schemas()
 FILES = {name: path for name, path in list_files(SHIPPED).items() if path.suffix == ".yaml" and "/" in name}
 
 
+@pytest.fixture(scope="module")
+def schemas() -> Mapping[str, Any]:
+    return publish_schemas()
+
+
 @pytest.mark.parametrize("folder", sorted(KINDS))
-def test_an_editor_accepts_every_shipped_definition_by_the_published_schema(folder: str) -> None:
-    judge = jsonschema.Draft202012Validator(SCHEMAS[folder.replace("/", "_")])
+def test_an_editor_accepts_every_shipped_definition_by_the_published_schema(
+    folder: str, schemas: Mapping[str, Any]
+) -> None:
+    judge = jsonschema.Draft202012Validator(schemas[folder.replace("/", "_")])
     judge.check_schema(judge.schema)
     found = [path for name, path in FILES.items() if name.rpartition("/")[0] == folder]
     assert found
@@ -167,8 +174,8 @@ def test_every_folder_of_definitions_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("name", ["glossary", "answers"])
-def test_words_and_answers_have_a_schema(name: str) -> None:
-    judge = jsonschema.Draft202012Validator(SCHEMAS[name])
+def test_words_and_answers_have_a_schema(name: str, schemas: Mapping[str, Any]) -> None:
+    judge = jsonschema.Draft202012Validator(schemas[name])
     shipped = _as_json(SHIPPED / f"{name}.yaml")
     assert [error.message for error in judge.iter_errors(shipped)] == []
     assert not judge.is_valid({**shipped, "severty": {}})
@@ -188,18 +195,18 @@ def test_a_site_is_told_of_a_wrong_kind_of_word_and_of_a_finding_that_means_noth
         (tmp_path / name).unlink()
 
 
-def test_an_editor_marks_a_key_and_a_number_that_are_wrong() -> None:
-    judge = jsonschema.Draft202012Validator(SCHEMAS["cohorts"])
+def test_an_editor_marks_a_key_and_a_number_that_are_wrong(schemas: Mapping[str, Any]) -> None:
+    judge = jsonschema.Draft202012Validator(schemas["cohorts"])
     own = yaml.safe_load(COHORT.replace("at_risk_days: 28", "at_risk_days: -1").replace("seen", "x"))
     assert "-1 is less than the minimum of 0" in str([error.message for error in _leaves(judge, own)])
     assert not judge.is_valid({**yaml.safe_load(COHORT), "wy": "x"})
 
 
-def test_suites_and_source_maps_have_schemas_too(tmp_path: Path) -> None:
+def test_suites_and_source_maps_have_schemas_too(tmp_path: Path, schemas: Mapping[str, Any]) -> None:
     for path in SUITES.glob("*.yaml"):
-        jsonschema.validate(_as_json(path), SCHEMAS["suites"])
+        jsonschema.validate(_as_json(path), schemas["suites"])
     own = {"id": "ours", "tables": [{"table": "lab", "columns": {"person_id": "pat"}}]}
-    jsonschema.validate(own, SCHEMAS["source"])
+    jsonschema.validate(own, schemas["source"])
     assert "yaml-language-server" in write_schemas(tmp_path / "schemas")
     assert json.loads((tmp_path / "schemas" / "shelf.schema.json").read_text())["properties"]["cohorts"]
 
