@@ -20,7 +20,7 @@ import polars as pl
 from flows.errors import DefinitionError, SourceError
 from flows.handover import Answer, DatePolicy
 from flows.workspace import COUNTS, private_files
-from transforms.frames import fit, polars_schema
+from transforms.frames import fit_in_turn, polars_schema
 from transforms.load import SUITES, Definitions
 from transforms.schemas import load_tables, schema_of
 
@@ -28,6 +28,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 NULL = "NULL"
 MOST_BYTES = 2_000_000_000
+ROWS_OF_A_SHORT_FILE = 5_000_000  # a file of more rows may be longer than the usual form of a ZIP can say
 ABOUT = "Counts of people, episodes and days for `nadir merge`. Small counts are not hidden: do not publish this file."
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 
@@ -76,10 +77,9 @@ def write_counts(
         "definitions": _hash_files(definitions),
     }
     with private_files(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        _add(archive, MANIFEST, json.dumps(manifest, indent=1, default=str, sort_keys=True).encode())
+        archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, default=str, sort_keys=True).encode())
         for name, rows in sorted(counts.items()):
-            text = fit(rows, name).write_csv(null_value=NULL, line_terminator="\r\n")
-            _add(archive, f"{name}.csv", text.encode())
+            _add_rows(archive, name, rows)
 
 
 def read_counts(path: Path, definitions: Definitions) -> SentCounts:
@@ -182,8 +182,16 @@ def _cell(column: str, kind: pl.DataType) -> pl.Expr:
     return (given.str.to_date("%Y-%m-%d") if kind == pl.Date else given.cast(kind)).alias(column)
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add_rows(archive: zipfile.ZipFile, name: str, rows: pl.DataFrame) -> None:
+    """Some rows after the other: the text of a large table takes as much memory as the table."""
+    with archive.open(_entry(f"{name}.csv"), "w", force_zip64=rows.height > ROWS_OF_A_SHORT_FILE) as target:
+        for number, some in enumerate(fit_in_turn(rows, name)):
+            text = some.write_csv(include_header=number == 0, null_value=NULL, line_terminator="\r\n")
+            target.write(text.encode())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, FIRST_DAY)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o600 << 16
-    archive.writestr(entry, content)
+    return entry

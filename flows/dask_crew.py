@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from distributed import Client
 from distributed.scheduler import KilledWorker
 from prefect import Task, task
@@ -25,7 +24,7 @@ from prefect_dask import DaskTaskRunner
 
 from flows.code_version import code_version
 from flows.errors import TryAgainLater, WrongUse, guard_values
-from flows.own_crew import ROWS_OF_A_PART, Counts, add_parts
+from flows.own_crew import ROWS_OF_A_PART, Counts, add_parts, keep_counts
 from flows.part import COUNTED, DERIVED, HANDED_OVER, Deriving, count_part, derive_part
 from flows.places import Place
 from flows.retrying import OPTIONS
@@ -70,8 +69,7 @@ def count_remotely(number: int, packed: bytes) -> str:  # noqa: ARG001 - the num
     """The name of the folder with the counts."""
     with guard_values(), _at_work(packed) as (job, folder):
         counts = count_part(folder, job.how, before=job.before)
-        for name, rows in counts.items():
-            rows.write_parquet(folder / f"{name}.parquet")
+        keep_counts(counts, folder)
         return _send(job, folder, "counts", tuple(counts))
 
 
@@ -108,7 +106,7 @@ class DaskCrew:
         standing = ((GIVEN, tuple(f"{before}{name}" for name in COUNTED)),)
         asked = [(part, standing if before else ((GIVEN, given), (self._derived[part], derived))) for part in parts]
         answers = self._spread(count_remotely, asked, plan, before)
-        return add_parts([self._read(part, answer) for part, answer in zip(parts, answers, strict=True)])
+        return add_parts([self._fetch(part, answer) for part, answer in zip(parts, answers, strict=True)])
 
     def close(self) -> None:
         """Nothing of any patient stays where workers reach it."""
@@ -118,10 +116,10 @@ class DaskCrew:
     def _of(self, part: Path) -> Place:
         return self._place.inside(part.name)
 
-    def _read(self, part: Path, answer: str) -> Counts:
+    def _fetch(self, part: Path, answer: str) -> Path:
         names = [name for name in load_tables() if name.startswith("counts.")]
         self._of(part).inside(answer).fetch(part / answer, _files(names))
-        return {name: pl.read_parquet(part / answer / f"{name}.parquet") for name in names}
+        return part / answer
 
     def _spread(
         self, work: "Task[..., str]", asked: Sequence[tuple[Path, Fetched]], how: Deriving | Plan, before: str = ""

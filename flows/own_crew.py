@@ -12,9 +12,11 @@ from flows.part import Deriving, count_part, derive_part
 from flows.settings import Settings
 from transforms.counting import add_counts
 from transforms.model.estimation import Plan
+from transforms.schemas import load_tables
 from transforms.zeros import without_zeros
 
 Counts = dict[str, pl.DataFrame]
+COUNTED_HERE = "counted"
 ROWS_OF_A_PART = 20_000_000  # lab rows; 9.5 million took 1.7 GB of memory
 
 
@@ -36,18 +38,30 @@ class Alone:
 
     def count(self, parts: Sequence[Path], plan: Plan, *, before: str = "") -> Counts:
         """One part in memory at a time."""
-        total = count_part(parts[0], plan, before=before)
-        for folder in parts[1:]:
-            total = add_parts([total, count_part(folder, plan, before=before)])
-        return total
+        if len(parts) == 1:
+            return count_part(parts[0], plan, before=before)
+        folders = [folder / f"{before}{COUNTED_HERE}" for folder in parts]
+        for part, folder in zip(parts, folders, strict=True):
+            folder.mkdir()
+            keep_counts(count_part(part, plan, before=before), folder)
+        return add_parts(folders)
 
     def close(self) -> None:
         """Nothing was sent anywhere."""
 
 
-def add_parts(parts: Sequence[Counts]) -> Counts:
-    """The counts of people in different parts, together."""
-    return without_zeros({name: add_counts(name, [part[name] for part in parts]) for name in parts[0]})
+def keep_counts(counts: Counts, folder: Path) -> None:
+    """Write counts as NAME.parquet into `folder`: those of several parts at once would take much memory."""
+    for name, rows in counts.items():
+        rows.write_parquet(folder / f"{name}.parquet", compression="lz4")
+
+
+def add_parts(folders: Sequence[Path]) -> Counts:
+    """The counts of people in different parts, each kept in a folder, together."""
+    names = [name for name in load_tables() if name.startswith("counts.")]
+    return without_zeros(
+        {name: add_counts(name, [pl.scan_parquet(folder / f"{name}.parquet") for folder in folders]) for name in names}
+    )
 
 
 def crew_of(context: RunContext) -> Crew:

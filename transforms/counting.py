@@ -19,7 +19,7 @@ from transforms.cycle_counts import count_cycles, read_cycles
 from transforms.drug_counts import count_courses, count_drug_days, count_times, read_drugs_given
 from transforms.drug_weeks import count_weeks
 from transforms.durations import count_durations, hour_columns
-from transforms.frames import shape, stack
+from transforms.frames import MANY_ROWS, shape, stack
 from transforms.incidence import count_incidence, find_risk
 from transforms.model.estimation import Plan
 from transforms.onsets import count_onsets, read_deaths
@@ -94,12 +94,21 @@ def count_people(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> dict[str, pl
     return {name: found[0] if name in sorted_ones else stack(found, name) for name, found in both.items()}
 
 
-def add_counts(name: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Counts of people in different partitions, added by key."""
-    table = load_tables()[name]
+def add_counts(name: str, parts: Sequence[pl.DataFrame] | Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    """Counts of people in different partitions, added by key; a large table a cohort at a time, to spare memory."""
+    table = schema_of(name)
     numbers = [column for column in table.column_names if column.startswith(("n_", "weight_"))]
     facts = [column for column in table.column_names if column not in numbers]
-    return stack([pl.concat(parts).group_by(facts).agg(pl.col(numbers).sum())], name)
+    rows = pl.concat([part.lazy() for part in parts])
+
+    def add(some: pl.LazyFrame) -> pl.DataFrame:
+        return stack([some.group_by(facts).agg(pl.col(numbers).sum()).collect()], name)
+
+    if rows.select(pl.len()).collect().item() <= MANY_ROWS:
+        return add(rows)
+    first = pl.col(table.key[0])
+    texts = rows.select(first.unique()).collect().to_series().sort()
+    return pl.concat([add(rows.filter(first == text)) for text in texts])
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 Rows come out in one order whatever order or number of threads they came from, so the same counts give the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from transforms.errors import DefinitionError
 from transforms.schemas import Table, schema_of
 
+MANY_ROWS = 1_000_000  # more of one table are worked on some at a time, to spare memory
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "BIGINT": pl.Int64(),
@@ -42,6 +43,16 @@ def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
     texts = [name for name in key if shaped.schema[name] == pl.String]
     ranks = [pl.col(name).cast(pl.Enum(shaped[name].unique().drop_nulls().sort())) for name in texts]
     return shaped.with_columns(ranks).sort(key, nulls_last=False).with_columns(pl.col(texts).cast(pl.String))
+
+
+def fit_in_turn(rows: pl.DataFrame, table_name: str) -> Iterator[pl.DataFrame]:
+    """What `fit` gives, of a large table of counts some rows after the other: those with the same first text."""
+    if rows.height <= MANY_ROWS:
+        yield fit(rows, table_name)
+        return
+    first = pl.col(schema_of(table_name).key[0])
+    for text in rows.select(first.unique()).to_series().sort():
+        yield fit(rows.filter(first == text), table_name)
 
 
 def empty(table_name: str) -> pl.DataFrame:

@@ -39,10 +39,7 @@ def number_columns(table_name: str) -> list[str]:
 
 def without_zeros(counts: Counts) -> dict[str, pl.DataFrame]:
     """Only the rows in which some number is not zero."""
-    return {
-        name: rows.filter(pl.any_horizontal(pl.col(number_columns(name)) != 0)) if rows.height else rows
-        for name, rows in counts.items()
-    }
+    return {name: _without_zeros(name, rows) for name, rows in counts.items()}
 
 
 def replace_counted(standing: Counts, before: Counts, after: Counts) -> dict[str, Replaced]:
@@ -77,6 +74,11 @@ def with_zeros(counts: Counts, plan: Plan) -> dict[str, pl.DataFrame]:
         "counts.attrition": list_steps(plan).drop("n_parts"),
     }
     return {name: _fill(name, rows, expected.get(name)) for name, rows in counts.items()}
+
+
+def _without_zeros(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    is_some = rows.select(pl.any_horizontal(pl.col(number_columns(name)) != 0)).to_series()
+    return rows if is_some.all() else rows.filter(is_some)  # a large table is not copied for nothing
 
 
 def _replace(name: str, standing: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> Replaced:

@@ -2,19 +2,25 @@
 
 import shutil
 from pathlib import Path
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
 
+from flows.counts_file import write_counts
 from flows.handover import Published, Request
 from flows.night import run_night
+from flows.own_crew import add_parts, keep_counts
 from flows.progress import Progress
 from flows.settings import Settings
 from flows.splitting import join_parts, split_people
-from flows.warehouse import open_memory
+from flows.warehouse import open_memory, open_warehouse
 from tests.counted_night import count_night
 from tests.faults.judging import read_downloads, read_released, read_results
 from tests.plain_checker import PlainChecker
+from transforms.frames import MANY_ROWS, stack
+from transforms.load import load_definitions
+from transforms.schemas import load_tables
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -78,3 +84,27 @@ def test_everybody_is_in_one_part_alone_and_the_parts_together_are_all(tmp_path:
         assert set(pl.read_parquet(part / "lab.parquet")["person_index"]) == set(here["person_index"])
     join_parts(tmp_path, parts, ["lab"])
     assert pl.read_parquet(tmp_path / "lab.parquet").sort("person_index", "value").equals(rows)
+
+
+def test_a_large_table_of_counts_is_added_and_written_some_rows_at_a_time_to_the_same_bytes(
+    tmp_path: Path, published_night: tuple[Path, Published], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [name for name in load_tables() if name.startswith("counts.")]
+    with open_warehouse(published_night[0] / "warehouse.duckdb", memory_limit="1GB", read_only=True) as connection:
+        counts = {name: stack([connection.sql(f"FROM {name}").pl()], name) for name in names}
+    halves = [{name: rows.gather_every(2, offset) for name, rows in counts.items()} for offset in (0, 1)]
+    for limit in (0, MANY_ROWS):
+        monkeypatch.setattr("transforms.counting.MANY_ROWS", limit)
+        monkeypatch.setattr("transforms.frames.MANY_ROWS", limit)
+        monkeypatch.setattr("flows.counts_file.ROWS_OF_A_SHORT_FILE", limit)
+        folders = [tmp_path / f"{limit}_{number}" for number in range(len(halves))]
+        for half, folder in zip(halves, folders, strict=True):
+            folder.mkdir()
+            keep_counts(half, folder)
+        added = add_parts(folders)
+        assert all(added[name].equals(rows) for name, rows in counts.items())
+        write_counts(
+            tmp_path / f"{limit}.zip", {name: rows.reverse() for name, rows in added.items()}, [], load_definitions()
+        )
+        with ZipFile(tmp_path / f"{limit}.zip") as written, ZipFile(published_night[0] / "counts.zip") as sent:
+            assert all(written.read(f"{name}.csv") == sent.read(f"{name}.csv") for name in names)
