@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.frames import shape
+from transforms.frames import MANY_ROWS, shape
 from transforms.medians import median_of_counts
 from transforms.model.estimation import Plan
 from transforms.shares import ALL
@@ -86,18 +86,26 @@ class Incident:
 
 def incident_of(duration: pl.DataFrame) -> Incident:
     """The incident episodes of `counts.duration`; everything that is estimated of durations is made of them."""
-    incident = duration.filter(pl.col("is_incident"))
     facts = ["ended_as", *_TRIPLE, *_PERSON, "n_episodes"]
-    rows = incident.select(_place(incident).alias("place"), *facts, is_event=_is_event())
-    first = rows.select(pl.col("place").arg_unique()).to_series()
-    causes = incident[first].select(_GROUP).with_columns(rows["place"][first])
+    placed = duration.select("is_incident", place=_place(duration)).with_row_index()
+    first = placed.filter("is_incident").group_by("place").agg(pl.col("index").min())
+    causes = duration[first["index"]].select(_GROUP).with_columns(first["place"])
     whole = causes.select(_GROUP).with_columns(cause_group=pl.lit(ALL)).unique()
     groups = pl.concat([causes.select(_GROUP), whole]).sort(_GROUP).with_row_index("group")
     numbered = causes.join(groups, on=_GROUP)
     of_all = groups.filter(pl.col("cause_group") == ALL).rename({"group": "whole"}).drop("cause_group")
     wholes = numbered.join(of_all, on=[name for name in _GROUP if name != "cause_group"])
-    known = rows.join(numbered.select("place", "group"), on="place").drop("place")
-    return Incident(groups, wholes.select("group", "whole"), known)
+    of_place = numbered.select("place", "group")
+    rows = [
+        duration[start : start + MANY_ROWS]
+        .with_columns(placed["place"][start : start + MANY_ROWS])
+        .filter("is_incident")
+        .select("place", *facts, is_event=_is_event())
+        .join(of_place, on="place")
+        .drop("place")
+        for start in range(0, max(1, duration.height), MANY_ROWS)  # some at a time: whole copies take much memory
+    ]
+    return Incident(groups, wholes.select("group", "whole"), pl.concat(rows))
 
 
 def recovery_curve(incident: Incident, plan: Plan) -> pl.DataFrame:
