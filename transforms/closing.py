@@ -1,6 +1,6 @@
 """Hides more shown counts until no hidden one can be narrowed by what is still shown.
 
-It is told which sums of counts lie between which numbers (`Sums`), and finds for every hidden count the least and the
+It is told which sums of counts lie between which numbers (`Rooms`), and finds for every hidden count the least and the
 most that these allow, one sum after the other. Where less room is left than a small count has, the smallest shown count
 that takes the room (the one of least weight) is hidden as well. Integers only; the same counts hide the same cells.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from transforms.narrowing import Unknowns, find_narrow
-from transforms.rooms import MOST, Cells, Flags, Room, Sums, Whole, find_room, lay_out
+from transforms.rooms import MOST, Cells, Flags, Layout, Room, Rooms, Sums, Whole, bound_entries
 
 _STEPS_BACK = 8
 
@@ -25,29 +25,28 @@ class Closed:
     upper: Whole
 
 
-def close_sums(cells: Cells, sums: Sums, min_cell: int, *, together: bool) -> Closed:
+def close_sums(cells: Cells, rooms: Rooms, min_cell: int, *, together: bool) -> Closed:
     """Which cells may still be shown. `together`: also where only several sums together leave little room."""
     shown, settled = cells.is_shown.copy(), np.zeros_like(cells.is_shown)
-    layout = lay_out(sums, len(shown))
+    layout = rooms.layout
     while True:
-        room = find_room(cells, layout, shown)
+        room = rooms.find(cells, shown)
         # What a shown zero holds at zero tells of nobody.
         is_narrow = ~shown & (room.upper > 0) & (room.upper - room.lower < min_cell - 2)
         settled |= room.upper == 0
         more = np.zeros(0, np.int64)
-        if is_narrow.any() or together:
-            met = _only(layout.sums, room.entry)
-            if is_narrow.any():
-                more = _find_light_takers(cells, met, shown, room, is_narrow)
-            if not more.size and together:
-                more = _find_together(cells, met, shown, room, min_cell, settled)
+        if is_narrow.any():
+            more = _find_light_takers(cells, layout, shown, room, is_narrow)
+        if not more.size and together:
+            more = _find_together(cells, _only_open(layout, shown), shown, room, min_cell, settled)
         if not more.size:
             return Closed(shown, room.lower, room.upper)
         shown[more] = False
 
 
-def _only(sums: Sums, entry: Whole) -> Sums:
+def _only_open(layout: Layout, shown: Flags) -> Sums:
     """The sums that have a hidden count; all others tell nothing."""
+    sums, entry = layout.sums, layout.entries_of_rows(layout.rows_of_cells(np.flatnonzero(~shown)))
     return Sums(sums.row[entry], sums.cell[entry], sums.factor[entry], sums.is_exact)
 
 
@@ -57,45 +56,47 @@ def _total(row: Whole, values: Whole, n_sums: int) -> Whole:
     return totals
 
 
-def _find_light_takers(cells: Cells, sums: Sums, shown: Flags, room: Room, is_narrow: Flags) -> Whole:
+def _find_light_takers(cells: Cells, layout: Layout, shown: Flags, room: Room, is_narrow: Flags) -> Whole:
     """Takers, but of the heaviest counts only where no lighter one is to be had, near or far."""
-    light = _find_takers(cells, sums, shown, cells.weight < cells.weight.max() // 2, room, is_narrow)
-    return light if light.size else _find_takers(cells, sums, shown, np.ones_like(shown), room, is_narrow)
+    may_go, narrow = shown & (cells.count > 0), np.flatnonzero(is_narrow)
+    is_light = cells.weight < cells.weight.max() // 2
+    light = _find_takers(cells.weight, layout, may_go & is_light, shown, room, narrow)
+    return light if light.size else _find_takers(cells.weight, layout, may_go, shown, room, narrow)
 
 
-def _find_takers(cells: Cells, sums: Sums, shown: Flags, light: Flags, room: Room, is_narrow: Flags) -> Whole:
-    """For each narrow cell the lightest shown one above zero in the sums that bound it, or behind; of `light` ones."""
-    n_sums = len(sums.is_exact)
-    takers: list[int] = []
-    waiting = is_narrow.copy()
-    may_go = shown & light & (cells.count > 0)
-    size = np.where(may_go, cells.weight, MOST)[sums.cell]
-    smallest, first = np.full(n_sums, MOST, np.int64), np.zeros(n_sums, np.int64)
-    starts = np.flatnonzero(np.append(True, sums.row[1:] != sums.row[:-1]))
-    smallest[sums.row[starts]] = np.minimum.reduceat(size, starts)
-    is_smallest = size == smallest[sums.row]
-    first[sums.row[starts]] = np.minimum.reduceat(np.where(is_smallest, sums.cell, MOST), starts)
-    is_binding = (room.entry_lower == room.lower[sums.cell]) | (room.entry_upper == room.upper[sums.cell])
-    is_binding &= ~shown[sums.cell]
+def _find_takers(weight: Whole, layout: Layout, may_go: Flags, shown: Flags, room: Room, narrow: Whole) -> Whole:
+    """For each narrow cell the lightest that `may_go` in the sums that bound it, or behind."""
+    takers, waiting = np.zeros(0, np.int64), narrow
     for _ in range(_STEPS_BACK):
-        binding = is_binding & waiting[sums.cell]
-        rows = sums.row[binding]
-        has_taker = smallest[rows] < MOST
+        entry = layout.entries_of_rows(layout.rows_of_cells(waiting))
+        cell, (least, most) = layout.sums.cell[entry], bound_entries(layout, entry, room)
+        is_binding = np.isin(cell, waiting) & ((least == room.lower[cell]) | (most == room.upper[cell]))
+        cell, row = cell[is_binding], layout.sums.row[entry[is_binding]]
+        smallest, first = _find_lightest(weight, layout, may_go, row)
         best = np.full(len(shown), MOST, np.int64)
-        np.minimum.at(best, sums.cell[binding][has_taker], smallest[rows][has_taker])
-        chosen = has_taker & (smallest[rows] == best[sums.cell[binding]])
-        takers += first[rows[chosen]].tolist()
-        found = np.unique(sums.cell[binding][chosen])
-        left = np.setdiff1d(np.flatnonzero(waiting), found)
-        if not left.size:
+        np.minimum.at(best, cell, smallest)
+        is_chosen = (smallest < MOST) & (smallest == best[cell])
+        takers = np.unique(first[is_chosen])
+        left = np.setdiff1d(waiting, cell[is_chosen])
+        if takers.size or not left.size:
             break
-        behind = np.isin(sums.row, rows[np.isin(sums.cell[binding], left)])
-        waiting = np.zeros_like(waiting)
-        waiting[sums.cell[behind & ~shown[sums.cell]]] = True
-        waiting[left] = False
-        if takers:
-            break
-    return np.unique(np.array(takers, dtype=np.int64))
+        behind = layout.sums.cell[layout.entries_of_rows(np.unique(row[np.isin(cell, left)]))]
+        waiting = np.setdiff1d(behind[~shown[behind]], left)
+    return takers
+
+
+def _find_lightest(weight: Whole, layout: Layout, may_go: Flags, row: Whole) -> tuple[Whole, Whole]:
+    """The least weight of those that `may_go` in each of some rows, MOST where there is none, and whose it is."""
+    rows, place = np.unique(row, return_inverse=True)
+    if not rows.size:
+        return row, row
+    cell = layout.sums.cell[layout.entries_of_rows(rows)]
+    sizes = layout.sizes[rows]
+    starts = np.cumsum(sizes) - sizes
+    size = np.where(may_go[cell], weight[cell], MOST)
+    smallest = np.minimum.reduceat(size, starts)
+    first = np.minimum.reduceat(np.where(size == np.repeat(smallest, sizes), cell, MOST), starts)
+    return smallest[place], first[place]
 
 
 def _find_together(cells: Cells, sums: Sums, shown: Flags, room: Room, min_cell: int, settled: Flags) -> Whole:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from transforms.closing_populations import ClosedPopulations, close_populations, read_populations
+from transforms.closing_populations import ClosedPopulations, Populations, close_populations, read_populations
 from transforms.cohort_order import CohortOrder
 from transforms.holding import Holding
-from transforms.nested import INTERVAL, episode_node, read_people, shown_people
+from transforms.nested import INTERVAL, People, episode_node, read_people, shown_people
 
 _ALL = "all"
 
@@ -27,15 +27,26 @@ class Decided:
     populations: ClosedPopulations
 
 
-def decide_people(
-    estimates: Mapping[str, pl.DataFrame], holding: Holding, order: CohortOrder, min_cell: int
-) -> Decided:
-    """Counts of people and populations of which none narrows a hidden one."""
-    held, rows = holding.people, holding.rows["estimate.population"]
-    counted, read = read_people(estimates, order, min_cell), read_populations(rows, order, min_cell)
+@dataclass(frozen=True)
+class Counts:
+    """Counts of people, and rows of populations, as they are and as `close_populations` takes them."""
+
+    people: People
+    rows: pl.DataFrame
+    populations: Populations | None
+
+
+def read_counts(estimates: Mapping[str, pl.DataFrame], holding: Holding, order: CohortOrder, min_cell: int) -> Counts:
+    """What `decide_people` decides about; the same however often some more of `holding.people` is held."""
+    rows = holding.rows["estimate.population"]
+    return Counts(read_people(estimates, order, min_cell), rows, read_populations(rows, order, min_cell))
+
+
+def decide_people(counts: Counts, held: pl.DataFrame, order: CohortOrder, min_cell: int) -> Decided:
+    """Counts of people and populations of which none narrows a hidden one; `held` are `Holding.people`."""
     while True:
-        people = shown_people(counted, order, min_cell, held)
-        populations = close_populations(rows, read, people, min_cell)
+        people = shown_people(counts.people, order, min_cell, held)
+        populations = close_populations(counts.rows, counts.populations, people, min_cell)
         narrow = _find_narrow(people, populations.least, held, min_cell)
         if populations.telling.is_empty() and narrow.is_empty():
             return Decided(people, populations)

@@ -13,7 +13,7 @@ import polars as pl
 
 from transforms.closing import close_sums
 from transforms.cohort_order import CohortOrder
-from transforms.rooms import Cells, Sums, Whole
+from transforms.rooms import Cells, Rooms, Sums, Whole, lay_out
 from transforms.suppression import is_small
 
 _STILL, _A_WHOLE, _A_COHORT = 2**31, 2**32, 2**33  # more than any number of people or episodes
@@ -37,7 +37,7 @@ class Relations:
 class Laid:
     """Sums of counts as `close_laid` takes them, and the rests of wholes that are counts too."""
 
-    sums: Sums
+    rooms: Rooms
     rests: Whole
 
 
@@ -78,7 +78,7 @@ def lay_counts(cells: pl.DataFrame, relations: Relations, min_cell: int) -> Laid
         factor=entries["factor"].to_numpy(),
         is_exact=sums["is_exact"].to_numpy(),
     )
-    return Laid(laid, few["rest"].to_numpy().astype(np.int64))
+    return Laid(Rooms(lay_out(laid, cells.height + few.height)), few["rest"].to_numpy().astype(np.int64))
 
 
 def close_laid(cells: pl.DataFrame, laid: Laid, min_cell: int, *, together: bool) -> pl.DataFrame:
@@ -91,7 +91,7 @@ def close_laid(cells: pl.DataFrame, laid: Laid, min_cell: int, *, together: bool
             least=np.concatenate([cells["least"].to_numpy(), none]).astype(np.int64),
             weight=np.concatenate([cells["weight"].to_numpy(), none]).astype(np.int64),
         ),
-        laid.sums,
+        laid.rooms,
         min_cell,
         together=together,
     )

@@ -15,7 +15,7 @@ from transforms.audit_days import find_small_days
 from transforms.closing_episodes import Hidden, close_episodes
 from transforms.cohort_order import CohortOrder
 from transforms.curves import coarsen_curves
-from transforms.deciding import Decided, decide_people, hold_told
+from transforms.deciding import Decided, decide_people, hold_told, read_counts
 from transforms.errors import DisclosureStop
 from transforms.frames import fit
 from transforms.held_rows import HELD, show_held
@@ -159,8 +159,9 @@ def _show(
     facts: Mapping[str, str],
 ) -> _Shown:
     """Rows of `released.*` by name, rounded, hidden and marked, and looked at once more."""
+    counts = read_counts(estimates, holding, order, rule.min_cell)
     while True:
-        decided = decide_people(estimates, holding, order, rule.min_cell)
+        decided = decide_people(counts, holding.people, order, rule.min_cell)
         of_episodes = _hide_of_episodes(holding.rows, rule, order, decided.people)
         told = hold_told(holding, decided.people, of_episodes.episode)
         if told is None:

@@ -1,8 +1,10 @@
 """Between which numbers each count lies as far as one sum after the other tells, found without solving anything.
 
-Only sums of a count whose bounds have moved are looked at again, so that the many that tell nothing new cost nothing.
+Only sums of a count whose bounds have moved are looked at again, so that the many that tell nothing new cost nothing;
+and where little is shown or hidden otherwise than a moment ago, only what followed from that is found anew.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 MOST = 2**40
 _ROUNDS = 200
+_KEPT = 24  # those of the steps of one closing
 
 
 @dataclass(frozen=True)
@@ -41,26 +44,37 @@ class Sums:
 class Layout:
     """Sums with their entries ordered by row, where each row begins, and how many entries it has.
 
-    `row_of` has the rows of each cell, one cell after the other: from `cell_starts`, `cell_sizes` of them.
+    `entry_of` has the entries of each cell, one cell after the other: from `cell_starts`, `cell_sizes` of them.
     """
 
     sums: Sums
     starts: Whole
     sizes: Whole
-    row_of: Whole
+    entry_of: Whole
     cell_starts: Whole
     cell_sizes: Whole
+
+    def entries_of_rows(self, row: Whole) -> Whole:
+        """The entries of some rows, one row after the other."""
+        return _spread(self.starts[row], self.sizes[row])
+
+    def entries_of_cells(self, cell: Whole) -> Whole:
+        """The entries of some cells, one cell after the other."""
+        return self.entry_of[_spread(self.cell_starts[cell], self.cell_sizes[cell])]
+
+    def rows_of_cells(self, cell: Whole) -> Whole:
+        """The rows of any of some cells, each once, in order."""
+        is_met = np.zeros(len(self.sizes), np.bool_)
+        is_met[self.sums.row[self.entries_of_cells(cell)]] = True
+        return np.flatnonzero(is_met)
 
 
 @dataclass(frozen=True)
 class Room:
-    """What is known of each count, and for some entries of the sums (`entry`) the bound that their sum alone gives."""
+    """Between which numbers each count lies."""
 
     lower: Whole
     upper: Whole
-    entry: Whole
-    entry_lower: Whole
-    entry_upper: Whole
 
 
 def lay_out(sums: Sums, n_cells: int) -> Layout:
@@ -69,29 +83,40 @@ def lay_out(sums: Sums, n_cells: int) -> Layout:
     ordered = Sums(sums.row[order], sums.cell[order], sums.factor[order], sums.is_exact)
     sizes = np.bincount(ordered.row, minlength=len(sums.is_exact))
     cell_sizes = np.bincount(ordered.cell, minlength=n_cells)
-    row_of = ordered.row[np.argsort(ordered.cell, kind="stable")]
-    return Layout(ordered, _begin(sizes), sizes, row_of, _begin(cell_sizes), cell_sizes)
+    entry_of = np.argsort(ordered.cell, kind="stable")
+    return Layout(ordered, _begin(sizes), sizes, entry_of, _begin(cell_sizes), cell_sizes)
 
 
-def find_room(cells: Cells, layout: Layout, shown: Flags) -> Room:
-    """The bounds of each count, and those that each sum with a hidden count gives."""
-    lower = np.where(shown, cells.count, cells.least)
-    upper = np.where(shown, cells.count, MOST)
-    every = _entries(layout, _rows_of(layout, np.flatnonzero(~shown)))
-    entry = every
-    for _ in range(_ROUNDS):
-        if not entry.size:
-            break
-        cell, (least, most) = layout.sums.cell[entry], _bound(layout, entry, lower, upper)
-        is_more, is_less = np.flatnonzero(least > lower[cell]), np.flatnonzero(most < upper[cell])
-        more, less = cell[is_more], cell[is_less]
-        np.maximum.at(lower, more, least[is_more])
-        np.minimum.at(upper, less, most[is_less])
-        entry = _entries(layout, _rows_of(layout, np.concatenate([more, less])))
-    return Room(lower, upper, every, *_bound(layout, every, lower, upper))
+@dataclass(frozen=True)
+class _Found:
+    """A room, the `ends` of each count before any sum was looked at, and whether another look would move nothing."""
+
+    ends: Room
+    room: Room
+    is_still: bool
 
 
-def _bound(layout: Layout, entry: Whole, lower: Whole, upper: Whole) -> tuple[Whole, Whole]:
+class Rooms:
+    """Finds room in one layout. It keeps what it has found, from which the next is found sooner, and is the same."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Nothing is known yet."""
+        self.layout = layout
+        self._kept: deque[_Found] = deque(maxlen=_KEPT)
+
+    def find(self, cells: Cells, shown: Flags) -> Room:
+        """The bounds of each count."""
+        ends = Room(np.where(shown, cells.count, cells.least), np.where(shown, cells.count, MOST))
+        near = min(self._kept, key=lambda kept: _distance(kept.ends, ends), default=None)
+        found = _find_again(self.layout, ends, near) if near else None
+        if not found or not found.is_still:
+            found = _find_from(self.layout, ends, ends, np.flatnonzero(~shown))
+        if found.is_still:
+            self._kept.append(found)
+        return found.room
+
+
+def bound_entries(layout: Layout, entry: Whole, room: Room) -> tuple[Whole, Whole]:
     """The least and the most that its sum alone leaves to each of `entry`: all those of some rows, in order."""
     sums, row = layout.sums, layout.sums.row[entry]
     if not row.size:
@@ -99,7 +124,7 @@ def _bound(layout: Layout, entry: Whole, lower: Whole, upper: Whole) -> tuple[Wh
     is_first = np.append(True, row[1:] != row[:-1])
     starts, number = np.flatnonzero(is_first), np.cumsum(is_first) - 1
     cell, is_plus, is_exact = sums.cell[entry], sums.factor[entry] > 0, sums.is_exact[row]
-    low, high = lower[cell], upper[cell]
+    low, high = room.lower[cell], room.upper[cell]
     least, most = np.where(is_plus, low, -high), np.where(is_plus, high, -low)
     rest_most = np.add.reduceat(most, starts)[number] - most
     rest_least = np.add.reduceat(least, starts)[number] - least
@@ -109,15 +134,61 @@ def _bound(layout: Layout, entry: Whole, lower: Whole, upper: Whole) -> tuple[Wh
     )
 
 
-def _rows_of(layout: Layout, cell: Whole) -> Whole:
-    """The rows of any of some cells, each once, in order."""
-    is_met = np.zeros(len(layout.sums.is_exact), np.bool_)
-    is_met[layout.row_of[_spread(layout.cell_starts[cell], layout.cell_sizes[cell])]] = True
-    return np.flatnonzero(is_met)
+def _distance(one: Room, other: Room) -> int:
+    return int(((one.lower != other.lower) | (one.upper != other.upper)).sum())
 
 
-def _entries(layout: Layout, row: Whole) -> Whole:
-    return _spread(layout.starts[row], layout.sizes[row])
+def _find_again(layout: Layout, ends: Room, near: _Found) -> _Found:
+    """The room that `ends` leave, from a near one, of which only what may not follow any more is forgotten."""
+    is_closer = (ends.lower > near.ends.lower) | (ends.upper < near.ends.upper)
+    is_low_open, is_high_open = _forget(layout, ends, near)
+    start = Room(
+        np.where(is_low_open, ends.lower, np.maximum(near.room.lower, ends.lower)),
+        np.where(is_high_open, ends.upper, np.minimum(near.room.upper, ends.upper)),
+    )
+    return _find_from(layout, ends, start, np.flatnonzero(is_low_open | is_high_open | is_closer))
+
+
+def _forget(layout: Layout, ends: Room, near: _Found) -> tuple[Flags, Flags]:
+    """Which lower and which upper bounds may not follow any more: one with more room at its end, one that a sum gives
+    in which a bound was forgotten, and so on. All others follow from what is left, as they did.
+    """
+    sums, room = layout.sums, near.room
+    low, high = ends.lower < near.ends.lower, ends.upper > near.ends.upper
+    is_low_open, is_high_open = low.copy(), high.copy()
+    may_low, may_high = room.lower > near.ends.lower, room.upper < near.ends.upper
+    while low.any() or high.any():
+        entry = layout.entries_of_cells(np.flatnonzero(low | high))
+        cell, row, is_plus = sums.cell[entry], sums.row[entry], sums.factor[entry] > 0
+        is_wider, is_shorter = np.zeros((2, len(layout.sizes)), np.bool_)  # the most of the rests, and their least
+        is_wider[row[np.where(is_plus, high[cell], low[cell])]] = True
+        is_shorter[row[np.where(is_plus, low[cell], high[cell]) & sums.is_exact[row]]] = True
+        entry = layout.entries_of_rows(np.flatnonzero(is_wider | is_shorter))
+        cell, row, is_plus = sums.cell[entry], sums.row[entry], sums.factor[entry] > 0
+        least, most = bound_entries(layout, entry, room)
+        gives_low = np.where(is_plus, is_wider[row], is_shorter[row]) & (least == room.lower[cell])
+        gives_high = np.where(is_plus, is_shorter[row], is_wider[row]) & (most == room.upper[cell])
+        low, high = np.zeros_like(low), np.zeros_like(high)
+        low[cell[gives_low]], high[cell[gives_high]] = True, True
+        low, high = low & may_low & ~is_low_open, high & may_high & ~is_high_open
+        is_low_open, is_high_open = is_low_open | low, is_high_open | high
+    return is_low_open, is_high_open
+
+
+def _find_from(layout: Layout, ends: Room, start: Room, moved: Whole) -> _Found:
+    """The room that follows from `start`, in which the sums of those `moved` were not looked at."""
+    room = Room(start.lower.copy(), start.upper.copy())
+    for _ in range(_ROUNDS):
+        if not moved.size:
+            break
+        entry = layout.entries_of_rows(layout.rows_of_cells(moved))
+        cell, (least, most) = layout.sums.cell[entry], bound_entries(layout, entry, room)
+        is_more, is_less = np.flatnonzero(least > room.lower[cell]), np.flatnonzero(most < room.upper[cell])
+        more, less = cell[is_more], cell[is_less]
+        np.maximum.at(room.lower, more, least[is_more])
+        np.minimum.at(room.upper, less, most[is_less])
+        moved = np.concatenate([more, less])
+    return _Found(ends, room, is_still=not moved.size)
 
 
 def _spread(starts: Whole, sizes: Whole) -> Whole:
