@@ -7,12 +7,16 @@ sums that hold a count far enough apart prove that it is safe, so few programs a
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array, vstack
+from scipy.sparse import coo_array, csc_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from highspy import Highs as _Highs
+    from highspy import HighsLp
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -39,35 +43,78 @@ class Unknowns:
     room: Whole
 
 
-@dataclass
 class _Solver:
-    """One part of the unknowns, and how far apart solutions have held each of them."""
+    """One part of the unknowns, and how far apart solutions have held each of them.
 
-    rows: coo_array
-    most: Floats
-    bounds: Floats
-    lowest: Floats
-    highest: Floats
+    A program of one part differs from the next in its costs alone, so HiGHS keeps all the rest.
+    """
 
-    def solve(self, costs: Floats) -> Floats:
-        """How much each row binds the least cost; solutions widen what has been seen."""
-        from scipy.optimize import linprog  # most commands hide nothing, and need not wait for it
+    def __init__(self, part: Unknowns) -> None:
+        """Nothing is solved yet: `true` is the one solution that was seen."""
+        from highspy import Highs  # most commands hide nothing, and need not wait for it
 
-        rows: Any = self.rows  # sparse: the types of SciPy know only dense ones
-        bounds: Any = self.bounds
-        # Simplifying first takes longer than solving: the programs are small and many.
-        found = linprog(costs, rows, self.most, bounds=bounds, method="highs-ds", options={"presolve": False})
-        if found.x is None:
-            return np.zeros(len(self.most))
-        np.minimum(self.lowest, found.x, out=self.lowest)
-        np.maximum(self.highest, found.x, out=self.highest)
-        binding: Floats = np.abs(found.ineqlin.marginals)
-        return binding
+        self._is_exact = part.is_exact
+        self._costs = np.zeros(len(part.true))
+        self.lowest, self.highest = part.true.copy(), part.true.copy()
+        self._highs: _Highs = Highs()  # type: ignore[no-untyped-call]  # the one method without types
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", 1)
+        self._highs.setOptionValue("solver", "simplex")
+        self._highs.setOptionValue("presolve", "off")  # takes longer than solving: programs are small and many
+        self._highs.passModel(_program(part))
+
+    def widen(self, costs: Floats) -> None:
+        """See one more solution, that of the least cost, from where the last one ended."""
+        self._solve(costs)
+
+    def bind(self, place: int) -> Whole:
+        """The sums that bind the least and the most of one; which of several reasons are told hangs on nothing else."""
+        binding = np.zeros(0)
+        for sign in (1.0, -1.0):
+            costs = np.zeros_like(self._costs)
+            costs[place] = sign
+            self._highs.clearSolver()
+            if self._solve(costs):
+                marginals = np.abs(self._highs.getSolution().row_dual)
+                binding = np.maximum(binding, marginals) if binding.size else marginals
+        every = np.concatenate([np.arange(len(self._is_exact)), np.flatnonzero(self._is_exact)])
+        return np.unique(every[np.flatnonzero(binding > _SLACK)])
+
+    def _solve(self, costs: Floats) -> bool:
+        from highspy import HighsModelStatus
+
+        every = np.arange(len(costs), dtype=np.int32)
+        self._highs.changeColsCost(len(costs), every, costs)
+        self._highs.run()
+        if self._highs.getModelStatus() != HighsModelStatus.kOptimal:
+            return False
+        values = np.array(self._highs.getSolution().col_value)
+        np.minimum(self.lowest, values, out=self.lowest)
+        np.maximum(self.highest, values, out=self.highest)
+        return True
 
     @property
     def ranges(self) -> Floats:
         """The widest range seen of each."""
         return self.highest - self.lowest
+
+
+def _program(part: Unknowns) -> "HighsLp":
+    """The sums as a program without costs: all of them, and once more those that are exact, the other way round."""
+    from highspy import HighsLp, MatrixFormat
+
+    rows = csc_array(vstack([-part.matrix, part.matrix[part.is_exact]]))
+    most = np.concatenate([-part.least, part.least[part.is_exact]])
+    program = HighsLp()
+    program.num_row_, program.num_col_ = rows.shape
+    program.col_cost_ = np.zeros(rows.shape[1])
+    program.col_lower_, program.col_upper_ = part.lower, np.full_like(part.lower, _MOST)
+    program.row_lower_, program.row_upper_ = np.full_like(most, -np.inf), most
+    program.a_matrix_.format_ = MatrixFormat.kColwise
+    program.a_matrix_.num_row_, program.a_matrix_.num_col_ = rows.shape
+    program.a_matrix_.start_, program.a_matrix_.index_ = rows.indptr, rows.indices
+    program.a_matrix_.value_ = rows.data
+    return program
 
 
 @dataclass(frozen=True)
@@ -118,45 +165,27 @@ def _cut(unknowns: Unknowns, places: Whole, rows: Whole, is_safe: Flags) -> _Par
 
 @lru_cache(maxsize=_KEPT)  # a release closes its episodes again when few of them are decided anew
 def _narrow_part(part: _Part, width: int) -> Narrowed:
-    solver, is_exact = _solver(part.unknowns), part.unknowns.is_exact
+    solver = _Solver(part.unknowns)
     found = _narrow(solver, np.flatnonzero(~part.is_safe), width)
-    binding = tuple((place, _original(is_exact, bound)) for place, bound in found)
-    return Narrowed(binding, solver.ranges >= width - _SLACK)
+    return Narrowed(tuple(found), solver.ranges >= width - _SLACK)
 
 
-def _solver(part: Unknowns) -> _Solver:
-    return _Solver(
-        rows=coo_array(vstack([-part.matrix, part.matrix[part.is_exact]])),  # as the programs are laid out in the end
-        most=np.concatenate([-part.least, part.least[part.is_exact]]),
-        bounds=np.stack([part.lower, np.full_like(part.lower, _MOST)], axis=1),
-        lowest=part.true.copy(),
-        highest=part.true.copy(),
-    )
-
-
-def _original(is_exact: Flags, binding: Floats) -> Whole:
-    """The sums behind the rows of a solver: all, and once more those that are exact."""
-    every = np.concatenate([np.arange(len(is_exact)), np.flatnonzero(is_exact)])
-    return np.unique(every[binding > _SLACK])
-
-
-def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Floats]]:
+def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Whole]]:
     n_places, signs = len(solver.lowest), np.random.default_rng(_SEED)
     for attempt in range(_TRIES):
         costs = np.zeros(n_places)
         costs[left] = signs.choice([-1.0, 1.0], len(left)) if attempt else 1.0
-        solver.solve(costs)
-        solver.solve(-costs)
+        solver.widen(costs)
+        solver.widen(-costs)
         n_before, left = left.size, left[solver.ranges[left] < width - _SLACK]
         if n_before - left.size < _PAIR or not left.size:  # one by one, two programs settle one at least
             break
-    found: list[tuple[int, Floats]] = []
+    found: list[tuple[int, Whole]] = []
     for place in left.tolist():
         if len(found) == _AT_ONCE:
             break
-        costs = np.zeros(n_places)
-        costs[place] = 1.0
-        binding = np.maximum(solver.solve(costs), solver.solve(-costs))
         if solver.ranges[place] < width - _SLACK:
-            found.append((place, binding))
+            binding = solver.bind(place)
+            if solver.ranges[place] < width - _SLACK:
+                found.append((place, binding))
     return found
