@@ -140,14 +140,25 @@ def warm_worker(witness: Path) -> Iterator[Worker]:
     worker.end()
 
 
+def of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of a test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def small_extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A delimited extract of a few hundred simulated people."""
-    out = tmp_path_factory.mktemp("small") / "extract"
-    simulate_hospital(
-        SimulationRequest(people=400, days=400, format="delimited", out=out, seed=11, truth=out.parent / "truth.csv")
-    )
-    return out
+    """A delimited extract of a few hundred simulated people: the first process makes it, each has a copy of its own."""
+    made, folder = of_all_processes(tmp_path_factory) / "small", tmp_path_factory.mktemp("small") / "copied"
+    with FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            out, truth = folder.with_name("made") / "extract", folder.with_name("made") / "truth.csv"
+            simulate_hospital(
+                SimulationRequest(people=400, days=400, format="delimited", out=out, seed=11, truth=truth)
+            )
+            out.parent.rename(made)
+    shutil.copytree(made, folder)
+    return folder / "extract"
 
 
 @pytest.fixture(scope="session")
@@ -182,9 +193,7 @@ def published_night(
 
     The first process that needs it makes it, and each has a copy of its own.
     """
-    of_all = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        of_all = of_all.parent
+    of_all = of_all_processes(tmp_path_factory)
     made, told = of_all / "first_published", of_all / "first_published.json"
     with FileLock(of_all / "first_published.lock"):
         if not told.exists():

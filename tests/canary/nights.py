@@ -19,6 +19,7 @@ from flows.prefect_run import configure_prefect
 from flows.progress import Progress
 from flows.settings import Settings
 from tests.canary.faults import INSIDE, break_stage
+from tests.plain_checker import PlainChecker
 
 
 class Kept(Worker):
@@ -54,7 +55,8 @@ def run_killed(workspace: Path, extract: Path, stage: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(INSIDE[stage], die)
-        run_night(Request((extract,)), Settings(workspace=workspace), Progress())
+        worker = PlainChecker() if stage == "receive" else None  # killed before anything is asked of it
+        run_night(Request((extract,)), Settings(workspace=workspace), Progress(), worker)
 
 
 if __name__ == "__main__":

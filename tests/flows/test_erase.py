@@ -13,7 +13,6 @@ from flows.handover import Published
 from flows.settings import Settings
 from transforms.schemas import load_tables, schema_of
 
-Run = Callable[..., Published]
 Count = Callable[..., None]
 PLACES = {"input_id", "row_number", "column_number"}
 
@@ -136,16 +135,16 @@ def test_a_key_of_two_sources_needs_the_source(workspace_copy: Path) -> None:
 
 
 def test_a_person_erased_after_a_first_night_that_was_stopped_is_not_in_the_next_one(
-    tmp_path: Path, run_directly: Run
+    tmp_path: Path, count_directly: Count
 ) -> None:
     workspace, header = tmp_path / "workspace", "person_id,specimen_id,collected_at,test_code,value,unit"
     impossible = [f"P{n},S{n},2024-03-0{n} 08:00,751-8,900,10*9/L" for n in range(1, 10)]
     (tmp_path / "wrong.csv").write_text("\n".join([header, *impossible, ""]))
     with pytest.raises(ValidationStop):
-        run_directly(workspace, tmp_path / "wrong.csv")
+        count_directly(workspace, tmp_path / "wrong.csv")
     erase_person("P1", "", Settings(workspace=workspace))
     (tmp_path / "labs.csv").write_text("\n".join([header, *(row.replace(",900,", ",1.2,") for row in impossible), ""]))
-    run_directly(workspace, tmp_path / "labs.csv")
+    count_directly(workspace, tmp_path / "labs.csv")
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
         people = connection.execute("SELECT person_id FROM canonical.lab ORDER BY ALL").fetchall()
     assert people == [(f"P{n}",) for n in range(2, 10)]

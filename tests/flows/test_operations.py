@@ -92,14 +92,14 @@ def test_a_night_is_begun_again_after_what_passes_and_after_nothing_else() -> No
 
 
 def test_the_night_of_the_unit_is_a_command_that_there_is(
-    nadir_process: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+    nadir: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     """With nothing in the landing folder yet it says so, by the code of a source."""
     command, *arguments = shlex.split(_unit("nadir.service")["Service"]["ExecStart"])
     assert command == "/opt/nadir/.venv/bin/nadir"
     container = (OPERATIONS / "Containerfile").read_text().splitlines()[-1]
     assert re.findall(r'"([^"]+)"', container) == arguments
-    assert nadir_process(*arguments, cwd=tmp_path).returncode == 11
+    assert nadir(*arguments, cwd=tmp_path).returncode == 11
 
 
 def test_the_container_file_copies_what_there_is_and_installs_what_make_installs() -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.sources.listing import describe_adapters
@@ -21,8 +22,8 @@ def test_every_layout_has_one_block_and_the_blocks_are_sorted() -> None:
     assert told.count("cannot carry:") == len(listed)
 
 
-def test_the_same_list_is_given_as_json() -> None:
-    told = json.loads(subprocess.run([NADIR, "sources", "--json"], capture_output=True, text=True, check=True).stdout)
+def test_the_same_list_is_given_as_json(nadir: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+    told = json.loads(nadir("sources", "--json").stdout)
     assert [entry["name"] for entry in told["sources"]] == sorted(load_layouts())
     assert all(entry["carries"] for entry in told["sources"])
 
