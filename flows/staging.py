@@ -107,7 +107,7 @@ def judge_rows(
         n_accepted = _write_accepted(connection, _judged(raw, arrival, laboratory), feed.table, target)
         judged = NOTHING
         if n_accepted < n_received or feed.is_wide:
-            judged = _judged(with_sent(_others(raw, feed.table, target), feed), arrival, laboratory)
+            judged = _judged(with_sent(_others(raw, feed, target), feed), arrival, laboratory)
         if judged is NOTHING and not arrival.malformed:
             n_quarantined = _write_none(connection, laboratory.receiving, refused)
         else:
@@ -196,9 +196,9 @@ def write_dropped(
     ).fetchall()
 
 
-def _others(raw: str, table: str, accepted: Path) -> str:
+def _others(raw: str, feed: Feed, accepted: Path) -> str:
     """The raw rows that were not accepted; looking them up costs less than judging all rows again."""
-    key = ", ".join(row_key(table)[1:])
+    key = ", ".join(row_key(feed.table)[1:]) if feed.is_wide else "row_number"
     return f"SELECT r.* FROM ({raw}) r ANTI JOIN read_parquet({literal(str(accepted))}) a USING ({key})"
 
 
