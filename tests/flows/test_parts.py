@@ -18,7 +18,7 @@ from flows.warehouse import open_memory, open_warehouse
 from tests.counted_night import count_night
 from tests.faults.judging import read_downloads, read_released, read_results
 from tests.plain_checker import PlainChecker
-from transforms.frames import MANY_ROWS, stack
+from transforms.frames import MANY_ROWS, is_in_order, stack
 from transforms.load import load_definitions
 from transforms.schemas import load_tables
 
@@ -93,7 +93,7 @@ def test_a_large_table_of_counts_is_added_and_written_some_rows_at_a_time_to_the
     with open_warehouse(published_night[0] / "warehouse.duckdb", memory_limit="1GB", read_only=True) as connection:
         counts = {name: stack([connection.sql(f"FROM {name}").pl()], name) for name in names}
     halves = [{name: rows.gather_every(2, offset) for name, rows in counts.items()} for offset in (0, 1)]
-    for limit in (0, MANY_ROWS):
+    for limit in (100, MANY_ROWS):
         monkeypatch.setattr("transforms.counting.MANY_ROWS", limit)
         monkeypatch.setattr("transforms.frames.MANY_ROWS", limit)
         monkeypatch.setattr("flows.counts_file.ROWS_OF_A_SHORT_FILE", limit)
@@ -103,8 +103,18 @@ def test_a_large_table_of_counts_is_added_and_written_some_rows_at_a_time_to_the
             keep_counts(half, folder)
         added = add_parts(folders)
         assert all(added[name].equals(rows) for name, rows in counts.items())
-        write_counts(
-            tmp_path / f"{limit}.zip", {name: rows.reverse() for name, rows in added.items()}, [], load_definitions()
-        )
-        with ZipFile(tmp_path / f"{limit}.zip") as written, ZipFile(published_night[0] / "counts.zip") as sent:
-            assert all(written.read(f"{name}.csv") == sent.read(f"{name}.csv") for name in names)
+        for name, in_order in (("forth", added), ("back", {table: rows.reverse() for table, rows in added.items()})):
+            path = tmp_path / f"{limit}_{name}.zip"
+            write_counts(path, in_order, [], load_definitions())
+            with ZipFile(path) as written, ZipFile(published_night[0] / "counts.zip") as sent:
+                assert all(written.read(f"{table}.csv") == sent.read(f"{table}.csv") for table in names)
+
+
+def test_rows_are_in_order_by_their_first_difference_with_nulls_first() -> None:
+    rows = pl.DataFrame({"one": ["a", "a", "a", "b"], "other": [None, 1, 1, None]})
+    key = ["one", "other"]
+    assert is_in_order(rows, key)
+    assert not is_in_order(rows.reverse(), key)
+    assert not is_in_order(rows[[1, 0, 2, 3]], key)
+    assert not is_in_order(rows[[0, 1, 3, 2]], key)
+    assert is_in_order(rows[[0, 1, 3]], key)
