@@ -172,7 +172,7 @@ def _narrow_part(part: _Part, width: int) -> Narrowed:
 
 def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Whole]]:
     n_places, signs = len(solver.lowest), np.random.default_rng(_SEED)
-    for attempt in range(_TRIES):
+    for attempt in range(_TRIES if left.size > _AT_ONCE else 0):
         costs = np.zeros(n_places)
         costs[left] = signs.choice([-1.0, 1.0], len(left)) if attempt else 1.0
         solver.widen(costs)

@@ -52,7 +52,7 @@ def close_counts(cells: pl.DataFrame, relations: Relations, min_cell: int, *, to
 def lay_counts(cells: pl.DataFrame, relations: Relations, min_cell: int) -> Laid:
     """What is known of `cells` (cell: 0, 1, ...; n) whatever is shown of them."""
     counts = cells.select("cell", "n")
-    nested = _sums_of(relations.inside.unique(), ["part", "whole"], counts)
+    nested = _pairs_of(relations.inside.unique(), counts["n"])
     added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
     whole = _sums_of(relations.sums.unique(), ["whole", "family"], counts).filter(pl.col("rest") == 0)
     covered = _sums_of(relations.covers.unique(), ["whole"], counts, least=None).filter(pl.col("rest") <= 0)
@@ -141,6 +141,13 @@ def _by_name(cells: pl.DataFrame, names: Sequence[tuple[object, ...]], **more: p
     wholes = cells.select("cohort", other="node", whole="cell")
     both = cells.select("cohort", "node", part="cell").join(table, on="node").join(wholes, on=["cohort", "other"])
     return both.drop("cohort", "node", "other")
+
+
+def _pairs_of(table: pl.DataFrame, n: pl.Series) -> pl.DataFrame:
+    """As `_sums_of`, of wholes with one part each; `n` has the count of each cell."""
+    rest = n.gather(table["whole"]) - n.gather(table["part"])
+    kept = table.with_columns(rest=rest).filter(pl.col("rest") >= 0).sort("part", "whole")
+    return kept.select("rest", parts=pl.concat_list("part"), top="whole")
 
 
 def _sums_of(table: pl.DataFrame, by: Sequence[str], counts: pl.DataFrame, least: int | None = 0) -> pl.DataFrame:

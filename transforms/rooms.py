@@ -15,6 +15,7 @@ Flags = NDArray[np.bool_]
 MOST = 2**40
 _ROUNDS = 200
 _KEPT = 24  # those of the steps of one closing
+_FEW = 32  # so few of all are sooner sorted than marked among all
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ class Layout:
 
     def rows_of_cells(self, cell: Whole) -> Whole:
         """The rows of any of some cells, each once, in order."""
+        row = self.sums.row[self.entries_of_cells(cell)]
+        if row.size < len(self.sizes) // _FEW:
+            return np.unique(row)
         is_met = np.zeros(len(self.sizes), np.bool_)
-        is_met[self.sums.row[self.entries_of_cells(cell)]] = True
+        is_met[row] = True
         return np.flatnonzero(is_met)
 
 
@@ -89,11 +93,19 @@ def lay_out(sums: Sums, n_cells: int) -> Layout:
 
 @dataclass(frozen=True)
 class _Found:
-    """A room, the `ends` of each count before any sum was looked at, and whether another look would move nothing."""
+    """A room, and whether another look would move nothing in it."""
 
-    ends: Room
     room: Room
     is_still: bool
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A room in which nothing moves, what was `shown`, and the `ends` of each count before any sum was looked at."""
+
+    shown: Flags
+    ends: Room
+    room: Room
 
 
 class Rooms:
@@ -102,17 +114,17 @@ class Rooms:
     def __init__(self, layout: Layout) -> None:
         """Nothing is known yet."""
         self.layout = layout
-        self._kept: deque[_Found] = deque(maxlen=_KEPT)
+        self._kept: deque[_Kept] = deque(maxlen=_KEPT)
 
     def find(self, cells: Cells, shown: Flags) -> Room:
         """The bounds of each count."""
         ends = Room(np.where(shown, cells.count, cells.least), np.where(shown, cells.count, MOST))
-        near = min(self._kept, key=lambda kept: _distance(kept.ends, ends), default=None)
+        near = min(self._kept, key=lambda kept: np.count_nonzero(kept.shown != shown), default=None)
         found = _find_again(self.layout, ends, near) if near else None
         if not found or not found.is_still:
-            found = _find_from(self.layout, ends, ends, np.flatnonzero(~shown))
+            found = _find_from(self.layout, ends, np.flatnonzero(~shown))
         if found.is_still:
-            self._kept.append(found)
+            self._kept.append(_Kept(shown.copy(), ends, found.room))
         return found.room
 
 
@@ -134,11 +146,7 @@ def bound_entries(layout: Layout, entry: Whole, room: Room) -> tuple[Whole, Whol
     )
 
 
-def _distance(one: Room, other: Room) -> int:
-    return int(((one.lower != other.lower) | (one.upper != other.upper)).sum())
-
-
-def _find_again(layout: Layout, ends: Room, near: _Found) -> _Found:
+def _find_again(layout: Layout, ends: Room, near: _Kept) -> _Found:
     """The room that `ends` leave, from a near one, of which only what may not follow any more is forgotten."""
     is_closer = (ends.lower > near.ends.lower) | (ends.upper < near.ends.upper)
     is_low_open, is_high_open = _forget(layout, ends, near)
@@ -146,10 +154,10 @@ def _find_again(layout: Layout, ends: Room, near: _Found) -> _Found:
         np.where(is_low_open, ends.lower, np.maximum(near.room.lower, ends.lower)),
         np.where(is_high_open, ends.upper, np.minimum(near.room.upper, ends.upper)),
     )
-    return _find_from(layout, ends, start, np.flatnonzero(is_low_open | is_high_open | is_closer))
+    return _find_from(layout, start, np.flatnonzero(is_low_open | is_high_open | is_closer))
 
 
-def _forget(layout: Layout, ends: Room, near: _Found) -> tuple[Flags, Flags]:
+def _forget(layout: Layout, ends: Room, near: _Kept) -> tuple[Flags, Flags]:
     """Which lower and which upper bounds may not follow any more: one with more room at its end, one that a sum gives
     in which a bound was forgotten, and so on. All others follow from what is left, as they did.
     """
@@ -175,7 +183,7 @@ def _forget(layout: Layout, ends: Room, near: _Found) -> tuple[Flags, Flags]:
     return is_low_open, is_high_open
 
 
-def _find_from(layout: Layout, ends: Room, start: Room, moved: Whole) -> _Found:
+def _find_from(layout: Layout, start: Room, moved: Whole) -> _Found:
     """The room that follows from `start`, in which the sums of those `moved` were not looked at."""
     room = Room(start.lower.copy(), start.upper.copy())
     for _ in range(_ROUNDS):
@@ -188,7 +196,7 @@ def _find_from(layout: Layout, ends: Room, start: Room, moved: Whole) -> _Found:
         np.maximum.at(room.lower, more, least[is_more])
         np.minimum.at(room.upper, less, most[is_less])
         moved = np.concatenate([more, less])
-    return _Found(ends, room, is_still=not moved.size)
+    return _Found(room, is_still=not moved.size)
 
 
 def _spread(starts: Whole, sizes: Whole) -> Whole:
