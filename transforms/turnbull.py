@@ -18,12 +18,12 @@ from scipy.optimize import isotonic_regression
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
-_ENOUGH = 1e-4  # no shift of mass would make the data likelier by more than this part of their number
+_ENOUGH = 1e-8  # no shift of mass would make the data likelier by more than this part of their number
 _TURNS = 300
 _LEAST = 1e-12  # a chance below it is none
 _HALVINGS = 8
 _APART = 4.0  # more than Newton's steps, which are at most one, can bring two groups together
-_HALF = 0.5 - 1e-7
+_HALF = 0.5 - 1e-5  # half of few durations is often reached exactly, and then by a hair or not
 
 
 @dataclass(frozen=True)
