@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -147,6 +146,8 @@ def _leap(problem: _Problem, share: Numbers) -> Numbers:
 
     What one edge tells of another is left out, so the step may be too long, and is halved until it is none.
     """
+    from scipy.optimize import isotonic_regression  # most commands draw no curve, and need not wait for it
+
     chance = _chances(problem, share)
     pull, bend = (_at_edges(problem, problem.weights / chance**power, sign) for power, sign in ((1, -1), (2, 1)))
     inner = np.flatnonzero(problem.of[1:] == problem.of[:-1]) + 1

@@ -29,8 +29,10 @@ COMMANDS = [line for body in re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL) 
 # What a test must not do to the machine it runs on, or cannot, without an engine for containers.
 LEFT_OUT = ("sudo useradd", "sudo systemctl", "podman")
 ROWS = [("p1", "2024-03-01 08:10", "751-8", "0.9", "10*3/uL"), ("p2", "2024-03-02 09:00", "751-8", "3.1", "10*3/uL")]
-# In the place of psql: the same statement, answered by DuckDB.
-PSQL = """#!{python}
+# In the place of psql: the same statement, answered by DuckDB. The path of Python may hold a blank, which #! cannot.
+PSQL = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import os, re, sys, duckdb
 query, target = re.fullmatch(r"\\\\copy \\((.*)\\) TO (\\S+) CSV HEADER", sys.argv[sys.argv.index("-c") + 1]).groups()
 with duckdb.connect(os.environ["LAB"], read_only=True) as connection:
@@ -74,7 +76,7 @@ def test_folders_are_closed_to_others_and_files_of_the_system_open(machine: Path
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
 def test_systemd_finds_nothing_wrong_with_the_units(machine: Path) -> None:
     folder = machine / "etc" / "systemd" / "system"
-    own = str(Path(sys.executable).with_name("python"))
+    own = f'"{Path(sys.executable).with_name("python")}"'
     for unit in folder.iterdir():
         unit.write_text(unit.read_text().replace("/opt/nadir/.venv/bin/nadir", own))
         done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
