@@ -42,7 +42,7 @@ class Alone:
             return count_part(parts[0], plan, before=before)
         folders = [folder / f"{before}{COUNTED_HERE}" for folder in parts]
         for part, folder in zip(parts, folders, strict=True):
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             keep_counts(count_part(part, plan, before=before), folder)
         return add_parts(folders)
 
