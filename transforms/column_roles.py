@@ -77,6 +77,11 @@ def fold_header(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", fold_accents(header.replace("ß", "ss"))).strip("_")
 
 
+def header_key(header: str) -> str:
+    """What two spellings of one header share: `patient_nr`, `Patient Nr.` and `PatientNr` are one."""
+    return fold_header(header).replace("_", "")
+
+
 def guess_tables(looks: Sequence[ColumnLook], proposing: Proposing, sexes: frozenset[str]) -> tuple[TableGuess, ...]:
     """Every table whose needed columns the file has, the one that claims most headers first."""
     guesses = [guess for table in proposing.tables if (guess := _guess(table, looks, proposing, sexes)) is not None]
@@ -86,6 +91,17 @@ def guess_tables(looks: Sequence[ColumnLook], proposing: Proposing, sexes: froze
 def find_person(looks: Sequence[ColumnLook], proposing: Proposing) -> str | None:
     """The header of the person's key."""
     return _by_words(proposing.person_words, "id", looks, _Rules(proposing, frozenset()), ())
+
+
+def find_person_by_content(looks: Sequence[ColumnLook], tests: Iterable[str], proposing: Proposing) -> str | None:
+    """The header of the one column that looks like a person's key, if no header says which is it.
+
+    It is neither one of `tests` nor what else of a person has a name that is known.
+    """
+    known = {header_key(word) for entry in proposing.tables["person"].columns.values() for word in entry.words}
+    known |= {header_key(test) for test in tests}
+    found = [look.header for look in looks if look.n_given and header_key(look.header) not in known and _is_key(look)]
+    return found[0] if len(found) == 1 else None
 
 
 def find_time(looks: Sequence[ColumnLook], proposing: Proposing) -> str | None:
@@ -109,9 +125,9 @@ def find_times_by_content(looks: Sequence[ColumnLook], claimed: Iterable[str], p
 def find_site(looks: Sequence[ColumnLook], claimed: Iterable[str], proposing: Proposing) -> str | None:
     """The header of the laboratory or hospital that a row is from."""
     taken = set(claimed)
-    words = {fold_header(word) for word in proposing.site_words}
+    words = {header_key(word) for word in proposing.site_words}
     for look in looks:
-        if look.header not in taken and fold_header(look.header) in words and len(look.words) > 1:
+        if look.header not in taken and header_key(look.header) in words and len(look.words) > 1:
             return look.header
     return None
 
@@ -190,10 +206,10 @@ def _by_words(
     words: Sequence[str], content: Content, looks: Sequence[ColumnLook], rules: _Rules, taken: Sequence[str]
 ) -> str | None:
     open_looks = [look for look in reversed(looks) if look.header not in taken]
-    free = {fold_header(look.label): look for look in open_looks if look.label}
-    free |= {fold_header(look.header): look for look in open_looks}
+    free = {header_key(look.label): look for look in open_looks if look.label}
+    free |= {header_key(look.header): look for look in open_looks}
     for word in words:
-        look = free.get(fold_header(word))
+        look = free.get(header_key(word))
         if look is not None and rules.fits(look, content):
             return look.header
     return None

@@ -9,7 +9,7 @@ import duckdb
 from flows.proposals.looking import Looked
 from flows.proposals.results import count_people_with
 from transforms.analyte_proposals import Decision
-from transforms.column_roles import PERSON, fold_header
+from transforms.column_roles import PERSON, header_key
 from transforms.load import Definitions
 from transforms.showable import is_shared_word
 
@@ -66,7 +66,7 @@ class TableWriter:
             entry["value_spellings"] = spellings
         proposal.tables.append(entry)
         proposal.times += [header for name, header in columns.items() if name in TIMES]
-        if fold_header(columns[PERSON]) in {fold_header(word) for word in self.proposing.stay_words}:
+        if header_key(columns[PERSON]) in {header_key(word) for word in self.proposing.stay_words}:
             said = f"{columns[PERSON]} may name a stay and not a person: people would be counted twice."
             proposal.unsure += [] if said in proposal.unsure else [said]
 

@@ -13,10 +13,12 @@ from transforms.column_roles import (
     PERSON,
     TableGuess,
     find_person,
+    find_person_by_content,
     find_site,
     find_time,
     find_times_by_content,
     fold_header,
+    header_key,
 )
 from transforms.load import Definitions
 from transforms.showable import is_like_person
@@ -67,8 +69,10 @@ class LabProposer:
 
     def read_wide(self, looked: Looked, decimal: str, proposal: FileProposal) -> Mapping[str, str]:
         """The columns of the row and of its tests, if some of them are; empty when none is."""
-        person, time = find_person(looked.looks, self.proposing), find_time(looked.looks, self.proposing)
+        said: list[str] = []
+        person, time = self._person(looked, said), find_time(looked.looks, self.proposing)
         if person is None:
+            proposal.unsure += said
             return {}
         site = find_site(looked.looks, [person], self.proposing) or ""
         decisions: list[Decision] = []
@@ -85,11 +89,23 @@ class LabProposer:
         wide = {d.code: {"code": d.loinc, **self._wide_unit(looked, d)} for d in decisions if d.loinc is not None}
         proposal.is_wide, proposal.site, proposal.decisions = True, site, decisions
         own = {PERSON: person, **({"collected_at": time} if time else {})}
-        said: list[str] = []
         own |= self._time_by_content(looked, own, said)
         proposal.unsure += [*said, *about_bands]
         self.writer.add(looked, "lab", own, proposal, needs=(PERSON,), wide=wide)
         return {**own, **{header: header for header in wide}}
+
+    def _person(self, looked: Looked, said: list[str]) -> str | None:
+        """The column of the person's key beside one column per test, by its header or else by its content."""
+        person = find_person(looked.looks, self.proposing)
+        tests = [look.header for look in looked.looks if self.judge.reader.read(look.header).family is not None]
+        if person is not None or not tests:
+            return person
+        person = find_person_by_content(looked.looks, tests, self.proposing)
+        if person is None:
+            said.append(f"{', '.join(tests)} may be tests, but no column is known to be the key of the person.")
+        else:
+            said.append(f"{person} is taken as {PERSON} by its content; its name does not say so.")
+        return person
 
     def _doubts(self, looked: Looked, columns: Mapping[str, str]) -> list[str]:
         """What the columns of a table of results make one doubt."""
@@ -130,12 +146,12 @@ class LabProposer:
     def _best_code(self, looked: Looked, columns: Mapping[str, str]) -> str:
         """Of all columns that may hold the code, the one with most LOINC codes, else the likeliest by its name."""
         entry = self.proposing.tables["lab"].columns
-        words = {fold_header(word) for name in ("code", "name") for word in entry[name].words}
+        words = {header_key(word) for name in ("code", "name") for word in entry[name].words}
         taken = {header for name, header in columns.items() if name not in {"code", "name"}}
         possible = [
             look.header
             for look in looked.looks
-            if fold_header(look.header) in words and look.header not in taken and look.n_given
+            if header_key(look.header) in words and look.header not in taken and look.n_given
         ]
         loinc = sorted(self.judge.loinc)
         counts = {header: count_loinc(self.connection, looked, header, loinc) for header in possible}

@@ -10,7 +10,7 @@ from flows.proposals.labs import LabProposer
 from flows.proposals.looking import Looked
 from flows.proposals.results import find_constant_columns
 from transforms.analyte_proposals import AnalyteJudge
-from transforms.column_roles import PERSON, TableGuess, find_clocks, find_shared_person, fold_header, guess_tables
+from transforms.column_roles import PERSON, TableGuess, find_clocks, find_shared_person, guess_tables, header_key
 from transforms.load import Definitions
 
 VALUE = re.compile(r"(?=.*[0-9])[-+0-9.,:/ TZ<>]+")
@@ -83,9 +83,9 @@ class TableProposer:
         self.writer.add(looked, guess.table, guess.columns, proposal, needs=unique, constants=constants)
 
     def _evidence(self, guess: TableGuess, proposal: FileProposal) -> dict[str, str]:
-        header = fold_header(guess.columns["started_at"])
+        header = header_key(guess.columns["started_at"])
         for evidence, words in self.proposing.evidence_words.items():
-            if header in {fold_header(word) for word in words}:
+            if header in {header_key(word) for word in words}:
                 return {"evidence": evidence}
         proposal.unsure.append(
             "it is not known whether these drugs were administered, dispensed, ordered or reported: "

@@ -54,7 +54,7 @@ class Visit:
         return "AB"[int(self.person[1:]) % 2]
 
 
-def visits() -> list[Visit]:
+def visits(n_people: int = N_PEOPLE) -> list[Visit]:
     chance = random.Random(7)  # noqa: S311
     start = datetime(2023, 1, 2, 8, 0, tzinfo=UTC).replace(tzinfo=None)
     return [
@@ -64,7 +64,7 @@ def visits() -> list[Visit]:
             chance.randrange(2100, 11900, 100),
             chance.randrange(30, 84),
         )
-        for person in range(N_PEOPLE)
+        for person in range(n_people)
         for visit in range(N_VISITS)
     ]
 
@@ -536,6 +536,32 @@ def test_the_only_column_of_dates_is_taken_and_said_to_be_unsure(tmp_path: Path)
     proposal = propose(tmp_path / "sheet.csv")
     assert proposal.content["tables"][0]["columns"]["collected_at"] == "gemacht"
     assert any("gemacht is taken as the time of collection" in said for said in proposal.unsure)
+
+
+@pytest.mark.parametrize("header", ["Patientennr", "PATIENT-NR.", "Pat Nr", "patientNumber", "Codice paziente"])
+def test_a_header_is_known_however_its_words_are_joined(round_trip: Callable[..., Trip], header: str) -> None:
+    rows: list[list[object]] = [[header, "Entnahme-Datum", "Leukozyten [G/l]", "MCV"]]
+    rows += [[v.person, v.at.strftime("%d.%m.%Y"), v.wbc / 1000, 88] for v in visits()]
+    trip = round_trip(("sheet.csv", text(rows, ";")))
+    assert trip.proposal.content["tables"][0]["columns"] == {"person_id": header, "collected_at": "Entnahme-Datum"}
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+
+
+def test_the_only_column_of_keys_beside_tests_is_taken_and_said_to_be_unsure(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["wer", "Datum", "Geburtsjahr", "Leukozyten (/uL)", "Thrombozyten (/uL)", "Bemerkung"]]
+    rows += [[f"K{v.person}", v.at.strftime("%d.%m.%Y"), 1950, v.wbc, 90000, "ok"] for v in visits(100)]
+    (tmp_path / "sheet.csv").write_text(text(rows, ";"))
+    proposal = propose(tmp_path / "sheet.csv")
+    assert proposal.content["tables"][0]["columns"]["person_id"] == "wer"
+    assert any("wer is taken as person_id by its content" in said for said in proposal.unsure)
+
+
+def test_tests_without_a_key_of_the_person_are_said(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["wer", "wo", "Datum", "Leukozyten (/uL)"]]
+    rows += [[f"K{v.person}", f"H{v.person}", v.at.strftime("%d.%m.%Y"), v.wbc] for v in visits(100)]
+    (tmp_path / "sheet.csv").write_text(text(rows, ";"))
+    with pytest.raises(SourceError, match="may be tests, but no column is known to be the key of the person"):
+        propose(tmp_path / "sheet.csv")
 
 
 def test_a_file_without_a_header_line_shows_none_of_its_first_row(tmp_path: Path) -> None:
