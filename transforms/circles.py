@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.frames import ranked
+
 _PERSON = ["person_index", "cohort"]
 _BITS = 62  # cohorts that one whole number tells apart
 
@@ -63,8 +65,7 @@ def add_circles(rows: pl.DataFrame, circles: Circles, key: Sequence[str]) -> pl.
     others = [name for name in rows.columns if name not in {*numbers, *key, "cohort"}]
     facts = [*(name for name in key if name in rows.columns and name != "cohort"), *others]
     texts = [name for name in facts if rows.schema[name] == pl.String]
-    ordered = [pl.col(name).cast(pl.Enum(rows[name].unique().drop_nulls().sort())) for name in texts]
-    told = rows.with_columns(*ordered, pl.col("cohort").cast(pl.UInt32))
+    told = rows.with_columns(*ranked(rows, texts), pl.col("cohort").cast(pl.UInt32))
     by_facts = told.group_by(facts).agg("cohort", *numbers).sort(facts, nulls_last=False).with_row_index("place")
     each = by_facts.select("place", "cohort", *numbers).explode("cohort", *numbers)
     placed = each.rename({"cohort": "circle"}).join(circles.cohorts, on="circle")

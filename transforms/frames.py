@@ -11,6 +11,7 @@ from transforms.errors import DefinitionError
 from transforms.schemas import Table, schema_of
 
 MANY_ROWS = 1_000_000  # more of one table are worked on some at a time, to spare memory
+FEW_ROWS = 10_000  # of so many, texts are compared sooner than ranked
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "BIGINT": pl.Int64(),
@@ -40,9 +41,19 @@ def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
     """`rows` with the columns, order and types of `table_name`, sorted on its key, nulls first."""
     shaped = shape(rows, table_name)
     key = [name for name in schema_of(table_name).key if name in shaped.columns]
-    texts = [name for name in key if shaped.schema[name] == pl.String]
-    ranks = [pl.col(name).cast(pl.Enum(shaped[name].unique().drop_nulls().sort())) for name in texts]
-    return shaped.with_columns(ranks).sort(key, nulls_last=False).with_columns(pl.col(texts).cast(pl.String))
+    if shaped.height <= FEW_ROWS:
+        return shaped.sort(key, nulls_last=False)
+    ranks = ranked(shaped, key)
+    texts = pl.col([name for name in key if shaped.schema[name] == pl.String])
+    return shaped.with_columns(ranks).sort(key, nulls_last=False).with_columns(texts.cast(pl.String))
+
+
+def ranked(rows: pl.DataFrame, names: Sequence[str]) -> list[pl.Expr]:
+    """Those of the columns that are texts, as places in their order, which compare faster; none where rows are few."""
+    if rows.height <= FEW_ROWS:
+        return []
+    texts = [name for name in names if rows.schema[name] == pl.String]
+    return [pl.col(name).cast(pl.Enum(rows[name].unique().drop_nulls().sort())) for name in texts]
 
 
 def fit_in_turn(rows: pl.DataFrame, table_name: str) -> Iterator[pl.DataFrame]:
