@@ -77,9 +77,10 @@ def fold_header(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", fold_accents(header.replace("ß", "ss"))).strip("_")
 
 
-def header_key(header: str) -> str:
-    """What two spellings of one header share: `patient_nr`, `Patient Nr.` and `PatientNr` are one."""
-    return fold_header(header).replace("_", "")
+def header_key(header: str, proposing: Proposing) -> str:
+    """What spellings of a header share: `patient_nr`, `Patient Nr.` and `PatientNr`, with small words or without."""
+    words = fold_header(header).split("_")
+    return "".join(word for word in words if word not in proposing.header_fillers) or "".join(words)
 
 
 def guess_tables(looks: Sequence[ColumnLook], proposing: Proposing, sexes: frozenset[str]) -> tuple[TableGuess, ...]:
@@ -98,9 +99,15 @@ def find_person_by_content(looks: Sequence[ColumnLook], tests: Iterable[str], pr
 
     It is neither one of `tests` nor what else of a person has a name that is known.
     """
-    known = {header_key(word) for entry in proposing.tables["person"].columns.values() for word in entry.words}
-    known |= {header_key(test) for test in tests}
-    found = [look.header for look in looks if look.n_given and header_key(look.header) not in known and _is_key(look)]
+    known = {
+        header_key(word, proposing) for entry in proposing.tables["person"].columns.values() for word in entry.words
+    }
+    known |= {header_key(test, proposing) for test in tests}
+    found = [
+        look.header
+        for look in looks
+        if look.n_given and header_key(look.header, proposing) not in known and _is_key(look)
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -125,9 +132,9 @@ def find_times_by_content(looks: Sequence[ColumnLook], claimed: Iterable[str], p
 def find_site(looks: Sequence[ColumnLook], claimed: Iterable[str], proposing: Proposing) -> str | None:
     """The header of the laboratory or hospital that a row is from."""
     taken = set(claimed)
-    words = {header_key(word) for word in proposing.site_words}
+    words = {header_key(word, proposing) for word in proposing.site_words}
     for look in looks:
-        if look.header not in taken and header_key(look.header) in words and len(look.words) > 1:
+        if look.header not in taken and header_key(look.header, proposing) in words and len(look.words) > 1:
             return look.header
     return None
 
@@ -206,10 +213,10 @@ def _by_words(
     words: Sequence[str], content: Content, looks: Sequence[ColumnLook], rules: _Rules, taken: Sequence[str]
 ) -> str | None:
     open_looks = [look for look in reversed(looks) if look.header not in taken]
-    free = {header_key(look.label): look for look in open_looks if look.label}
-    free |= {header_key(look.header): look for look in open_looks}
+    free = {header_key(look.label, rules.proposing): look for look in open_looks if look.label}
+    free |= {header_key(look.header, rules.proposing): look for look in open_looks}
     for word in words:
-        look = free.get(header_key(word))
+        look = free.get(header_key(word, rules.proposing))
         if look is not None and rules.fits(look, content):
             return look.header
     return None

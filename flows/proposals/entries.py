@@ -66,7 +66,9 @@ class TableWriter:
             entry["value_spellings"] = spellings
         proposal.tables.append(entry)
         proposal.times += [header for name, header in columns.items() if name in TIMES]
-        if header_key(columns[PERSON]) in {header_key(word) for word in self.proposing.stay_words}:
+        if header_key(columns[PERSON], self.proposing) in {
+            header_key(word, self.proposing) for word in self.proposing.stay_words
+        }:
             said = f"{columns[PERSON]} may name a stay and not a person: people would be counted twice."
             proposal.unsure += [] if said in proposal.unsure else [said]
 

@@ -146,12 +146,12 @@ class LabProposer:
     def _best_code(self, looked: Looked, columns: Mapping[str, str]) -> str:
         """Of all columns that may hold the code, the one with most LOINC codes, else the likeliest by its name."""
         entry = self.proposing.tables["lab"].columns
-        words = {header_key(word) for name in ("code", "name") for word in entry[name].words}
+        words = {header_key(word, self.proposing) for name in ("code", "name") for word in entry[name].words}
         taken = {header for name, header in columns.items() if name not in {"code", "name"}}
         possible = [
             look.header
             for look in looked.looks
-            if header_key(look.header) in words and look.header not in taken and look.n_given
+            if header_key(look.header, self.proposing) in words and look.header not in taken and look.n_given
         ]
         loinc = sorted(self.judge.loinc)
         counts = {header: count_loinc(self.connection, looked, header, loinc) for header in possible}

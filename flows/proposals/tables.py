@@ -83,9 +83,9 @@ class TableProposer:
         self.writer.add(looked, guess.table, guess.columns, proposal, needs=unique, constants=constants)
 
     def _evidence(self, guess: TableGuess, proposal: FileProposal) -> dict[str, str]:
-        header = header_key(guess.columns["started_at"])
+        header = header_key(guess.columns["started_at"], self.proposing)
         for evidence, words in self.proposing.evidence_words.items():
-            if header in {header_key(word) for word in words}:
+            if header in {header_key(word, self.proposing) for word in words}:
                 return {"evidence": evidence}
         proposal.unsure.append(
             "it is not known whether these drugs were administered, dispensed, ordered or reported: "

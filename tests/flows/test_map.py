@@ -547,6 +547,27 @@ def test_a_header_is_known_however_its_words_are_joined(round_trip: Callable[...
     assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Numéro patient;Date et heure de prélèvement;Leucocytes (G/L);PNN (G/L)",
+        "ID del paciente;Fecha de extracción;Leucocitos (10^3/µL);Neutrófilos abs. (10^3/µL)",
+        "Codice paziente;Data del prelievo;Globuli bianchi (10^3/uL);Neutrofili assoluti (10^3/uL)",
+        "ID do paciente;Data da coleta;Leucócitos (10^3/uL);Neutrófilos absolutos (10^3/uL)",
+        "Patiëntnummer;Datum van afname;Leukocyten (10^9/l);Neutrofiele granulocyten (10^9/l)",
+        "Patient-id;Provtagningstid;B-LPK (10^9/L);B-Neutrofila (10^9/L)",
+        "Pasient ID;Prøvetakingstidspunkt;Leukocytter (10^9/L);Nøytrofile (10^9/L)",
+        "ID pacjenta;Data i godzina pobrania;Leukocyty (10^9/l);Granulocyty obojętnochłonne (10^9/l)",
+    ],
+)
+def test_a_sheet_of_another_language_is_read_without_a_doubt(round_trip: Callable[..., Trip], headers: str) -> None:
+    rows = [[v.person, v.at.strftime("%Y-%m-%d %H:%M"), comma(v.wbc / 1000), comma(v.anc / 1000)] for v in visits()]
+    trip = round_trip(("sheet.csv", "\n".join([headers, text(rows, ";")])))
+    assert trip.proposal.unsure == ("dates look real; if the sender shifted them, set dates: shifted.",)
+    assert trip.counts("wbc") == truth(lambda visit: visit.wbc)
+    assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
+
+
 def test_the_only_column_of_keys_beside_tests_is_taken_and_said_to_be_unsure(tmp_path: Path) -> None:
     rows: list[list[object]] = [["wer", "Datum", "Geburtsjahr", "Leukozyten (/uL)", "Thrombozyten (/uL)", "Bemerkung"]]
     rows += [[f"K{v.person}", v.at.strftime("%d.%m.%Y"), 1950, v.wbc, 90000, "ok"] for v in visits(100)]
