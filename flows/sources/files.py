@@ -287,7 +287,8 @@ def not_in_encoding(name: str, encoding: str) -> SourceError:
     """The error of a text that is not written as it should be."""
     return SourceError(
         f"{name}: the text is not {encoding.upper()}.",
-        repair="Write the encoding into a source map (encoding: latin-1, cp1252, utf-16, ...), or export as UTF-8.",
+        repair="Write the encoding into a source map (encoding: latin-1, cp1252, utf-16, ...), as `nadir map` does, "
+        "or export as UTF-8.",
     )
 
 

@@ -246,19 +246,22 @@ def _nothing_recognised(
     paths: Sequence[Path], files: Sequence[SourceFile], maps: Sequence[SourceMap], showing: Showing
 ) -> SourceError:
     names = ", ".join(name_or(path.name, f"file {place}", showing) for place, path in enumerate(paths, start=1))
-    needs = [
-        f"{table.table} needs {', '.join(table.needs or table.columns)}"
-        for source_map in maps
-        for table in source_map.tables
-    ]
     if not files:
         return SourceError(f"{names}: there is no table in it.", repair="Name a CSV or Parquet file, or its folder.")
     known = frozenset().union(*(mapped.known_headers(source_map) for source_map in maps))
     return SourceError(
         f"{names}: no file has the columns of a table.",
-        details=[*(_came(file, known, showing) for file in files[:10]), *needs],
-        repair="Write a source map that names your columns and give it with --source FILE.yaml.",
+        details=[
+            *(_came(file, known, showing) for file in files[:10]),
+            *(_needs(each) for each in maps if each.tables),
+        ],
+        repair="Let `nadir map FILE --out source.yaml` propose a source map; read it, then add --source source.yaml.",
     )
+
+
+def _needs(source_map: SourceMap) -> str:
+    tables = (f"{table.table} ({', '.join(table.needs or table.columns)})" for table in source_map.tables)
+    return f"{source_map.id} needs {', '.join(tables)}"
 
 
 def _came(file: SourceFile, known: frozenset[str], showing: Showing) -> str:

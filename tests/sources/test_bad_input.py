@@ -85,7 +85,8 @@ def test_a_file_without_a_header_is_refused_without_showing_a_value(hospital: An
 def test_unknown_columns_are_listed_with_what_is_needed(hospital: Any) -> None:
     message = refusal(hospital, hospital.write("labs.csv", "person_id,taken,neutros\nP1,2024-01-01,3.5\n"))
     assert "person_id, taken, neutros" in message
-    assert "lab needs person_id, collected_at, code, value" in message
+    assert "long needs lab (person_id, collected_at, code, value)" in message
+    assert "nadir map FILE --out source.yaml" in message
 
 
 def test_a_header_that_looks_like_a_value_is_not_shown(hospital: Any) -> None:
