@@ -6,7 +6,7 @@ episodes; without a recovery seen, and at death, it is censored at the last low 
 ends lie between two tests. Horizons and names are `definitions/estimation`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -20,6 +20,7 @@ from transforms.survival import kaplan_meier, median_times, restricted_means
 HOURS_A_DAY = 24
 _RECOVERED = ["recovered", "recovered_unconfirmed"]
 _GROUP = ["cohort", "cause_group", "rule", "threshold_cells_per_ul"]
+_WHOLE = [name for name in _GROUP if name != "cause_group"]
 _BY = ["group"]
 _DAYS_OF = {
     "median_days": "median",
@@ -87,25 +88,28 @@ class Incident:
 def incident_of(duration: pl.DataFrame) -> Incident:
     """The incident episodes of `counts.duration`; everything that is estimated of durations is made of them."""
     facts = ["ended_as", *_TRIPLE, *_PERSON, "n_episodes"]
-    placed = duration.select("is_incident", place=_place(duration)).with_row_index()
-    first = placed.filter("is_incident").group_by("place").agg(pl.col("index").min())
-    causes = duration[first["index"]].select(_GROUP).with_columns(first["place"])
+    told = duration.select(*_GROUP, *facts, "is_incident", place=_place(duration, _GROUP)).filter("is_incident")
+    causes = told.unique("place").select("place", *_GROUP)
     whole = causes.select(_GROUP).with_columns(cause_group=pl.lit(ALL)).unique()
     groups = pl.concat([causes.select(_GROUP), whole]).sort(_GROUP).with_row_index("group")
     numbered = causes.join(groups, on=_GROUP)
     of_all = groups.filter(pl.col("cause_group") == ALL).rename({"group": "whole"}).drop("cause_group")
-    wholes = numbered.join(of_all, on=[name for name in _GROUP if name != "cause_group"])
-    of_place = numbered.select("place", "group")
-    rows = [
-        duration[start : start + MANY_ROWS]
-        .with_columns(placed["place"][start : start + MANY_ROWS])
-        .filter("is_incident")
-        .select("place", *facts, is_event=_is_event())
-        .join(of_place, on="place")
-        .drop("place")
-        for start in range(0, max(1, duration.height), MANY_ROWS)  # some at a time: whole copies take much memory
-    ]
-    return Incident(groups, wholes.select("group", "whole"), pl.concat(rows))
+    wholes = numbered.join(of_all, on=_WHOLE)
+    rows = told.select("place", *facts, is_event=_is_event()).join(numbered.select("place", "group"), on="place")
+    return Incident(groups, wholes.select("group", "whole"), rows.drop("place"))
+
+
+def divide_groups(duration: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """`counts.duration` some groups at a time, with all causes of each: no group reaches into another, and what is
+    made of all rows at once takes much memory.
+    """
+    if duration.height <= MANY_ROWS:
+        yield duration
+        return
+    place = duration.select(place=_place(duration, _WHOLE)).to_series()
+    sizes = place.value_counts(name="n").sort("place").with_columns(part=pl.col("n").cum_sum() // MANY_ROWS)
+    for part in sizes.partition_by("part", maintain_order=True):
+        yield duration.filter(place.is_between(part["place"][0], part["place"][-1]))
 
 
 def recovery_curve(incident: Incident, plan: Plan) -> pl.DataFrame:
@@ -207,10 +211,10 @@ def estimate_duration_curves(incident: Incident, curve: pl.DataFrame, plan: Plan
     )
 
 
-def _place(duration: pl.DataFrame) -> pl.Expr:
+def _place(duration: pl.DataFrame, of: Sequence[str]) -> pl.Expr:
     """One whole number for each group of the rows: comparing it is a fraction of comparing the texts it stands for."""
     place = pl.col("threshold_cells_per_ul")
-    for name in ("cohort", "cause_group", "rule"):
+    for name in (column for column in of if duration.schema[column] == pl.String):
         texts = duration[name].unique().sort()
         place = place * len(texts) + pl.col(name).cast(pl.Enum(texts)).to_physical().cast(pl.Int64)
     return place

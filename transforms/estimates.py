@@ -11,6 +11,7 @@ from transforms.complication_counts import estimate_complications
 from transforms.cycle_counts import estimate_cycles, estimate_severe_days
 from transforms.drug_estimates import estimate_after_drugs
 from transforms.durations import (
+    divide_groups,
     estimate_duration_curves,
     estimate_durations,
     incident_of,
@@ -74,6 +75,11 @@ def estimate_counts(counts: Mapping[str, pl.DataFrame], plan: Plan, *, run_id: s
 
 def estimate_all_durations(duration: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
     """`estimate.duration` and its curves without their run, from `counts.duration`: the headline and its references."""
+    made = [_estimate_durations(groups, plan) for groups in divide_groups(duration)]
+    return {name: pl.concat(each[name] for each in made) for name in made[0]}
+
+
+def _estimate_durations(duration: pl.DataFrame, plan: Plan) -> dict[str, pl.DataFrame]:
     incident = incident_of(duration)
     groups, curve = summarise_groups(incident), recovery_curve(incident, plan)
     naive = estimate_durations(groups, curve, plan)

@@ -7,8 +7,9 @@ import pytest
 from tests.bench.calibration import SCHEDULES, Cell, draw_hospitals
 from transforms.counting import add_counts
 from transforms.duration_families import FAMILIES
+from transforms.durations import divide_groups
 from transforms.estimates import estimate_all_durations
-from transforms.frames import stack
+from transforms.frames import fit, stack
 from transforms.interval_estimates import draw_weights
 from transforms.interval_summaries import Fitted, summarise
 from transforms.load import load_definitions
@@ -198,6 +199,21 @@ def test_hospitals_that_add_their_counts_get_the_estimate_of_all_their_patients_
     whole = counts_of("daily")
     parts = [whole.filter(pl.col("person_group") % 3 == part) for part in (2, 0, 1)]
     assert headline(add_counts("counts.duration", parts)) == headline(whole)
+
+
+def test_estimates_do_not_change_when_groups_are_worked_on_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    cohorts = [
+        counts_of("daily", died=0.1, seed=seed).with_columns(cohort=pl.lit(name), threshold_cells_per_ul=pl.lit(at))
+        for seed, (name, at) in enumerate([("everyone", 500), ("everyone", 1000), ("women", 500), ("men", 500)])
+    ]
+    counts = pl.concat([*cohorts, *(each.with_columns(cause_group=pl.lit("medication")) for each in cohorts)])
+    at_once = estimate_all_durations(counts, PLAN)
+    monkeypatch.setattr("transforms.durations.MANY_ROWS", 1000)
+    assert len(list(divide_groups(counts))) > 1
+    in_turn = estimate_all_durations(counts, PLAN)
+    for name, rows in at_once.items():
+        once, again = (fit(each.with_columns(run_id=pl.lit("r")), name) for each in (rows, in_turn[name]))
+        assert once.equals(again)
 
 
 def test_clusters_are_drawn_once_on_average_and_the_same_ones_every_night() -> None:
