@@ -78,7 +78,8 @@ def write_counts(
         "definitions": _hash_files(definitions),
     }
     with private_files(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=PACKING) as archive:
-        archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, default=str, sort_keys=True).encode())
+        about = json.dumps(manifest, indent=1, default=str, sort_keys=True)
+        archive.writestr(_entry(MANIFEST), about.encode(), compresslevel=PACKING)
         for name, rows in sorted(counts.items()):
             _add_rows(archive, name, rows)
 
@@ -184,8 +185,11 @@ def _cell(column: str, kind: pl.DataType) -> pl.Expr:
 
 
 def _add_rows(archive: zipfile.ZipFile, name: str, rows: pl.DataFrame) -> None:
-    """Some rows after the other: the text of a large table takes as much memory as the table."""
-    with archive.open(_entry(f"{name}.csv"), "w", force_zip64=rows.height > ROWS_OF_A_SHORT_FILE) as target:
+    """Some rows after the other: the text of a large table takes as much memory as the table.
+
+    Opened by its name, because only then is it packed as the archive says; its day is `FIRST_DAY` all the same.
+    """
+    with archive.open(f"{name}.csv", "w", force_zip64=rows.height > ROWS_OF_A_SHORT_FILE) as target:
         for number, some in enumerate(fit_in_turn(rows, name)):
             text = some.write_csv(include_header=number == 0, null_value=NULL, line_terminator="\r\n")
             target.write(text.encode())

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -18,9 +19,9 @@ from flows.warehouse import open_memory, open_warehouse
 from tests.counted_night import count_night
 from tests.faults.judging import read_downloads, read_released, read_results
 from tests.plain_checker import PlainChecker
-from transforms.frames import MANY_ROWS, is_in_order, stack
+from transforms.frames import MANY_ROWS, is_in_order, polars_schema, sort_on, stack
 from transforms.load import load_definitions
-from transforms.schemas import load_tables
+from transforms.schemas import load_tables, schema_of
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -108,6 +109,42 @@ def test_a_large_table_of_counts_is_added_and_written_some_rows_at_a_time_to_the
             write_counts(path, in_order, [], load_definitions())
             with ZipFile(path) as written, ZipFile(published_night[0] / "counts.zip") as sent:
                 assert all(written.read(f"{table}.csv") == sent.read(f"{table}.csv") for table in names)
+
+
+def test_the_counts_file_is_packed_as_hard_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {name: pl.Series([1]).cast(kind) for name, kind in polars_schema(schema_of("counts.rule")).items()}
+    rows = pl.concat([pl.DataFrame(row)] * 1000)
+    sizes = []
+    for level in (0, 9):
+        monkeypatch.setattr("flows.counts_file.PACKING", level)
+        write_counts(tmp_path / "counts.zip", {"counts.rule": rows}, [], load_definitions())
+        with ZipFile(tmp_path / "counts.zip") as written:
+            sizes.append([entry.compress_size / entry.file_size for entry in written.infolist()])
+    assert all(loose >= 1 > hard for loose, hard in zip(*sizes, strict=True))
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+def test_many_rows_come_in_the_order_of_few(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.frames.FEW_ROWS", few)
+    random = np.random.default_rng(1)
+    texts = pl.Series(["b", "a", "c", None], dtype=pl.Enum(["c", "b", "a"])).gather(random.integers(0, 4, 500))
+    truths = pl.Series([True, False, None])
+    rows = pl.DataFrame(
+        {
+            "text": texts,
+            "is_true": truths.gather(random.integers(0, 3, 500)),
+            "none": pl.Series([None] * 500, dtype=pl.Int32),
+            "day": pl.Series(random.integers(-9, 9, 500)).cast(pl.Date),
+            "wide": pl.Series(random.integers(-(2**60), 2**60, 500)),
+            "number": pl.Series(random.integers(-3, 3, 500), dtype=pl.Int32),
+            "place": pl.Series(np.arange(500)),
+        }
+    )
+    for key in (["text", "is_true", "none", "day", "number", "place"], ["number", "wide", "place"], ["wide", "text"]):
+        ordered = rows.sort(key, nulls_last=False)
+        assert sort_on(rows, key).equals(ordered)
+        assert is_in_order(ordered.with_columns(pl.col("text").to_physical()), key)
+    assert sort_on(rows.with_columns(part=pl.col("wide") / 7), ["text", "part"])["text"].is_sorted()
 
 
 def test_rows_are_in_order_by_their_first_difference_with_nulls_first() -> None:
