@@ -53,7 +53,7 @@ def _texts(rows: pl.DataFrame, key: Sequence[str]) -> list[str]:
 
 
 def ranked(rows: pl.DataFrame, texts: Sequence[str]) -> list[pl.Expr]:
-    """Texts as ranks among their own: they have the same order, and are compared as numbers. None where rows are few."""
+    """Texts as ranks among their own, which have the same order and compare as numbers; none where rows are few."""
     if rows.height <= FEW_ROWS:
         return []
     return [pl.col(name).cast(pl.Enum(rows[name].unique().drop_nulls().sort())) for name in texts]

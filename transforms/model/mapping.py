@@ -69,7 +69,7 @@ class Proposing(Definition):
     lookalike_words: tuple[str, ...]
     excluded_words: tuple[str, ...]
     tables: dict[TableName, TableWords]
-    header_fillers: tuple[str, ...]
+    header_fillers: tuple[str, ...] = ()
     person_words: tuple[str, ...]
     stay_words: tuple[str, ...]
     site_words: tuple[str, ...]
