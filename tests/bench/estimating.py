@@ -1,8 +1,8 @@
 """CPU seconds of estimate and release against those of derive: 40 cohorts, 60 months, 3 thresholds, all denominators.
 
 Run with `make bench`. Nights of two sizes are measured. What derive and estimate take grows with the people, so a
-million follows from the line through both; what release takes grows with the numbers of a report, which hardly change,
-and hides more the fewer people there are: that of the larger night counts.
+million follows from the line through both. Release has no such line: it grows with people as long as counts are small,
+and takes seconds where none is; that of the larger night stands for it, which may be too little.
 """
 
 import argparse
