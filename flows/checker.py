@@ -14,6 +14,8 @@ from typing import Self
 
 from expectations.job import Count, Job, counts_from_json
 
+ENDED = "the checking process ended"
+
 
 class Worker:
     """A checking process. Use it as a context manager; `close` may be called twice."""
@@ -60,7 +62,7 @@ class Worker:
             return counts_from_json(line.decode())
         code = self._process.wait()
         self.close()
-        return tuple(Count(check_id, error=f"the checking process ended with code {code}") for check_id in self._asked)
+        return tuple(Count(check_id, error=f"{ENDED} with code {code}") for check_id in self._asked)
 
     def close(self) -> None:
         """End the process and wait until it is gone."""

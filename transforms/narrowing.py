@@ -16,15 +16,16 @@ from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from highspy import Highs as _Highs
-    from highspy import HighsLp
+    from highspy import HighsBasis, HighsLp
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _SLACK, _MOST = 1e-6, 1e7
-_SEED, _TRIES, _PAIR = 1, 64, 2
+_SEED, _TRIES, _WORTH = 1, 64, 32
 _AT_ONCE = 16  # what is hidden for these makes room for most of the others
 _KEPT = 96  # parts, of less than a megabyte each
+_DUAL, _PRIMAL = 1, 4  # how HiGHS names them
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
 
 
@@ -62,23 +63,41 @@ class _Solver:
         self._highs.setOptionValue("solver", "simplex")
         self._highs.setOptionValue("presolve", "off")  # takes longer than solving: programs are small and many
         self._highs.passModel(_program(part))
+        self._start: HighsBasis | None = None
 
     def widen(self, costs: Floats) -> None:
         """See one more solution, that of the least cost, from where the last one ended."""
         self._solve(costs)
 
-    def bind(self, place: int) -> Whole:
-        """The sums that bind the least and the most of one; which of several reasons are told hangs on nothing else."""
+    def bind(self, place: int, width: int) -> Whole:
+        """The sums that bind the least and the most of one; which of several reasons are told hangs on nothing else.
+
+        They count for nothing where a range of `width` is seen on the way.
+        """
+        start = self._find_start()
+        self._highs.setOptionValue("simplex_strategy", _PRIMAL)
         binding = np.zeros(0)
         for sign in (1.0, -1.0):
             costs = np.zeros_like(self._costs)
             costs[place] = sign
             self._highs.clearSolver()
+            self._highs.setBasis(start)
             if self._solve(costs):
+                if self.ranges[place] >= width - _SLACK:
+                    break
                 marginals = np.abs(self._highs.getSolution().row_dual)
                 binding = np.maximum(binding, marginals) if binding.size else marginals
+        self._highs.setOptionValue("simplex_strategy", _DUAL)
         every = np.concatenate([np.arange(len(self._is_exact)), np.flatnonzero(self._is_exact)])
         return np.unique(every[np.flatnonzero(binding > _SLACK)])
+
+    def _find_start(self) -> "HighsBasis":
+        """A basis of one solution, found once without costs: a few steps lead from there to the least of any count."""
+        if self._start is None:
+            self._highs.clearSolver()
+            self._solve(np.zeros_like(self._costs))
+            self._start = self._highs.getBasis()
+        return self._start
 
     def _solve(self, costs: Floats) -> bool:
         from highspy import HighsModelStatus
@@ -178,14 +197,14 @@ def _narrow(solver: _Solver, left: Whole, width: int) -> list[tuple[int, Whole]]
         solver.widen(costs)
         solver.widen(-costs)
         n_before, left = left.size, left[solver.ranges[left] < width - _SLACK]
-        if n_before - left.size < _PAIR or not left.size:  # one by one, two programs settle one at least
+        if n_before - left.size < _WORTH or not left.size:  # one by one, from the same start, is sooner done
             break
     found: list[tuple[int, Whole]] = []
     for place in left.tolist():
         if len(found) == _AT_ONCE:
             break
         if solver.ranges[place] < width - _SLACK:
-            binding = solver.bind(place)
+            binding = solver.bind(place, width)
             if solver.ranges[place] < width - _SLACK:
                 found.append((place, binding))
     return found

@@ -18,7 +18,7 @@ from expectations.rows import questions
 from expectations.suite import Check, Suite, load_suites
 from expectations.verdict import name_some, reasons_to_stop, status_of, stops, verdict_of
 from flows.changes import Against, compare_night, name_acceptable
-from flows.checker import Worker
+from flows.checker import ENDED, Worker
 from flows.errors import ValidationStop
 from flows.handover import CheckResult, Received, RunContext, Validated
 from flows.ledger import close_ledger
@@ -95,6 +95,9 @@ def _judge_identifiers(received: Received) -> tuple[CheckResult, ...]:
 
 def stop_message(validated: Validated) -> ValidationStop:
     """Why a night with the verdict `stop` is not published, for the caller to raise."""
+    never_asked = [check for check in validated.checks if check.status == "error" and ENDED in check.reason]
+    if never_asked:
+        return _ended_message(never_asked)
     names = [check.check_id for check in validated.checks if stops(check)]
     checks = "1 check" if len(names) == 1 else f"{len(names)} checks"
     accept = name_acceptable(validated.checks)
@@ -103,6 +106,18 @@ def stop_message(validated: Validated) -> ValidationStop:
         details=reasons_to_stop(validated.checks),
         repair="Ask the sender for a repaired extract, or repair the source map; the last report stays as it was."
         + (f" If the change is right: nadir run ... {accept}" if accept else ""),
+    )
+
+
+def _ended_message(never_asked: Sequence[CheckResult]) -> ValidationStop:
+    """One reason for all checks that nobody counted: the extract is not to blame, and another one would not help."""
+    names = [check.check_id for check in never_asked]
+    code = never_asked[0].reason.partition(ENDED)[2].strip(" ).")
+    return ValidationStop(
+        f"The night is stopped because {ENDED} {code}; nothing was published.",
+        details=(f"not computed: {len(names)} checks ({name_some(names)}).",),
+        repair="Run again; the last report stays as it was. If it ends again, the machine has too little memory, or "
+        "nadir is not wholly installed: python -c 'import great_expectations, expectations' says what is missing.",
     )
 
 

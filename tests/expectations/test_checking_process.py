@@ -149,6 +149,11 @@ def test_a_process_that_died_is_an_error_of_every_check_and_says_so(night: Any) 
     assert {check.status for check in asked} == {"error"}
     assert all("the checking process ended" in check.reason for check in asked)
     assert [line.n_quarantined for line in validated.ledger] == [0] * len(validated.ledger)
+    said = str(stage.stop_message(validated))
+    assert said.count("\n") == 2, "a hundred checks have one reason"
+    assert f"{len(asked)} checks" in said
+    assert "ended with code" in said
+    assert "sender" not in said, "the extract is not to blame"
 
 
 def test_the_process_ends_when_its_input_does_even_while_it_imports() -> None:
