@@ -7,14 +7,13 @@ was found: no error, nothing stored, attached or spilled, and little in memory; 
 import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 MOST_IDLE = 2
 MOST_BYTES = 16 * 1024**2
-# A list is enough: its append and pop cannot be interrupted by another thread.
-_IDLE: list[duckdb.DuckDBPyConnection] = []
 
 LEFT = """SELECT
     (SELECT count(*) FROM duckdb_databases() WHERE NOT internal) - 1
@@ -23,13 +22,25 @@ LEFT = """SELECT
     (SELECT sum(memory_usage_bytes) FROM duckdb_memory())"""
 
 
+@dataclass
+class Engine:
+    """A connection that no caller gets, and what the engine was told of limits, to tell it nothing twice."""
+
+    connection: duckdb.DuckDBPyConnection
+    limits: dict[str, str]
+
+
+# A list is enough: its append and pop cannot be interrupted by another thread.
+_IDLE: list[Engine] = []
+
+
 @contextmanager
 def lend_engine(memory_limit: str, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection without a file, to read and write others with; it spills into `spill`, and ends with the block."""
     engine = _take(memory_limit, spill)
     is_whole = False
     try:
-        connection = engine.cursor()
+        connection = engine.connection.cursor()
         try:
             connection.execute("SET enable_progress_bar=false").fetchall()
             connection.execute("SET TimeZone='UTC'").fetchall()
@@ -41,7 +52,7 @@ def lend_engine(memory_limit: str, spill: Path) -> Iterator[duckdb.DuckDBPyConne
         if is_whole and len(_IDLE) < MOST_IDLE:
             _IDLE.append(engine)
         else:
-            engine.close()
+            engine.connection.close()
 
 
 @contextmanager
@@ -56,39 +67,51 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool
     connection.execute(f"DETACH {name}").fetchall()
 
 
-def _take(memory_limit: str, spill: Path) -> duckdb.DuckDBPyConnection:
+def _take(memory_limit: str, spill: Path) -> Engine:
     """An idle engine with these limits, or a new one; one that has spilled cannot be told another folder."""
+    limits = {"memory_limit": memory_limit, "temp_directory": str(spill)}
     while _IDLE:
         try:
             engine = _IDLE.pop()
         except IndexError:  # another thread was first
             break
         try:
-            for name, value in (("memory_limit", memory_limit), ("temp_directory", str(spill))):
-                engine.execute(f"SET {name}='{value.replace(chr(39), chr(39) * 2)}'").fetchall()
-            engine.execute("SET preserve_insertion_order=false").fetchall()
+            _limit(engine, limits)
         except duckdb.Error:
-            engine.close()
+            engine.connection.close()
         else:
             return engine
-    return duckdb.connect(
+    return _start(limits)
+
+
+def _limit(engine: Engine, limits: dict[str, str]) -> None:
+    for name, value in limits.items():
+        if engine.limits[name] != value:
+            engine.connection.execute(f"SET {name}='{value.replace(chr(39), chr(39) * 2)}'").fetchall()
+    engine.connection.execute("SET preserve_insertion_order=false").fetchall()
+    engine.limits = limits
+
+
+def _start(limits: dict[str, str]) -> Engine:
+    connection = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": memory_limit,
-            "temp_directory": str(spill),
+            **limits,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
         },
     )
+    connection.execute(f"PREPARE look AS {LEFT}").fetchall()  # looking costs a quarter where it is planned once
+    return Engine(connection, limits)
 
 
-def _is_clean(engine: duckdb.DuckDBPyConnection) -> bool:
-    n_left, n_bytes = engine.execute(LEFT).fetchall()[0]
+def _is_clean(engine: Engine) -> bool:
+    n_left, n_bytes = engine.connection.execute("EXECUTE look").fetchall()[0]
     return bool(n_left == 0 and n_bytes <= MOST_BYTES)
 
 
 @atexit.register
 def _close_idle() -> None:
     while _IDLE:
-        _IDLE.pop().close()
+        _IDLE.pop().connection.close()
