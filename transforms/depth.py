@@ -34,12 +34,11 @@ def measure_depth(episodes: pl.DataFrame, depths: pl.DataFrame) -> pl.DataFrame:
 
     `depths` are those of `add_up_depths` at the limit of the episodes.
     """
-    ends = ("onset_row", "recovery_row")
-    begin, end = (depths.select(pl.all().gather(episodes[row].fill_null(0))) for row in ends)
-    is_seen = episodes.select(pl.all_horizontal(pl.col(row).is_not_null() for row in ends)).to_series()
-    is_known = is_seen & (begin["unknown"] == end["unknown"])
-    area = pl.select(pl.when(is_known).then((end["area"] - begin["area"]) / _HALVES)).to_series()
-    return episodes.with_columns(area.alias("depth_duration"))
+    begin, end = episodes["onset_row"], episodes["recovery_row"]  # null where it was not seen
+    area, unknown = pl.col("area"), pl.col("unknown")
+    is_known = unknown.gather(begin) == unknown.gather(end)
+    depth = pl.when(is_known).then((area.gather(end) - area.gather(begin)) / _HALVES)
+    return episodes.hstack(depths.select(depth_duration=depth))
 
 
 def _run_up(lines: pl.DataFrame, limit: int) -> pl.DataFrame:

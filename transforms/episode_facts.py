@@ -109,21 +109,18 @@ def _is_confirmed(confirmation: Confirmation) -> pl.Expr:
 def _point_at_values(spans: pl.DataFrame, proven: pl.DataFrame) -> pl.DataFrame:
     """Times, numbers and precision of the values that bound each episode."""
     columns = {"onset_row": "p", "first_low_row": "d1", "last_low_row": "dn", "recovery_row": "r", "last_row": "end"}
-    found = [_take(proven, spans[row], name) for row, name in columns.items()]
-    nadir = proven["at"].gather(spans["nadir_row"]).alias("nadir_at")
-    pointed = pl.concat([spans.with_columns(nadir), *found], how="horizontal")
+    nadir = pl.col("at").gather(spans["nadir_row"]).alias("nadir_at")
+    found = proven.select(nadir, *(_take(spans[row], name) for row, name in columns.items()))
+    pointed = spans.hstack(found)
     last, first = pl.coalesce("r_n_undecided", "dn_n_undecided"), pl.coalesce("p_n_undecided", "d1_n_undecided")
     return pointed.with_columns(n_undecided=last - first).rename(
         {"p_at": "onset_after", "d1_at": "first_low_at", "dn_at": "last_low_at", "r_at": "recovery_by"}
     )
 
 
-def _take(proven: pl.DataFrame, rows: pl.Series, name: str) -> pl.DataFrame:
+def _take(rows: pl.Series, name: str) -> pl.Expr:
     """NAME_at, NAME_number, NAME_is_day and NAME_n_undecided of the values at these rows; null where there is none."""
-    taken = proven.select(
-        pl.col("at", "number", "is_day", "n_undecided").gather(rows.fill_null(0)).name.prefix(f"{name}_")
-    )
-    return taken.select(pl.when(rows.is_not_null()).then(pl.all()))
+    return pl.col("at", "number", "is_day", "n_undecided").gather(rows).name.prefix(f"{name}_")
 
 
 def _name_ending(timed: pl.DataFrame, rule: EpisodeRule, deaths: pl.DataFrame) -> pl.DataFrame:

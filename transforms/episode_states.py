@@ -104,6 +104,8 @@ def _one_a_day(states: pl.DataFrame) -> pl.DataFrame:
     is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in day).fill_null(False)
     is_shared = is_same | is_same.shift(-1).fill_null(False)
     shared = states.select(is_shared).to_series()
+    if not shared.any():
+        return states
     last, least = pl.col("at", "row", "kind").last(), pl.col("first_low_row", "first_low_at", "lowest").min()
     made = states.filter(shared).group_by(day, maintain_order=True).agg(last, least)
     return pl.concat([states.filter(~shared), made.select(states.columns)]).sort("row")

@@ -35,7 +35,10 @@ def polars_schema(table: Table) -> dict[str, pl.DataType]:
 
 def shape(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
     """`rows` with the columns, order and types of `table_name`, in any order."""
-    return rows.select(pl.col(name).cast(type_) for name, type_ in polars_schema(schema_of(table_name)).items())
+    wanted = polars_schema(schema_of(table_name))
+    if list(rows.schema.items()) == list(wanted.items()):
+        return rows
+    return rows.select(pl.col(name).cast(type_) for name, type_ in wanted.items())
 
 
 def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:

@@ -20,6 +20,7 @@ _RULE = ("cohort", "rule", "threshold_cells_per_ul")
 _CAUSE = (*_RULE, "cause_group")
 _CYCLE = ("cohort", "regimen")
 _COUNT = ["place", "node"]
+_HELD = {"place": pl.String, "node": pl.String, "last": pl.Int64, "is_held": pl.Boolean}
 CURVE = "curve"
 Estimates = Mapping[str, pl.DataFrame]
 
@@ -91,19 +92,28 @@ def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, ea
     held = find_held(cells, nested_people(people, related, order), earlier, rule.min_cell)
     held = _with_withheld(held, cells, earlier.withheld)
     found = people.select(*INTERVAL, *_COUNT).join(held, on=_COUNT).drop("place")
-    rows, counted = dict(estimates), [cells.drop("rank")]
+    rows = dict(estimates)
     curves = _curve_cells(estimates["estimate.duration_curve"], rule.curve_days)
-    held_curves = find_held(curves, nested_columns(curves, ()), earlier, rule.min_cell)
-    held_curves = _with_withheld(held_curves, curves, earlier.withheld).filter("is_held")
+    counted = [cells, curves]
+    held_curves = _find_held(curves, (), earlier, rule.min_cell).filter("is_held")
     for each in counted_rows():
         name = f"estimate.{each.table}"
         placed = _place(rows[name], f"{each.table} {each.flag}", each.key)
         own = _cells_of(placed, each.counts)
-        held = find_held(own, nested_columns(own, each.counts), earlier, rule.min_cell)
-        held = _with_withheld(held, own, earlier.withheld)
-        rows[name] = _flag(placed, each, held, held_curves if each.table == "duration" else None)
-        counted.append(own.drop("rank"))
-    return Holding(found, rows, pl.concat([*counted, curves.drop("rank")]))
+        held = _find_held(own, each.counts, earlier, rule.min_cell)
+        if each.table == "duration":
+            held = pl.concat([held, _held_with_curve(each, held_curves)])
+        rows[name] = _flag(placed, each, held)
+        counted.append(own)
+    return Holding(found, rows, pl.concat(counted).drop("rank"))
+
+
+def _find_held(cells: pl.DataFrame, columns: Sequence[str], earlier: Earlier, min_cell: int) -> pl.DataFrame:
+    """As `find_held`, of the counts of rows, and with those that are withheld."""
+    if earlier.counts.is_empty() and earlier.withheld is None:
+        return pl.DataFrame(schema=_HELD)
+    held = find_held(cells, nested_columns(cells, columns), earlier, min_cell)
+    return _with_withheld(held, cells, earlier.withheld)
 
 
 def _with_withheld(held: pl.DataFrame, cells: pl.DataFrame, withheld: pl.DataFrame | None) -> pl.DataFrame:
@@ -122,7 +132,7 @@ def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.
     parts = [nodes]
     for each in counted_rows():
         placed = _place(tables[f"released.{each.table}"], f"{each.table} {each.flag}", each.key)
-        parts.append(_cells_of(placed, each.counts).select(_COUNT))
+        parts.append(_known(placed, each.counts).select(_COUNT))
     curve = tables["released.duration_curve"].filter(pl.col("still_low").is_not_null())
     placed = _place(curve, CURVE, _CAUSE).select("place", "day").unique()
     parts += [placed.select("place", node=pl.format("{}|{}", pl.lit(name), "day")) for name in _GONE]
@@ -143,9 +153,12 @@ def _place(rows: pl.DataFrame, name: str, key: Sequence[str]) -> pl.DataFrame:
 
 
 def _cells_of(placed: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
-    long = placed.select("place", *counts).unpivot(counts, index="place", variable_name="node", value_name="n")
-    known = long.drop_nulls("n").cast({"n": pl.Int64}).unique(_COUNT, keep="any")
-    return known.with_columns(rank=pl.lit(0, pl.Int64))
+    known = _known(placed, counts).select(*_COUNT, pl.col("n").cast(pl.Int64), rank=pl.lit(0, pl.Int64))
+    return known.unique(_COUNT, keep="any")
+
+
+def _known(placed: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+    return placed.unpivot(counts, index="place", variable_name="node", value_name="n").drop_nulls("n")
 
 
 def _curve_cells(curve: pl.DataFrame, days: Sequence[int]) -> pl.DataFrame:
@@ -164,15 +177,18 @@ def _curve_cells(curve: pl.DataFrame, days: Sequence[int]) -> pl.DataFrame:
     )
 
 
-def _flag(placed: pl.DataFrame, each: Counted, held: pl.DataFrame, held_curves: pl.DataFrame | None) -> pl.DataFrame:
-    places = held.filter("is_held").select("place")
-    if held_curves is not None:
-        of_curve = pl.col("place").str.replace(CURVE, f"{each.table} {each.flag}", literal=True)
-        places = pl.concat([places, held_curves.select(of_curve)])
-    flagged = places.unique().with_columns(pl.lit(value=True).alias(each.flag))
-    rows = placed.join(flagged, on="place", how="left", maintain_order="left")
-    rows = rows.with_columns(pl.col(each.flag).fill_null(value=False))
-    for count in each.counts:
-        last = held.filter(pl.col("node") == count).select("place", pl.col("last").alias(f"last_{count}"))
-        rows = rows.join(last, on="place", how="left", maintain_order="left")
-    return rows.drop("place")
+def _held_with_curve(each: Counted, held_curves: pl.DataFrame) -> pl.DataFrame:
+    """Rows of durations whose curve is held, whatever their counts are."""
+    place = pl.col("place").str.replace(CURVE, f"{each.table} {each.flag}", literal=True)
+    return held_curves.select(place, node=pl.lit(None, pl.String), last=pl.lit(None, pl.Int64), is_held="is_held")
+
+
+def _flag(placed: pl.DataFrame, each: Counted, held: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the flag of `each`, and with last_COUNT for each count."""
+    last = {f"last_{count}": pl.col("last").filter(pl.col("node") == count).first() for count in each.counts}
+    if held.is_empty():
+        nothing = [pl.lit(None, pl.Int64).alias(name) for name in last]
+        return placed.drop("place").with_columns(pl.lit(value=False).alias(each.flag), *nothing)
+    found = held.group_by("place").agg(pl.col("is_held").any().alias(each.flag), **last)
+    rows = placed.join(found, on="place", how="left", maintain_order="left")
+    return rows.with_columns(pl.col(each.flag).fill_null(value=False)).drop("place")

@@ -3,14 +3,17 @@
 One frame of each, by person; which drug is which is said by `definitions/exposures` and by the anchors of the rules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import polars as pl
 
 from transforms.exposures import chemotherapy_doses, gcsf_doses
 from transforms.model.episodes import EpisodeRule
 from transforms.model.exposures import ExposureRules
+
+RAISING = ("steroid", "lithium")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,16 @@ class Treatments:
     gcsf: pl.DataFrame
     raising: pl.DataFrame
     anchors: pl.DataFrame
+
+    @cached_property
+    def lasting(self) -> Mapping[str, pl.DataFrame]:
+        """By kind (gcsf, steroid, lithium) person_index, day and last_day: until when what began by that day lasts."""
+        spans = {"gcsf": self.gcsf.with_columns(last_day="day")}
+        for kind in RAISING:
+            own = self.raising.filter(pl.col("kind") == kind)
+            spans[kind] = own.select("person_index", "last_day", day="first_day")
+        last_day = pl.col("last_day").cum_max().over("person_index")
+        return {kind: given.with_columns(last_day) for kind, given in spans.items()}
 
     def of_people(self, people: pl.DataFrame) -> "Treatments":
         """Those of some people alone."""
