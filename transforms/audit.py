@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.estimation import DEFAULT_WINDOW
 from transforms.suppression import is_small
 
@@ -274,10 +275,10 @@ def _solvable(parts: pl.DataFrame, totals: pl.DataFrame, key: list[str], value: 
     """Keys of totals that follow from their parts, or whose hidden parts can be narrowed to too few values."""
     is_hidden = pl.col(value).is_null()
     n_hidden = is_hidden.sum().cast(pl.Int64)
-    held = parts.group_by(key).agg(shown=pl.col(value).sum(), n_hidden=n_hidden)
-    joined = totals.join(held, on=key, how="inner")
+    held = parts.lazy().group_by(key).agg(shown=pl.col(value).sum(), n_hidden=n_hidden)
+    joined = totals.lazy().join(held, on=key, how="inner")
     left = pl.col(value) - pl.col("shown")
     is_narrow = (pl.col("n_hidden") == 1) | (left - (pl.col("n_hidden") - 1) < min_cell - 1)
     from_total = ~is_hidden & (left > 0) & (pl.col("n_hidden") > 0) & is_narrow
     from_parts = is_hidden & (pl.col("n_hidden") == 0) & (pl.col("shown") > 0)
-    return joined.filter(from_total | from_parts).select(key)
+    return settle(joined.filter(from_total | from_parts).select(key))

@@ -5,6 +5,7 @@ Weeks begin on Monday. Days are whole numbers since 1970; an interval is known b
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ class Calendar:
     unit: str
     first_days: Days
 
-    @property
+    @cached_property
     def last_days(self) -> Days:
         """The last day of each."""
         return np.append(self.first_days[1:], first_days_after(self.first_days[-1:], self.unit)) - 1
@@ -32,6 +33,7 @@ class Calendar:
         return np.asarray(np.searchsorted(self.first_days, days, side="right") - 1, dtype=np.int64)
 
 
+@lru_cache(maxsize=64)
 def calendar_of(unit: str, first: int, last: int) -> Calendar:
     """The intervals of a unit that hold the days from `first` to `last`."""
     begin, end = (pl.select(first_day_of(pl.lit(day, pl.Int32), unit)).item() for day in (first, last))

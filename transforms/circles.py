@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.frames import ranked
+from transforms.frames import ranked, settle
 
 _PERSON = ["person_index", "cohort"]
 _BITS = 62  # cohorts that one whole number tells apart
@@ -65,16 +65,16 @@ def add_circles(rows: pl.DataFrame, circles: Circles, key: Sequence[str]) -> pl.
     others = [name for name in rows.columns if name not in {*numbers, *key, "cohort"}]
     facts = [*(name for name in key if name in rows.columns and name != "cohort"), *others]
     texts = [name for name in facts if rows.schema[name] == pl.String]
-    told = rows.with_columns(*ranked(rows, texts), pl.col("cohort").cast(pl.UInt32))
-    by_facts = told.group_by(facts).agg("cohort", *numbers).sort(facts, nulls_last=False).with_row_index("place")
-    each = by_facts.select("place", "cohort", *numbers).explode("cohort", *numbers)
-    placed = each.rename({"cohort": "circle"}).join(circles.cohorts, on="circle")
+    told = rows.lazy().with_columns(*ranked(rows, texts), pl.col("cohort").cast(pl.UInt32).alias("circle"))
+    by_facts = settle(told.group_by(facts).agg("circle", *numbers).sort(facts, nulls_last=False))
+    each = by_facts.lazy().select("circle", *numbers).with_row_index("place").explode("circle", *numbers)
+    placed = each.join(circles.cohorts.lazy(), on="circle")
     size = by_facts.height  # with it, cohort and place are one number, which is compared faster than two
     at = pl.col("number") * size + pl.col("place")
-    summed = placed.group_by(at=at).agg(pl.col(numbers).sum()).sort("at")
-    named = by_facts.select(facts)[summed["at"] % size].with_columns(pl.col(texts).cast(pl.String))
+    summed = settle(placed.group_by(at=at).agg(pl.col(numbers).sum()).sort("at"))
+    named = by_facts[facts][summed["at"] % size].cast(dict.fromkeys(texts, pl.String))
     cohort = circles.names[summed["at"] // size].rename("cohort")
-    return pl.concat([cohort.to_frame(), named, summed.drop("at")], how="horizontal")
+    return pl.concat([cohort.to_frame(), named, summed[numbers]], how="horizontal")
 
 
 def _sets_of_stays(members: pl.DataFrame) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.suppression import least_of
 
 
@@ -23,7 +24,7 @@ def as_nodes(rows: pl.DataFrame, value: str, node: pl.Expr, *, least: int = 0) -
 
 def hide_unshown(rows: pl.DataFrame, value: str, node: pl.Expr, closed: pl.DataFrame) -> pl.DataFrame:
     """`rows` with hide_VALUE true as well where `closed` (cohort, node, is_shown) does not show it, or has no cell."""
-    shown = closed.select("cohort", "node", _stays="is_shown")
-    joined = rows.with_columns(node=node).join(shown, on=["cohort", "node"], how="left", maintain_order="left")
+    shown = closed.lazy().select("cohort", "node", _stays="is_shown")
+    joined = rows.lazy().with_columns(node=node).join(shown, on=["cohort", "node"], how="left", maintain_order="left")
     hide = pl.col(f"hide_{value}") | ~pl.col("_stays").fill_null(value=False)
-    return joined.with_columns(hide.alias(f"hide_{value}")).drop("node", "_stays")
+    return settle(joined.with_columns(hide.alias(f"hide_{value}")).drop("node", "_stays"))

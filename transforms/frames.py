@@ -13,6 +13,7 @@ from transforms.schemas import Table, schema_of
 MANY_ROWS = 1_000_000  # more of one table are worked on some at a time, to spare memory
 FEW_ROWS = 10_000  # so few are compared by their texts, sooner than these are ranked and the key is packed
 _BITS = 62
+_AS_WRITTEN = pl.QueryOptFlags.none()
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "BIGINT": pl.Int64(),
@@ -53,6 +54,13 @@ def fit(rows: pl.DataFrame, table_name: str) -> pl.DataFrame:
 
 def _texts(rows: pl.DataFrame, key: Sequence[str]) -> list[str]:
     return [name for name in key if rows.schema[name] == pl.String]
+
+
+def settle(query: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of a query, done as it is written: of few rows a plan costs more than it saves, and so does each step
+    taken by itself.
+    """
+    return query.collect(engine="in-memory", optimizations=_AS_WRITTEN)
 
 
 def ranked(rows: pl.DataFrame, texts: Sequence[str]) -> list[pl.Expr]:

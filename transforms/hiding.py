@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.closing_tests import close_tests
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.nested import (
     INTERVAL,
     aged_node,
@@ -207,15 +208,16 @@ def hide_testing(testing: pl.DataFrame, people: pl.DataFrame, order: CohortOrder
 
 def with_hidden(rows: pl.DataFrame, people: pl.DataFrame, nodes: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Adds hide_NAME for the node of each name; a node that is not there hides."""
+    marked = rows.lazy()
     for name, node in nodes.items():
-        found = people.select(*INTERVAL, node="node", **{f"hide_{name}": pl.col("n_shown").is_null()})
-        rows = (
-            rows.with_columns(node=node)
+        found = people.lazy().select(*INTERVAL, node="node", **{f"hide_{name}": pl.col("n_shown").is_null()})
+        marked = (
+            marked.with_columns(node=node)
             .join(found, on=[*INTERVAL, "node"], how="left", nulls_equal=True, maintain_order="left")
             .with_columns(pl.col(f"hide_{name}").fill_null(value=True))
             .drop("node")
         )
-    return rows
+    return settle(marked)
 
 
 def _is_few(value: str, min_cell: int) -> pl.Expr:

@@ -6,6 +6,7 @@ Those with several are at most all with one: were they nearly so many, they woul
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from transforms.hiding_beside import Beside
 from transforms.model.disclosure import DisclosureRule
 
 KEY = ["rule", "threshold_cells_per_ul"]
+Row = dict[str, Any]
 VALUES = ("n_episodes", "n_people", "n_suspected", "n_confirmed", "share")
 
 
@@ -36,9 +38,13 @@ def hide_competition(competition: pl.DataFrame, tables: Hidden, cohort: str, rul
     People are shown only where those of every cause are.
     """
     flags, min_cell = [], rule.min_cell
+    of_all, is_cause = (pl.col("ended_as") == ALL) & pl.col("is_confirmed"), pl.col("agent") == ALL
+    wholes = tables.episode.filter(pl.col("cohort") == cohort, of_all).partition_by(KEY, as_dict=True)
+    causes = tables.cause.filter(pl.col("cohort") == cohort, is_cause).partition_by(KEY, as_dict=True)
     ordered = competition.sort(*KEY, "several", descending=[False, True, True])  # causes are a part of suspects
-    for _, rows in ordered.group_by(KEY, maintain_order=True):
-        episodes, people = (_around(tables, cohort, rows, value, rule) for value in ("n_episodes", "n_people"))
+    for key, rows in ordered.group_by(KEY, maintain_order=True):
+        whole, of_cause = (of_key[key].rows(named=True) if key in of_key else [] for of_key in (wholes, causes))
+        episodes, people = (_around(whole, of_cause, value, rule) for value in ("n_episodes", "n_people"))
         numbers = Beside(min_cell, list(episodes.shown), list(episodes.hidden))
         persons = Beside(min_cell, list(people.shown), list(people.hidden))
         told: dict[str, int | None] = {}
@@ -64,18 +70,12 @@ def hide_competition(competition: pl.DataFrame, tables: Hidden, cohort: str, rul
     return pl.concat([ordered, pl.DataFrame(flags, schema=types)], how="horizontal")
 
 
-def _around(tables: Hidden, cohort: str, rows: pl.DataFrame, value: str, rule: DisclosureRule) -> _Around:
-    key = rows.select(KEY).head(1)
-    own = [
-        each.filter(pl.col("cohort") == cohort).join(key, on=KEY, how="semi") for each in (tables.episode, tables.cause)
-    ]
-    whole = own[0].filter("is_confirmed", pl.col("ended_as") == ALL)
-    causes = own[1].filter(pl.col("agent") == ALL)
-    seen = pl.concat([part.select(value, is_hidden=f"hide_{value}") for part in (whole, causes)])
-    number = whole.filter(~pl.col(f"hide_{value}"))[value].to_list()
+def _around(whole: list[Row], causes: list[Row], value: str, rule: DisclosureRule) -> _Around:
+    seen, hide = [*whole, *causes], f"hide_{value}"
+    number = [row[value] for row in whole if not row[hide]]
     return _Around(
         number[0] if number else None,
-        seen.filter(~pl.col("is_hidden"))[value].to_list(),
-        causes.filter(f"hide_{value}")[value].to_list(),
-        bool(causes.filter(pl.col("cause_group").is_in(rule.causes_without_suspect))[f"hide_{value}"].any()),
+        [row[value] for row in seen if not row[hide]],
+        [row[value] for row in causes if row[hide]],
+        any(row[hide] for row in causes if row["cause_group"] in rule.causes_without_suspect),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.identifiers import Identifiers
 
 # Letters that lose nothing but a mark when accents are taken off are not listed.
@@ -64,18 +65,21 @@ def holds_name(texts: pl.Series, identifiers: Identifiers) -> pl.Series:
 def _tokens(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bool = False) -> pl.DataFrame:
     """A row a word of each cell: whether it is known, and as what."""
     rules = identifiers.scanning.names
-    words = cells.select("row", fold_names(pl.col("cell")).str.extract_all("[a-z]+").alias("word")).explode("word")
+    folded = fold_names(pl.col("cell")).str.extract_all("[a-z]+").alias("word")
+    words = settle(cells.lazy().select("row", folded).explode("word")).lazy()
     # Few words stand beside many names: those that are asked about first, or all are hashed for each file.
-    listed = identifiers.names.join(words.select("word").unique(), left_on="name", right_on="word", how="semi")
+    asked = words.select("word").unique()
+    listed = identifiers.names.lazy().join(asked, left_on="name", right_on="word", how="semi")
     known = words.join(listed, left_on="word", right_on="name", how="left")
     others = rules.other_words if has_title else (*rules.other_words, *rules.eponyms)
     is_other = pl.col("word").is_in(list(others))
-    return known.with_columns(
+    told = known.with_columns(
         (pl.col("kind").is_not_null() & ~is_other).alias("is_known"),
         is_other.alias("is_other"),
         (pl.col("word").str.len_chars() == 1).alias("is_initial"),
         pl.col("word").is_in([*rules.titles, *rules.particles]).alias("is_idle"),
     )
+    return settle(told)
 
 
 def _judge_cells(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bool = False) -> pl.DataFrame:
@@ -102,10 +106,14 @@ def _judge_cells(cells: pl.DataFrame, identifiers: Identifiers, *, has_title: bo
 def _names_in_texts(cells: pl.DataFrame, identifiers: Identifiers) -> pl.DataFrame:
     """Columns with the number of cells of several words that hold a known given name beside a known family name."""
     pattern = identifiers.scanning.names.pair_pattern
-    runs = cells.filter(pl.col("cell").str.count_matches(" ") > 1).select(
-        "place", pl.col("row").alias("cell_row"), pl.col("cell").str.extract_all(pattern).alias("cell")
+    found = (
+        cells.lazy()
+        .filter(pl.col("cell").str.count_matches(" ") > 1)
+        .select("place", pl.col("row").alias("cell_row"), pl.col("cell").str.extract_all(pattern).alias("cell"))
     )
-    runs = runs.explode("cell").drop_nulls("cell").with_row_index("row")
+    runs = settle(found.explode("cell").drop_nulls("cell").with_row_index("row"))
+    if runs.is_empty():
+        return pl.DataFrame(schema={"place": cells.schema["place"], "n_in_text": pl.UInt32})
     tokens = _tokens(runs, identifiers).filter(~pl.col("is_initial") & ~pl.col("is_idle"))
     after = pl.col("kind").shift(-1), pl.col("is_known").shift(-1), pl.col("row").shift(-1)
     given, family = ["given", "both"], ["family", "both"]

@@ -13,6 +13,7 @@ import polars as pl
 
 from transforms.closing import close_sums
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.rooms import Cells, Rooms, Sums, Whole, lay_out
 from transforms.suppression import is_small
 
@@ -53,25 +54,24 @@ def lay_counts(cells: pl.DataFrame, relations: Relations, min_cell: int) -> Laid
     """What is known of `cells` (cell: 0, 1, ...; n) whatever is shown of them."""
     counts = cells.select("cell", "n")
     nested = _pairs_of(relations.inside.unique(), counts["n"])
-    added = _sums_of(relations.adds.unique(), ["whole", "family"], counts)
-    whole = _sums_of(relations.sums.unique(), ["whole", "family"], counts).filter(pl.col("rest") == 0)
-    covered = _sums_of(relations.covers.unique(), ["whole"], counts, least=None).filter(pl.col("rest") <= 0)
-    sums = pl.concat(
+    added = _sums_of(relations.adds, ["whole", "family"], counts)
+    whole = _sums_of(relations.sums, ["whole", "family"], counts).filter(pl.col("rest") == 0)
+    covered = _sums_of(relations.covers, ["whole"], counts, least=None).filter(pl.col("rest") <= 0)
+    every = pl.concat(
         [
             pl.concat([nested, added]).with_columns(sign=pl.lit(1), is_exact=is_small(pl.col("rest"), min_cell)),
             whole.with_columns(sign=pl.lit(1), is_exact=pl.lit(value=True)),
             covered.with_columns(sign=pl.lit(-1), is_exact=pl.lit(value=False)),
         ]
-    ).with_row_index("sum")
-    sums = sums.cast({"sum": pl.Int64, "sign": pl.Int64})
+    )
+    sums = settle(every.with_row_index("sum").cast({"sum": pl.Int64, "sign": pl.Int64}))
     few = sums.filter("is_exact", pl.col("rest") > 0).with_row_index("place", offset=cells.height)
-    entries = pl.concat(
-        [
-            sums.select("sum", cell="top", factor="sign"),
-            sums.select("sum", cell="parts", factor=-pl.col("sign")).explode("cell"),
-            few.select("sum", cell=pl.col("place").cast(pl.Int64), factor=pl.lit(-1, pl.Int64)),
-        ]
-    ).sort("sum", "cell")
+    parts = [
+        sums.lazy().select("sum", cell="top", factor="sign"),
+        sums.lazy().select("sum", cell="parts", factor=-pl.col("sign")).explode("cell"),
+        few.lazy().select("sum", cell=pl.col("place").cast(pl.Int64), factor=pl.lit(-1, pl.Int64)),
+    ]
+    entries = settle(pl.concat(parts).sort("sum", "cell"))
     laid = Sums(
         row=entries["sum"].to_numpy(),
         cell=entries["cell"].to_numpy(),
@@ -115,10 +115,10 @@ def close_nodes(cells: pl.DataFrame, named: Named, order: CohortOrder, min_cell:
 
     Of what is decided nothing is taken back: where only that could give room, all else of its cohort goes.
     """
-    known = cells.sort("cohort", "node").with_row_index("cell").cast({"cell": pl.Int64})
+    known = settle(cells.lazy().sort("cohort", "node").with_row_index("cell").cast({"cell": pl.Int64}))
     is_whole = pl.col("node").str.contains(r"\|all($|\|)")
-    weighed = known.with_columns(weigh(known, order, is_whole, min_cell))
-    weighed = weighed.with_columns(pl.col("weight") + pl.col("is_decided").cast(pl.Int64) * _DECIDED)
+    weight = weigh(known, order, is_whole, min_cell)
+    weighed = known.with_columns(weight=weight + pl.col("is_decided").cast(pl.Int64) * _DECIDED)
     relations = Relations(
         inside=pl.concat([_by_name(known, named.inside), order_pairs(known, order, [])]),
         covers=_by_name(known, named.covers),
@@ -138,22 +138,22 @@ def close_nodes(cells: pl.DataFrame, named: Named, order: CohortOrder, min_cell:
 
 def _by_name(cells: pl.DataFrame, names: Sequence[tuple[object, ...]], **more: pl.DataType) -> pl.DataFrame:
     table = pl.DataFrame(list(names), schema={"node": pl.String(), "other": pl.String(), **more}, orient="row")
-    wholes = cells.select("cohort", other="node", whole="cell")
-    both = cells.select("cohort", "node", part="cell").join(table, on="node").join(wholes, on=["cohort", "other"])
-    return both.drop("cohort", "node", "other")
+    wholes = cells.lazy().select("cohort", other="node", whole="cell")
+    parts = cells.lazy().select("cohort", "node", part="cell").join(table.lazy(), on="node")
+    return settle(parts.join(wholes, on=["cohort", "other"]).drop("cohort", "node", "other"))
 
 
-def _pairs_of(table: pl.DataFrame, n: pl.Series) -> pl.DataFrame:
+def _pairs_of(table: pl.DataFrame, n: pl.Series) -> pl.LazyFrame:
     """As `_sums_of`, of wholes with one part each; `n` has the count of each cell."""
     rest = n.gather(table["whole"]) - n.gather(table["part"])
-    kept = table.with_columns(rest=rest).filter(pl.col("rest") >= 0).sort("part", "whole")
+    kept = table.lazy().with_columns(rest=rest).filter(pl.col("rest") >= 0).sort("part", "whole")
     return kept.select("rest", parts=pl.concat_list("part"), top="whole")
 
 
-def _sums_of(table: pl.DataFrame, by: Sequence[str], counts: pl.DataFrame, least: int | None = 0) -> pl.DataFrame:
+def _sums_of(table: pl.DataFrame, by: Sequence[str], counts: pl.DataFrame, least: int | None = 0) -> pl.LazyFrame:
     """rest (what the whole has beyond its parts), parts and top (the whole), of sums whose rest is at least that."""
-    named = table.join(counts.select(part="cell", n_part="n"), on="part")
-    named = named.join(counts.select(whole="cell", n_whole="n"), on="whole")
+    named = table.lazy().unique().join(counts.lazy().select(part="cell", n_part="n"), on="part")
+    named = named.join(counts.lazy().select(whole="cell", n_whole="n"), on="whole")
     rest = pl.col("n_whole").first() - pl.col("n_part").sum()
     top = pl.col("whole").first().alias("top")
     found = named.group_by(by).agg(top, rest=rest, parts=pl.col("part").sort())
@@ -165,9 +165,9 @@ def order_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> 
     """Cells of a cohort and the same of one that holds it."""
     schema = {"cohort": pl.String, "other": pl.String}
     named = pl.DataFrame(list(order.inside), schema=schema, orient="row")
-    wholes = cells.select(*key, "node", other="cohort", whole="cell")
-    parts = cells.select(*key, "node", "cohort", part="cell").join(named, on="cohort")
-    return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole")
+    wholes = cells.lazy().select(*key, "node", other="cohort", whole="cell")
+    parts = cells.lazy().select(*key, "node", "cohort", part="cell").join(named.lazy(), on="cohort")
+    return settle(parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole"))
 
 
 def apart_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> pl.DataFrame:
@@ -175,9 +175,9 @@ def apart_pairs(cells: pl.DataFrame, order: CohortOrder, key: Sequence[str]) -> 
     named = [(part, whole, family) for family, (whole, parts) in enumerate(order.apart) for part in parts]
     schema = {"cohort": pl.String, "other": pl.String, "family": pl.Int64}
     families = pl.DataFrame(named, schema=schema, orient="row")
-    wholes = cells.select(*key, "node", other="cohort", whole="cell")
-    parts = cells.select(*key, "node", "cohort", part="cell").join(families, on="cohort")
-    return parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole", "family")
+    wholes = cells.lazy().select(*key, "node", other="cohort", whole="cell")
+    parts = cells.lazy().select(*key, "node", "cohort", part="cell").join(families.lazy(), on="cohort")
+    return settle(parts.join(wholes, on=[*key, "node", "other"]).select("part", "whole", "family"))
 
 
 def weigh(cells: pl.DataFrame, order: CohortOrder, is_whole: pl.Expr, min_cell: int) -> pl.Series:

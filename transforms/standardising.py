@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.standards import Standard, Standardisation
 from transforms.rates import fay_feuer, logit_interval
 from transforms.strata import STRATUM, UNKNOWN, band_of
@@ -51,14 +52,14 @@ def _with_limits(rows: pl.DataFrame, lo: object, hi: object) -> pl.DataFrame:
 
 
 def _standardise_to(counts: pl.DataFrame, by: list[str], standard: Standard, wanted: Standardisation) -> pl.DataFrame:
-    known = counts.filter(pl.col("age_from_years").is_not_null(), pl.col("sex") != UNKNOWN)
+    known = counts.lazy().filter(pl.col("age_from_years").is_not_null(), pl.col("sex") != UNKNOWN)
     bands = sorted(standard.weights)
-    summed = (
+    summed = settle(
         known.with_columns(age_from_years=band_of(pl.col("age_from_years"), bands))
         .group_by([*by, *STRATUM])
         .agg(pl.col("n_events", "n_base").sum())
     )
-    strata = _collapse(_with_weights(summed, by, standard, wanted), by)
+    strata = _collapse(_with_weights(summed.lazy(), by, standard, wanted), by)
     share = pl.col("n_events") / pl.col("n_base")
     weight, base = pl.col("weight"), pl.col("n_base")
     made = (
@@ -72,17 +73,18 @@ def _standardise_to(counts: pl.DataFrame, by: list[str], standard: Standard, wan
             largest=(weight / base).max() / weight.sum(),
         )
     )
-    every = counts.select(by).unique().join(made, on=by, how="left", nulls_equal=True)
+    every = counts.lazy().select(by).unique().join(made, on=by, how="left", nulls_equal=True)
     enough = pl.col("n_events") >= wanted.events_at_least
     status = pl.when(pl.col("n_base").is_null()).then(pl.lit(NO_AGES)).when(enough).then(pl.lit(ESTIMATED))
-    return every.with_columns(
+    told = every.with_columns(
         pl.col("n_events", "n_base").fill_null(0),
         status=status.otherwise(pl.lit(TOO_FEW)),
         standard=pl.lit(standard.id),
     )
+    return settle(told)
 
 
-def _with_weights(summed: pl.DataFrame, by: list[str], standard: Standard, wanted: Standardisation) -> pl.DataFrame:
+def _with_weights(summed: pl.LazyFrame, by: list[str], standard: Standard, wanted: Standardisation) -> pl.LazyFrame:
     """Every band and sex of each group with its weight, also those without people."""
     rows = [
         (band, sex, weight * share)
@@ -90,14 +92,14 @@ def _with_weights(summed: pl.DataFrame, by: list[str], standard: Standard, wante
         for sex, share in wanted.sex_shares.items()
     ]
     schema = {"age_from_years": pl.Int32, "sex": pl.String, "weight": pl.Float64}
-    weights = pl.DataFrame(rows, schema=schema, orient="row")
+    weights = pl.LazyFrame(rows, schema=schema, orient="row")
     every = summed.select(by).unique().join(weights, how="cross")
     return every.join(summed, on=[*by, *STRATUM], how="left", nulls_equal=True).with_columns(
         pl.col("n_events", "n_base").fill_null(0)
     )
 
 
-def _collapse(strata: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def _collapse(strata: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
     """Bands of a sex without people joined to the next that has some; a sex without anybody is left out."""
     group, is_full = [*by, "sex"], pl.col("n_base") > 0
     ordered = strata.sort([*group, "age_from_years"], nulls_last=True)

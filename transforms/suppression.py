@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from transforms.frames import settle
+
 _A_PAIR = 2
 
 
@@ -122,21 +124,23 @@ def hide_sums(
     hidden parts can't protect each other is hidden with all of them.
     """
     hide, count = f"hide_{value}", pl.col(value)
-    totals, parts = rows.filter(is_total), rows.filter(~is_total).sort([*by, value, *key])
+    totals = rows.lazy().filter(is_total)
     above = totals.filter(hide).select(*by, _is_hidden=True)
     is_first = (count > 0) & ((count > 0).cum_sum().over(by) == 1)
-    parts = parts.join(above, on=by, how="left", maintain_order="left").with_columns(
-        pl.col(hide) | (pl.col("_is_hidden").fill_null(value=False) & is_first)
+    of_total = (
+        rows.lazy().filter(~is_total).sort([*by, value, *key]).join(above, on=by, how="left", maintain_order="left")
     )
+    is_hidden = pl.col(hide) | (pl.col("_is_hidden").fill_null(value=False) & is_first)
+    parts = settle(of_total.with_columns(is_hidden).drop("_is_hidden"))
     hidden = hide_parts(parts, by=by, key=key, value=value, primary=hide, min_cell=min_cell)
-    parts = parts.drop("_is_hidden").with_columns(hidden.alias(hide))
+    parts = parts.with_columns(hidden.alias(hide))
     room, n_hidden = room_of(value, parts.columns).sum(), pl.len().cast(pl.Int64)
     is_bare = (count.sum() > 0) & ~is_protected(n_hidden, room, min_cell)
-    bare = parts.filter(hide).group_by(by).agg(_is_bare=is_bare)
+    bare = parts.lazy().filter(hide).group_by(by).agg(_is_bare=is_bare)
     totals = totals.join(bare, on=by, how="left").with_columns(
         pl.col(hide) | pl.col("_is_bare").fill_null(value=False).alias(hide)
     )
-    return pl.concat([totals.drop("_is_bare"), parts])
+    return settle(pl.concat([totals.drop("_is_bare"), parts.lazy()]))
 
 
 def hide_parts(
@@ -151,7 +155,8 @@ def hide_parts(
     is_primary, count, room = pl.col(primary), pl.col(value), pl.col("_room")
     is_next = ~is_primary & (count > 0)
     ranked = (
-        rows.with_row_index("_row")
+        rows.lazy()
+        .with_row_index("_row")
         .with_columns(_room=room_of(value, rows.columns))
         .with_columns(_is_still=(room < min_cell - 2) & (room < count - 1))
         .sort([*by, "_is_still", value, *key, "_row"])
@@ -167,4 +172,4 @@ def hide_parts(
     n_hidden = pl.col("_n_hidden").cast(pl.Int64) + pl.col("_n_before")
     free = pl.col("_free") + pl.col("_free_before")
     hidden = is_primary | (is_next & (pl.col("_held") > 0) & ~is_protected(n_hidden, free, min_cell))
-    return ranked.select("_row", hidden=hidden).sort("_row")["hidden"]
+    return settle(ranked.select("_row", hidden=hidden).sort("_row"))["hidden"]
