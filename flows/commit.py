@@ -130,6 +130,8 @@ def _append_estimates(connection: duckdb.DuckDBPyConnection, night: ReleasedNigh
     for name in [table for table in load_tables() if table.startswith("estimate.")]:
         _insert_parquet(connection, name, night.estimated.tables[name])
     for name, rows in sorted(night.released.tables.items()):
+        if rows.is_empty():
+            continue
         connection.register("rows_to_release", rows.to_arrow())
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows_to_release").fetchall()
         connection.unregister("rows_to_release")

@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -44,10 +45,10 @@ def download_files(released: Released, definitions: Definitions) -> Iterator[tup
     yield ARCHIVE, _zip(files)
 
 
-def safe_text(name: str) -> pl.Expr:
-    """A column of text with an apostrophe in front of what a spreadsheet would take for a formula."""
-    cell = pl.col(name)
-    return pl.when(cell.str.head(1).is_in(FORMULA_STARTS)).then("'" + cell).otherwise(cell).alias(name)
+def safe_text(texts: pl.Expr) -> pl.Expr:
+    """Columns of text with an apostrophe in front of what a spreadsheet would take for a formula."""
+    is_formula = texts.str.head(1).is_in(FORMULA_STARTS)
+    return pl.when(~is_formula).then(texts).otherwise("'" + texts)
 
 
 def _whole(frame: pl.DataFrame | None, schema: Table) -> pl.DataFrame:
@@ -59,8 +60,7 @@ def _whole(frame: pl.DataFrame | None, schema: Table) -> pl.DataFrame:
 
 def _csv(frame: pl.DataFrame) -> bytes:
     content = io.BytesIO()
-    safe = frame.with_columns(safe_text(name) for name in frame.columns if frame.schema[name] == pl.String)
-    safe.write_csv(content, line_terminator="\r\n")
+    frame.with_columns(safe_text(pl.col(pl.String))).write_csv(content, line_terminator="\r\n")
     return content.getvalue()
 
 
@@ -98,7 +98,15 @@ def _dictionary(released: Released, definitions: Definitions) -> list[tuple[str,
     run_id = next(
         (_run_id(released.tables[name]) for name in sorted(released.tables) if released.tables[name].height), ""
     )
-    rows = [
+    head = json.dumps({"run_id": run_id, "definitions_hash": definitions.hash}, ensure_ascii=False, indent=1)
+    text = head.removesuffix("\n}") + ",\n" + _columns_text().removeprefix("{\n") + "\n"
+    columns = pl.DataFrame(_columns())
+    flat = columns.with_columns(run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions.hash))
+    return [(f"{DICTIONARY}.csv", _csv(flat)), (f"{DICTIONARY}.json", text.encode())]
+
+
+def _columns() -> list[dict[str, object]]:
+    return [
         {
             "table": schema.name,
             "one_row_per": schema.one_row_per,
@@ -110,10 +118,12 @@ def _dictionary(released: Released, definitions: Definitions) -> list[tuple[str,
         for schema in (schema_of(f"released.{name}") for name in TABLES)
         for c in schema.columns
     ]
-    content = {"run_id": run_id, "definitions_hash": definitions.hash, "columns": rows}
-    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-    flat = pl.DataFrame(rows).with_columns(run_id=pl.lit(run_id), definitions_hash=pl.lit(definitions.hash))
-    return [(f"{DICTIONARY}.csv", _csv(flat)), (f"{DICTIONARY}.json", text.encode())]
+
+
+@cache
+def _columns_text() -> str:
+    """The columns of all released tables as JSON: the same every night."""
+    return json.dumps({"columns": _columns()}, ensure_ascii=False, indent=1)
 
 
 def _zip(files: Sequence[tuple[str, bytes]]) -> bytes:

@@ -1,6 +1,7 @@
 """The methods part of the page, built from the definition files alone: what they say is what was done."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +15,7 @@ from transforms.schemas import Table, load_tables
 _SAID = {"id", "version", "title", "rule", "source", "why", "caveats", "examples"}
 
 
+@lru_cache(maxsize=8)
 def methods_of(definitions: Definitions, channel: str) -> list[dict[str, Any]]:
     """Groups of definitions in reading order, each with every rule in its own words."""
     return [

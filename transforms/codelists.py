@@ -5,6 +5,7 @@ one more entry, no edit. Two drugs with the same name or code would make a recog
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import polars as pl
 
@@ -26,6 +27,7 @@ DRUG_LISTS = {
 RISKS = ("high", "moderate", "low")
 
 
+@lru_cache(maxsize=8)
 def read_drugs(definitions: Definitions) -> pl.DataFrame:
     """One row per drug: drug, synonyms, unsafe_abbreviations, atc, rxnorm (lists), windows in days, flags, risk."""
     table = _gather(definitions, "drugs")
@@ -49,6 +51,7 @@ def read_drugs(definitions: Definitions) -> pl.DataFrame:
     ).with_columns(pl.concat_list("atc", "atc_previous").alias("atc"))
 
 
+@lru_cache(maxsize=8)
 def read_conditions(definitions: Definitions) -> pl.DataFrame:
     """One row per code system and prefix: code_system, prefix, cause_group, subgroup, windows, role, code_pattern."""
     table = _gather(definitions, "conditions")

@@ -67,6 +67,10 @@ class Definitions:
     overrides: tuple[str, ...] = ()
     replaced: frozenset[str] = frozenset()
 
+    def __hash__(self) -> int:
+        """By what the files hold, so that what is read of the same definitions night after night is read once."""
+        return hash(self.hash)
+
     @cached_property
     def anc(self) -> AncRoutes:
         """How a count is derived."""

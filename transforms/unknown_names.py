@@ -7,6 +7,7 @@ aside.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ class UnknownName:
         return f"{self.name!r} is not known.{guess(self.name, self.known)}{valid}"
 
 
+@lru_cache(maxsize=8)
 def refuse_unknown_names(definitions: Definitions) -> None:
     """DefinitionError with file, line and the names that are meant, when a definition names what no list has."""
     lists = _lists_by_part(definitions)

@@ -51,7 +51,7 @@ def test_csv_shows_a_hidden_value_as_nothing_and_says_why_beside_it(files: dict[
 
 @pytest.mark.parametrize("start", FORMULA_STARTS)
 def test_text_never_starts_as_a_formula(start: str) -> None:
-    shown = pl.DataFrame({"cohort": [f"{start}cmd()", "plain"]}).select(safe_text("cohort"))
+    shown = pl.DataFrame({"cohort": [f"{start}cmd()", "plain"]}).select(safe_text(pl.col("cohort")))
     assert shown["cohort"].to_list() == [f"'{start}cmd()", "plain"]
 
 
