@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.relations import Relations, apart_pairs, close_counts, order_pairs, weigh
 from transforms.suppression import least_of
 
@@ -88,15 +89,15 @@ def _long(rows: pl.DataFrame, least: pl.Expr, *values: str) -> pl.DataFrame:
 
 
 def _hide(rows: pl.DataFrame, values: Sequence[str], hidden: pl.DataFrame) -> pl.DataFrame:
+    found, marked = hidden.lazy().rename({"is_hidden": "_is_hidden"}), rows.lazy()
     for value in values:
-        found = hidden.rename({"is_hidden": "_is_hidden"})
-        rows = (
-            rows.with_columns(node=pl.format(f"{_WORDS[value]}|{{}}", "group"))
+        marked = (
+            marked.with_columns(node=pl.format(f"{_WORDS[value]}|{{}}", "group"))
             .join(found, on=[*_RULE, "node"], how="left", maintain_order="left")
             .with_columns(pl.col(f"hide_{value}") | pl.col("_is_hidden").fill_null(value=False))
             .drop("_is_hidden", "node")
         )
-    return rows.drop("group")
+    return settle(marked.drop("group"))
 
 
 def _relate(cells: pl.DataFrame, order: CohortOrder) -> Relations:
@@ -136,7 +137,8 @@ def _relate(cells: pl.DataFrame, order: CohortOrder) -> Relations:
 
 def _pairs(parts: pl.DataFrame, wholes: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
     key = [*_RULE, *same]
-    return parts.select(*key, part="cell").join(wholes.select(*key, whole="cell"), on=key).select("part", "whole")
+    inside = parts.lazy().select(*key, part="cell").join(wholes.lazy().select(*key, whole="cell"), on=key)
+    return settle(inside.select("part", "whole"))
 
 
 def _by_word(split: pl.DataFrame, part: str, whole: str) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import polars as pl
 
 from transforms.episode_flags import flag_treatments
 from transforms.episode_states import LOW, ROW_BITS
+from transforms.frames import settle
 from transforms.model.episodes import Confirmation, EpisodeRule, Threshold
 from transforms.treatments import Treatments
 
@@ -76,19 +77,19 @@ def _span_episodes(numbered: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:
 
 def _confirm(numbered: pl.DataFrame, confirmation: Confirmation, doses: pl.DataFrame) -> pl.DataFrame:
     """episode, is_repeated: enough lows on different days close together, or a low so many days after a dose."""
-    lows = numbered.filter(pl.col("kind") == LOW).select("episode", "person_index", "day", "at")
+    lows = numbered.lazy().filter(pl.col("kind") == LOW).select("episode", "person_index", "day", "at")
     is_repeat = (pl.col("episode") == pl.col("episode").shift(1)) & (pl.col("day") == pl.col("day").shift(1))
-    days = lows.filter(~is_repeat.fill_null(False))
+    days = settle(lows.filter(~is_repeat.fill_null(False)))
     back = confirmation.values - 1
     is_enough = pl.lit(True)
     if back:
         is_enough = pl.col("episode") == pl.col("episode").shift(back)
         if confirmation.within_days is not None:
             is_enough &= pl.col("at") - pl.col("at").shift(back) <= timedelta(days=confirmation.within_days)
-    found = days.with_columns(is_repeated=is_enough.fill_null(False))
+    found = days.lazy().with_columns(is_repeated=is_enough.fill_null(False))
     if confirmation.or_days_after_dose is not None:
         found = found.with_columns(is_repeated=pl.col("is_repeated") | _follows_dose(days, confirmation, doses))
-    return found.group_by("episode", maintain_order=True).agg(pl.col("is_repeated").any())
+    return settle(found.group_by("episode", maintain_order=True).agg(pl.col("is_repeated").any()))
 
 
 def _follows_dose(days: pl.DataFrame, confirmation: Confirmation, doses: pl.DataFrame) -> pl.Series:

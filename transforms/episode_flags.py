@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.episodes import EpisodeRule
 from transforms.treatments import RAISING, Treatments
 
@@ -25,6 +26,8 @@ def _flag(ends: pl.DataFrame, lasting: pl.DataFrame, name: str, days: int) -> pl
     """Whether any span that begins before the end of the episode lasts until so many days before its first low."""
     if lasting.is_empty():
         return ends.with_columns(pl.lit(value=False).alias(name))
-    last = ends.join_asof(lasting, on="day", by="person_index", strategy="backward", check_sortedness=False)
+    last = ends.lazy().join_asof(
+        lasting.lazy(), on="day", by="person_index", strategy="backward", check_sortedness=False
+    )
     earliest = pl.col("first_low_at").dt.date() - timedelta(days=days)
-    return last.with_columns((pl.col("last_day") >= earliest).fill_null(False).alias(name)).drop("last_day")
+    return settle(last.with_columns((pl.col("last_day") >= earliest).fill_null(False).alias(name)).drop("last_day"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.episodes import EpisodeRule, Threshold
 
 LOW, RECOVERED, BETWEEN = 0, 1, 2
@@ -69,8 +70,9 @@ def prove(values: pl.DataFrame, rule: EpisodeRule, threshold: Threshold) -> pl.D
         .then(BETWEEN)
         .cast(pl.Int8)
     )
-    proven = values.drop("least").with_columns(values.select(kind=kind))
-    return proven.with_columns(n_undecided=pl.col("kind").is_null().cum_sum().cast(pl.Int64)).with_row_index("row")
+    proven = values.lazy().with_columns(kind=kind).drop("least")
+    n_undecided = pl.col("kind").is_null().cum_sum().cast(pl.Int64)
+    return settle(proven.with_columns(n_undecided=n_undecided).with_row_index("row"))
 
 
 def collapse(proven: pl.DataFrame, rule: EpisodeRule) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.closing_days import close_chronic, close_days
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.hiding import ALL, with_hidden
 from transforms.nested_pairs import OBSERVED, TESTED
 from transforms.suppression import Nesting, close_relations, is_held, is_small, shown_nested
@@ -85,9 +86,9 @@ def hide_nested(
     pairs += [(low, high) for place, high in enumerate(limits) for low in limits[place + 1 :]]
     order = Nesting(tuple(limits), {limit: frozenset() for limit in limits} | close_relations(pairs))
     long = shown_nested(wide, order, min_cell).unpivot(limits, index=key, variable_name=_LIMIT, value_name=shown)
-    found = long.with_columns(pl.col(_LIMIT).cast(pl.Int64))
-    joined = rows.join(found, on=[*key, _LIMIT], how="left", nulls_equal=True, maintain_order="left")
-    return joined.with_columns(pl.col(shown).is_null().alias(f"hide_{value}")).drop(shown)
+    found = long.lazy().with_columns(pl.col(_LIMIT).cast(pl.Int64))
+    joined = rows.lazy().join(found, on=[*key, _LIMIT], how="left", nulls_equal=True, maintain_order="left")
+    return settle(joined.with_columns(pl.col(shown).is_null().alias(f"hide_{value}")).drop(shown))
 
 
 def shown_beside(rows: pl.DataFrame, people: pl.DataFrame, nodes: Mapping[str, str]) -> pl.DataFrame:

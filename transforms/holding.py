@@ -11,6 +11,7 @@ from functools import cache
 import polars as pl
 
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.model.disclosure import DisclosureRule
 from transforms.nested import INTERVAL, people_nodes, related_nodes
 from transforms.renewal import Earlier, find_held, nested_columns, nested_people
@@ -131,8 +132,9 @@ def shown_cells(tables: Mapping[str, pl.DataFrame], people: pl.DataFrame) -> pl.
     nodes = _place(people.filter(pl.col("n_shown").is_not_null()), "people", INTERVAL).select(_COUNT)
     parts = [nodes]
     for each in counted_rows():
-        placed = _place(tables[f"released.{each.table}"], f"{each.table} {each.flag}", each.key)
-        parts.append(_known(placed, each.counts).select(_COUNT))
+        rows = tables[f"released.{each.table}"].lazy()
+        named = rows.with_columns(_place_of(f"{each.table} {each.flag}", each.key))
+        parts.append(settle(_known(named, each.counts).select(_COUNT)))
     curve = tables["released.duration_curve"].filter(pl.col("still_low").is_not_null())
     placed = _place(curve, CURVE, _CAUSE).select("place", "day").unique()
     parts += [placed.select("place", node=pl.format("{}|{}", pl.lit(name), "day")) for name in _GONE]
@@ -148,16 +150,20 @@ _GONE = ("n_recovered", "n_censored")
 
 
 def _place(rows: pl.DataFrame, name: str, key: Sequence[str]) -> pl.DataFrame:
+    return rows.with_columns(_place_of(name, key))
+
+
+def _place_of(name: str, key: Sequence[str]) -> pl.Expr:
     texts = [pl.col(each).cast(pl.String).fill_null("") for each in key]
-    return rows.with_columns(place=pl.concat_str([pl.lit(name), *texts], separator="|"))
+    return pl.concat_str([pl.lit(name), *texts], separator="|").alias("place")
 
 
 def _cells_of(placed: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
-    known = _known(placed, counts).select(*_COUNT, pl.col("n").cast(pl.Int64), rank=pl.lit(0, pl.Int64))
-    return known.unique(_COUNT, keep="any")
+    known = _known(placed.lazy(), counts).select(*_COUNT, pl.col("n").cast(pl.Int64), rank=pl.lit(0, pl.Int64))
+    return settle(known.unique(_COUNT, keep="any"))
 
 
-def _known(placed: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+def _known(placed: pl.LazyFrame, counts: Sequence[str]) -> pl.LazyFrame:
     return placed.unpivot(counts, index="place", variable_name="node", value_name="n").drop_nulls("n")
 
 
@@ -188,7 +194,7 @@ def _flag(placed: pl.DataFrame, each: Counted, held: pl.DataFrame) -> pl.DataFra
     last = {f"last_{count}": pl.col("last").filter(pl.col("node") == count).first() for count in each.counts}
     if held.is_empty():
         nothing = [pl.lit(None, pl.Int64).alias(name) for name in last]
-        return placed.drop("place").with_columns(pl.lit(value=False).alias(each.flag), *nothing)
+        return settle(placed.lazy().drop("place").with_columns(pl.lit(value=False).alias(each.flag), *nothing))
     found = held.group_by("place").agg(pl.col("is_held").any().alias(each.flag), **last)
     rows = placed.join(found, on="place", how="left", maintain_order="left")
     return rows.with_columns(pl.col(each.flag).fill_null(value=False)).drop("place")

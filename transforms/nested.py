@@ -13,6 +13,7 @@ import polars as pl
 
 from transforms.closing_people import close_people, relate_people
 from transforms.cohort_order import CohortOrder
+from transforms.frames import settle
 from transforms.model.scales import EVERYBODY
 from transforms.nested_pairs import COUNTED, OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
 from transforms.relations import Laid
@@ -176,15 +177,15 @@ def step_node() -> pl.Expr:
 
 
 def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    prevalence, testing = estimates["estimate.prevalence"], estimates["estimate.testing"]
+    prevalence, testing = estimates["estimate.prevalence"].lazy(), estimates["estimate.testing"].lazy()
     weighted = prevalence.filter("is_weighted")
     standardised = prevalence.filter(pl.col("standard") != "crude")
     prevalence = prevalence.filter(~pl.col("is_weighted"), pl.col("standard") == "crude")
-    severity, bins = estimates["estimate.severity"], estimates["estimate.anc_distribution"]
-    episode = estimates["estimate.episode"].filter(pl.col("ended_as") == "all")
-    worse = _of_level_or_worse(severity)
-    new = estimates["estimate.incidence"].filter(pl.col("interval_unit") == "all", pl.col("onset") == "first")
-    steps = estimates["estimate.attrition"].filter(pl.col("step_id").is_in(OWN_STEPS))
+    severity, bins = estimates["estimate.severity"].lazy(), estimates["estimate.anc_distribution"].lazy()
+    episode = estimates["estimate.episode"].lazy().filter(pl.col("ended_as") == "all")
+    worse = settle(_of_level_or_worse(severity)).lazy()
+    new = estimates["estimate.incidence"].lazy().filter(pl.col("interval_unit") == "all", pl.col("onset") == "first")
+    steps = estimates["estimate.attrition"].lazy().filter(pl.col("step_id").is_in(OWN_STEPS))
     below = (
         bins.sort("cohort", "bin_lower_cells_per_ul")
         .with_columns(n_people=pl.col("n_people").cum_sum().over("cohort"))
@@ -209,20 +210,22 @@ def _nodes(estimates: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
             for kind in ("low", "population")
         ),
         new.select(*INTERVAL, node=new_node(), n_people="n_episodes").unique(),
-        estimates["estimate.test_share"].select(*_whole_extract(), node=low_tests_node(), n_people="n_tests_low"),
+        estimates["estimate.test_share"]
+        .lazy()
+        .select(*_whole_extract(), node=low_tests_node(), n_people="n_tests_low"),
         steps.select(*_whole_extract(), node=step_node(), n_people="n_people"),
     ]
-    return pl.concat([part.cast({"n_people": pl.Int64}) for part in parts])
+    return settle(pl.concat([part.cast({"n_people": pl.Int64}) for part in parts]))
 
 
-def _of_level_or_worse(severity: pl.DataFrame) -> pl.DataFrame:
+def _of_level_or_worse(severity: pl.LazyFrame) -> pl.LazyFrame:
     """Severity rows whose n_people counts the level and all worse ones; people outside of the scale are left out."""
     group = [*INTERVAL, "scale", "applied_to"]
     applied = severity.filter(pl.col("severity_order") >= 0).sort("severity_order", descending=True)
     return applied.with_columns(n_people=pl.col("n_people").cum_sum().over(group))
 
 
-def _nodes_of_scopes(worse: pl.DataFrame) -> list[pl.DataFrame]:
+def _nodes_of_scopes(worse: pl.LazyFrame) -> list[pl.LazyFrame]:
     """Those a scale is meant for, level by level, and those it is not meant for: they are the rest of everybody."""
     key = [*INTERVAL, "scale", "severity_order"]
     every = worse.filter(is_for_all()).select(*key, n_every="n_people")

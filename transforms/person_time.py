@@ -11,6 +11,7 @@ from functools import cached_property
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.model.estimation import Cut, Denominator
 
 REFERENCE_BELOW, REFERENCE_UNKNOWN = "reference_below", "reference_unknown"
@@ -60,15 +61,17 @@ class Stays:
 
     def inside(self, facts: pl.DataFrame) -> pl.DataFrame:
         """`facts` of people once for each of their stays, with cohort, stay_started and stay_ended."""
-        spans = self.spans.select(
+        spans = self.spans.lazy().select(
             "cohort", told="person_index", person_index="of_person", stay_started="started", stay_ended="ended"
         )
-        return facts.join(spans, on="person_index", how="inner").with_columns(person_index="told").drop("told")
+        found = facts.lazy().join(spans, on="person_index", how="inner")
+        return settle(found.with_columns(person_index="told").drop("told"))
 
     def of_members(self, facts: pl.DataFrame) -> pl.DataFrame:
         """`facts` of people once for each cohort they are in, with cohort."""
-        members = self.members.select("cohort", told="person_index", person_index="of_person")
-        return facts.join(members, on="person_index", how="inner").with_columns(person_index="told").drop("told")
+        members = self.members.lazy().select("cohort", told="person_index", person_index="of_person")
+        found = facts.lazy().join(members, on="person_index", how="inner")
+        return settle(found.with_columns(person_index="told").drop("told"))
 
 
 def find_test_days(anc: pl.LazyFrame, tested: Denominator, cuts: Sequence[Cut]) -> pl.DataFrame:

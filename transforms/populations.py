@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.calendar_units import ALL, EVERY, first_day_of
-from transforms.frames import shape, stack
+from transforms.frames import settle, shape, stack
 from transforms.interval_cells import find_cells, flag_cells
 from transforms.model.estimation import ANY_VALUE, Cut, Denominator, Plan
 from transforms.person_time import Stays
@@ -110,14 +110,14 @@ def _count_unit(
     low = pl.concat([low_values(counted, asked, plan), _named(low_episodes(open_people, asked), plan)])
     cuts = [(each.id, *cut) for each in asked for cut in cuts_of(unit, each, plan)]
     named = pl.DataFrame(cuts, schema={"denominator_name": pl.String(), **CUT_TYPES}, orient="row")
-    rows = size.join(tests, on=["place", "denominator_name"], how="left").join(named, on="denominator_name")
-    rows = rows.join(low, on=["place", "denominator_name", *CUT], how="left").with_columns(
+    rows = size.lazy().join(tests.lazy(), on=["place", "denominator_name"], how="left")
+    rows = rows.join(named.lazy(), on="denominator_name")
+    rows = rows.join(low.lazy(), on=["place", "denominator_name", *CUT], how="left").with_columns(
         pl.col(_NUMBERS).fill_null(0)
     )
     start = first_day_of_place(pl.col("place")).cast(pl.Int32).cast(pl.Date)
-    return rows.with_columns(cohort=cohort_of(pl.col("place")), interval_unit=pl.lit(unit), interval_start=start).drop(
-        "place"
-    )
+    told = {"cohort": cohort_of(pl.col("place")), "interval_unit": pl.lit(unit), "interval_start": start}
+    return settle(rows.with_columns(**told).drop("place"))
 
 
 def _confirmed_cuts(plan: Plan) -> list[Cut]:
@@ -186,13 +186,16 @@ def _named(low: pl.DataFrame, plan: Plan) -> pl.DataFrame:
 
 def _spread(spans: pl.DataFrame, unit: str) -> pl.DataFrame:
     """`spans` (first, last) once for each interval that they touch, whose first day is `place`."""
-    placed = spans.with_columns(
-        place=first_day_of(pl.col("first"), unit).cast(pl.Date), until=first_day_of(pl.col("last"), unit).cast(pl.Date)
-    )
+    placed = settle(
+        spans.lazy().with_columns(
+            place=first_day_of(pl.col("first"), unit).cast(pl.Date),
+            until=first_day_of(pl.col("last"), unit).cast(pl.Date),
+        )
+    ).lazy()
     is_one = pl.col("place") == pl.col("until")  # as most are
     more = placed.filter(~is_one).with_columns(place=pl.date_ranges("place", "until", EVERY[unit])).explode("place")
     every = pl.concat([placed.filter(is_one), more])
-    return every.drop("until").with_columns(place=pl.col("place").to_physical().cast(pl.Int64))
+    return settle(every.drop("until").with_columns(place=pl.col("place").to_physical().cast(pl.Int64)))
 
 
 def _exposed_inside(stays: Stays, exposed: Exposed) -> pl.DataFrame:

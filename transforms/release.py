@@ -284,7 +284,6 @@ def _without(rows: pl.DataFrame, name: str, finding: Finding) -> pl.DataFrame:
 
 def _utility(name: str, rows: pl.DataFrame) -> Utility:
     marks = [f"{value}_mark" for value in schema_of(name).values]
-    n_hidden, n_held = (
-        rows.select(pl.sum_horizontal((pl.col(mark) == word).sum() for mark in marks)).item() for word in (HIDDEN, HELD)
-    )
+    counted = [pl.sum_horizontal((pl.col(mark) == word).sum() for mark in marks).alias(word) for word in (HIDDEN, HELD)]
+    n_hidden, n_held = rows.select(counted).row(0)
     return Utility(rows.height * len(marks), int(n_hidden or 0), int(n_held or 0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.frames import settle
 from transforms.grades import severity_of
 from transforms.model.estimation import Plan
 from transforms.model.scales import EVERYBODY, NOT_APPLICABLE, Scale
@@ -62,7 +63,7 @@ def expected_levels(plan: Plan) -> pl.DataFrame:
     """interval_unit, scale, applied_to, is_intended and level of every row of `counts.severity` that may be zero."""
     rows = []
     for scale in plan.scales:
-        levels = named_levels([scale])
+        levels = named_levels([scale]).lazy()
         own = levels.with_columns(applied_to=pl.lit(scale.scope), is_intended=pl.lit(value=True))
         rows.append(own)
         if scale.applies_to is not None:
@@ -71,7 +72,7 @@ def expected_levels(plan: Plan) -> pl.DataFrame:
             rows += [nobody, everybody]
     every = pl.concat(rows).with_columns(interval_unit=pl.lit("all"))
     months = every.filter(pl.col("scale") == plan.default_scale.id).with_columns(interval_unit=pl.lit("month"))
-    return pl.concat([every, months])
+    return settle(pl.concat([every, months]))
 
 
 def _levels_between(edges: Sequence[int], scale: Scale) -> pl.DataFrame:
@@ -80,10 +81,11 @@ def _levels_between(edges: Sequence[int], scale: Scale) -> pl.DataFrame:
         {"band": range(len(edges) + 1), "least": [0, *edges]}, schema={"band": pl.UInt32, "least": pl.Int64}
     )
     limit = pl.when(pl.col("reference") == "at_least").then(0).when(pl.col("reference") == "below")
-    return (
-        bands.join(pl.DataFrame({"reference": _REFERENCES}), how="cross")
+    return settle(
+        bands.lazy()
+        .join(pl.LazyFrame({"reference": _REFERENCES}), how="cross")
         .with_columns(severity=severity_of("least", "least", scale, limit.then(pl.col("least") + 1)))
-        .join(named_levels([scale]).drop("scale"), on="severity", how="left")
+        .join(named_levels([scale]).lazy().drop("scale"), on="severity", how="left")
         .select("band", "reference", *LEVEL)
     )
 
