@@ -12,7 +12,7 @@ import duckdb
 
 from flows.earlier import WAREHOUSE
 from flows.sources.protocol import literal
-from flows.staging import Staged
+from flows.staging import Shared, Staged
 from flows.touched import parquet
 from flows.workspace import Workspace
 
@@ -25,8 +25,16 @@ def leave_out_erased(
     """The staged files without rows of erased people, who then count as irrelevant; the warehouse must be attached."""
     if not has_erased(connection):
         return list(staged)
-    mark = mark_of(read_salt(workspace))
-    return [_leave_out(connection, entry, mark) for entry in staged]
+    who = f"{mark_of(read_salt(workspace))} IN (SELECT person_mark FROM {WAREHOUSE}.ops.erased)"
+    theirs = {shared: _inputs_of(connection, shared, who) for shared in {entry.shared for entry in staged} if shared}
+    left = [
+        _leave_out(connection, entry, who) if entry.shared is None or entry.input_id in theirs[entry.shared] else entry
+        for entry in staged
+    ]
+    for shared, inputs in theirs.items():
+        for path in (shared.rows, shared.refused) if inputs else ():
+            rewrite_without(connection, path, _people(path, who))
+    return left
 
 
 def has_erased(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -71,14 +79,22 @@ def rewrite_without(connection: duckdb.DuckDBPyConnection, path: Path, people: s
     return int(found[0][0])
 
 
-def _leave_out(connection: duckdb.DuckDBPyConnection, entry: Staged, mark: str) -> Staged:
-    n_accepted, n_refused = (
-        rewrite_without(
-            connection,
-            path,
-            f"SELECT source_id, person_id FROM (SELECT DISTINCT source_id, person_id FROM {parquet([path])}) "
-            f"WHERE {mark} IN (SELECT person_mark FROM {WAREHOUSE}.ops.erased)",
-        )
-        for path in (entry.path, entry.refused)
+def _inputs_of(connection: duckdb.DuckDBPyConnection, shared: Shared, who: str) -> frozenset[str]:
+    """The inputs that have rows of erased people."""
+    rows = " UNION ALL ".join(
+        f"SELECT source_id, person_id, input_id FROM {parquet([path])}" for path in (shared.rows, shared.refused)
     )
+    found = connection.execute(
+        f"SELECT DISTINCT input_id FROM (SELECT DISTINCT * FROM ({rows})) WHERE {who}"
+    ).fetchall()
+    return frozenset(input_id for (input_id,) in found)
+
+
+def _leave_out(connection: duckdb.DuckDBPyConnection, entry: Staged, who: str) -> Staged:
+    n_accepted = rewrite_without(connection, entry.path, _people(entry.path, who))
+    n_refused = rewrite_without(connection, entry.refused, _people(entry.refused, who)) if entry.n_quarantined else 0
     return replace(entry, n_accepted=entry.n_accepted - n_accepted, n_quarantined=entry.n_quarantined - n_refused)
+
+
+def _people(path: Path, who: str) -> str:
+    return f"SELECT source_id, person_id FROM (SELECT DISTINCT source_id, person_id FROM {parquet([path])}) WHERE {who}"

@@ -14,7 +14,8 @@ import duckdb
 from flows.errors import SourceError
 from flows.identifying import ScannedTable, scan_table
 from flows.known_places import count_places, found_in
-from flows.reading import Known, Night, Reader
+from flows.opened_files import Known
+from flows.reading import Night, Reader
 from flows.refusal import identifiers_found
 from flows.sources.as_sent import as_far_as_readable, as_sent, types_of
 from flows.sources.decisions import count_lost, decide, decide_finding, refuse_lost
@@ -200,8 +201,7 @@ class _Look:
     @property
     def shown(self) -> str:
         """What the file may be called."""
-        files = (*self.contents.files, *self.contents.suspects)
-        return show_file(self.file.name, files.index(self.file) + 1)
+        return show_file(self.file.name, self.contents.places[self.file.path, self.file.member])
 
     def table(self, connection: duckdb.DuckDBPyConnection, relation: str) -> ScannedTable:
         """For the detector."""
@@ -222,8 +222,8 @@ class _Look:
 
 def _beside(contents: Contents, reader: Reader) -> list[SourceFile]:
     """The tables that no role of the extract has."""
-    read = [file for files in reader.extract.files.values() for file in files]
-    return [file for file in contents.files if file not in read]
+    read = {(file.path, file.member) for files in reader.extract.files.values() for file in files}
+    return [file for file in contents.files if (file.path, file.member) not in read]
 
 
 def _meanings(own: Mapping[str, str], reader: Reader, file: SourceFile) -> Mapping[str, str]:

@@ -166,7 +166,7 @@ def store_meanings(connection: duckdb.DuckDBPyConnection, raw: str, laboratory: 
         f"SELECT DISTINCT code, unit, specimen, status FROM ({raw}) WHERE is_wanted"
     ).fetchall()
     codes = [code for code, *_ in found if code]
-    if _are_foreign(codes, laboratory):
+    if are_foreign(codes, laboratory):
         shown = count_words(connection, f"({raw}) WHERE is_wanted", "code", laboratory.showing)
         raise _foreign_codes(name, len(codes), shown)
     rows = [_line(combination, laboratory.mean(combination), laboratory) for combination in found]
@@ -271,7 +271,8 @@ def _sent(kind: str) -> str:
     return "VARCHAR" if kind.startswith("DECIMAL") else kind
 
 
-def _are_foreign(codes: Sequence[str], laboratory: Laboratory) -> bool:
+def are_foreign(codes: Sequence[str], laboratory: Laboratory) -> bool:
+    """Whether codes that should be LOINC codes are those of somebody else, all of them."""
     if not codes or laboratory.source_map.code_system != "loinc":
         return False
     return not any(code in laboratory.tests or LOINC_SHAPE.fullmatch(code) for code in codes)

@@ -16,7 +16,7 @@ import duckdb
 
 from flows.handover import LedgerLine, Received
 from flows.sources.protocol import literal
-from flows.staging import Staged
+from flows.staging import Staged, rows_of
 from flows.tonight import row_key
 from flows.warehouse import open_memory
 
@@ -32,9 +32,11 @@ def count_outcomes(connection: duckdb.DuckDBPyConnection, staged: Sequence[Stage
         f"SELECT table_name, input_id, outcome, count(*) FROM read_parquet({literal(str(dropped))}) GROUP BY ALL"
     ).fetchall()
     out = Counter({(input_id, table, outcome): n for table, input_id, outcome, n in counted})
+    wide = {key: parts for key, parts in groups.items() if any(part.feed.is_wide for part in parts)}
+    rows = _count_rows(connection, wide, dropped)
     return [
-        _line_of_rows(connection, key, parts, dropped)
-        if any(part.feed.is_wide for part in parts)
+        _line_of_rows(key, parts, rows[key])
+        if key in wide
         else _line(key, parts, {outcome: out[(*key, outcome)] for outcome in OUTCOMES})
         for key, parts in groups.items()
     ]
@@ -78,25 +80,36 @@ def _line(key: tuple[str, str], parts: Sequence[Staged], out: Mapping[str, int])
     )
 
 
-def _line_of_rows(
-    connection: duckdb.DuckDBPyConnection, key: tuple[str, str], parts: Sequence[Staged], dropped: Path
-) -> LedgerLine:
-    input_id, table = key
-    place = ", ".join(row_key(table)[1:])
-    files = ", ".join(literal(str(part.path)) for part in parts)
+def _count_rows(
+    connection: duckdb.DuckDBPyConnection, wide: Mapping[tuple[str, str], Sequence[Staged]], dropped: Path
+) -> Mapping[tuple[str, str], Counter[int]]:
+    """For each wide input and table, its rows by where their best result went: 0 for accepted, else an outcome."""
+    rows: dict[tuple[str, str], Counter[int]] = {key: Counter() for key in wide}
+    for table in sorted({table for _, table in wide}):
+        files = rows_of(part for key, parts in wide.items() if key[1] == table for part in parts)
+        gone = f"SELECT * FROM read_parquet({literal(str(dropped))}) WHERE table_name = {literal(table)}"
+        for input_id, place, n_rows in connection.execute(_places_of_rows(table, files, gone)).fetchall():
+            if (input_id, table) in rows:
+                rows[input_id, table][place] = n_rows
+    return rows
+
+
+def _places_of_rows(table: str, files: Sequence[Path], gone: str) -> str:
+    """SELECT of input_id, place and rows; `gone` is SQL of the results that were set aside."""
+    key = ", ".join(row_key(table))
+    listed = ", ".join(literal(str(path)) for path in files)
     order = "[" + ", ".join(literal(outcome) for outcome in OUTCOMES) + "]"
-    counted = connection.execute(
-        f"""WITH gone AS (
-            SELECT {place}, outcome FROM read_parquet({literal(str(dropped))})
-            WHERE table_name = {literal(table)} AND input_id = {literal(input_id)}
-        ), results AS (
-            SELECT row_number, 0 AS place FROM read_parquet([{files}]) ANTI JOIN gone USING ({place})
-            UNION ALL SELECT row_number, list_position({order}, outcome) FROM gone
+    return f"""WITH out AS (SELECT {key}, outcome FROM ({gone})),
+        results AS (
+            SELECT input_id, row_number, 0 AS place FROM read_parquet([{listed}]) ANTI JOIN out USING ({key})
+            UNION ALL SELECT input_id, row_number, list_position({order}, outcome) FROM out
         )
-        SELECT place, count(*) FROM (SELECT row_number, min(place) AS place FROM results GROUP BY row_number)
-        GROUP BY place"""
-    ).fetchall()
-    rows = Counter(dict(counted))
+        SELECT input_id, place, count(*)
+        FROM (SELECT input_id, row_number, min(place) AS place FROM results GROUP BY ALL) GROUP BY ALL"""
+
+
+def _line_of_rows(key: tuple[str, str], parts: Sequence[Staged], rows: Counter[int]) -> LedgerLine:
+    input_id, table = key
     n_received = sum(part.n_received for part in parts)
     out = {outcome: rows[place] for place, outcome in enumerate(OUTCOMES, start=1)}
     return LedgerLine(
@@ -132,25 +145,15 @@ def _moves_of_wide_rows(
     table, files = "canonical.lab", received.staged.get("canonical.lab", ())
     if not received.wide or not files:
         return {}
-    place = ", ".join(row_key(table)[1:])
-    order = "[" + ", ".join(literal(outcome) for outcome in OUTCOMES) + "]"
-    listed = ", ".join(literal(str(path)) for path in files)
-    moves: dict[tuple[str, str, str], int] = {}
-    for input_id in sorted(received.wide):
-        own = f"table_name = {literal(table)} AND input_id = {literal(input_id)}"
-        counted = connection.execute(
-            f"""WITH out AS (SELECT {place}, outcome FROM gone WHERE {own}),
-            results AS (
-                SELECT row_number, 0 AS place FROM read_parquet([{listed}]) ANTI JOIN out USING ({place})
-                WHERE input_id = {literal(input_id)}
-                UNION ALL SELECT row_number, list_position({order}, outcome) FROM out
-            )
-            SELECT place, count(*) FROM (SELECT row_number, min(place) AS place FROM results GROUP BY row_number)
-            GROUP BY place"""
-        ).fetchall()
-        rows = dict(counted)
-        moves |= {(input_id, table, name): rows.get(place, 0) for place, name in enumerate(OUTCOMES, start=1)}
-    return moves
+    gone = f"SELECT * FROM gone WHERE table_name = {literal(table)}"
+    places: dict[str, dict[int, int]] = {}
+    for input_id, place, n_rows in connection.execute(_places_of_rows(table, files, gone)).fetchall():
+        places.setdefault(input_id, {})[place] = n_rows
+    return {
+        (input_id, table, name): places.get(input_id, {}).get(place, 0)
+        for input_id in sorted(received.wide)
+        for place, name in enumerate(OUTCOMES, start=1)
+    }
 
 
 def _moves_of_earlier_rows(

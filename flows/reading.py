@@ -4,8 +4,8 @@ A file is known by its source and its content, and a table of a workbook or a da
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -13,13 +13,14 @@ import duckdb
 from flows.earlier import History
 from flows.handover import LedgerLine, ReceivedInput, Request, RunContext
 from flows.lab_rows import Laboratory
+from flows.opened_files import Group, Known, OpenedFiles
 from flows.refused import Reading, hash_map, judged_by, list_parts, write_reading
 from flows.snapshots import Sighting, declare, is_moved
-from flows.sources.decisions import decide
 from flows.sources.files import need_file, refuse_unreadable
-from flows.sources.opening import Opened, open_file
+from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, Recognised, SourceFile
-from flows.staging import Arrival, Staged, count_unclaimed, has_rows, stage_rows
+from flows.staging import Arrival, Staged, count_unclaimed, has_rows, rows_of, stage_rows
+from flows.staging_together import Member, stage_together
 from transforms.identifiers import ColumnFinding
 
 UNUSED = "unused"
@@ -54,25 +55,15 @@ class Night:
         return self.context.staged_again(input_id) if is_again else self.context.workspace.staged(input_id)
 
     def tonight(self, table: str) -> list[Path]:
-        """Staged files of a table."""
-        return [entry.path for entry in self.staged if entry.table == table]
-
-
-@dataclass(frozen=True)
-class Known:
-    """A file of an extract with what identifies it."""
-
-    file: SourceFile
-    input_id: str
-    sha256: str
+        """The files in which tonight's rows of a table are."""
+        return list(rows_of(entry for entry in self.staged if entry.table == table))
 
 
 def read_extract(reader: "Reader") -> None:
     """Stage what every feed gives for every file of its role; files in the warehouse already are only listed."""
     for feed in reader.extract.feeds:
-        for known in reader.files[feed.role]:
-            with refuse_unreadable(known.file.name):
-                reader.read(feed, known)
+        for files in reader.opened.gather(feed.role):
+            reader.read(feed, files)
     reader.list_inputs()
     reader.keep_readings()
 
@@ -88,37 +79,77 @@ class Reader:
         self.declared = declare(night.request, extract.source_map)
         self.map_hash = hash_map(extract.source_map)
         self.moved = self._find_moved()
-        self.opened: dict[tuple[str, str], Opened] = {}
+        self.loaded = night.history.loaded.keys() - self.moved
+        self.fed: dict[str, list[str]] = {}
+        self.unused: dict[tuple[str, str], int] = {}
         self.stale = {
             known.input_id
             for feed in extract.feeds
             for known in self.files[feed.role]
             if not self._is_loaded(feed, known)
         }
+        oldest_age_years = night.context.definitions.identifiers.oldest_age_years
+        self.opened = OpenedFiles(
+            extract, self.files, self.stale, night.connection, night.context.work, oldest_age_years
+        )
 
-    def read(self, feed: Feed, known: Known) -> None:
-        """Stage the rows of one file for one table, unless an earlier night has them."""
-        if known.input_id not in self.stale:
+    def read(self, feed: Feed, files: Group) -> None:
+        """Stage the rows of files for one table, unless an earlier night has them; several are open as one."""
+        if files[0].input_id not in self.stale:
             return
-        night, short = self.night, feed.table.split(".")[1]
+        staged = self._read_together(feed, files) if len(files) > 1 else None
+        if staged is None:
+            for known in files:
+                with refuse_unreadable(known.file.name):
+                    self._add(self._read_alone(feed, known))
+        else:
+            self._add(staged)
+
+    def _add(self, staged: Sequence[Staged]) -> None:
+        self.night.staged += staged
+        for entry in staged:
+            self.fed.setdefault(entry.input_id, []).append(entry.table)
+
+    def _read_alone(self, feed: Feed, known: Known) -> Sequence[Staged]:
+        night, arrival = self.night, self._arrival(feed, known)
+        if self.fed.get(known.input_id) and not has_rows(night.connection, arrival.own, feed.belongs):
+            return ()
+        return [stage_rows(night.connection, arrival, self.laboratory, self._target(feed, known), night.context.work)]
+
+    def _read_together(self, feed: Feed, files: Group) -> Sequence[Staged] | None:
+        night = self.night
+        members = [
+            Member(self._arrival(feed, known), self._target(feed, known), is_first=not self.fed.get(known.input_id))
+            for known in files
+        ]
+        relation = self.opened.relation(feed.role, files)
+        whole = replace(
+            members[0].alone,
+            input_id=f"{files[0].input_id}_{len(files)}_{self.extract.feeds.index(feed)}",
+            own=Opened(relation, sum(member.alone.own.n_rows for member in members)),
+            relations={**members[0].alone.relations, feed.role: relation},
+            lists_words=False,
+        )
+        return stage_together(night.connection, whole, members, self.laboratory, night.context.work)
+
+    def _arrival(self, feed: Feed, known: Known) -> Arrival:
         own = self.open(feed.role, known)
-        before = [entry.table for entry in night.staged if entry.input_id == known.input_id]
-        if before and not has_rows(night.connection, own, feed.belongs):
-            return
-        arrival = Arrival(
+        return Arrival(
             feed=feed,
             input_id=known.input_id,
             source_id=self.extract.source_id,
             name=known.file.name,
             own=own,
-            relations={**{role: self._union(role) for role in feed.lookups}, feed.role: own.relation},
-            malformed=() if before else own.malformed,
-            lists_words=night.request.lists_words,
+            relations={**{role: self.opened.union(role) for role in feed.lookups}, feed.role: own.relation},
+            malformed=() if self.fed.get(known.input_id) else own.malformed,
+            lists_words=self.night.request.lists_words,
         )
-        part = before.count(feed.table) + 1
+
+    def _target(self, feed: Feed, known: Known) -> Path:
+        short = feed.table.split(".")[1]
+        part = self.fed.get(known.input_id, []).count(feed.table) + 1
         name = f"{short}.parquet" if part == 1 else f"{short}.{part}.parquet"
-        target = night.folder(known.input_id) / name
-        night.staged.append(stage_rows(night.connection, arrival, self.laboratory, target, night.context.work))
+        return self.night.folder(known.input_id) / name
 
     def list_inputs(self) -> None:
         """Every file that was read or known; what no feed of a file claims is counted as irrelevant."""
@@ -126,7 +157,7 @@ class Reader:
         for role, files in self.files.items():
             for known in files:
                 loaded = self.night.history.loaded.get(known.input_id, ())
-                opened = self.opened.get((role, known.input_id))
+                opened = self.opened.opened.get((role, known.input_id))
                 rows = opened.n_rows if opened else max((line.n_received for line in loaded), default=0)
                 if not self._list(known, rows):
                     continue
@@ -139,19 +170,21 @@ class Reader:
     def keep_readings(self) -> None:
         """Beside the rows of a file that has refused ones, how it was read."""
         night, source_map = self.night, self.extract.source_map
-        refused = {entry.input_id for entry in night.staged if entry.n_quarantined}
+        refused = self.stale & {entry.input_id for entry in night.staged if entry.n_quarantined}
+        fed: dict[str, list[tuple[Feed, str]]] = {}
+        for entry in night.staged:
+            fed.setdefault(entry.input_id, []).append((entry.feed, entry.path.name))
         for role, files in self.files.items():
             for known in files:
-                if known.input_id not in self.stale & refused:
+                if known.input_id not in refused:
                     continue
-                fed = [(entry.feed, entry.path.name) for entry in night.staged if entry.input_id == known.input_id]
                 reading = Reading(
                     known.file.name,
                     judged_by(night.context.definitions),
                     source_map,
                     is_shipped=source_map in night.context.definitions.source_maps,
                     types=known.file.types,
-                    parts=list_parts(fed, self.extract.needed[role]),
+                    parts=list_parts(fed[known.input_id], self.extract.needed[role]),
                 )
                 write_reading(night.folder(known.input_id), reading)
 
@@ -177,44 +210,37 @@ class Reader:
         return True
 
     def _count_unused(self, role: str, known: Known) -> None:
-        claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
-        with refuse_unreadable(known.file.name):
-            n_unused = count_unclaimed(self.night.connection, self.open(role, known), claims)
+        if (role, known.input_id) not in self.unused:
+            self._count_unclaimed(role, self.opened.group_of(role, known))
+        n_unused = self.unused[role, known.input_id]
         if n_unused:
             self.night.ledger.append(LedgerLine(known.input_id, UNUSED, n_unused, 0, n_irrelevant=n_unused))
+
+    def _count_unclaimed(self, role: str, files: Group) -> None:
+        claims = [feed.belongs for feed in self.extract.feeds if feed.role == role]
+        with refuse_unreadable(files[0].file.name):
+            relation = self.opened.relation(role, files)
+            counts = count_unclaimed(self.night.connection, relation, claims)
+        self.unused |= {(role, known.input_id): counts.get(place, 0) for place, known in enumerate(files)}
 
     def _is_loaded(self, feed: Feed, known: Known) -> bool:
         """Whether this file and all that explain it were read on an earlier night under the same rules."""
         needed = [known, *(entry for role in feed.lookups for entry in self.files[role])]
-        history = self.night.history
-        loaded = history.loaded.keys() - self.moved
-        return all(entry.input_id in loaded and history.maps.get(entry.input_id) == self.map_hash for entry in needed)
+        maps = self.night.history.maps
+        return all(entry.input_id in self.loaded and maps.get(entry.input_id) == self.map_hash for entry in needed)
 
     def _find_moved(self) -> frozenset[str]:
         """Files that are known, but are declared tonight to be of another day, or everything there was on it."""
         started_at = self.night.context.started_at.replace(tzinfo=None)
         inputs = {known.input_id for files in self.files.values() for known in files}
-        tonight = [Sighting(input_id, self.extract.source_id, started_at, self.declared) for input_id in inputs]
+        sightings = (Sighting(input_id, self.extract.source_id, started_at, self.declared) for input_id in inputs)
+        tonight = {sighting.input_id: (sighting,) for sighting in sightings}
         before = self.night.history.standings
         return frozenset(input_id for input_id in inputs & before.keys() if is_moved(input_id, before, tonight))
 
-    def _union(self, role: str) -> str:
-        relations = [self.open(role, known).relation for known in self.files[role]]
-        return (
-            relations[0]
-            if len(relations) == 1
-            else "(" + " UNION ALL BY NAME ".join(f"FROM {r}" for r in relations) + ")"
-        )
-
     def open(self, role: str, known: Known) -> Opened:
         """A file with the columns that are read of it; opened once."""
-        key = (role, known.input_id)
-        if key not in self.opened:
-            target = self.night.context.work / f"read_{role}_{known.input_id}.parquet"
-            needed, source_map = self.extract.needed[role], self.extract.source_map
-            file = decide(known.file, source_map, self.night.context.definitions.identifiers.oldest_age_years)
-            self.opened[key] = open_file(self.night.connection, file, needed, source_map, target)
-        return self.opened[key]
+        return self.opened.open(role, known)
 
 
 def _identify_files(extract: Recognised, seen: set[str]) -> Mapping[str, tuple[Known, ...]]:

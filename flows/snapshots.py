@@ -58,15 +58,13 @@ def stand(sightings: Iterable[Sighting]) -> Mapping[str, Standing]:
     return {input_id: _stand(seen) for input_id, seen in by_input.items()}
 
 
-def is_moved(input_id: str, before: Mapping[str, Standing], tonight: Iterable[Sighting]) -> bool:
+def is_moved(input_id: str, before: Mapping[str, Standing], tonight: Mapping[str, Sequence[Sighting]]) -> bool:
     """Whether a file that is known stands otherwise to a file that is not given tonight, so that it must be weighed."""
-    seen = tuple(tonight)
-    old, new = before[input_id], _stand([sighting for sighting in seen if sighting.input_id == input_id])
-    new = _joined(old, new)
-    given = {sighting.input_id for sighting in seen}
-    others = [s.counts_at for key, s in before.items() if s.source_id == old.source_id and key not in given]
+    old = before[input_id]
+    new = _joined(old, _stand(tonight[input_id]))
     if old == new:
         return False
+    others = [s.counts_at for key, s in before.items() if s.source_id == old.source_id and key not in tonight]
     if (old.dated_at is None) != (new.dated_at is None) or (old.snapshot_at is None) != (new.snapshot_at is None):
         return bool(others)
     least, most = sorted((old.counts_at, new.counts_at))

@@ -5,7 +5,7 @@ Staged files are written aside and renamed, so a file that is there is whole.
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from flows.refused import REFUSED, with_sent
 from flows.sources.files import refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Feed, literal
+from flows.sources.together import place_of
 from flows.tonight import row_key
 from flows.unknown_words import UnknownWord, list_words
 from flows.workspace import Workspace
@@ -35,11 +36,20 @@ DROPPED = ("table_name", "input_id", "row_number", "column_number", "outcome", "
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Parquet of the accepted and of the set-aside rows of several files, each with its input."""
+
+    rows: Path
+    refused: Path
+
+
+@dataclass(frozen=True)
 class Staged:
     """What became of the rows of one feed. `refused` is Parquet of set-aside rows, see flows/refused.py.
 
     Of a wide feed, `n_accepted` and `n_quarantined` count results, `n_received` rows. What `stood_before` is an
-    earlier night's, and tonight only weighs it again.
+    earlier night's, and tonight only weighs it again. With `shared`, tonight reads the rows there, which is one file
+    instead of hundreds; later nights read them at `path`.
     """
 
     feed: Feed
@@ -51,6 +61,7 @@ class Staged:
     n_quarantined: int
     stood_before: bool = False
     words: tuple[UnknownWord, ...] = ()
+    shared: Shared | None = None
 
     @property
     def table(self) -> str:
@@ -61,6 +72,11 @@ class Staged:
     def n_irrelevant(self) -> int:
         """Rows that are no concern of nadir."""
         return self.n_received - self.n_accepted - self.n_quarantined
+
+
+def rows_of(staged: Iterable[Staged]) -> tuple[Path, ...]:
+    """The files in which tonight finds these rows, each once."""
+    return tuple(dict.fromkeys(entry.shared.rows if entry.shared else entry.path for entry in staged))
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ def stage_rows(
     n_usable, receiving = staged.n_accepted + staged.n_quarantined, laboratory.receiving
     common = _find_common(connection, staged.refused, n_usable, receiving)
     if common:
-        words = staged.words or _list_words(connection, arrival, laboratory, staged.refused)
+        words = staged.words or words_of(connection, arrival, laboratory, staged.refused)
         raise _too_common(common, n_usable, arrival, receiving, words)
     return staged
 
@@ -99,34 +115,36 @@ def judge_rows(
     """The same, however many rows are refused."""
     feed = arrival.feed
     refused = work / f"refused_{arrival.input_id}_{target.name}"
-    raw = _raw(arrival)
+    raw = raw_rows(arrival)
     with refuse_unreadable(arrival.name):
         n_received = _count_received(connection, arrival)
         if feed.table == "canonical.lab":
             store_meanings(connection, raw, laboratory, arrival.name)
-        n_accepted = _write_accepted(connection, _judged(raw, arrival, laboratory), feed.table, target)
+        n_accepted = _write_accepted(connection, _judge(raw, arrival, laboratory), feed.table, target)
         judged = NOTHING
         if n_accepted < n_received or feed.is_wide:
-            judged = _judged(with_sent(_others(raw, feed, target), feed), arrival, laboratory)
+            judged = _judge(with_sent(_others(raw, feed, target), feed), arrival, laboratory)
         if judged is NOTHING and not arrival.malformed:
             n_quarantined = _write_none(connection, laboratory.receiving, refused)
         else:
             n_quarantined = _write_refused(connection, judged, arrival.malformed, laboratory.receiving, refused)
-    words = _list_words(connection, arrival, laboratory, refused) if arrival.lists_words else ()
+    words = words_of(connection, arrival, laboratory, refused) if arrival.lists_words else ()
     if n_quarantined:
         refused = refused.replace(target.with_name(f"{REFUSED}{target.name}"))
     return Staged(feed, arrival.input_id, target, refused, n_received, n_accepted, n_quarantined, words=words)
 
 
-def _raw(arrival: Arrival) -> str:
+def raw_rows(arrival: Arrival) -> str:
+    """SELECT of the raw rows of an arrival."""
     return ROLE.sub(lambda found: arrival.relations.get(found[1], found[0]), arrival.feed.select)
 
 
-def _list_words(
+def words_of(
     connection: duckdb.DuckDBPyConnection, arrival: Arrival, laboratory: Laboratory, refused: Path
 ) -> tuple[UnknownWord, ...]:
+    """The unknown words of an arrival, of which the refused rows are known."""
     rules, showing = laboratory.receiving, laboratory.showing
-    return list_words(connection, _raw(arrival), arrival.feed.table, refused, rules, showing)
+    return list_words(connection, raw_rows(arrival), arrival.feed.table, refused, rules, showing)
 
 
 @contextmanager
@@ -141,13 +159,15 @@ def leave_no_halves(workspace: Workspace) -> Iterator[None]:
         raise
 
 
-def count_unclaimed(connection: duckdb.DuckDBPyConnection, opened: Opened, claims: Sequence[str]) -> int:
-    """Rows of a file that none of `claims` (SQL conditions of its feeds) holds for."""
+def count_unclaimed(connection: duckdb.DuckDBPyConnection, relation: str, claims: Sequence[str]) -> Mapping[int, int]:
+    """Rows that none of `claims` (SQL conditions of the feeds) holds for, by the place of their file in `relation`."""
     if "true" in claims:
-        return 0
+        return {}
     claimed = " OR ".join(f"coalesce({claim}, false)" for claim in claims) or "false"
-    counted = connection.execute(f"SELECT count(*) FROM {opened.relation} WHERE NOT ({claimed})").fetchall()
-    return int(counted[0][0])
+    counted = connection.execute(
+        f"SELECT {place_of('row_number')}, count(*) FROM {relation} WHERE NOT ({claimed}) GROUP BY 1"
+    ).fetchall()
+    return {int(place): int(n_rows) for place, n_rows in counted}
 
 
 def has_rows(connection: duckdb.DuckDBPyConnection, opened: Opened, belongs: str) -> bool:
@@ -173,12 +193,15 @@ def write_dropped(
         f"({literal(rule)}, {literal(entry.outcome)}, {literal(entry.reason)})"
         for rule, entry in receiving.rules.items()
     )
-    parts = [
-        f"SELECT {literal(entry.table)} AS table_name, {literal(entry.input_id)} AS input_id, row_number, "
-        f"column_number, rule "
-        f"FROM read_parquet({literal(str(entry.refused))})"
+    refused = {
+        (entry.shared.refused if entry.shared else entry.refused): (
+            f"SELECT {literal(entry.table)} AS table_name, "
+            f"{'input_id' if entry.shared else literal(entry.input_id)} AS input_id, row_number, column_number, rule "
+        )
         for entry in staged
-    ]
+        if entry.n_quarantined
+    }
+    parts = [f"{select} FROM read_parquet({literal(str(path))})" for path, select in refused.items()]
     parts += [
         f"SELECT table_name, input_id, row_number, column_number, rule FROM read_parquet({literal(str(path))})"
         for path in others
@@ -202,7 +225,7 @@ def _others(raw: str, feed: Feed, accepted: Path) -> str:
     return f"SELECT r.* FROM ({raw}) r ANTI JOIN read_parquet({literal(str(accepted))}) a USING ({key})"
 
 
-def _judged(raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
+def _judge(raw: str, arrival: Arrival, laboratory: Laboratory) -> str:
     who = (arrival.source_id, arrival.input_id, arrival.feed.decimal)
     if arrival.feed.table != "canonical.lab":
         return judge_records(arrival.feed.table, raw, laboratory, *who)
@@ -250,10 +273,13 @@ def _find_common(
     connection: duckdb.DuckDBPyConnection, refused: Path, n_usable: int, receiving: Receiving
 ) -> tuple[str, int] | None:
     """A rule that refused too many rows to go on, and how many."""
-    counts = connection.execute(
-        "SELECT rule, count(*) FROM read_parquet(?) GROUP BY rule ORDER BY count(*) DESC, rule", [str(refused)]
-    ).fetchall()
-    for rule, count in counts:
+    counted = connection.execute("SELECT rule, count(*) FROM read_parquet(?) GROUP BY rule", [str(refused)]).fetchall()
+    return find_common(dict(counted), n_usable, receiving)
+
+
+def find_common(counts: Mapping[str, int], n_usable: int, receiving: Receiving) -> tuple[str, int] | None:
+    """The rule that refused most of the rows, of those that refused too many to go on; `counts` are rows by rule."""
+    for rule, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
         limit = receiving.rules[rule].stops_above
         if limit is not None and count >= receiving.stop_needs_rows and count > limit * n_usable:
             return rule, count

@@ -69,6 +69,7 @@ def recognise_fhir(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
             details=[f"values: {', '.join(missing)}"],
             repair="Start from a copy of transforms/definitions/source_maps/fhir.yaml.",
         )
+    read = {file.path for file in found}
     lookups = tuple(file for file in found if _types(file) and _types(file) <= EXPLAINING)
     explaining = frozenset[str]().union(*(_types(file) for file in lookups))
     return Recognised(
@@ -78,7 +79,7 @@ def recognise_fhir(files: Sequence[SourceFile], source_map: SourceMap) -> Recogn
         files={ROLE: found, **({LOOKUP: lookups} if lookups else {})},
         needed={ROLE: COLUMNS, **({LOOKUP: EXPLAINED} if lookups else {})},
         feeds=_feeds(source_map, explaining),
-        unread=tuple(file.name for file in files if file not in found),
+        unread=tuple(file.name for file in files if file.path not in read),
         hints=_hints(found),
     )
 

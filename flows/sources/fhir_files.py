@@ -2,14 +2,16 @@
 
 Every entry of a bundle and every line is a row, whatever it holds. A line that is no JSON is set aside with its row
 number; a bundle that is cut off is refused as a whole. Only the first bytes decide that a file is FHIR and how its
-resources stand in it. What is read of a resource stands in fhir_resources.
+resources stand in it. What is read of a resource stands in fhir_resources. Many
+small files, as exports of one bundle a patient are, are read by one query: planning it takes longer than reading one.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import duckdb
 
@@ -19,6 +21,7 @@ from flows.sources.fhir_resources import COLUMNS, fhir_places, read_resources, s
 from flows.sources.files import compression_of, open_bytes, refuse_unreadable
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, pattern
+from flows.sources.together import Together, first_number, place_of
 from transforms.model.sources import KnownPlace, SourceMap
 
 Form = Literal["lines", "documents", "list"]
@@ -30,7 +33,8 @@ UNPACKED_BY_DUCKDB = frozenset({"none", "gzip"})
 # DuckDB keeps room for the longest document it may meet, so that it is asked for much only when a bundle needs it.
 LONGEST_DOCUMENTS_BYTES = (1 << 24, 1 << 28, (1 << 32) - 1)
 IDENTIFYING = re.compile(rb'"(?:name|telecom|address|contact|photo)"\s*:\s*\[')
-TYPES, NAMES_PEOPLE = "types", "names_people"
+TYPES, NAMES_PEOPLE, FORM = "types", "names_people", "form"
+OURS: Mapping[str, Kind] = dict.fromkeys(("read_from", "is_malformed", "filled_places"), "text")
 
 
 def is_fhir(head: bytes, _path: Path) -> bool:
@@ -39,10 +43,10 @@ def is_fhir(head: bytes, _path: Path) -> bool:
 
 
 def look_at_fhir(path: Path, shown: str) -> tuple[SourceFile, ...]:
-    """The one table in the file. Its labels tell what the first bytes show: `types` of resources, `names_people`."""
+    """The one table in the file. Its labels tell what the first bytes show: `types`, `form`, `names_people`."""
     head = _head(path)
     found = {match.decode() for match in RESOURCE_TYPE.findall(head)}
-    labels = {TYPES: " ".join(sorted(found - {"Bundle"}))}
+    labels = {TYPES: " ".join(sorted(found - {"Bundle"})), FORM: _form(head)}
     if "Patient" in found and IDENTIFYING.search(head):
         labels[NAMES_PEOPLE] = "yes"
     types = dict.fromkeys(COLUMNS, "VARCHAR")
@@ -57,15 +61,47 @@ def open_fhir(
     target: Path,
 ) -> Opened:
     """Write one row for each resource to `target`; SourceError when the text is no JSON to its end."""
-    plain = _unpacked(file, target.with_suffix(".json"))
-    connection.execute("SET preserve_insertion_order=true").fetchall()
+    reading = _Reading(needed, source_map, target)
+    for longest in LONGEST_DOCUMENTS_BYTES:
+        try:
+            _copy(connection, [file], reading, longest)
+        except _TooLong:
+            continue
+        return _alone(reading, next(iter(_count(connection, reading).values()), _Counted()))
+    raise SourceError(f"{file.name}: one bundle of it is longer than 4 GB.", repair="Export it as NDJSON.")
+
+
+def open_fhir_together(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[SourceFile],
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    target: Path,
+) -> Together | None:
+    """The same for files that are read alike, by one query; None when one of them is not as it should be."""
+    reading = _Reading(needed, source_map, target)
     try:
-        _copy(connection, file, plain, (needed, source_map, target))
-    finally:
-        connection.execute("SET preserve_insertion_order=false").fetchall()
-        if plain != file.path:
-            plain.unlink(missing_ok=True)
-    return _opened(connection, target, needed, fhir_places(source_map))
+        paths = _copy(connection, files, reading, LONGEST_DOCUMENTS_BYTES[0])
+    except (SourceError, _TooLong):
+        return None
+    return _opened(connection, reading, paths)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is read of files, by which map, and the Parquet that it is written to."""
+
+    needed: Mapping[str, Kind]
+    source_map: SourceMap
+    target: Path
+
+    @property
+    def is_whole(self) -> bool:
+        return COLUMNS.keys() <= self.needed.keys()
+
+    @property
+    def rows(self) -> str:
+        return f"read_parquet({literal(str(self.target))}, file_row_number=true)"
 
 
 def _head(path: Path) -> bytes:
@@ -95,27 +131,31 @@ def _unpacked(file: SourceFile, target: Path) -> Path:
 
 
 def _copy(
-    connection: duckdb.DuckDBPyConnection,
-    file: SourceFile,
-    plain: Path,
-    reading: tuple[Mapping[str, Kind], SourceMap, Path],
-) -> None:
-    needed, source_map, target = reading
-    with refuse_unreadable(file.name):
-        form = _form(_head(plain))
-    compression = "gzip" if plain == file.path and file.compression == "gzip" else "none"
-    for longest in LONGEST_DOCUMENTS_BYTES:
-        text = f"{pattern(plain)}, compression='{compression}', maximum_object_size={longest}"
-        flat = f"({read_resources(_resources(form, text, source_map), source_map, needed)})"
-        kinds: dict[str, Kind] = {**needed, "is_malformed": "text", "filled_places": "text"}
-        rows = read_times(flat, kinds, dict.fromkeys(kinds, "VARCHAR"), source_map)
-        try:
-            with refuse_unreadable(file.name):
-                _write(connection, rows, target)
-            return
-        except _TooLong:
-            continue
-    raise SourceError(f"{file.name}: one bundle of it is longer than 4 GB.", repair="Export it as NDJSON.")
+    connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], reading: _Reading, longest: int
+) -> Sequence[Path]:
+    """Write the rows of files that are alike in form and packing, in their order; the paths that rows are told by."""
+    target = reading.target
+    unpacked = [target.with_name(f"{target.stem}_{place}.json") for place in range(len(files))]
+    connection.execute("SET preserve_insertion_order=true").fetchall()
+    try:
+        plain = [_unpacked(file, copy) for file, copy in zip(files, unpacked, strict=True)]
+        with refuse_unreadable(files[0].name):
+            _write(connection, _rows(files[0], plain, reading, longest), target)
+        return plain
+    finally:
+        connection.execute("SET preserve_insertion_order=false").fetchall()
+        for copy in unpacked:
+            copy.unlink(missing_ok=True)
+
+
+def _rows(like: SourceFile, plain: Sequence[Path], reading: _Reading, longest: int) -> str:
+    compression = "gzip" if like.compression == "gzip" else "none"
+    listed = ", ".join(pattern(path) for path in plain)
+    text = f"[{listed}], compression='{compression}', maximum_object_size={longest}, filename=true"
+    resources = _resources(cast("Form", like.labels[FORM]), text, reading.source_map)
+    flat = f"({read_resources(resources, reading.source_map, reading.needed)})"
+    kinds: dict[str, Kind] = {**reading.needed, **OURS}
+    return read_times(flat, kinds, dict.fromkeys(kinds, "VARCHAR"), reading.source_map)
 
 
 class _TooLong(Exception):
@@ -132,17 +172,19 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: str, target: Path) -> No
 
 
 def _resources(form: Form, text: str, source_map: SourceMap) -> str:
-    """SELECT of `full_url` and `resource`, one row for each resource, in the order of the file."""
+    """SELECT of `read_from`, `full_url` and `resource`, one row for each resource, in the order of the files."""
     whole = structure_with(fhir_places(source_map))
     structure = literal(json.dumps(whole))
     if form == "lines":
         lines = f"read_ndjson_objects({text}, ignore_errors=true)"
-        return f"SELECT NULL::VARCHAR AS full_url, json_transform(json, {structure}) AS resource FROM {lines}"
+        resource = f"json_transform(json, {structure}) AS resource"
+        return f"SELECT filename AS read_from, NULL::VARCHAR AS full_url, {resource} FROM {lines}"
     layout = "array" if form == "list" else "unstructured"
     entries = literal(json.dumps([{"fullUrl": "VARCHAR", "resource": whole}]))
     single = f"{{'fullUrl': NULL::VARCHAR, 'resource': json_transform(json, {structure})}}"
-    return f"""SELECT entry.fullUrl AS full_url, coalesce(entry.resource, {_no_resource(structure)}) AS resource FROM (
-        SELECT unnest(CASE WHEN json ->> '$.resourceType' = 'Bundle'
+    resource = f"coalesce(entry.resource, {_no_resource(structure)}) AS resource"
+    return f"""SELECT read_from, entry.fullUrl AS full_url, {resource}
+        FROM (SELECT filename AS read_from, unnest(CASE WHEN json ->> '$.resourceType' = 'Bundle'
             THEN json_transform(json -> '$.entry', {entries}) ELSE [{single}] END) AS entry
         FROM read_json_objects({text}, format='{layout}'))"""
 
@@ -152,29 +194,76 @@ def _no_resource(structure: str) -> str:
     return f"json_transform('{{}}'::JSON, {structure})"
 
 
-def _opened(
-    connection: duckdb.DuckDBPyConnection, target: Path, needed: Mapping[str, Kind], places: Sequence[KnownPlace]
-) -> Opened:
-    """The rows of the Parquet, with references to other resources of the same file resolved."""
-    rows = f"read_parquet({literal(str(target))}, file_row_number=true)"
+@dataclass(frozen=True)
+class _Counted:
+    """Of one file: where its rows begin in the Parquet, how many there are, and how many are of each kind."""
+
+    first: int = 0
+    n_rows: int = 0
+    n_explaining: int = 0
+    n_renamed: int = 0
+    filled: tuple[tuple[int, int], ...] = ()
+    malformed: tuple[int, ...] = ()
+
+
+def _opened(connection: duckdb.DuckDBPyConnection, reading: _Reading, paths: Sequence[Path]) -> Together | None:
+    """The rows of the Parquet, with references to other resources of the same file resolved; None if not told apart."""
+    found = _count(connection, reading)
+    counted = [found.pop(str(path), _Counted()) for path in paths]
+    if found:
+        return None
+    return Together(_relation(reading, paths, counted), tuple(_alone(reading, entry) for entry in counted))
+
+
+def _count(connection: duckdb.DuckDBPyConnection, reading: _Reading) -> dict[str, _Counted]:
+    """What is in the Parquet, by the path of the file."""
+    places = fhir_places(reading.source_map)
     is_renamed = "resource_type = 'Patient' AND full_url LIKE 'urn:%' AND NOT ends_with(full_url, person_id)"
-    is_whole = COLUMNS.keys() <= needed.keys()
-    n_rows, n_explaining, n_renamed, *filled = connection.execute(
-        f"""SELECT count(*), count(*) FILTER (resource_type IN ('Medication', 'Specimen')),
-            {f"count(*) FILTER ({is_renamed})" if is_whole else 0} {_count_filled(places)} FROM {rows}"""
-    ).fetchall()[0]
-    malformed = connection.execute(f"SELECT file_row_number + 1 FROM {rows} WHERE is_malformed ORDER BY 1").fetchall()
-    ours = "file_row_number, is_malformed, filled_places"
-    relation = (
-        f"(SELECT * EXCLUDE ({ours}), file_row_number + 1 AS row_number FROM {rows} "
-        f"{'WHERE NOT is_malformed' if malformed else ''})"
+    rows = connection.execute(
+        f"""SELECT read_from, min(file_row_number), count(*),
+            count(*) FILTER (resource_type IN ('Medication', 'Specimen')),
+            {f"count(*) FILTER ({is_renamed})" if reading.is_whole else 0},
+            list(file_row_number ORDER BY file_row_number) FILTER (is_malformed) {_count_filled(places)}
+        FROM {reading.rows} GROUP BY read_from"""
+    ).fetchall()
+    return {
+        path: _Counted(
+            *(first, n_rows, n_explaining, n_renamed),
+            filled=tuple(zip(filled[::2], filled[1::2], strict=True)),
+            malformed=tuple(row - first + 1 for row in wrong or ()),
+        )
+        for path, first, n_rows, n_explaining, n_renamed, wrong, *filled in rows
+    }
+
+
+def _alone(reading: _Reading, file: _Counted) -> Opened:
+    own = f"file_row_number BETWEEN {file.first} AND {file.first + file.n_rows - 1}"
+    rows = _numbered(f"(SELECT *, {1 - file.first} AS shift FROM {reading.rows} WHERE {own})", [file])
+    known = zip(fhir_places(reading.source_map), file.filled, strict=bool(file.filled))
+    places = tuple((place, *numbers) for place, numbers in known)
+    return Opened(_resolved(rows, reading, [file]), file.n_rows, file.malformed, places)
+
+
+def _relation(reading: _Reading, paths: Sequence[Path], files: Sequence[_Counted]) -> str:
+    """All rows as one relation."""
+    shifts = ", ".join(
+        f"({literal(str(path))}, {first_number(place) + 1 - file.first})"
+        for place, (path, file) in enumerate(zip(paths, files, strict=True))
     )
-    if n_explaining and is_whole:
+    rows = f"(FROM {reading.rows} JOIN (VALUES {shifts}) v(read_from, shift) USING (read_from))"
+    return _resolved(_numbered(rows, files), reading, files)
+
+
+def _numbered(rows: str, files: Sequence[_Counted]) -> str:
+    where = "WHERE NOT is_malformed" if any(file.malformed for file in files) else ""
+    ours = "file_row_number, shift, read_from, is_malformed, filled_places"
+    return f"(SELECT * EXCLUDE ({ours}), file_row_number + shift AS row_number FROM {rows} {where})"
+
+
+def _resolved(relation: str, reading: _Reading, files: Sequence[_Counted]) -> str:
+    if any(file.n_explaining for file in files) and reading.is_whole:
         relation = _explained(relation)
-    if n_renamed:
-        relation = _renamed(relation)
-    counted = tuple(zip(places, filled[::2], filled[1::2], strict=True))
-    return Opened(relation, int(n_rows), tuple(int(row) for (row,) in malformed), counted)
+    return _renamed(relation) if any(file.n_renamed for file in files) else relation
 
 
 def _count_filled(places: Sequence[KnownPlace]) -> str:
@@ -189,19 +278,22 @@ def _count_filled(places: Sequence[KnownPlace]) -> str:
 
 def _explained(relation: str) -> str:
     """Each row with the drug and the specimen that it refers to; what the row says itself comes first."""
-    by_key = f"""(SELECT key, min(agent) AS agent, min(rxnorm) AS rxnorm, min(atc) AS atc, min(specimen) AS specimen
-        FROM (SELECT unnest([resource_key, full_url]) AS key, * FROM {relation}
+    file = place_of("row_number")
+    by_key = f"""(SELECT file, key, min(agent) AS agent, min(rxnorm) AS rxnorm, min(atc) AS atc,
+            min(specimen) AS specimen
+        FROM (SELECT unnest([resource_key, full_url]) AS key, {file} AS file, * FROM {relation}
               WHERE resource_type IN ('Medication', 'Specimen'))
-        WHERE key IS NOT NULL GROUP BY key)"""
+        WHERE key IS NOT NULL GROUP BY file, key)"""
     return f"""(SELECT f.* REPLACE (coalesce(m.agent, f.agent) AS agent, coalesce(f.rxnorm, m.rxnorm) AS rxnorm,
             coalesce(f.atc, m.atc) AS atc, coalesce(s.specimen, f.specimen) AS specimen)
         FROM {relation} f
-        LEFT JOIN {by_key} m ON f.medication = m.key LEFT JOIN {by_key} s ON f.specimen_key = s.key)"""
+        LEFT JOIN {by_key} m ON f.medication = m.key AND {place_of("f.row_number")} = m.file
+        LEFT JOIN {by_key} s ON f.specimen_key = s.key AND {place_of("f.row_number")} = s.file)"""
 
 
 def _renamed(relation: str) -> str:
     """References by the URN of an entry become the id of the person in it."""
-    people = f"""(SELECT full_url, min(person_id) AS own_id FROM {relation}
-        WHERE resource_type = 'Patient' AND full_url LIKE 'urn:%' GROUP BY 1)"""
+    people = f"""(SELECT {place_of("row_number")} AS file, full_url, min(person_id) AS own_id FROM {relation}
+        WHERE resource_type = 'Patient' AND full_url LIKE 'urn:%' GROUP BY ALL)"""
     return f"""(SELECT f.* REPLACE (coalesce(p.own_id, f.person_id) AS person_id)
-        FROM {relation} f LEFT JOIN {people} p ON f.subject = p.full_url)"""
+        FROM {relation} f LEFT JOIN {people} p ON f.subject = p.full_url AND {place_of("f.row_number")} = p.file)"""

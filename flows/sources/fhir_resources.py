@@ -94,10 +94,10 @@ def _name(place: KnownPlace) -> str:
 
 
 def read_resources(resources: str, source_map: SourceMap, needed: Mapping[str, Kind]) -> str:
-    """SELECT of `is_malformed`, `filled_places` and the needed columns.
+    """SELECT of `read_from`, `is_malformed`, `filled_places` and the needed columns.
 
-    `resources` gives `full_url` and `resource` (as structure_with). What several columns are made of is computed once,
-    below, because a repeated expression is computed again.
+    `resources` gives `read_from`, `full_url` and `resource` (as structure_with). What several columns are made of is
+    computed once, below, because a repeated expression is computed again.
     """
     words = source_map.values
     below = {
@@ -117,7 +117,7 @@ def read_resources(resources: str, source_map: SourceMap, needed: Mapping[str, K
     parts = ", ".join(f"{sql} AS {name}" for name, sql in below.items())
     listed = ", ".join(f"{columns[name]} AS {quote(name)}" for name in needed)
     places = read_places(fhir_places(source_map))
-    told = f"resource IS NULL AS is_malformed, {places} AS filled_places"
+    told = f"read_from, resource IS NULL AS is_malformed, {places} AS filled_places"
     return f"SELECT {told}, {listed} FROM (SELECT *, {parts} FROM ({resources}))"
 
 

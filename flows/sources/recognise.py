@@ -5,9 +5,9 @@ fit; one with a layout need only say in what it differs from the shipped map of 
 error that says which columns came, unless they might be values.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import yaml
@@ -48,6 +48,12 @@ class Contents:
     unread: tuple[str, ...]
     problems: tuple[SourceError, ...] = ()
     suspects: tuple[SourceFile, ...] = ()
+
+    @cached_property
+    def places(self) -> Mapping[tuple[Path, str], int]:
+        """The place of each table among all of them, from 1."""
+        tables = enumerate((*self.files, *self.suspects), start=1)
+        return {(table.path, table.member): place for place, table in reversed(list(tables))}
 
     def maps(self, definitions: Definitions) -> Sequence[SourceMap]:
         """The map that was chosen, or all that are shipped, in the order in which they are tried."""

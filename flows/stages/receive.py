@@ -92,9 +92,8 @@ def _infer_people(night: Night, weighed: Weighed) -> None:
 
 
 def _hand_over(night: Night, weighed: Weighed, extracts: Sequence[Recognised]) -> Received:
-    staged: dict[str, tuple[Path, ...]] = {}
-    for entry in night.staged:
-        staged[entry.table] = (*staged.get(entry.table, ()), entry.path)
+    tables = dict.fromkeys(entry.table for entry in night.staged)
+    staged = {table: tuple(night.tonight(table)) for table in tables}
     for table, rows in weighed.again.items():
         staged[table] = (*staged.get(table, ()), rows)
     if night.people:
