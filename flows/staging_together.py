@@ -104,6 +104,8 @@ class _Division:
                 return None
         self._write_accepted(chosen)
         self._write_refused()
+        for path in (self.judged.path, self.judged.refused):
+            path.unlink()
         return [self._staged(place, received[place], laboratory) for place in chosen]
 
     def _read_accepted(self) -> pl.DataFrame:

@@ -6,7 +6,6 @@ whatever is asked of one file can be asked of several, and each row is known by 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -47,12 +46,12 @@ def first_number(place: int) -> int:
 
 
 def gather_alike(files: Sequence[SourceFile]) -> Iterator[tuple[int, ...]]:
-    """Places of files that can be opened as one, in their order; a file that cannot stands alone."""
-    for how, places in groupby(range(len(files)), key=lambda place: _how_read(files[place])):
-        if how is None:
-            yield from ((place,) for place in places)
-        else:
-            yield from _in_bounds(files, list(places))
+    """Places of files that can be opened as one; a file that cannot stands alone."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, file in enumerate(files):
+        alike.setdefault(_how_read(file) or (str(place),), []).append(place)
+    for places in alike.values():
+        yield from _in_bounds(files, places)
 
 
 def _how_read(file: SourceFile) -> tuple[str, ...] | None:
