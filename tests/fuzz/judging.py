@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import duckdb
 
-from flows import reading
+from flows import opened_files
 from flows.errors import Fault, UserError
 from flows.handover import Received, Request, RunContext
 from flows.mapping import propose_map
@@ -118,7 +118,7 @@ def _changing(case: Case, victim: Path, done: list[str]) -> Iterator[None]:
     moments = {
         "listed": (recognise, "look_at"),
         "recognised": (stage, "read_extract"),
-        "opened": (reading, "open_file"),
+        "opened": (opened_files, "open_file"),
     }
 
     def changed_before(own: Callable[..., object]) -> Callable[..., object]:

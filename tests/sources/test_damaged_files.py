@@ -16,7 +16,7 @@ import pytest
 import xlsxwriter
 from pyreadstat import write_xport
 
-from flows import reading
+from flows import opened_files, reading
 from flows.errors import SourceError, TryAgainLater, UserError, WrongUse
 from flows.mapping import propose_map
 from flows.sources import recognise
@@ -225,7 +225,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_another_time(
     hospital: Any, monkeypatch: pytest.MonkeyPatch, moment: str, change: str
 ) -> None:
     path = hospital.write("labs.csv", LABS)
-    module = recognise if moment == "look_at" else reading
+    module = recognise if moment == "look_at" else opened_files
     own = getattr(module, moment)
 
     def changed_before(*arguments: Any) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from flows import opened_files
 from flows.erase import erase_person
-from flows.errors import IdentifiersFound, SourceError
+from flows.errors import IdentifiersFound, SourceError, TryAgainLater
 from flows.handover import Received
 from flows.settings import Settings
 from flows.sources import fhir_files, together
@@ -234,6 +235,23 @@ def test_many_bundles_are_read_by_one_query(hospital: Any, monkeypatch: pytest.M
     monkeypatch.setattr(fhir_files, "_write", count)
     hospital.receive(write_people(hospital, 40))
     assert len(written) == 1
+
+
+@pytest.mark.parametrize("change", ["is_cut", "vanishes"])
+def test_one_of_many_that_changes_while_they_are_read_is_read_another_time(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    folder = write_people(hospital)
+    own = opened_files.open_together
+
+    def changed_before(*given: Any) -> Any:
+        if (folder / "patient_4.json").exists():
+            cut(folder / "patient_4.json") if change == "is_cut" else (folder / "patient_4.json").unlink()
+        return own(*given)
+
+    monkeypatch.setattr(opened_files, "open_together", changed_before)
+    with pytest.raises(TryAgainLater, match=r"patient_4\.json"):
+        hospital.receive(folder)
 
 
 def test_what_is_read_by_one_query_is_bounded_in_files_and_bytes(tmp_path: Path) -> None:
