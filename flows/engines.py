@@ -47,7 +47,7 @@ def lend_engine(memory_limit: str, spill: Path) -> Iterator[duckdb.DuckDBPyConne
             yield connection
         finally:
             connection.close()
-        is_whole = _is_clean(engine)
+        is_whole = _is_clean(engine) and not _has_spilled(spill)
     finally:
         if is_whole and len(_IDLE) < MOST_IDLE:
             _IDLE.append(engine)
@@ -109,6 +109,11 @@ def _start(limits: dict[str, str]) -> Engine:
 def _is_clean(engine: Engine) -> bool:
     n_left, n_bytes = engine.connection.execute("EXECUTE look").fetchall()[0]
     return bool(n_left == 0 and n_bytes <= MOST_BYTES)
+
+
+def _has_spilled(spill: Path) -> bool:
+    """Whether anything lies in the folder: what an engine keeps there is gone only when it is closed."""
+    return spill.is_dir() and any(spill.iterdir())
 
 
 @atexit.register

@@ -97,6 +97,17 @@ def test_an_engine_that_has_spilled_is_lent_to_nobody_with_another_folder(tmp_pa
     assert folder == [(str(tmp_path / "two"),)]
 
 
+def test_an_engine_that_has_spilled_is_closed_and_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    for folder in (tmp_path / "one", tmp_path / "one"):
+        with lend_engine("30MB", folder) as connection:
+            connection.execute("SET threads=1").fetchall()
+            connection.execute("CREATE TEMP TABLE t AS SELECT md5(i::VARCHAR) h FROM range(1500000) r (i)").fetchall()
+            assert list(folder.iterdir())
+            connection.execute("DROP TABLE t").fetchall()
+        assert engines._IDLE == []
+        assert not folder.exists() or not list(folder.iterdir())
+
+
 def test_after_an_error_the_engine_and_its_file_are_closed(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with pytest.raises(ZeroDivisionError):
