@@ -18,7 +18,8 @@ import duckdb
 from flows.errors import SourceError
 from flows.parsing import read_times
 from flows.sources.decisions import generalised
-from flows.sources.files import HEAD_BYTES, SHUT, not_in_encoding, open_bytes, refuse_unreadable
+from flows.sources.files import HEAD_BYTES, SHUT, open_bytes, refuse_unreadable
+from flows.sources.first_lines import not_in_encoding
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal, pattern
 from transforms.model.sources import SourceMap

@@ -3,10 +3,7 @@
 A file that was named, or is called like a table, must be readable; anything else in a folder is left unread and listed.
 """
 
-import codecs
-import csv
 import gzip
-import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +16,13 @@ import duckdb
 
 from flows.errors import SourceError, TryAgainLater
 from flows.sources.archives import is_archive, unpack
+from flows.sources.first_lines import find_delimiter, find_encoding, first_row, unique_names
 from flows.sources.protocol import SourceFile, pattern
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_name, name_or
 
-HEAD_BYTES, MOST_COLUMNS = 1 << 18, 1 << 14
-DELIMITERS = (",", "\t", ";", "|")
+HEAD_BYTES = 1 << 18
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"}
 SHUT = "The file is cut off or damaged. Copy it again and compare its size with the original."
@@ -37,7 +34,6 @@ MAGIC: Sequence[tuple[bytes, Compression]] = (
 )
 LENIENT = "latin-1"  # every byte is a character in it
 UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, OSError)
-BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(frozen=True)
@@ -200,7 +196,7 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
         if is_kind(head, path):
             with refuse_unreadable(name):
                 return look_at_kind(path, name)
-    encoding = _encoding(name, head, source_map)
+    encoding = find_encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
     delimiter = (source_map.delimiter if source_map else "") or find_delimiter(lines)
     headers = first_row(lines, delimiter)
@@ -258,63 +254,3 @@ def compression_of(path: Path) -> Compression:
     with path.open("rb") as stream:
         magic = stream.read(8)
     return next((name for mark, name in MAGIC if magic.startswith(mark)), "none")
-
-
-def _encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
-    for mark, encoding in BOMS:
-        if head.startswith(mark):
-            return encoding
-    if b"\0" in head and not (source_map and source_map.encoding):
-        raise SourceError(
-            f"{name}: this is a binary file, not text.",
-            details=["It is none of the formats that nadir reads: nadir sources"],
-            repair="Export it as CSV or Parquet.",
-        )
-    declared = (source_map.encoding if source_map else "") or "utf-8"
-    try:
-        codecs.getincrementaldecoder(declared)().decode(head)
-    except LookupError:
-        raise SourceError(
-            "The source map names an encoding that does not exist.",
-            repair="For example latin-1 or cp1252.",
-        ) from None
-    except UnicodeDecodeError:
-        raise not_in_encoding(name, declared) from None
-    return declared
-
-
-def not_in_encoding(name: str, encoding: str) -> SourceError:
-    """The error of a text that is not written as it should be."""
-    return SourceError(
-        f"{name}: the text is not {encoding.upper()}.",
-        repair="Write the encoding into a source map (encoding: latin-1, cp1252, utf-16, ...), as `nadir map` does, "
-        "or export as UTF-8.",
-    )
-
-
-def find_delimiter(text: str) -> str:
-    """The mark that gives the first row the most cells."""
-    return max(DELIMITERS, key=lambda mark: len(first_row(text, mark)))
-
-
-def first_row(text: str, delimiter: str) -> list[str]:
-    """The cells of the first row; none of one that names more columns than a table has."""
-    try:
-        rows = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
-        names = [name.strip() for name in next((row for row in rows if row), [])]
-        return names if len(names) <= MOST_COLUMNS else []
-    except csv.Error:
-        return []
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Headers told apart: one without a name, and one that is there already in any case, get their place."""
-    unique: list[str] = []
-    taken: set[str] = set()
-    for position, name in enumerate(names, start=1):
-        own = name or f"column_{position}"
-        while own.casefold() in taken:
-            own = f"{own}_{position}"
-        unique.append(own)
-        taken.add(own.casefold())
-    return unique

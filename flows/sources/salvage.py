@@ -15,12 +15,10 @@ from flows.sources.files import (
     UNREADABLE,
     Found,
     compression_of,
-    find_delimiter,
-    first_row,
     lookers,
     open_bytes,
-    unique_names,
 )
+from flows.sources.first_lines import find_delimiter, first_row, unique_names
 from flows.sources.protocol import SourceFile
 
 LINES_ALIKE = 20

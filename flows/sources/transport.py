@@ -19,7 +19,8 @@ import polars as pl
 
 from flows.errors import SourceError
 from flows.sources.decisions import generalise_rows
-from flows.sources.files import SHUT, not_in_encoding, open_bytes, refuse_unreadable
+from flows.sources.files import SHUT, open_bytes, refuse_unreadable
+from flows.sources.first_lines import not_in_encoding
 from flows.sources.opening import Opened
 from flows.sources.parquet import open_parquet
 from flows.sources.protocol import Kind, SourceFile

@@ -19,7 +19,8 @@ import polars as pl
 from flows.errors import SourceError
 from flows.parsing import read_times
 from flows.sources.decisions import generalise_rows
-from flows.sources.files import SHUT, open_bytes, unique_names
+from flows.sources.files import SHUT, open_bytes
+from flows.sources.first_lines import unique_names
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal
 from flows.sources.sheet_spans import refuse_far_cells

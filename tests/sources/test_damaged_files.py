@@ -20,7 +20,8 @@ from flows import opened_files, reading
 from flows.errors import SourceError, TryAgainLater, UserError, WrongUse
 from flows.mapping import propose_map
 from flows.sources import recognise
-from flows.sources.files import refuse_unreadable, unique_names
+from flows.sources.files import refuse_unreadable
+from flows.sources.first_lines import unique_names
 from flows.sources.recognise import read_map
 from flows.workspace import Workspace
 from transforms.load import load_definitions
