@@ -56,6 +56,7 @@ WORDS = frozenset({"analyte", "method", "specimen_type", "meant_unit", "meant_st
 COMBINATION = "hash(code, unit, specimen, status)"
 REFERENCE = f"""CASE WHEN reference_short IS NOT NULL AND whole IS NOT NULL THEN (reference_short * whole)::{STORED}
     WHEN reference_text IS NOT NULL THEN try((try_cast(reference_text AS {LONG}) * factor)::{STORED}) END"""
+WITHDRAWN = "withdrawn"  # such a row is weighed against others of its result, whatever its number, and never kept
 PRECISIONS = "ENUM ('none', 'day', 'minute')"
 
 
@@ -244,6 +245,7 @@ def _rule(receiving: Receiving, *, has_date: bool) -> str:
         WHEN meant_rule IS NOT NULL THEN meant_rule
         WHEN person IS NULL THEN 'person_missing'
         WHEN collected_at__bad OR resulted_at__bad THEN 'date_invalid' {date}
+        WHEN meant_status = {literal(WITHDRAWN)} THEN NULL
         WHEN short IS NULL AND (value IS NULL OR {one_of("value", receiving.no_result_texts)}) THEN 'no_number'
         WHEN unit_rule IS NOT NULL THEN unit_rule
         WHEN short IS NULL AND parts.number IS NULL AND regexp_full_match(number_text, '[^0-9]*[0-9.]*,[0-9]+')

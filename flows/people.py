@@ -2,7 +2,8 @@
 
 That is also so for a person whose rows contradict each other and are set aside: the results stay, and their owner
 with them. The row points at the first row in which the person was seen; where only set-aside person rows tell of the
-person, at row 0 of their file. Rows that a snapshot does not have tell of nobody.
+person, at row 0 of their file. Rows that a snapshot does not have tell of nobody, nor do results that were
+withdrawn, which may be of somebody else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from flows.lab_rows import WITHDRAWN
 from flows.sources.protocol import literal
 from flows.tonight import row_key
 from flows.touched import parquet
@@ -77,12 +79,14 @@ def _strangers(connection: duckdb.DuckDBPyConnection, census: Census) -> str:
 
 
 def _there(connection: duckdb.DuckDBPyConnection, census: Census, table: str) -> str:
-    """Rows of a table that a snapshot has left in."""
+    """Rows of a table that a snapshot has left in, less results that were withdrawn."""
     gone = "AND rule = 'gone_from_snapshot'"
     found = connection.execute(
         f"SELECT count(*) FROM {parquet([census.dropped])} WHERE table_name = {literal(table)} {gone}"
     ).fetchall()
-    return f"SELECT * FROM {parquet(census.files[table])} {_without(census, table, gone) if found[0][0] else ''}"
+    stands = f"WHERE status <> {literal(WITHDRAWN)}" if table == "canonical.lab" else ""
+    without = _without(census, table, gone) if found[0][0] else ""
+    return f"SELECT * FROM {parquet(census.files[table])} {without} {stands}"
 
 
 def _without(census: Census, table: str, condition: str) -> str:

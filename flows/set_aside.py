@@ -18,7 +18,7 @@ from transforms.model.sources import Receiving
 from transforms.schemas import load_tables
 
 PUBLISHED = "r.state IN ('released', 'published')"
-CONFLICT = "conflicting_versions"
+SETTLED = ("conflicting_versions", "result_withdrawn")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def read_inputs(connection: duckdb.DuckDBPyConnection) -> Mapping[str, KnownInpu
 
 
 def list_refusals(receiving: Receiving) -> list[str]:
-    """Rules that refuse a row before it is staged; rows that lost a conflict, or failed a check, are staged."""
+    """Rules that refuse a row before it is staged; rows that were weighed, or failed a check, are staged."""
     return sorted(
-        rule for rule, entry in receiving.rules.items() if entry.outcome == "quarantined" and rule != CONFLICT
+        rule for rule, entry in receiving.rules.items() if entry.outcome == "quarantined" and rule not in SETTLED
     )

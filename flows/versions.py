@@ -1,9 +1,10 @@
 """Of the rows with one key that were ever received, at most one is kept, whatever order they came in.
 
 The better status wins, then the later version, then the later extract; equal rows are duplicates of one; versions that
-differ with nothing to order them stay out, all of them. A key that the latest snapshot of its source does not have, nor
-any later extract, is gone. Only keys that occur twice are looked at, so a night without corrections costs one pass over
-one column.
+differ with nothing to order them stay out, all of them. A withdrawal is of whatever status the others are, and is never
+kept itself; where nothing orders it, it is about its own number, or about any if it has none. A key that the latest
+snapshot of its source does not have, nor any later extract, is gone. Only keys that occur twice or are withdrawn are
+looked at, so a night without corrections costs one pass over one column.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from flows.lab_rows import WITHDRAWN
 from flows.snapshots import Standing
 from flows.sources.protocol import literal
 from flows.tonight import row_key
@@ -22,11 +24,16 @@ from transforms.model.sources import Receiving
 
 @dataclass(frozen=True)
 class Order:
-    """SQL of what decides between versions: the higher rank, then the later version; `content` tells equal rows."""
+    """SQL of what decides between versions: the higher rank, then the later version; `content` tells equal rows.
+
+    `withdrawn` holds for a row that takes others back, `unnumbered` for one that does not say which.
+    """
 
     rank: str
     version: str
     content: tuple[str, ...]
+    withdrawn: str = "false"
+    unnumbered: str = "false"
 
 
 FACTS = ("sex", "birth_year", "age_years", "died_on", "duffy_null", "weight", "stratum", "psu")
@@ -43,6 +50,8 @@ def orders(receiving: Receiving) -> Mapping[str, Order]:
             f"CASE status {ranks} ELSE 0 END",
             "version_at::VARCHAR",
             ("analyte", "value", "comparator", "lower_bound", "upper_bound", "unit"),
+            withdrawn=f"status = {literal(WITHDRAWN)}",
+            unnumbered="upper_bound IS NULL AND coalesce(lower_bound, 0) = 0",
         ),
         "canonical.person": Order(
             f"({known} > 0)::INTEGER",
@@ -76,12 +85,13 @@ class Contest:
 
 
 def find_contested(connection: duckdb.DuckDBPyConnection, contest: Contest, order: Order, target: Path) -> Path | None:
-    """Parquet of all rows whose key occurs twice or is gone, with what decides between them; None when no key is."""
+    """Parquet of all rows whose key occurs twice, is withdrawn or is gone, with what decides; None when no key is."""
     candidates = _candidates(contest, order)
     keys, gone = (candidates, " OR NOT bool_or(is_fresh)") if contest.snapshots else (_keys(contest), "")
+    withdrawn = f" UNION {_keys(contest, f'WHERE {order.withdrawn}')}" if order.withdrawn != "false" else ""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE contested AS
-        SELECT record_key FROM ({keys}) GROUP BY record_key HAVING count(*) > 1{gone}"""
+        SELECT record_key FROM ({keys}) GROUP BY record_key HAVING count(*) > 1{gone}{withdrawn}"""
     ).fetchall()
     if not connection.execute("SELECT count(*) > 0 FROM contested").fetchall()[0][0]:
         return None
@@ -111,10 +121,10 @@ def settle_versions(
     return target
 
 
-def _keys(contest: Contest) -> str:
+def _keys(contest: Contest, which: str = "") -> str:
     """Their keys alone: one column of tonight's rows."""
-    parts = [f"SELECT record_key FROM {parquet([contest.again])}"] if contest.again else []
-    parts += [f"SELECT record_key FROM {parquet(contest.tonight)} {_mine(contest)}"] if contest.tonight else []
+    parts = [f"SELECT record_key FROM {parquet([contest.again])} {which}"] if contest.again else []
+    parts += [f"SELECT record_key FROM {parquet(contest.tonight)} {_mine(contest)} {which}"] if contest.tonight else []
     return " UNION ALL ".join(parts)
 
 
@@ -129,7 +139,8 @@ def _candidates(contest: Contest, order: Order) -> str:
     content = f"hash({', '.join(order.content)})" if order.content else "0::UBIGINT"
     columns = (
         f"{literal(table)} AS table_name, source_id, person_id, record_key, {', '.join(place)}, {order.rank} AS rank, "
-        f"{order.version} AS version, {content} AS content, {content_hash(table)} AS said"
+        f"{order.version} AS version, {content} AS content, {content_hash(table)} AS said, "
+        f"{order.withdrawn} AS is_withdrawn, {order.withdrawn} AND {order.unnumbered} AS takes_any"
     )
     parts = []
     if contest.tonight:
@@ -163,24 +174,32 @@ def _settled(contested: Path, set_aside: Path | None) -> str:
     place = ", ".join(LOST[:-1])
     out = f"ANTI JOIN (SELECT {place} FROM {parquet([set_aside])}) o USING ({place})" if set_aside else ""
     first = "version NULLS LAST, said, was_accepted DESC, input_id, row_number, column_number"
+    # A withdrawal has whatever rank is the highest; it never is what was said last, but others may not be it either.
     return f"""
         WITH versions AS (SELECT * FROM {parquet([contested])} {out}),
-        ranked AS (SELECT *, max(rank) OVER ({key}) AS top_rank FROM versions),
-        latest AS (SELECT *, max(version) FILTER (rank = top_rank) OVER ({key}) AS top_version FROM ranked),
-        best AS (SELECT *, rank = top_rank AND (version IS NULL OR version = top_version) AS is_best FROM latest),
+        ranked AS (
+            SELECT *, max(rank) FILTER (NOT is_withdrawn) OVER ({key}) AS highest,
+                is_withdrawn OR rank = highest AS is_top FROM versions
+        ),
+        latest AS (SELECT *, max(version) FILTER (is_top) OVER ({key}) AS top_version FROM ranked),
+        best AS (SELECT *, is_top AND (version IS NULL OR version = top_version) AS is_best FROM latest),
         since AS (SELECT *, bool_or(is_fresh) FILTER (is_best) OVER ({key}) AS has_fresh FROM best),
         newer AS (SELECT *, is_best AND (is_fresh OR NOT has_fresh) AS is_newer FROM since),
         dated AS (SELECT *, max(dated_at) FILTER (is_newer) OVER ({key}) AS top_date FROM newer),
         latest_of_all AS (SELECT *, is_newer AND (dated_at IS NULL OR dated_at = top_date) AS is_last FROM dated),
         said_last AS (
-            SELECT *, min(content) FILTER (is_last) OVER ({key}) AS least, max(content) FILTER (is_last) OVER ({key})
-                AS most FROM latest_of_all
+            SELECT *, is_last AND NOT is_withdrawn AS stands, min(content) FILTER (stands) OVER ({key}) AS least,
+                max(content) FILTER (stands) OVER ({key}) AS most,
+                coalesce(bool_or(takes_any) FILTER (is_last) OVER ({key}), false)
+                    OR coalesce(bool_or(is_withdrawn) FILTER (is_last) OVER ({key}, content), false) AS is_taken
+            FROM latest_of_all
         ),
         marked AS (
-            SELECT *, least <> most AS is_conflict, is_last OR (is_best AND content = least AND least = most)
-                AS is_contender FROM said_last
+            SELECT *, stands OR coalesce(NOT is_withdrawn AND is_best AND content = least AND least = most, false)
+                AS is_contender, is_contender AND (least <> most OR is_taken) AS is_conflict FROM said_last
         ),
         placed AS (SELECT *, row_number() OVER ({key}, is_contender ORDER BY {first}) AS place FROM marked)
-        SELECT *, CASE WHEN NOT is_there THEN 'gone_from_snapshot' WHEN NOT is_contender THEN 'replaced_by_later'
+        SELECT *, CASE WHEN NOT is_there THEN 'gone_from_snapshot' WHEN is_last AND is_withdrawn THEN 'result_withdrawn'
+            WHEN NOT is_contender THEN 'replaced_by_later'
             WHEN is_conflict THEN 'conflicting_versions' WHEN place > 1 THEN 'same_as_another' END AS rule
         FROM placed"""

@@ -257,7 +257,7 @@ REFUSED = (
     ("date_missing", 3, "labs", 7, {"collected_at": ""}),
     ("date_invalid", 3, "labs", 8, {"collected_at": "32.13.2024"}),
     ("person_missing", 3, "labs", 9, {"person_id": ""}),
-    ("status_refused", 3, "labs", 10, {"status": "entered in error"}),
+    ("status_refused", 3, "labs", 10, {"status": "cancelled"}),
     ("status_unknown", 3, "labs", 11, {"status": "perhaps"}),
     ("specimen_unknown", 3, "labs", 12, {"specimen": "mud"}),
     ("agent_missing", 3, "exposures", 0, {"drug": ""}),

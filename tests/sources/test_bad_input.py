@@ -149,7 +149,8 @@ FAULTS = {
     "date_invalid": "P9,S9,2024-13-45,751-8,3.5,10*9/L,final",
     "date_missing": "P9,S9,,751-8,3.5,10*9/L,final",
     "person_missing": " ,S9,2024-03-01 08:00,751-8,3.5,10*9/L,final",
-    "status_refused": "P9,S9,2024-03-01 08:00,751-8,3.5,10*9/L,Entered-in-Error",
+    "result_withdrawn": "P9,S9,2024-03-01 08:00,751-8,3.5,10*9/L,Entered-in-Error",
+    "status_refused": "P9,S9,2024-03-01 08:00,751-8,3.5,10*9/L,Cancelled",
     "status_unknown": "P9,S9,2024-03-01 08:00,751-8,3.5,10*9/L,perhaps",
     "row_malformed": "P9,S9,2024-03-01 08:00,751-8,3.5,10*9/L",
 }

@@ -75,7 +75,7 @@ def test_unknown_status_is_kept_and_what_was_an_error_is_not(hospital: Any, acce
     ]
     night = send(hospital, *sent)
     assert accepted(night, "status") == [("corrected",), ("preliminary",), ("unknown",)]
-    assert set_aside(night) == {"status_refused": 2}
+    assert set_aside(night) == {"result_withdrawn": 1, "status_refused": 1}
 
 
 @pytest.mark.parametrize("is_later_first", [True, False], ids=["later_first", "in_order"])

@@ -13,6 +13,11 @@ FINAL = "P1,S1,2024-03-01 08:00,2024-03-01 10:00,751-8,0.8,10*9/L,final\n"
 LATER = "P1,S1,2024-03-01 08:00,2024-03-01 11:00,751-8,0.7,10*9/L,final\n"
 CORRECTED = "P1,S1,2024-03-01 08:00,2024-03-01 09:30,751-8,0.6,10*9/L,corrected\n"
 UNDATED = "P1,S1,2024-03-01 08:00,,751-8,0.5,10*9/L,final\n"
+WITHDRAWN = "P1,S1,2024-03-01 08:00,2024-03-01 12:00,751-8,,10*9/L,entered-in-error\n"
+WITHDRAWN_EARLY = "P1,S1,2024-03-01 08:00,2024-03-01 09:15,751-8,0.9,10*9/L,entered in error\n"
+WITHDRAWN_UNDATED = "P1,S1,2024-03-01 08:00,,751-8,,10*9/L,deleted\n"
+WITHDRAWN_OTHER_NUMBER = "P1,S1,2024-03-01 08:00,,751-8,2.5,10*9/L,withdrawn\n"
+CANCELLED = "P1,S1,2024-03-01 08:00,2024-03-01 12:00,751-8,,10*9/L,cancelled\n"
 OTHER = "P2,S2,2024-03-01 08:00,,751-8,3.5,10*9/L,final\n"
 
 
@@ -46,8 +51,19 @@ def test_new_definitions_read_the_same_file_again_and_replace_its_rows(hospital:
         ([FINAL, LATER], [700], {"n_superseded": 1}),
         ([LATER, CORRECTED], [600], {"n_superseded": 1}),
         ([FINAL, UNDATED], [], {"n_quarantined": 2}),
+        ([FINAL, WITHDRAWN], [], {"n_quarantined": 1, "n_superseded": 1}),
+        ([CORRECTED, WITHDRAWN], [], {"n_quarantined": 1, "n_superseded": 1}),
+        ([WITHDRAWN_EARLY, FINAL], [800], {"n_superseded": 1}),
+        ([FINAL, WITHDRAWN_UNDATED], [], {"n_quarantined": 2}),
+        ([UNDATED, WITHDRAWN_OTHER_NUMBER], [500], {"n_quarantined": 1}),
+        ([WITHDRAWN], [], {"n_quarantined": 1}),
+        ([FINAL, CANCELLED], [800], {}),
     ],
-    ids=["same_row", "final_after_preliminary", "later_result", "correction_beats_time", "nothing_orders_them"],
+    ids=[
+        *("same_row", "final_after_preliminary", "later_result", "correction_beats_time", "nothing_orders_them"),
+        *("withdrawn_later", "correction_withdrawn", "entered_anew", "withdrawn_at_no_time", "another_entry_withdrawn"),
+        *("nothing_but_withdrawn", "a_cancelled_test_takes_nothing_back"),
+    ],
 )
 def test_of_two_versions_the_better_is_kept(
     hospital: Any, rows: list[str], kept: list[int], outcomes: dict[str, int], order: str

@@ -31,7 +31,7 @@ lab_row = st.builds(
     st.sampled_from(["", "2024-03-09 09:00", "2024-03-09 10:00"]),
     st.sampled_from(["751-8", "751-8", "6690-2"]),
     st.sampled_from(["0.4", "0.9", "3.5", "4.5", "800", "furlong"]),
-    st.sampled_from(["final", "final", "preliminary", "corrected", "cancelled"]),
+    st.sampled_from(["final", "final", "preliminary", "corrected", "cancelled", "deleted"]),
 )
 person_row = st.builds(
     "{},{},{},{}\n".format,
