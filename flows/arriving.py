@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flows.errors import SourceError, TryAgainLater
 from flows.handover import Request, RunContext
+from flows.sources.archives import is_left_behind
 from flows.sources.recognise import MAP_FILE, is_half_copied, read_map
 from transforms.showable import name_or
 
@@ -116,8 +117,8 @@ def _list_files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in inside:
-            is_hidden = path.is_dir() and any(part.startswith(".") for part in file.relative_to(path).parts)
-            if not is_hidden and not is_half_copied(file) and file.is_file():
+            is_left = path.is_dir() and is_left_behind(file.relative_to(path).parts)
+            if not is_left and not is_half_copied(file) and file.is_file():
                 yield file
 
 

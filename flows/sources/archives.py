@@ -1,17 +1,18 @@
 """Zip archives are unpacked into the run's own folder, so that what reads files never meets one.
 
-Hidden members and what a Mac leaves behind are left out. A member keeps its name for messages and for the ledger.
+What programs leave behind is left out, in archives as in folders: hidden files, what a Mac adds to an archive, and the
+locks of open workbooks. A member keeps its name for messages and for the ledger.
 """
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from flows.errors import SourceError, TryAgainLater
 
 WORKBOOK_MARKS = frozenset({"xl/workbook.xml", "xl/workbook.bin", "content.xml"})
-LEFT_BEHIND = "__MACOSX"
+ADDED_BY_MACS, HIDDEN, LOCK = "__MACOSX", ".", "~$"
 SHUT = "The archive is cut off or damaged. Copy it again and compare its size with the original."
 
 
@@ -25,6 +26,11 @@ def is_archive(path: Path, shown: str) -> bool:
             return WORKBOOK_MARKS.isdisjoint(archive.namelist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise SourceError(f"{shown}: cannot be unpacked ({type(error).__name__}).", repair=SHUT) from None
+
+
+def is_left_behind(parts: Sequence[str]) -> bool:
+    """Whether a file, by the parts of its path inside the extract, is one that nobody meant to send."""
+    return any(part.startswith((HIDDEN, LOCK)) or part == ADDED_BY_MACS for part in parts)
 
 
 def unpack(path: Path, folder: Path, shown: str) -> list[Path]:
@@ -49,7 +55,7 @@ def unpack(path: Path, folder: Path, shown: str) -> list[Path]:
 def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     for member in archive.infolist():
         parts = PurePosixPath(member.filename).parts
-        if not member.is_dir() and not any(part.startswith(".") or part == LEFT_BEHIND for part in parts):
+        if not member.is_dir() and not is_left_behind(parts):
             yield member
 
 

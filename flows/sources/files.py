@@ -5,6 +5,7 @@ A file that was named, or is called like a table, must be readable; anything els
 
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import IO, Literal, cast
 import duckdb
 
 from flows.errors import SourceError, TryAgainLater
-from flows.sources.archives import is_archive, unpack
+from flows.sources.archives import is_archive, is_left_behind, unpack
 from flows.sources.first_lines import find_delimiter, find_encoding, first_row, unique_names
 from flows.sources.protocol import SourceFile, pattern
 from transforms.model.showing import Showing
@@ -26,6 +27,11 @@ HEAD_BYTES = 1 << 18
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 TABLE_SUFFIXES = WORKBOOK_SUFFIXES | {".csv", ".tsv", ".psv", ".tab", ".parquet", ".pq", ".xpt", ".duckdb"}
 SHUT = "The file is cut off or damaged. Copy it again and compare its size with the original."
+CALLED_BY_PLACE = re.compile(r"\bfile [0-9,]+")
+COUNTED = (
+    "is counted in the order of all paths of the extract, capital letters first, hidden files apart. Its name may be a "
+    "person's, so it is not shown."
+)
 Compression = Literal["none", "gzip", "zstd", "xz"]
 MAGIC: Sequence[tuple[bytes, Compression]] = (
     (b"\x1f\x8b", "gzip"),
@@ -50,7 +56,7 @@ class Found:
 def list_files(
     paths: Sequence[Path], unpacked: Path, showing: Showing, problems: list[SourceError] | None = None
 ) -> list[Found]:
-    """All files under `paths`, sorted, hidden ones left out; a path that is not there is a SourceError.
+    """All files under `paths`, sorted, without what programs leave behind; a path that is not there is a SourceError.
 
     Archives are replaced by their members, which are unpacked below `unpacked`. With `problems`, what is wrong with one
     file goes there, and the others are listed.
@@ -84,6 +90,14 @@ def _name_to_show(name: str, place: int, n_files: int, showing: Showing) -> str:
     return otherwise if n_files > showing.most_files_named else name_or(name, otherwise, showing)
 
 
+def point_out(problem: SourceError) -> SourceError:
+    """The problem, with how to find a file that may not be called by its name."""
+    called = CALLED_BY_PLACE.search(problem.what)
+    if called is None:
+        return problem
+    return SourceError(problem.what, details=[f"{called[0]} {COUNTED}", *problem.details], repair=problem.repair)
+
+
 @contextmanager
 def keep(problems: list[SourceError] | None) -> Iterator[None]:
     """Add a SourceError to `problems`, if there is such a list, and go on."""
@@ -108,8 +122,7 @@ def _list_path(path: Path) -> Iterator[Path]:
         raise SourceError(f"{path}: there is nothing here.", repair="Check the path of the extract.")
     inside = path.rglob("*") if path.is_dir() else [path]
     for file in inside:
-        is_hidden = file != path and any(part.startswith(".") for part in file.relative_to(path).parts)
-        if file.is_file() and not is_hidden:
+        if file.is_file() and not (file != path and is_left_behind(file.relative_to(path).parts)):
             yield file
 
 

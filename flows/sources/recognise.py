@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from flows.errors import SourceError, WrongUse
 from flows.sources import mapped
 from flows.sources.decisions import refuse_wrong_decisions
-from flows.sources.files import keep, list_files, look_at
+from flows.sources.files import keep, list_files, look_at, point_out
 from flows.sources.protocol import RAW, Adapter, Recognised, Recogniser, SourceFile
 from flows.sources.registry import layout_of, load_layouts
 from flows.sources.salvage import look_leniently
@@ -143,7 +143,8 @@ def _look_over_group(paths: Sequence[Path], source: str, definitions: Definition
         files += tables
         unread += [] if tables else [found.shown]
         suspects += look_leniently(found) if len(problems) > n_before else ()
-    return Contents(tuple(paths), chosen, tuple(files), tuple(unread), tuple(problems), tuple(suspects))
+    pointed_out = tuple(map(point_out, problems))
+    return Contents(tuple(paths), chosen, tuple(files), tuple(unread), pointed_out, tuple(suspects))
 
 
 def _notes(recognised: Recognised) -> tuple[str, ...]:

@@ -43,3 +43,20 @@ def test_a_cut_archive_is_refused(hospital: Any) -> None:
 def test_an_archive_without_a_table_is_refused(hospital: Any) -> None:
     with pytest.raises(SourceError):
         hospital.receive(hospital.write("export.zip", zipped(**{"notes.txt": "hello"})))
+
+
+def test_a_folder_is_read_without_what_programs_left_in_it(hospital: Any, accepted: Callable[..., Any]) -> None:
+    hospital.write("2024/march/labs.csv", LABS.format("0.4"))
+    hospital.write("2024/~$labs.xlsx", b"\x05owner\x00" + b"\x00" * 100)
+    hospital.write("2024/Thumbs.db", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 100)
+    hospital.write("__MACOSX/labs.csv", b"\x00\x05\x16\x07")
+    night = hospital.receive(hospital.write(".DS_Store", b"\x00\x00\x00\x01Bud1").parent)
+    assert accepted(night, "value") == [(400,)]
+
+
+def test_a_file_that_is_called_by_its_place_can_be_found(hospital: Any) -> None:
+    hospital.write("a.csv", LABS.format("0.4"))
+    with pytest.raises(SourceError, match=r"^file 2: ") as caught:
+        hospital.receive(hospital.write("über Müller.csv", b"\x00\x01\x02").parent)
+    assert "file 2 is counted in the order of all paths of the extract, capital letters first" in str(caught.value)
+    assert "Müller" not in str(caught.value)
