@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from flows.errors import SourceError
-from flows.parsing import LONG, STORED, decimal_point, number_parts, one_of, person_key, short_number
+from flows.parsing import LONG, STORED, decimal_point, is_grouped, number_parts, one_of, person_key, short_number
 from flows.said_twice import BAR, CODE_SYSTEMS, agree_on_unit, find_test, first_part
 from flows.sources.protocol import constant, literal
 from flows.unknown_words import count_words
@@ -22,7 +22,7 @@ from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import Receiving, SourceMap
 from transforms.showable import word_or
-from transforms.units import UnitBook, UnitDecision, quantity_of
+from transforms.units import CELLS, UnitBook, UnitDecision, quantity_of
 
 CODE_COLUMNS: Mapping[str, str] = {"loinc": "loinc", "mimic_iv": "mimic_iv_itemids", "omop": "omop_concept_id"}
 LOINC_SHAPE = re.compile(r"\d{1,7}-\d")
@@ -251,6 +251,7 @@ def _rule(receiving: Receiving, *, has_date: bool) -> str:
         WHEN short IS NULL AND parts.number IS NULL AND regexp_full_match(number_text, '[^0-9]*[0-9.]*,[0-9]+')
             THEN 'value_decimal_mark'
         WHEN short IS NULL AND (parts.number IS NULL OR contains(number_text, '_')) THEN 'value_not_a_number'
+        WHEN whole = 1 AND meant_unit = {literal(CELLS)} AND {is_grouped("number_text")} THEN 'value_thousands_mark'
         WHEN amount IS NULL THEN 'value_out_of_range'
         WHEN amount < 0 THEN 'value_negative'
         WHEN is_fraction AND amount > factor THEN 'value_contradicts_unit'

@@ -105,6 +105,17 @@ def short_number(column: str) -> str:
     return f"CASE WHEN {is_short} AND NOT contains({column}, '_') THEN try_cast({column} AS {SHORT}) END"
 
 
+def is_grouped(column: str) -> str:
+    """Whether what stands as the decimal mark of a number of cells most likely divides thousands, as in 4.500.
+
+    There are no thousandths of a cell. Two digits before three zeros are left, because databases pad with zeros.
+    """
+    return (
+        f"(length({column}) BETWEEN 5 AND 6 AND regexp_full_match({column}, '[1-9][0-9]?\\.[0-9]{{3}}') "
+        f"AND NOT regexp_full_match({column}, '[0-9]{{2}}\\.000'))"
+    )
+
+
 def comparator_pattern(receiving: Receiving) -> str:
     """A pattern of two groups: the comparator as written, and the number."""
     words = sorted((word for words in receiving.comparators.values() for word in words), key=lambda w: (-len(w), w))

@@ -18,6 +18,7 @@ SUPERSCRIPTS = str.maketrans(
 )
 MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
 POWER = re.compile(r"^(?:[xX] ?)?10(?:\*\*|\*|\^)(\d)")
+CELLS = "cells/uL"
 SHARES = frozenset({"%", "/100{WBCs}"})
 REFUSALS = {"count_ambiguous": "unit_ambiguous", "count_implausible": "unit_implausible", "reject": "unit_not_a_count"}
 
@@ -66,7 +67,7 @@ def quantity_of(canonical_unit: str) -> str:
     """What kind of quantity an analyte with this canonical unit is."""
     if canonical_unit in SHARES:
         return "share"
-    return "count" if canonical_unit == "cells/uL" else canonical_unit
+    return "count" if canonical_unit == CELLS else canonical_unit
 
 
 def read_units(units: pl.DataFrame) -> UnitBook:

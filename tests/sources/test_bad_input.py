@@ -145,6 +145,7 @@ FAULTS = {
     "value_out_of_range": "P9,S9,2024-03-01 08:00,751-8,1234567890123456789012345678901234567890,10*9/L,final",
     "value_negative": "P9,S9,2024-03-01 08:00,751-8,-1,10*9/L,final",
     "value_decimal_mark": 'P9,S9,2024-03-01 08:00,751-8,"3,5",10*9/L,final',
+    "value_thousands_mark": "P9,S9,2024-03-01 08:00,751-8,1.234,/uL,final",
     "value_contradicts_unit": "P9,S9,2024-03-01 08:00,770-8,45,ratio,final",
     "date_invalid": "P9,S9,2024-13-45,751-8,3.5,10*9/L,final",
     "date_missing": "P9,S9,,751-8,3.5,10*9/L,final",
