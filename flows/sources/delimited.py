@@ -62,8 +62,9 @@ def read_text(file: SourceFile, plain: Path, on_fault: str) -> str:
     """SQL that reads every column as text; `plain` is the file itself or its text as UTF-8."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
     compression = "auto_detect" if plain != file.path else file.compression
+    n_above = file.rows_above if file.titles else _count_blank_lines(plain)
     return f"""read_csv({pattern(plain)}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
-        skip={_count_blank_lines(plain)}, auto_detect=false, columns={{{columns}}}, compression='{compression}',
+        skip={n_above}, auto_detect=false, columns={{{columns}}}, compression='{compression}',
         {on_fault})"""
 
 
@@ -115,7 +116,7 @@ def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, plain: Path,
         _refuse_damaged(file)
     kept = f"read_parquet({literal(str(target))}, file_row_number=true)"
     n_kept = connection.execute(f"SELECT count(*) FROM {kept}").fetchall()[0][0]
-    malformed = _number_rows([line for line, _ in rejected], n_kept + len(rejected), plain, file.delimiter)
+    malformed = _number_rows([line for line, _ in rejected], n_kept + len(rejected), plain, file)
     return Opened(_numbered(kept, malformed), n_kept + len(malformed), malformed)
 
 
@@ -127,16 +128,16 @@ def _count_blank_lines(plain: Path) -> int:
     return len(ends[0].splitlines()) if ends else 0
 
 
-def _number_rows(lines: Sequence[int], n_rows: int, plain: Path, delimiter: str) -> tuple[int, ...]:
-    """The row numbers of these lines as DuckDB counts them: with the header and every empty line, which is no row.
+def _number_rows(lines: Sequence[int], n_rows: int, plain: Path, file: SourceFile) -> tuple[int, ...]:
+    """The row numbers of these lines as DuckDB counts them: with the header, titles and empty lines, which are no rows.
 
     However they are counted, each is the number of one row and no row has it twice.
     """
-    counted = _leave_out_empty(lines, plain, delimiter) if lines and _has_empty_lines(plain) else lines
+    counted = _leave_out_empty(lines, plain, file.delimiter) if lines and _has_empty_lines(plain) else lines
     numbers: list[int] = []
     for place, line in enumerate(counted):
         lowest = numbers[-1] + 1 if numbers else 1
-        numbers.append(min(max(line - 1, lowest), n_rows - len(lines) + 1 + place))
+        numbers.append(min(max(line - 1 - file.titles, lowest), n_rows - len(lines) + 1 + place))
     return tuple(numbers)
 
 

@@ -17,7 +17,7 @@ import duckdb
 
 from flows.errors import SourceError, TryAgainLater
 from flows.sources.archives import is_archive, is_left_behind, unpack
-from flows.sources.first_lines import find_delimiter, find_encoding, first_row, unique_names
+from flows.sources.first_lines import find_encoding, find_header, header_note, unique_names
 from flows.sources.protocol import SourceFile, pattern
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
@@ -211,15 +211,25 @@ def _look(found: Found, source_map: SourceMap | None) -> tuple[SourceFile, ...]:
                 return look_at_kind(path, name)
     encoding = find_encoding(name, head, source_map)
     lines = head.decode(encoding, errors="ignore")
-    delimiter = (source_map.delimiter if source_map else "") or find_delimiter(lines)
-    headers = first_row(lines, delimiter)
-    if not headers or (len(head) == HEAD_BYTES and len(lines.lstrip().splitlines()) == 1):
+    header = find_header(lines, source_map.delimiter if source_map else "")
+    if not header.names or (len(head) == HEAD_BYTES and len(lines.lstrip().splitlines()) == 1):
         raise SourceError(
             f"{name}: there is no header line that can be read.",
             repair="The first line must name at most 16,384 columns, in quotes that close, and be shorter than 256 kB.",
         )
-    types = dict.fromkeys(unique_names(headers), "VARCHAR")
-    return (SourceFile(path, "delimited", types, delimiter, compression_of(path), encoding, shown=name),)
+    file = SourceFile(
+        path,
+        "delimited",
+        dict.fromkeys(unique_names(header.names), "VARCHAR"),
+        header.delimiter,
+        compression_of(path),
+        encoding,
+        shown=name,
+        rows_above=header.rows_above,
+        titles=header.titles,
+        notes=(header_note(name, header.line),) if header.titles else (),
+    )
+    return (file,)
 
 
 def _need_name(path: Path) -> None:

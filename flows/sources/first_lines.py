@@ -4,11 +4,14 @@ import codecs
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from flows.errors import SourceError
 from transforms.model.sources import SourceMap
 
 MOST_COLUMNS = 1 << 14
+HEADER_WITHIN, LEAST_COLUMNS = 30, 3
 DELIMITERS = (",", "\t", ";", "|")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -19,6 +22,50 @@ def find_encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
         if head.startswith(mark):
             return encoding
     if b"\0" in head and not (source_map and source_map.encoding):
+@dataclass(frozen=True)
+class Header:
+    """The names of the columns, what divides them, and how many rows stand above, `titles` of which are not empty.
+
+    `line` is that of the header in the text, in which a cell may break.
+    """
+
+    names: list[str]
+    delimiter: str
+    rows_above: int = 0
+    titles: int = 0
+    line: int = 1
+
+
+def find_header(text: str, declared: str) -> Header:
+    """The first row; if that is a title, which has one filled cell at most, the first that is nearly as full as any."""
+    delimiter = declared or find_delimiter(text)
+    names = first_row(text, delimiter)
+    if sum(map(bool, names)) >= LEAST_COLUMNS:
+        return Header(names, delimiter)
+    below = [_look_below_titles(text, mark) for mark in ((declared,) if declared else DELIMITERS)]
+    return max(
+        (found for found in below if found), key=lambda found: len(found.names), default=Header(names, delimiter)
+    )
+
+
+def _look_below_titles(text: str, delimiter: str) -> Header | None:
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
+    try:
+        rows = [([cell.strip() for cell in row], reader.line_num) for row in islice(reader, HEADER_WITHIN)]
+    except csv.Error:
+        return None
+    filled = [sum(map(bool, row)) for row, _ in rows]
+    widest = max(filled, default=0)
+    if widest < LEAST_COLUMNS:
+        return None
+    place = next(place for place, n_filled in enumerate(filled) if n_filled * 2 > widest)
+    first = next(n_filled for n_filled, (row, _) in zip(filled, rows, strict=True) if row)
+    if place == 0 or first > 1 or len(rows[place][0]) > MOST_COLUMNS:
+        return None
+    titles = sum(bool(row) for row, _ in rows[:place])
+    return Header(rows[place][0], delimiter, place, titles, rows[place - 1][1] + 1)
+
+
         raise SourceError(
             f"{name}: this is a binary file, not text.",
             details=["It is none of the formats that nadir reads: nadir sources"],
@@ -72,3 +119,8 @@ def unique_names(names: Sequence[str]) -> list[str]:
         unique.append(own)
         taken.add(own.casefold())
     return unique
+def header_note(name: str, line: int) -> str:
+    """What is said of a file whose header is not its first line."""
+    return f"{name}: the header is line {line}; the lines above it were left out."
+
+

@@ -51,8 +51,9 @@ class SourceFile:
     A file can hold several: `member` is then the sheet of a workbook or the table of a database, and rows are numbered
     in each. `labels` are what a SAS transport file says of its columns. `shown` is the name a reader knows it by, when
     that is not the name of the file at `path`; `label` is the whole name, member and all, where the member's own may
-    not be shown. `notes` are what a reader should know of how it was looked at. `generalised` is SQL of what is read in
-    the place of a column that identifies (flows/sources/decisions.py).
+    not be shown. `notes` are what a reader should know of how it was looked at. `rows_above` the header of a
+    text are not read; `titles` of them are not empty. `generalised` is SQL of what is read in the place of a column
+    that identifies (flows/sources/decisions.py).
     """
 
     path: Path
@@ -66,6 +67,8 @@ class SourceFile:
     shown: str = ""
     label: str = ""
     notes: tuple[str, ...] = ()
+    rows_above: int = 0
+    titles: int = 0
     generalised: Mapping[str, str] = field(default_factory=dict)
 
     @property

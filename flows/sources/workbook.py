@@ -20,7 +20,7 @@ from flows.errors import SourceError
 from flows.parsing import read_times
 from flows.sources.decisions import generalise_rows
 from flows.sources.files import SHUT, open_bytes
-from flows.sources.first_lines import unique_names
+from flows.sources.first_lines import HEADER_WITHIN, header_note, unique_names
 from flows.sources.opening import Opened
 from flows.sources.protocol import Kind, SourceFile, literal
 from flows.sources.sheet_spans import refuse_far_cells
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 ZIP = b"PK\x03\x04"
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-HEADER_WITHIN = 30
 NUMBERS = frozenset({"int", "float"})
 MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
 CLOCK = r"^(?:1899-12-3[01]|1900-01-01) (\d\d:\d\d:\d\d)$"
@@ -134,7 +133,7 @@ def _notes(name: str, sheet: "ExcelSheet", layout: Layout) -> tuple[str, ...]:
     if sheet.visible != "visible":
         notes.append(f"{name} is hidden in the workbook; it was read all the same.")
     if layout.header_row:
-        notes.append(f"{name}: the header is line {layout.header_row + 1}; the lines above it were left out.")
+        notes.append(header_note(name, layout.header_row + 1))
     return tuple(notes)
 
 
