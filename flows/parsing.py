@@ -14,6 +14,8 @@ SHORT = "DECIMAL(12,6)"
 LONG = "DECIMAL(30,12)"
 STORED = "DECIMAL(18,6)"
 SINCE_1970 = {"unix_seconds": 1_000_000, "unix_milliseconds": 1_000}  # formats that are numbers, in microseconds
+EXCEL_DAYS = "excel_days"  # how a workbook keeps a time, and gives it where the cell has no format of one
+BEFORE_EXCEL = "TIMESTAMP '1899-12-30'"  # day 0 for all days from March 1900 on
 RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
@@ -45,9 +47,10 @@ def _judge(header: str, kind: str, source_map: SourceMap) -> str:
     column, at = quote(header), quote(header + "__at")
     is_typed = kind == "DATE" or kind.startswith("TIMESTAMP")
     text = f"trim({column}::VARCHAR)"
-    day = (
-        "true" if kind == "DATE" else "false" if is_typed or source_map.dates == "relative" else f"length({text}) <= 10"
-    )
+    short = f"length({text}) <= 10"
+    if EXCEL_DAYS in source_map.datetime_formats:
+        short = f"CASE WHEN {SHORT_TEXT.format(text)} IS NULL THEN {short} ELSE NOT contains({text}, '.') END"
+    day = "true" if kind == "DATE" else "false" if is_typed or source_map.dates == "relative" else short
     if source_map.time_precision != "auto":
         day = "true" if source_map.time_precision == "day" else "false"
     is_time = f"isfinite({at}) AND year({at}) BETWEEN 1000 AND 9999"
@@ -62,12 +65,15 @@ def _judge(header: str, kind: str, source_map: SourceMap) -> str:
 
 
 def _timed(text: str, source_map: SourceMap) -> str:
-    patterns = [literal(form) for form in source_map.datetime_formats if form not in SINCE_1970]
+    patterns = [literal(form) for form in source_map.datetime_formats if form not in {*SINCE_1970, EXCEL_DAYS}]
     ways = [f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"]
     ways += [f"try_strptime({text}, [{', '.join(patterns)}])"] if patterns else []
     for form, micros in SINCE_1970.items():
         if form in source_map.datetime_formats:
             ways.append(f"try(make_timestamp((try_cast({text} AS DECIMAL(30,3)) * {micros})::BIGINT))")
+    if EXCEL_DAYS in source_map.datetime_formats:
+        since = f"({SHORT_TEXT.format(text)} * 86400000000)::BIGINT + 500000"
+        ways.append(f"try(date_trunc('second', {BEFORE_EXCEL} + to_microseconds({since})))")
     return f"coalesce({', '.join(ways)})"
 
 
@@ -99,12 +105,6 @@ def decimal_point(column: str, decimal: str) -> str:
     )
 
 
-def short_number(column: str) -> str:
-    """The number of a short plain text: at most six decimals, so the cast is exact; null for any other text."""
-    is_short = f"length({column}) <= 7 AND NOT contains({column}, 'e') AND NOT contains({column}, 'E')"
-    return f"CASE WHEN {is_short} AND NOT contains({column}, '_') THEN try_cast({column} AS {SHORT}) END"
-
-
 def is_grouped(column: str) -> str:
     """Whether what stands as the decimal mark of a number of cells most likely divides thousands, as in 4.500.
 
@@ -114,6 +114,12 @@ def is_grouped(column: str) -> str:
         f"(length({column}) BETWEEN 5 AND 6 AND regexp_full_match({column}, '[1-9][0-9]?\\.[0-9]{{3}}') "
         f"AND NOT regexp_full_match({column}, '[0-9]{{2}}\\.000'))"
     )
+
+
+def short_number(column: str) -> str:
+    """The number of a short plain text: at most six decimals, so the cast is exact; null for any other text."""
+    is_short = f"length({column}) <= 7 AND NOT contains({column}, 'e') AND NOT contains({column}, 'E')"
+    return f"CASE WHEN {is_short} AND NOT contains({column}, '_') THEN try_cast({column} AS {SHORT}) END"
 
 
 def comparator_pattern(receiving: Receiving) -> str:

@@ -74,6 +74,9 @@ def _relative(looks: Sequence[ColumnLook], proposing: Proposing) -> DatesFound:
         if all(_lies_within(look, proposing.unix_seconds, per_second) for look in looks):
             said = "times are numbers, taken as time since 1970: confirm with the sender."
             return DatesFound("real", (form,), unsure=(said, REAL), is_exact=True)
+    if all(_lies_within(look, proposing.excel_days, 1) for look in looks):
+        said = "times are numbers, taken as days of Excel (45352 is 2024-03-01): confirm with the sender."
+        return DatesFound("real", ("excel_days",), unsure=(said, REAL))
     units = {unit for look in looks for unit in _units_of(look.header, proposing)}
     if len(units) != 1:
         said = (
@@ -85,8 +88,8 @@ def _relative(looks: Sequence[ColumnLook], proposing: Proposing) -> DatesFound:
     return DatesFound("relative", relative_unit=units.pop(), unsure=(said,))
 
 
-def _lies_within(look: ColumnLook, seconds: tuple[int, int], per_second: int) -> bool:
-    first, last = (bound * per_second for bound in seconds)
+def _lies_within(look: ColumnLook, bounds: tuple[int, int], per_unit: int) -> bool:
+    first, last = (bound * per_unit for bound in bounds)
     return look.low is not None and look.high is not None and first <= look.low <= look.high <= last
 
 

@@ -13,6 +13,8 @@ import xlsxwriter
 from flows.errors import SourceError
 from flows.sources.files import Found, look_at
 from flows.sources.recognise import recognise
+from transforms.column_roles import ColumnLook
+from transforms.date_proposals import find_dates
 from transforms.load import load_definitions
 
 HEADER = ("person_id", "collected_at", "test_code", "value", "unit")
@@ -232,3 +234,31 @@ def _escaped(cell: object) -> Any:
 def _hints(path: Path) -> tuple[str, ...]:
     (extract,) = recognise([path], "auto", load_definitions(), path.parent / "unpacked")
     return extract.hints
+
+
+MAP = """id: sheets
+source_id: sheets
+datetime_formats: [excel_days]
+tables:
+  - table: lab
+    needs: [person_id, collected_at, code, value]
+    columns: {person_id: person_id, collected_at: collected_at, code: test_code, value: value, unit: unit}
+"""
+
+
+def test_days_that_a_workbook_gives_as_numbers_are_times_when_the_map_says_so(
+    hospital: Any, accepted: Accepted
+) -> None:
+    rows = (HEADER, (1, 43831.354166667, "751-8", 0.4, "10*9/L"), (2, 43833, "751-8", 3.5, "10*9/L"))
+    hospital.write("source.yaml", MAP)
+    night = hospital.receive(hospital.write("labs.xlsx", _workbook({"Labs": rows})).parent)
+    assert accepted(night, "person_id, collected_at, time_precision") == [
+        ("1", datetime(2020, 1, 1, 8, 30), "minute"),  # noqa: DTZ001
+        ("2", datetime(2020, 1, 3), "day"),  # noqa: DTZ001
+    ]
+
+
+def test_a_map_is_proposed_for_days_that_are_numbers() -> None:
+    look = ColumnLook("collected", 9, 9, low=43831.3, high=44000.0, is_number=True)
+    found = find_dates([look], load_definitions().proposing)
+    assert (found.dates, found.formats) == ("real", ("excel_days",))

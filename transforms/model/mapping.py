@@ -55,6 +55,7 @@ class Proposing(Definition):
     format_rows: int = Field(ge=100)
     encodings: tuple[str, ...]
     unix_seconds: tuple[int, int]
+    excel_days: tuple[int, int]
     datetime_formats: tuple[str, ...]
     relative_words: dict[Literal["minutes", "hours", "days", "weeks"], tuple[str, ...]]
     counts: dict[str, float]
