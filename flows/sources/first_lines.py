@@ -13,15 +13,15 @@ from transforms.model.sources import SourceMap
 MOST_COLUMNS = 1 << 14
 HEADER_WITHIN, LEAST_COLUMNS = 30, 3
 DELIMITERS = (",", "\t", ";", "|")
+MOST_NULS = 4  # of as many bytes one at most; in UTF-16 it is every second
+OTHER_TEXTS = (
+    *((mark, "an HL7 version 2 message") for mark in (b"MSH|", b"FHS|", b"BHS|")),
+    (b"<", "XML or a web page"),
+)
+OTHERWISE = "Export results as CSV with a row or a column for each, or as FHIR in JSON: nadir sources."
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def find_encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
-    """How a text is written, by its first bytes and what the map declares; a SourceError if it is not."""
-    for mark, encoding in BOMS:
-        if head.startswith(mark):
-            return encoding
-    if b"\0" in head and not (source_map and source_map.encoding):
 @dataclass(frozen=True)
 class Header:
     """The names of the columns, what divides them, and how many rows stand above, `titles` of which are not empty.
@@ -66,11 +66,16 @@ def _look_below_titles(text: str, delimiter: str) -> Header | None:
     return Header(rows[place][0], delimiter, place, titles, rows[place - 1][1] + 1)
 
 
-        raise SourceError(
-            f"{name}: this is a binary file, not text.",
-            details=["It is none of the formats that nadir reads: nadir sources"],
-            repair="Export it as CSV or Parquet.",
-        )
+def find_encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
+    """How a text is written, by its first bytes and what the map declares; a SourceError if it is not."""
+    for mark, encoding in BOMS:
+        if head.startswith(mark):
+            return encoding
+    if b"\0" in head and not (source_map and source_map.encoding):
+        raise _no_text(name, head)
+    for mark, kind in OTHER_TEXTS:
+        if head.lstrip().startswith(mark):
+            raise SourceError(f"{name}: this is {kind}, which nadir does not read.", repair=OTHERWISE)
     declared = (source_map.encoding if source_map else "") or "utf-8"
     try:
         codecs.getincrementaldecoder(declared)().decode(head)
@@ -82,6 +87,26 @@ def _look_below_titles(text: str, delimiter: str) -> Header | None:
     except UnicodeDecodeError:
         raise not_in_encoding(name, declared) from None
     return declared
+
+
+def _no_text(name: str, head: bytes) -> SourceError:
+    """The error of bytes that no text has: a text with a few of them was damaged, anything else never was one."""
+    if head.count(0) * MOST_NULS < len(head):
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(head)
+        except UnicodeDecodeError:
+            pass
+        else:
+            return SourceError(
+                f"{name}: there are NUL bytes in it, the first in line {head[: head.index(0)].count(10) + 1:,}.",
+                details=["No text has them; a file is filled up with them where writing it broke off."],
+                repair="Export or copy it again.",
+            )
+    return SourceError(
+        f"{name}: this is a binary file, not text.",
+        details=["It is none of the formats that nadir reads: nadir sources"],
+        repair="Export it as CSV or Parquet.",
+    )
 
 
 def not_in_encoding(name: str, encoding: str) -> SourceError:
@@ -96,6 +121,11 @@ def not_in_encoding(name: str, encoding: str) -> SourceError:
 def find_delimiter(text: str) -> str:
     """The mark that gives the first row the most cells."""
     return max(DELIMITERS, key=lambda mark: len(first_row(text, mark)))
+
+
+def header_note(name: str, line: int) -> str:
+    """What is said of a file whose header is not its first line."""
+    return f"{name}: the header is line {line}; the lines above it were left out."
 
 
 def first_row(text: str, delimiter: str) -> list[str]:
@@ -119,8 +149,3 @@ def unique_names(names: Sequence[str]) -> list[str]:
         unique.append(own)
         taken.add(own.casefold())
     return unique
-def header_note(name: str, line: int) -> str:
-    """What is said of a file whose header is not its first line."""
-    return f"{name}: the header is line {line}; the lines above it were left out."
-
-

@@ -183,3 +183,19 @@ def test_rows_keep_their_number_around_lines_of_the_wrong_shape(
 def test_no_error_of_a_reader_shows_what_was_in_the_file(hospital: Any) -> None:
     packed = gzip.compress(many("SECRET{i},S{i},2024-03-01 08:00,751-8,3.5,10*9/L,final", 60_000).encode())
     assert "SECRET" not in refusal(hospital, hospital.write("labs.csv.gz", packed[: len(packed) // 2]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"MSH|^~\\&|LAB|X||||ORU^R01|1|P|2.5\rPID|1||P1\r", "labs.csv: this is an HL7 version 2 message"),
+        (b"\r\n<html><table><tr><td>P1</td></tr></table></html>", "labs.csv: this is XML or a web page"),
+        (GOOD.encode() + b"\0" * 9, "labs.csv: there are NUL bytes in it, the first in line 4"),
+        (b"\xff\0\1" * 9, "labs.csv: this is a binary file"),
+    ],
+    ids=["messages", "web_page", "filled_up", "binary"],
+)
+def test_what_is_no_table_is_called_what_it_is(hospital: Any, content: bytes, said: str) -> None:
+    told = refusal(hospital, hospital.write("labs.csv", content))
+    assert told.startswith(said)
+    assert "P1" not in told
