@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flows.handover import ReceivedInput
 
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+# A name of a plain shape, or the place of another; before that of a sheet or of a member stands that of its file.
+PART = r"(?:[A-Za-z0-9_.-]{1,40}|(?:file|table) [0-9,]{1,7})"
+PLAIN_NAME = re.compile(rf"{PART}(?:[/#]{PART}){{0,5}}")
 
 
 def show_names(inputs: Sequence[ReceivedInput]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from flows.handover import CheckResult, LedgerLine, Received, ReceivedInput, Run
 from flows.night_verdict import NightVerdict, judge_night
 from flows.progress import Progress
 from flows.settings import Settings
+from flows.shown_names import show_name
 from flows.workspace import Workspace
 from transforms.load import load_definitions
 
@@ -105,3 +106,9 @@ def test_prefects_page_has_verdict_checks_and_rows_set_aside(judged: NightVerdic
 def test_a_name_of_a_person_in_the_name_of_a_file_is_shown_nowhere(judged: NightVerdict) -> None:
     said = [str(judged.as_dict()), judged.as_markdown(), *judged.check_lines(), *judged.refused_lines()]
     assert not [text for text in said if "Anna" in text or "1960" in text]
+
+
+def test_a_sheet_and_a_member_of_an_archive_are_called_by_plain_names_alone() -> None:
+    shown = ["Book.xlsx#Results", "all.zip/march/labs.csv", "file 3/labs.csv", "Book.xlsx#table 2"]
+    hidden = ["Book.xlsx#J. Doe", "all.zip/J Doe.csv"]
+    assert [show_name(name, "file 1") for name in (*shown, *hidden)] == [*shown, "file 1", "file 1"]
