@@ -61,10 +61,11 @@ def refuse_unknown_names(definitions: Definitions) -> None:
 
 
 def refuse_unknown_units(definitions: Definitions) -> None:
-    """The same for the units of source maps that lie with the definitions."""
+    """The same for the units and tests of source maps that lie with the definitions."""
     for source_map in definitions.source_maps:
-        if wrong := find_unknown_units(source_map, definitions):
-            unknown = [UnknownName(place, str(place[-1]), frozenset(valid)) for place, valid in wrong]
+        wrong = find_unknown_units(source_map, definitions)
+        unknown = [UnknownName(place, str(place[-1]), frozenset(valid)) for place, valid in wrong]
+        if unknown := [*unknown, *find_unknown_tests(source_map, definitions)]:
             raise _error(definitions, "source_maps", source_map.id, unknown)
 
 
@@ -120,6 +121,20 @@ def _error(definitions: Definitions, folder: str, name: str, unknown: list[Unkno
         details=said,
         repair="Correct the name, or lay a code list of your own beside it (codelists/drugs_NAME.yaml).",
     )
+
+
+def find_unknown_tests(source_map: SourceMap, definitions: Definitions) -> Sequence[UnknownName]:
+    """Codes into which a map translates, and LOINC codes of its wide columns, that codelists/labs.csv does not have."""
+    known = frozenset(definitions.codes("labs")["loinc"].drop_nulls())
+    named: list[tuple[Place, str]] = [(("codes", sent), code) for sent, code in source_map.codes.items()]
+    if source_map.code_system == "loinc":
+        named += [
+            (("tables", number, "wide", header, "code"), column.code)
+            for number, table in enumerate(source_map.tables)
+            for header, column in table.wide.items()
+            if column.code not in source_map.codes
+        ]
+    return [UnknownName(place, code, known) for place, code in named if code not in known]
 
 
 def find_unknown_units(source_map: SourceMap, definitions: Definitions) -> Sequence[tuple[Place, Collection[str]]]:

@@ -8,6 +8,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 Place = Sequence[int | str]
+PLAINLY = {
+    **dict.fromkeys(("dict_type", "model_type", "mapping_type"), "Keys with values should stand here"),
+    **dict.fromkeys(("tuple_type", "list_type"), "A list should stand here"),
+}
+KEY = "[key]"  # what pydantic calls a key that is wrong by itself
+NO_TEXT = "A key should be text; YAML reads yes, no, on and off as true and false: put it in quotes"
 
 
 def describe_errors(
@@ -17,9 +23,11 @@ def describe_errors(
 
     `show` is what may be said of a key.
     """
+    errors = error.errors(include_input=False, include_url=False)
     return tuple(
         f"{point_at(name, text, each['loc'], show)}: {_say(each, model)}"
-        for each in error.errors(include_input=False, include_url=False)
+        for each in errors
+        if not _follows(each, errors)
     )
 
 
@@ -74,11 +82,20 @@ def _step(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node, int] | No
     return None
 
 
+def _follows(each: Any, errors: Sequence[Any]) -> bool:
+    """Whether a list is too short only because what stands in it is wrong."""
+    place = each["loc"]
+    return each["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
+    )
+
+
 def _say(each: Any, model: type[BaseModel]) -> str:
     """The words of one error; an unknown key is told with those that are known beside it."""
     message = str(each["msg"]).removeprefix("Value error, ")
     if each["type"] != "extra_forbidden":
-        return message
+        is_key = each["type"] == "invalid_key" or KEY in each["loc"]
+        return NO_TEXT if is_key else PLAINLY.get(each["type"], message)
     known = _keys_at(model, each["loc"][:-1])
     return f"no such key.{guess(str(each['loc'][-1]), known)} Keys: {', '.join(known)}."
 

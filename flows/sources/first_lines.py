@@ -81,8 +81,8 @@ def find_encoding(name: str, head: bytes, source_map: SourceMap | None) -> str:
         codecs.getincrementaldecoder(declared)().decode(head)
     except LookupError:
         raise SourceError(
-            "The source map names an encoding that does not exist.",
-            repair="For example latin-1 or cp1252.",
+            f"{name}: the source map names an encoding that does not exist.",
+            repair="Correct `encoding` in the source map: latin-1, cp1252, utf-16 or another name that Python knows.",
         ) from None
     except UnicodeDecodeError:
         raise not_in_encoding(name, declared) from None

@@ -24,7 +24,7 @@ from transforms.load import Definitions
 from transforms.model.showing import Showing
 from transforms.model.sources import SourceMap
 from transforms.showable import is_plain_header, name_or, word_or
-from transforms.unknown_names import find_unknown_units
+from transforms.unknown_names import find_unknown_tests, find_unknown_units
 from transforms.wrong_keys import Place, describe_errors, guess, point_at
 
 MAP_FILE = "source.yaml"
@@ -191,6 +191,13 @@ def _read_own(path: Path, definitions: Definitions) -> SourceMap:
             f"{path.name}: names a unit that is not known.",
             details=[point_at(path.name, text, place, show) for place, _ in wrong],
             repair=f"Units of counts and shares: {', '.join(wrong[0][1])}; all: `nadir definitions show units`.",
+        )
+    if unknown := find_unknown_tests(own, definitions):
+        text = path.read_text(encoding="utf-8")
+        raise SourceError(
+            f"{path.name}: names a test that codelists/labs.csv does not have.",
+            details=[f"{point_at(path.name, text, e.place, show)}.{guess(e.name, e.known)}" for e in unknown],
+            repair="Write the LOINC code of a test in that list, or leave it out.",
         )
     if unread := list(_unread_columns(given)):
         text = path.read_text(encoding="utf-8")

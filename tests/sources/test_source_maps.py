@@ -212,3 +212,20 @@ def test_a_check_can_say_what_each_file_is(hospital: Any, tmp_path: Path) -> Non
     }
     assert lines == {"labs.csv": ("long", ("canonical.lab",)), "readme.md": ("not read", ())}
     assert {"long", "mimic_iv"} <= {adapter.name for adapter in list_adapters()}
+
+
+def test_a_map_that_names_a_test_that_no_list_has_is_told_where(hospital: Any) -> None:
+    """A column with a mistyped code would be passed over, and nobody told."""
+    table = {**LOCAL["tables"][0], "wide": {"Neutro": {"code": "751-9", "unit": "10*9/L"}}}  # type: ignore[index]
+    with pytest.raises(SourceError) as caught:
+        with_map(hospital, GERMAN, codes={"NEUT": "26464-9"}, tables=[table], delimiter=";")
+    assert caught.value.what == "source.yaml: names a test that codelists/labs.csv does not have."
+    told = "\n".join(caught.value.details)
+    assert "codes.NEUT. Did you mean 26464-8?" in told
+    assert "tables.0.wide.Neutro.code. Did you mean 751-8?" in told
+    assert all(line.startswith("source.yaml:") for line in caught.value.details)
+
+
+def test_an_encoding_that_does_not_exist_is_told_with_the_file(hospital: Any) -> None:
+    with pytest.raises(SourceError, match=r"^export\.csv: the source map names an encoding that does not exist"):
+        with_map(hospital, GERMAN, encoding="latin-17", delimiter=";")

@@ -66,6 +66,8 @@ def _told(folder: Path) -> str:
         ("at_risk_days: 28", "at_risk_days: 28\n        indication: pain", 12, "'any' or 'malignancy'"),
         ("title: On clozapine\n", "", 1, "title: Field required"),
         ("id: on_clozapine", "id: [on", 2, "not readable as YAML"),
+        ("at_risk_days: 28", "at_risk_days: 28\n    - 18", 12, "Keys with values should stand here"),
+        ("title: one", "title: one\n    on: 1", 14, "YAML reads yes, no, on and off as true and false"),
         ("why: asked for", "why: asked for\nrule: Never.", 7, "a key stands twice"),
     ],
 )
@@ -94,6 +96,7 @@ def test_an_operator_that_is_none_is_told_in_the_line_of_its_threshold(tmp_path:
     line = next(n for n, text in enumerate(wrong.splitlines(), start=1) if "below," in text)
     told = _told(_lay(tmp_path, "episodes/simple_run.yaml", wrong))
     assert f"simple_run.yaml:{line}: thresholds.2.low_operator: Input should be 'lt' or 'le'" in told
+    assert "at least 1 item" not in told
 
 
 def test_a_wrong_example_is_told_with_its_file_and_line(tmp_path: Path) -> None:
