@@ -59,8 +59,7 @@ class Kept:
 def back_up(folder: Path, settings: Settings, *, keep: int) -> Kept:
     """Write the workspace into `folder` as `nadir-TIME.tar`, and of such files keep the newest `keep` (0: all)."""
     workspace = Workspace(settings.workspace.resolve())
-    if not workspace.warehouse.exists():
-        raise WrongUse("There is no warehouse in this workspace.", repair="Name another with --workspace.")
+    workspace.need_warehouse()
     with hold_workspace(workspace):
         recover(workspace, settings.memory_limit)
         return write_backup(workspace, folder, settings.memory_limit, keep=keep)

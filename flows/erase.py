@@ -71,8 +71,7 @@ class Erased:
 def erase_person(person_id: str, source_id: str, settings: Settings) -> Erased:
     """Erase one person; WrongUse when there is none, or one in several sources and no source is named."""
     workspace = Workspace(settings.workspace.resolve())
-    if not workspace.warehouse.exists():
-        raise WrongUse("There is no warehouse in this workspace.", repair="Name another with --workspace.")
+    workspace.need_warehouse()
     definitions = load_definitions(settings.definitions)
     with hold_workspace(workspace):
         recover(workspace, settings.memory_limit)

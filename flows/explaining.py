@@ -55,8 +55,7 @@ def explain_episode(episode_id: str, settings: Settings) -> Explained:
     """Everything behind one episode of the warehouse; WrongUse when it holds none of that id."""
     definitions = load_definitions(settings.definitions)
     workspace = Workspace(settings.workspace.resolve())
-    if not workspace.warehouse.exists():
-        raise _not_found(episode_id)
+    workspace.need_warehouse()
     with open_warehouse(workspace.warehouse, memory_limit=settings.memory_limit, read_only=True) as connection:
         found = _rows(connection, "SELECT * FROM derived.episode WHERE episode_id = ?", [episode_id])
         if not found:

@@ -75,8 +75,7 @@ class Quarantine:
 def list_quarantine(settings: Settings, rule: str | None = None, run: str | None = None) -> Quarantine:
     """The rows set aside now, most first; of one rule, or those that one run has recorded, whatever came of them."""
     workspace = Workspace(settings.workspace.resolve())
-    if not workspace.warehouse.exists():
-        return Quarantine(())
+    workspace.need_warehouse()
     definitions = load_definitions(settings.definitions)
     repairs = _repairs(definitions)
     _refuse_unknown([rule] if rule else [], repairs)
@@ -91,8 +90,7 @@ def list_quarantine(settings: Settings, rule: str | None = None, run: str | None
 def count_candidates(request: Request, settings: Settings) -> int:
     """How many files have set-aside rows that may be judged otherwise now; the workspace is only read."""
     workspace = Workspace(settings.workspace.resolve())
-    if not workspace.warehouse.exists():
-        return 0
+    workspace.need_warehouse()
     definitions = load_definitions(settings.definitions)
     _refuse_unknown(request.release or (), _repairs(definitions))
     context = RunContext("", datetime.now(UTC), workspace, settings, definitions, Progress(is_quiet=True))

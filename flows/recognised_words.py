@@ -93,6 +93,7 @@ def list_in_workspace(settings: Settings, definitions: Definitions) -> Recognise
     """Of everybody in the warehouse of a workspace."""
     people = "(SELECT source_id, person_id, row_number() OVER () AS person_index FROM canonical.person)"
     workspace = Workspace(settings.workspace)
+    workspace.need_warehouse()
     with (
         scratch_folder("unmatched") as folder,
         open_warehouse(workspace.warehouse, memory_limit=settings.memory_limit, read_only=True) as connection,

@@ -38,6 +38,14 @@ class Workspace:
         """The DuckDB file."""
         return self.root / "warehouse.duckdb"
 
+    def need_warehouse(self) -> None:
+        """WrongUse when no night has made one: an answer from nothing would look like one from a quiet hospital."""
+        if not self.warehouse.exists():
+            raise WrongUse(
+                "There is no warehouse in this workspace.",
+                repair="Name another with --workspace, or run a night in it.",
+            )
+
     @property
     def spill(self) -> Path:
         """Where DuckDB puts what does not fit into memory; it leaves the folder behind when it is killed."""

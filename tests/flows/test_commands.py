@@ -168,3 +168,23 @@ def test_checking_many_files_adds_them_up_by_table(
     shown = nadir("check", tmp_path).stdout
     assert "5 files: long" in shown
     assert "canonical.lab, 5 files: 5 = 5 + 0 + 0 + 0 + 0" in shown
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("quarantine", "list"),
+        ("quarantine", "release", "--direct"),
+        ("unmatched",),
+        ("explain", "abc"),
+        ("erase", "P1"),
+    ],
+    ids=" ".join,
+)
+def test_a_workspace_without_a_warehouse_is_told_and_not_taken_for_a_quiet_one(
+    nadir: Call, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    ended = nadir(*asked, "--workspace", tmp_path / "mistyped")
+    assert ended.returncode == 2
+    assert "There is no warehouse in this workspace." in ended.stderr
+    assert not (tmp_path / "mistyped").exists()

@@ -112,11 +112,6 @@ def test_nothing_to_release_is_said_and_leaves_no_run(waiting: Any, every_cohort
     assert isinstance(command(waiting, "release", "--rule", "unit_unknwon").exception, WrongUse)
 
 
-def test_an_empty_workspace_has_nothing_set_aside(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["quarantine", "list", "--workspace", str(tmp_path)])
-    assert (done.exit_code, done.output) == (0, "Nothing is set aside.\n")
-
-
 def test_what_was_kept_of_refused_rows_is_as_private_as_what_was_staged(waiting: Any) -> None:
     kept = [path for path in waiting.workspace.root.glob("staged/*/*") if path.name.startswith(("re", "lab"))]
     assert {path.name for path in kept} == {"lab.parquet", "refused_lab.parquet", "reading.json"}
