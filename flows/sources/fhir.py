@@ -110,23 +110,26 @@ def _feeds(source_map: SourceMap, explaining: frozenset[str]) -> tuple[Feed, ...
 
 
 def _labs(source_map: SourceMap, is_explained: bool, *, is_panel: bool) -> Feed:
-    """Results; a panel gives its own result, if it has one, and then one for each of its parts."""
+    """Results; a panel gives its own result, if it has one, and then one for each of its parts.
+
+    A report that contains its results, in place of referring to them, is such a panel.
+    """
     rows = "{resources} f"
     if is_panel:
         rows = "(SELECT *, unnest(range(len(panel) + 1)) AS place FROM {resources} WHERE panel IS NOT NULL) f"
-    told = text_of("f", "specimen")
+    told, status = text_of("f", "specimen"), text_of("f", "status")
     given: Given = {
         "person_id": text_of("f", "person_id"),
         "specimen_id": text_of("f", "specimen_key"),
         **{column: _part(column, is_panel=is_panel) for column in ("code", "value", "unit", "reference_low")},
-        "status": text_of("f", "status"),
+        "status": f"coalesce(f.panel[f.place].status, {status})" if is_panel else status,
         "specimen": f"coalesce(e.specimen, {told})" if is_explained else told,
         "collected_at": moment_of("f", "started_at"),
         "resulted_at": moment_of("f", "resulted_at"),
     }
+    kinds = "('Observation', 'DiagnosticReport')" if is_panel else "('Observation')"
     belongs = (
-        f"resource_type = 'Observation' AND NOT {_is_temperature(source_map)} "
-        f"AND panel IS {'NOT ' if is_panel else ''}NULL"
+        f"resource_type IN {kinds} AND NOT {_is_temperature(source_map)} AND panel IS {'NOT ' if is_panel else ''}NULL"
     )
     source = f"{rows} {_explained('specimen', 'f.specimen_key')}" if is_explained else rows
     number = "place + 1" if is_panel else "0"

@@ -46,7 +46,8 @@ STRUCTURE: Mapping[str, Any] = {
     **DRUG,
     **VALUE,
     "component": [{"code": CONCEPT, **VALUE}],
-    "contained": [{"id": "VARCHAR", **DRUG, "type": CONCEPT}],
+    "contained": [{"id": "VARCHAR", "resourceType": "VARCHAR", "status": "VARCHAR", **DRUG, **VALUE, "type": CONCEPT}],
+    "modifierExtension": [{"url": "VARCHAR"}],
     "dosageInstruction": [DOSAGE],
     "meta": {"lastUpdated": "VARCHAR"},
 }
@@ -58,6 +59,7 @@ COLUMNS: Mapping[str, Kind] = {
     **dict.fromkeys(("medication", "agent", "rxnorm", "atc", "route", "dose", "dose_unit"), "text"),
     **dict.fromkeys(("started_at", "ended_at", "resulted_at", "died_on"), "time"),
 }
+MODIFIED = "with a modifierExtension"  # which may say that the result is none; who does not know it must not read on
 IS_DRUG = "starts_with(resource.resourceType, 'Medication')"
 KEY = "([A-Za-z]+/[^/?#|]+)(/_history/[^/]+)?$"
 Words = Mapping[str, Sequence[str]]
@@ -147,19 +149,24 @@ def _result(words: Words, codes: Mapping[str, str]) -> dict[str, str]:
     contained = "list_filter(resource.contained, lambda c: '#' || c.id = resource.specimen.reference)[1].type"
     told = f"CASE WHEN {one_of(display, words['specimens'])} THEN {display} END"
     part = {
+        "status": "{status}",
         "code": _test_code("p.code", words, codes),
         "value": _value("p"),
         "unit": _unit("p.valueQuantity", words),
         "reference_low": _reference_low("p"),
     }
     parts = ", ".join(f"{name}: {sql}" for name, sql in part.items())
+    of_panel, of_report = (parts.replace("{status}", status) for status in ("NULL::VARCHAR", "p.status"))
+    results = "list_filter(resource.contained, lambda c: c.resourceType = 'Observation')"
+    is_report = f"resource.resourceType = 'DiagnosticReport' AND len({results}) > 0"
     return {
         "code": _test_code("resource.code", words, codes),
         "value": _value("resource"),
         "unit": _unit("resource.valueQuantity", words),
         "reference_low": _reference_low("resource"),
         "panel": f"CASE WHEN len(resource.component) > 0 "
-        f"THEN list_transform(resource.component, lambda p: {{{parts}}}) END",
+        f"THEN list_transform(resource.component, lambda p: {{{of_panel}}}) "
+        f"WHEN {is_report} THEN list_transform({results}, lambda p: {{{of_report}}}) END",
         "site": "coalesce(resource.bodySite.text, resource.bodySite.coding[1].display)",
         "specimen_key": _key("resource.specimen.reference"),
         "specimen": f"""CASE WHEN resource.resourceType = 'Specimen' THEN {specimen}
@@ -266,9 +273,11 @@ def _drug(words: Words) -> dict[str, str]:
     }
     undone = [f"coalesce(resource.{flag} = 'true', false)" for flag in ("doNotPerform", "notGiven", "notDone")]
     undone += [one_of("resource.taken", words["not_taken"]), one_of("resource.status", words["not_done"])]
+    is_modified = "resource.resourceType = 'Observation' AND len(resource.modifierExtension) > 0"
     not_done = f"{IS_DRUG} AND ({' OR '.join(undone)})"
     return {
-        "status": f"CASE WHEN {not_done} THEN {literal(words['not_done'][0])} ELSE resource.status END",
+        "status": f"CASE WHEN {not_done} THEN {literal(words['not_done'][0])} "
+        f"WHEN {is_modified} THEN {literal(MODIFIED)} ELSE resource.status END",
         "intent": "resource.intent",
         "medication": _key("resource.medicationReference.reference"),
         **{name: f"CASE WHEN {IS_DRUG} THEN nullif(trim({sql}), '') END" for name, sql in texts.items()},

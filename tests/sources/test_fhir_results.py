@@ -168,3 +168,31 @@ def test_day_only_white_cells_and_shares_of_one_day_are_one_specimen(hospital: A
     sent = [observation(code, value, effectiveDateTime="2012-04-05") for code, value in ((WBC, 4.0), (PERCENT, 50))]
     sent[1]["valueQuantity"] = quantity(50, "%")
     assert accepted(send(hospital, *sent), "count(*), count(DISTINCT specimen_id)") == [(2, 1)]
+
+
+def test_results_that_a_report_contains_are_read_as_its_parts(hospital: Any, accepted: Rows, set_aside: Aside) -> None:
+    inside = [
+        {**observation(WBC, 4.0), "id": "r1"},
+        {**observation(PERCENT, None, valueQuantity=quantity(50, "%")), "id": "r2"},
+        {**observation(ANC, 0.1, status="entered-in-error"), "id": "r3"},
+        {"resourceType": "Specimen", "id": "s1"},
+    ]
+    report = {**observation("58410-2", None), "resourceType": "DiagnosticReport", "contained": inside}
+    report["result"] = [{"reference": f"#{part['id']}"} for part in inside]
+    night = send(hospital, report, {**observation("58410-2", None), "resourceType": "DiagnosticReport"})
+    assert accepted(night, "analyte, value::INTEGER, person_id") == [("neut_pct", 50, "p1"), ("wbc", 4000, "p1")]
+    assert set_aside(night) == {"result_withdrawn": 1}
+    assert [(line.table_name, line.n_received, line.n_accepted) for line in night.ledger] == [
+        ("canonical.lab", 1, 1),
+        ("unused", 1, 0),
+    ]
+
+
+def test_a_result_with_a_modifier_that_nadir_does_not_know_is_set_aside(
+    hospital: Any, accepted: Rows, set_aside: Aside
+) -> None:
+    """FHIR: such an extension may turn what the resource says into its opposite, so it must not be read without it."""
+    modified = observation(ANC, 0.1, modifierExtension=[{"url": "http://example.org/not", "valueBoolean": True}])
+    night = send(hospital, observation(ANC, 3.0, effectiveDateTime="2020-03-02"), modified)
+    assert accepted(night, "value::INTEGER") == [(3000,)]
+    assert set_aside(night) == {"status_unknown": 1}
