@@ -1,6 +1,6 @@
 """The distinct cells of a table's columns, in DuckDB; a sample of them, and those that may have a form, as frames."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -12,6 +12,7 @@ from transforms.identifier_shapes import screening_pattern
 from transforms.model.identifiers import Identifiers, Scanning
 
 CELLS = "identifier_cells"
+MANY = 50  # columns; from so many on one query for all costs less than one for each
 _NUMBERS = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
@@ -74,14 +75,8 @@ def gather_cells(
         if column.n_given
         and (column.place in whole or (column.kind == "text" and column.n_distinct <= scanning.most_distinct))
     ]
-    parts = [
-        f"""SELECT {column.place} AS place, trim(cell) AS cell, n FROM (
-            SELECT {quote(column.header)}::VARCHAR AS cell, count(*) AS n FROM {relation}
-            WHERE {quote(column.header)} IS NOT NULL GROUP BY ALL) WHERE trim(cell) <> ''"""
-        for column in gathered
-    ]
-    nothing = "SELECT NULL::INTEGER AS place, NULL::VARCHAR AS cell, NULL::BIGINT AS n WHERE false"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {' UNION ALL '.join([nothing, *parts])}").fetchall()
+    cells = _at_once(relation, gathered) if len(gathered) > MANY else _one_by_one(relation, gathered)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {cells}").fetchall()
     counted = {
         place: (n_given, n_distinct)
         for place, n_given, n_distinct in connection.execute(
@@ -98,17 +93,36 @@ def gather_cells(
     )  # fmt: skip
 
 
+def _one_by_one(relation: str, gathered: Sequence[ScannedColumn]) -> str:
+    parts = [
+        f"""SELECT {column.place} AS place, trim(cell) AS cell, n FROM (
+            SELECT {quote(column.header)}::VARCHAR AS cell, count(*) AS n FROM {relation}
+            WHERE {quote(column.header)} IS NOT NULL GROUP BY ALL) WHERE trim(cell) <> ''"""
+        for column in gathered
+    ]
+    nothing = "SELECT NULL::INTEGER AS place, NULL::VARCHAR AS cell, NULL::BIGINT AS n WHERE false"
+    return " UNION ALL ".join([nothing, *parts])
+
+
+def _at_once(relation: str, gathered: Sequence[ScannedColumn]) -> str:
+    """The same of a wide table: a query a column would be planned over all columns each time."""
+    cells = ", ".join(f"{{place: {column.place}, cell: {quote(column.header)}::VARCHAR}}" for column in gathered)
+    return f"""SELECT place, trim(cell) AS cell, n FROM (
+        SELECT u.place AS place, u.cell AS cell, count(*) AS n FROM (SELECT unnest([{cells}]) AS u FROM {relation})
+        WHERE u.cell IS NOT NULL GROUP BY ALL) WHERE trim(cell) <> ''"""
+
+
 def take_sample(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: tuple[ScannedColumn, ...], scanning: Scanning
 ) -> pl.DataFrame:
     """Distinct cells of text and number columns, all or the same share each time by their hash."""
-    parts = []
+    steps = {column.place: max(1, column.n_distinct // scanning.sample_distinct) for column in columns}
+    own = [f"({column.place}, {steps[column.place]}::UBIGINT)" for column in columns if column.is_gathered]
+    of_gathered = f"SELECT place, cell, n FROM {CELLS} JOIN (VALUES {', '.join(own)}) s(place, step) USING (place)"
+    parts = [f"{of_gathered} WHERE hash(cell) % step = 0"] if own else []
     for column in columns:
-        step = max(1, column.n_distinct // scanning.sample_distinct)
-        header = quote(column.header)
-        if column.is_gathered:
-            parts.append(f"SELECT place, cell, n FROM {CELLS} WHERE place = {column.place} AND hash(cell) % {step} = 0")
-        elif column.kind in {"text", "number"} and column.n_given:
+        header, step = quote(column.header), steps[column.place]
+        if not column.is_gathered and column.kind in {"text", "number"} and column.n_given:
             # 17.0 of a column of floats is the number 17.
             whole = f"CASE WHEN {header} = floor({header}) THEN {header}::HUGEINT::VARCHAR ELSE {header}::VARCHAR END"
             cell = f"TRY({whole})" if column.kind == "number" else f"trim({header}::VARCHAR)"
