@@ -64,8 +64,10 @@ class OpenedFiles:
         return self.opened[key]
 
     def gather(self, role: str) -> Iterator[Group]:
-        """The files of a role in their order, those that are open as one together."""
+        """The files of a role in their order, those that can be opened as one together."""
         for known in self.files[role]:
+            if len(self.groups.get((role, known.input_id), ())) > 1:
+                self.open(role, known)
             group = self.group_of(role, known)
             if group[0].input_id == known.input_id:
                 yield group

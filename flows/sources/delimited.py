@@ -20,13 +20,15 @@ from flows.parsing import read_times
 from flows.sources.decisions import generalised
 from flows.sources.files import HEAD_BYTES, SHUT, open_bytes, refuse_unreadable
 from flows.sources.first_lines import not_in_encoding
-from flows.sources.opening import Opened
+from flows.sources.opening import Needs, Opened, find_needs
 from flows.sources.protocol import Kind, SourceFile, literal, pattern
+from flows.sources.together import Together, first_number
 from transforms.model.sources import SourceMap
 
 CHUNK_BYTES = 1 << 22
 LONGEST_FIELD = 1 << 30
 REJECTS = "store_rejects=true, rejects_limit=0, rejects_table='rejected', rejects_scan='rejected_scan'"
+PLACE = "nadir_file"  # a column that tells of which file a row is
 PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii"})
 
 
@@ -38,34 +40,100 @@ def open_delimited(
     target: Path,
 ) -> Opened:
     """Write the needed columns to `target` as Parquet, times parsed; SourceError when the text cannot be read."""
-    plain = as_utf8(file, target.with_suffix(".txt"))
+    with _keeping_order(connection), _as_plain([file], target) as (plain,):
+        with refuse_unreadable(file.name), refuse_line_ends(file.name):
+            text = read_text(file, plain, REJECTS)
+            connection.execute(_copy(text, file, needed, source_map, target)).fetchall()
+        return _count(connection, file, plain, target)
+
+
+def open_delimited_together(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[SourceFile],
+    needed: Mapping[str, Kind],
+    source_map: SourceMap,
+    target: Path,
+) -> Together | None:
+    """The same for files with the same headers, by one query; None when one of them is not as it should be."""
+    first = files[0]
+    if PLACE in {header.casefold() for header in first.headers}:
+        return None
+    try:
+        needs = find_needs(first, needed)
+        with _keeping_order(connection), _as_plain(files, target) as plain:
+            n_above = {_count_lines_above(file, path) for file, path in zip(files, plain, strict=True)}
+            if len(n_above) > 1:
+                return None
+            with refuse_unreadable(first.name), refuse_line_ends(first.name):
+                text = f"(SELECT *, file_index AS {PLACE} FROM {_read_csv(first, plain, n_above.pop(), REJECTS)})"
+                columns: Mapping[str, Kind] = {PLACE: "text", **needs.found}
+                connection.execute(_copy(text, needs.file, columns, source_map, target)).fetchall()
+                if connection.execute("FROM rejected LIMIT 1").fetchall():
+                    return None
+    except SourceError:
+        return None
+    return _divide(connection, needs, len(files), target)
+
+
+def _divide(connection: duckdb.DuckDBPyConnection, needs: Needs, n_files: int, target: Path) -> Together:
+    """The rows of the Parquet at `target` by file: they stand there file by file, each in its order."""
+    kept = f"read_parquet({literal(str(target))}, file_row_number=true)"
+    found = connection.execute(f"SELECT {PLACE}, count(*) FROM {kept} GROUP BY 1").fetchall()
+    n_rows = dict(found)
+    shifts, alone, before = list[str](), list[Opened](), 0
+    for place in range(n_files):
+        own = n_rows.get(place, 0)
+        rows = f"FROM {kept} WHERE file_row_number BETWEEN {before} AND {before + own - 1}"
+        columns = f"* EXCLUDE (file_row_number, {PLACE})"
+        relation = f"(SELECT {columns}, file_row_number + {1 - before} AS row_number {rows})"
+        alone.append(needs.complete(Opened(relation, own)))
+        shifts.append(str(first_number(place) + 1 - before))
+        before += own
+    number = f"file_row_number + [{', '.join(shifts)}][{PLACE}::BIGINT + 1]"
+    relation = f"(SELECT * EXCLUDE (file_row_number, {PLACE}), {number} AS row_number FROM {kept})"
+    return Together(needs.complete_rows(relation), tuple(alone))
+
+
+@contextmanager
+def _keeping_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Rows are written as they are read; of what could not be read nothing is left."""
     connection.execute("SET preserve_insertion_order=true").fetchall()
     try:
-        with refuse_unreadable(file.name), refuse_line_ends(file.name):
-            connection.execute(_copy(file, plain, needed, source_map, target)).fetchall()
-        return _count(connection, file, plain, target)
+        yield
     finally:
         connection.execute("SET preserve_insertion_order=false").fetchall()
         connection.execute("DROP TABLE IF EXISTS rejected").fetchall()
         connection.execute("DROP TABLE IF EXISTS rejected_scan").fetchall()
-        if plain != file.path:
-            plain.unlink(missing_ok=True)
 
 
-def _copy(file: SourceFile, plain: Path, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
-    text = read_text(file, plain, REJECTS)
+@contextmanager
+def _as_plain(files: Sequence[SourceFile], target: Path) -> Iterator[tuple[Path, ...]]:
+    """Each file as UTF-8: itself, or a copy of its text that is removed at the end."""
+    copies = [target.with_name(f"{target.stem}_{place}.txt") for place in range(len(files))]
+    try:
+        yield tuple(as_utf8(file, copy) for file, copy in zip(files, copies, strict=True))
+    finally:
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+
+
+def _copy(text: str, file: SourceFile, needed: Mapping[str, Kind], source_map: SourceMap, target: Path) -> str:
     rows = read_times(generalised(text, file, needed), needed, file.types, source_map)
     return f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 20000)"
 
 
 def read_text(file: SourceFile, plain: Path, on_fault: str) -> str:
     """SQL that reads every column as text; `plain` is the file itself or its text as UTF-8."""
+    return _read_csv(file, [plain], _count_lines_above(file, plain), on_fault)
+
+
+def _read_csv(file: SourceFile, plain: Sequence[Path], n_above: int, on_fault: str) -> str:
+    """The same of several files that are written like `file`."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.headers)
-    compression = "auto_detect" if plain != file.path else file.compression
-    n_above = file.rows_above if file.titles else _count_blank_lines(plain)
-    return f"""read_csv({pattern(plain)}, delim={literal(file.delimiter)}, quote='"', escape='"', header=true,
-        skip={n_above}, auto_detect=false, columns={{{columns}}}, compression='{compression}',
-        {on_fault})"""
+    compression = "auto_detect" if file.path not in plain else file.compression
+    return f"""read_csv([{", ".join(pattern(path) for path in plain)}], delim={literal(file.delimiter)}, quote='"',
+        escape='"', header=true, skip={n_above}, auto_detect=false, columns={{{columns}}},
+        compression='{compression}', {on_fault})"""
 
 
 @contextmanager
@@ -118,6 +186,10 @@ def _count(connection: duckdb.DuckDBPyConnection, file: SourceFile, plain: Path,
     n_kept = connection.execute(f"SELECT count(*) FROM {kept}").fetchall()[0][0]
     malformed = _number_rows([line for line, _ in rejected], n_kept + len(rejected), plain, file)
     return Opened(_numbered(kept, malformed), n_kept + len(malformed), malformed)
+
+
+def _count_lines_above(file: SourceFile, plain: Path) -> int:
+    return file.rows_above if file.titles else _count_blank_lines(plain)
 
 
 def _count_blank_lines(plain: Path) -> int:

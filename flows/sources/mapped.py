@@ -40,24 +40,33 @@ CELL = "cell"
 
 def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The files that have the needed columns of a table of the map; None when none has."""
-    found = {f"file_{place}": (file, _tables_for(file, source_map)) for place, file in enumerate(files)}
-    used = {role: (file, tables) for role, (file, tables) in found.items() if tables}
-    if not used:
+    alike: dict[object, list[SourceFile]] = {}
+    unread: list[SourceFile] = []
+    for file in files:
+        tables = _tables_for(file, source_map)
+        if tables:
+            places = tuple(source_map.tables.index(table) for table in tables)
+            alike.setdefault((places, tuple(file.types.items())), []).append(file)
+        else:
+            unread.append(file)
+    if not alike:
         return None
-    needed = {role: _needed(file, tables) for role, (file, tables) in used.items()}
+    used = {f"file_{place}": tuple(alike_files) for place, alike_files in enumerate(alike.values())}
+    fed = {role: _tables_for(files[0], source_map) for role, files in used.items()}
+    needed = {role: _needed(used[role][0], tables) for role, tables in fed.items()}
     return Recognised(
         adapter=ADAPTER.name,
         source_id=source_map.source_id or "local",
         source_map=source_map,
-        files={role: (file,) for role, (file, _) in used.items()},
+        files=used,
         needed=needed,
         feeds=tuple(
-            _feed(role, file, table, source_map, needed[role])
-            for role, (file, tables) in used.items()
+            _feed(role, used[role][0], table, source_map, needed[role])
+            for role, tables in fed.items()
             for table in tables
         ),
-        unread=tuple(file.name for file, tables in found.values() if not tables),
-        meanings={role: meanings_of(file, tables) for role, (file, tables) in used.items()},
+        unread=tuple(file.name for file in unread),
+        meanings={role: meanings_of(used[role][0], tables) for role, tables in fed.items()},
     )
 
 

@@ -44,7 +44,30 @@ def open_file(
 ) -> Opened:
     """The file opened by its kind; what has to be copied first is copied to `target` as Parquet."""
     need_file(file.path, file.name)
-    own = {header.casefold(): header for header in file.headers}
+    needs = find_needs(file, needed)
+    return needs.complete(openers()[file.kind](connection, needs.file, needs.found, source_map, target))
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What is needed of a `file`, whose headers are spelled as the adapter does: what it has, and what it lacks."""
+
+    file: SourceFile
+    found: Mapping[str, Kind]
+    lacking: Mapping[str, Kind]
+
+    def complete(self, opened: Opened) -> Opened:
+        """The file with what it lacks read as null."""
+        return replace(opened, relation=self.complete_rows(opened.relation))
+
+    def complete_rows(self, relation: str) -> str:
+        """The same of SQL of its rows."""
+        return _with_nulls(relation, self.lacking) if self.lacking else relation
+
+
+def find_needs(file: SourceFile, needed: Mapping[str, Kind]) -> Needs:
+    """Which of the needed columns a file has; SourceError when it has one that reading it would add."""
+    own = {header.casefold() for header in file.headers}
     found = {header: kind for header, kind in needed.items() if header.casefold() in own}
     _refuse_taken(file, found)
     renamed = replace(
@@ -52,9 +75,7 @@ def open_file(
         types={_spelling(header, found): kind for header, kind in file.types.items()},
         generalised={_spelling(header, found): sql for header, sql in file.generalised.items()},
     )
-    opened = openers()[file.kind](connection, renamed, found, source_map, target)
-    lacking = {header: kind for header, kind in needed.items() if header not in found}
-    return replace(opened, relation=_with_nulls(opened.relation, lacking)) if lacking else opened
+    return Needs(renamed, found, {header: kind for header, kind in needed.items() if header not in found})
 
 
 def _refuse_taken(file: SourceFile, found: Mapping[str, Kind]) -> None:

@@ -56,9 +56,11 @@ def gather_alike(files: Sequence[SourceFile]) -> Iterator[tuple[int, ...]]:
 
 def _how_read(file: SourceFile) -> tuple[str, ...] | None:
     """What must be alike of files that one query reads; None for a file that is better read alone."""
-    if file.kind != "fhir" or not 0 < _size(file) <= LARGEST_BYTES:
+    if file.kind not in ("fhir", "delimited") or not 0 < _size(file) <= LARGEST_BYTES:
         return None
-    return (file.kind, file.compression, file.labels["form"])
+    if file.kind == "fhir":
+        return (file.kind, file.compression, file.labels["form"])
+    return (file.kind, file.compression, file.encoding, file.delimiter, *file.headers)
 
 
 def _in_bounds(files: Sequence[SourceFile], places: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -91,8 +93,11 @@ def open_together(
     target: Path,
 ) -> Together | None:
     """Files that `gather_alike` put together, copied to `target`; None when one of them is not as it should be."""
-    from flows.sources.fhir_files import open_fhir_together  # noqa: PLC0415 - it uses Together
+    from flows.sources.delimited import open_delimited_together  # noqa: PLC0415 - they use Together
+    from flows.sources.fhir_files import open_fhir_together  # noqa: PLC0415
 
     for file in files:
         need_file(file.path, file.name)
-    return open_fhir_together(connection, files, needed, source_map, target)
+    if files[0].kind == "fhir":
+        return open_fhir_together(connection, files, needed, source_map, target)
+    return open_delimited_together(connection, files, needed, source_map, target)

@@ -13,12 +13,10 @@ import pytest
 from flows import opened_files
 from flows.erase import erase_person
 from flows.errors import IdentifiersFound, SourceError, TryAgainLater
-from flows.handover import Received
 from flows.settings import Settings
 from flows.sources import fhir_files, together
 from flows.sources.protocol import SourceFile
 from flows.sources.together import gather_alike
-from flows.tonight import tonight_rows
 from tests.sources.fhir_resources import (
     ANC,
     SNOMED,
@@ -33,6 +31,7 @@ from tests.sources.fhir_resources import (
     patient,
     quantity,
 )
+from tests.sources.whole_night import everything, read
 
 
 def of(key: str, loinc: str = ANC, value: float = 2.5, **more: Any) -> Resource:
@@ -158,27 +157,6 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(hospital: Any, accepted: Row
         hospital.write(name, bundle(patient(key), of(key)))
     night = hospital.receive(hospital.folder / "extract")
     assert accepted(night, "person_id, row_number") == [(key, 2) for key in "abcd"]
-
-
-def read(rows: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """The columns of rows with their types, and the rows."""
-    with duckdb.connect() as connection:
-        described = connection.execute(f"DESCRIBE {rows}").fetchall()
-        return [line[:2] for line in described], connection.execute(f"{rows} ORDER BY ALL").fetchall()
-
-
-def everything(hospital: Any, night: Received) -> dict[str, Any]:
-    """What a night brought, tonight's rows as well as those that later nights will ask for."""
-    staged = sorted(hospital.workspace.root.glob("staged/*/*.parquet"))
-    return {
-        "inputs": night.inputs,
-        "ledger": night.ledger,
-        "identifiers": sorted(map(repr, night.identifiers)),
-        "words": sorted(map(repr, night.words)),
-        "dropped": read(f"FROM '{night.dropped}'")[1],
-        **{table: read(f"FROM ({tonight_rows(night, table)})") for table in night.staged},
-        **{f"{path.parent.name}/{path.name}": read(f"FROM '{path}'") for path in staged},
-    }
 
 
 def write_odd_ones(hospital: Any) -> Path:
