@@ -127,19 +127,24 @@ def recovery_curve(incident: Incident, plan: Plan) -> pl.DataFrame:
 def summarise_groups(incident: Incident) -> pl.DataFrame:
     """What every estimate of a group stands beside: its keys, numbers of episodes, and medians of its bounds in hours.
 
-    n_retested is the number of episodes that a second test was done in or after.
+    n_retested is the number of episodes that a second test was done in or after. People are counted as episodes of
+    which each is the part of its person that the others leave.
     """
     n_episodes = pl.col("n_episodes")
+    of_person, of_cause = (n_episodes / pl.col(f"episodes_of_person{of}") for of in ("", "_and_cause"))
     rows = incident.add_up(
         [],
         n_episodes=n_episodes,
         n_censored=n_episodes.filter(~pl.col("is_event")),
         n_died=n_episodes.filter(pl.col("ended_as") == "died"),
         n_retested=n_episodes.filter(pl.max_horizontal("inside_hours", "gap_after_hours") > 0),
+        of_person=of_person,
+        of_cause=of_cause,
     )
     for more in (*_medians_of_bounds(incident), incident.groups):
         rows = rows.join(more, on=_BY, how="left")
-    return rows
+    n_people = pl.when(pl.col("cause_group") == ALL).then("of_person").otherwise("of_cause")
+    return rows.with_columns(n_people=n_people.round().cast(pl.Int64)).drop("of_person", "of_cause")
 
 
 def estimate_durations(groups: pl.DataFrame, curve: pl.DataFrame, plan: Plan) -> pl.DataFrame:

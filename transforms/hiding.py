@@ -48,7 +48,8 @@ def _hide_unweighted(prevalence: pl.DataFrame, people: pl.DataFrame, min_cell: i
     is_near = pl.col("n_low_possible") - pl.col("n_low") < min_cell  # it would stand in for a hidden n_low
     rows = rows.with_columns(hide_n_low_possible=pl.col("hide_n_low_possible") | (pl.col("hide_n_low") & is_near))
     hide = pl.col("hide_n_low") | pl.col("hide_n_population")
-    return rows.with_columns(hide.alias(f"hide_{name}") for name in _made_of_share())
+    made = {f"hide_{name}": hide for name in _made_of_share()}
+    return rows.with_columns(**made, hide_status=pl.lit(value=False))
 
 
 def _hide_weighted(
@@ -74,17 +75,21 @@ def _hide_weighted(
         **{f"hide_{name}": interval for name in _made_of_share() if name != "prevalence"},
         hide_n_low=low,
         hide_n_low_possible=share | pl.col("hide_n_low_possible") | (low & is_near),
+        hide_status=pl.lit(value=False),
     ).drop("is_hidden")
 
 
 def _hide_standardised(standardised: pl.DataFrame, crude: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """A standardised share is of the people of known age and sex, and goes with the share of its cell as counted."""
+    """A standardised share is of the people of known age and sex, and goes with the share of its cell as counted.
+
+    Whether they were enough to standardise goes with the number low: it says on which side of a limit that lies.
+    """
     rows = with_hidden(standardised, people, {"n_low": aged_node("low"), "n_population": aged_node("population")})
     of_cell = crude.select(*_CELL, is_hidden="hide_prevalence")
     rows = rows.join(of_cell, on=_CELL, how="left", nulls_equal=True, maintain_order="left")
     hide = pl.col("is_hidden").fill_null(value=True) | pl.col("hide_n_low") | pl.col("hide_n_population")
-    values = (*_made_of_share(), "n_low_possible")
-    return rows.with_columns(hide.alias(f"hide_{name}") for name in values).drop("is_hidden")
+    made = {f"hide_{name}": hide for name in (*_made_of_share(), "n_low_possible")}
+    return rows.with_columns(**made, hide_status="hide_n_low").drop("is_hidden")
 
 
 def _made_of_share() -> tuple[str, ...]:

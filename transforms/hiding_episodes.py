@@ -1,8 +1,8 @@
 """Which values of the tables of episodes must be hidden: columns `hide_VALUE` beside each table.
 
 Episodes add up: endings to all, causes to all, agents to their cause. Where one part is hidden others protect it. The
-people of a part go with its episodes. A median, mean or curve goes with the episodes it is made of, and with the deaths
-where it would tell them.
+people of a part go with its episodes, and episodes of few people, however many, are hidden with all that is made of
+them. A median, mean or curve goes with the episodes it is made of, and with the deaths where it would tell them.
 """
 
 from collections.abc import Sequence
@@ -43,13 +43,14 @@ def hide_episodes(episode: pl.DataFrame, cause: pl.DataFrame, people: pl.DataFra
     whole = rows.filter(is_all).join(n_endings, on=key, how="left").join(n_causes, on=_RULE, how="left")
     whole = whole.with_columns(
         hide_n_episodes=is_small_total(pl.col("n_episodes"), pl.max_horizontal("n_endings", "n_causes"), min_cell)
+        | is_small(pl.col("n_people"), min_cell)
         | is_held(rows.columns)
     )
     whole = whole.drop("n_endings", "n_causes").with_columns(
         hide_n_people=pl.col("hide_people") | _hide_people(min_cell)
     )
     parts = rows.filter(~is_all).join(_totals(whole, key), on=key, how="left")
-    few = is_small(pl.col("n_episodes"), min_cell) | is_held(parts.columns)
+    few = _is_of_few(min_cell) | is_held(parts.columns)
     parts = parts.with_columns(hide_n_episodes=few | pl.col("hide_total"))
     parts = parts.with_columns(hide_n_episodes=_parts(parts, key, "n_episodes", min_cell))
     parts = parts.with_columns(hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell))
@@ -64,7 +65,7 @@ def hide_causes(cause: pl.DataFrame, episode: pl.DataFrame, min_cell: int) -> pl
     """
     confirmed = episode.filter(pl.col("is_confirmed"), pl.col("ended_as") == ALL)
     causes = cause.filter(pl.col("agent") == ALL).join(_totals(confirmed, _RULE), on=_RULE, how="left")
-    few = is_small(pl.col("n_episodes"), min_cell) | is_held(causes.columns)
+    few = _is_of_few(min_cell) | is_held(causes.columns)
     causes = _hide_shares(causes, _RULE, few, min_cell)
     agents = _with_unnamed(cause.filter(pl.col("agent") != ALL).join(_totals(causes, _CAUSE), on=_CAUSE, how="left"))
     is_rare = pl.col("agent").is_not_null() & is_small(pl.col("n_people"), min_cell)
@@ -93,7 +94,7 @@ def _with_unnamed(agents: pl.DataFrame) -> pl.DataFrame:
 def hide_durations(
     duration: pl.DataFrame, curve: pl.DataFrame, cause: pl.DataFrame, episode: pl.DataFrame, rule: DisclosureRule
 ) -> pl.DataFrame:
-    """Counts are parts of all causes and lie in the confirmed episodes; medians need `min_cell` episodes.
+    """Counts are parts of all causes and lie in the confirmed episodes; medians need `min_cell` episodes and people.
 
     `curve` is `estimate.duration_curve`; `cause` and `episode` are what `hide_causes` and `hide_episodes` gave. Every
     estimator of a group has its counts, so what is hidden is decided once for all of them; then what a longer horizon
@@ -103,7 +104,8 @@ def hide_durations(
     once = duration.sort(*_CAUSE, "estimator").unique(_CAUSE, keep="first", maintain_order=True)
     rows = once.join(_wider(cause, episode), on=_CAUSE, how="left")
     number = pl.col("n_episodes")
-    few = _is_few("n_episodes", min_cell) | pl.col("hide_total").fill_null(value=True) | is_held(rows.columns)
+    few = _is_few("n_episodes", min_cell) | is_small(pl.col("n_people"), min_cell) | is_held(rows.columns)
+    few = few | pl.col("hide_total").fill_null(value=True)
     rows = rows.with_columns(few=few, primary=few | is_small(pl.col("total") - number, min_cell))
     rows = _hide_by_cause(rows, "n_episodes", pl.col("primary"), min_cell)
     rows = rows.with_columns(hide_values=pl.col("few") | (pl.col("hide_n_episodes") & ~pl.col("primary")))
@@ -189,6 +191,11 @@ def _hide_shares(rows: pl.DataFrame, by: Sequence[str], hide: pl.Expr, min_cell:
         hide_n_people=_hide_people(min_cell) | _hide_near_whole(min_cell), hide_share=pl.col("hide_n_episodes")
     )
     return rows.drop("total", "hide_total", "total_people", "hide_total_people")
+
+
+def _is_of_few(min_cell: int) -> pl.Expr:
+    """Whether episodes are few, or those of few people: one person may have a dozen."""
+    return is_small(pl.col("n_episodes"), min_cell) | is_small(pl.col("n_people"), min_cell)
 
 
 def _hide_people(min_cell: int) -> pl.Expr:

@@ -12,7 +12,7 @@ from transforms.nested_pairs import TESTED
 from transforms.suppression import hide_sums, is_held, is_small
 
 _RULE = ["cohort", "rule", "threshold_cells_per_ul"]
-_VALUES = ("n_episodes", "person_days", "rate_per_1000_py", "rate_lo", "rate_hi", "method")
+_VALUES = ("n_episodes", "person_days", "rate_per_1000_py", "rate_lo", "rate_hi", "method", "status")
 
 
 def hide_incidence(incidence: pl.DataFrame, episode: pl.DataFrame, people: pl.DataFrame, min_cell: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Which values of the share of low tests must be hidden: columns `hide_VALUE`.
 
-Low tests are a count of `nested.py`, because they are at least as many as the people low, and the tests of a cohort
-those of its testing. The share goes with both, and where nearly every test is low.
+Low tests are a count of `nested.py`, because they are at least as many as the people low, and hidden where these are
+few; the tests of a cohort are those of its testing. The share goes with both, and where nearly every test is low.
 """
 
 import polars as pl

@@ -32,7 +32,8 @@ def hide_windows(others: pl.DataFrame, default: pl.DataFrame, episode: pl.DataFr
     rows = others.join(totals, on=_RULE, how="left").join(usual, on=[*_RULE, "cause_group"], how="left")
     rows = rows.sort(*_RULE, "cause_group", "window").with_columns(_is_few(count, min_cell) for count in _COUNTS)
     rows = rows.with_columns(pl.col(f"few_{count}") | is_held(rows.columns) for count in _COUNTS)
-    rows = rows.with_columns(hide_n_episodes=pl.col("few_n_episodes") | pl.col("hide_total").fill_null(value=True))
+    few = pl.col("few_n_episodes") | is_small(pl.col("n_people"), min_cell)
+    rows = rows.with_columns(hide_n_episodes=few | pl.col("hide_total").fill_null(value=True))
     by, key = [*_RULE, "window"], ["cause_group"]
     rows = rows.with_columns(
         hide_n_episodes=hide_parts(

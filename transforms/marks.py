@@ -13,6 +13,7 @@ HIDDEN, ZERO, NOT_ESTIMABLE, NOT_APPLICABLE = "hidden", "zero", "not_estimable",
 ONLY_KNOWN = "median_severe_days"
 ONLY_WEIGHTED = frozenset({"degrees_of_freedom", "reliability"})
 ONLY_COUNTED = frozenset({"n_at_risk", "n_recovered", "n_censored"})  # a fitted curve has none
+ONLY_STANDARDISED = "status"  # of other rows it is never null
 ONLY_OF_SOME = frozenset({"rmst_lo", "rmst_hi"})  # of estimators that give an interval for it
 
 
@@ -59,7 +60,7 @@ def mark_values(name: str, rows: pl.DataFrame) -> pl.DataFrame:
 def _why_null(value: str, columns: Sequence[str]) -> pl.Expr:
     if value == ONLY_KNOWN:
         return pl.when(pl.col("severe_status") == COUNTED).then(pl.lit(NOT_ESTIMABLE)).otherwise(pl.lit(NOT_APPLICABLE))
-    if value in ONLY_COUNTED:
+    if value in ONLY_COUNTED or value == ONLY_STANDARDISED:
         return pl.lit(NOT_APPLICABLE)
     if value in ONLY_OF_SOME:
         return pl.when(pl.col("status") == "estimated").then(pl.lit(NOT_APPLICABLE)).otherwise(pl.lit(NOT_ESTIMABLE))

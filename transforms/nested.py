@@ -17,10 +17,11 @@ from transforms.frames import settle
 from transforms.model.scales import EVERYBODY
 from transforms.nested_pairs import COUNTED, OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
 from transforms.relations import Laid
-from transforms.suppression import Nesting, close_relations, shown_nested
+from transforms.suppression import Nesting, close_relations, is_small, shown_nested
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
 _WHOLE = "whole:"
+_LOW_TESTS = "low_tests|"  # of the whole extract alone
 OWN_STEPS = (COUNTED, "incident", "recovered")  # steps of the attrition that no other table has
 Related = Mapping[str, frozenset[str]]
 
@@ -67,7 +68,8 @@ def shown_people(people: People, order: CohortOrder, min_cell: int, held: pl.Dat
     `held` (INTERVAL, node, last, is_held) are counts that were shown before, and whether they may not be tonight.
     """
     long = _with_held(people.long, held)
-    may_show = pl.when(~pl.col("is_held")).then("n_people").alias("may_show")
+    is_barred = pl.col("is_held") | _is_of_few(min_cell)
+    may_show = pl.when(~is_barred).then("n_people").alias("may_show")
     wide = long.select(*INTERVAL, "node", may_show).pivot("node", index=INTERVAL, values="may_show", sort_columns=True)
     nodes = people.of_whole.order
     shown_whole = shown_nested(wide.filter(pl.col("interval_unit") == "all"), people.of_whole, min_cell)
@@ -82,6 +84,16 @@ def shown_people(people: People, order: CohortOrder, min_cell: int, held: pl.Dat
     told = told.with_columns(least=pl.lit(None, pl.Int64), most=pl.lit(None, pl.Int64))
     closed = close_people(told, people.known, order, min_cell).drop("last", "is_held")
     return _alike_where_all_are_tested(closed, order)
+
+
+def _is_of_few(min_cell: int) -> pl.Expr:
+    """Whether a number of low tests is that of few people, however many tests they are: all of them low, or tested."""
+    low = pl.format(f"low|any_low|any_value|{{}}|{TESTED}", pl.col("node").str.strip_prefix(_LOW_TESTS))
+    is_few = is_small(pl.col("n_people"), min_cell)
+    few = [pl.concat_str([*INTERVAL[:2], name], separator="|") for name in (low, pl.lit(TESTED))]
+    places = pl.concat_str([*INTERVAL[:2], "node"], separator="|").filter(is_few).implode()
+    is_some = pl.col("node").str.starts_with(_LOW_TESTS) & (pl.col("n_people") > 0)
+    return is_some & pl.any_horizontal(name.is_in(places) for name in few)
 
 
 def _alike_where_all_are_tested(people: pl.DataFrame, order: CohortOrder) -> pl.DataFrame:
@@ -148,7 +160,7 @@ def episode_node() -> pl.Expr:
 
 def low_tests_node() -> pl.Expr:
     """Node of the tests certainly low of a row: at least as many as the people low."""
-    return pl.format("low_tests|{}", "threshold_cells_per_ul")
+    return pl.format(f"{_LOW_TESTS}{{}}", "threshold_cells_per_ul")
 
 
 def new_node() -> pl.Expr:

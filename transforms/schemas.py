@@ -1,7 +1,7 @@
 """Every table of the warehouse: columns, types, keys and one line of meaning each, read from `definitions/tables`.
 
 A released table is its estimate with every value column nullable and a `*_mark` beside it, and with the definitions
-hash and the channel; it is never written by hand, so that the two cannot drift.
+hash and the channel, without `inner` columns; it is never written by hand, so that the two cannot drift.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     values: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -92,7 +93,8 @@ def _read_table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
             Column(column, type_, null in {None, "null"}, meaning)
             for column, (type_, null, meaning) in entry["columns"].items()
         )
-        return Table(name, entry["one_row_per"], tuple(entry["key"]), columns, tuple(entry.get("values", ())))
+        values, inner = (tuple(entry.get(which, ())) for which in ("values", "inner"))
+        return Table(name, entry["one_row_per"], tuple(entry["key"]), columns, values, inner)
     except (KeyError, TypeError, ValueError) as error:
         raise DefinitionError(
             f"{path.name}: table {name!r} is not written as a table should be ({error}).",
@@ -102,7 +104,7 @@ def _read_table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
 
 def _released(table: Table) -> Table:
     columns: list[Column] = []
-    for column in table.columns:
+    for column in (one for one in table.columns if one.name not in table.inner):
         is_value = column.name in table.values
         columns.append(Column(column.name, column.type, column.is_nullable or is_value, column.meaning))
         if is_value:

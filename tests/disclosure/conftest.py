@@ -44,7 +44,7 @@ def definitions() -> Definitions:
 @pytest.fixture(scope="session")
 def draw_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
     """Estimates of the hospital of a seed; the same seed is drawn once."""
-    plan = _plan(definitions)
+    plan = draw_plan(definitions)
     drawn: dict[int, Estimates] = {}
 
     def draw(seed: int) -> Estimates:
@@ -61,7 +61,7 @@ def draw_odd_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
 
     def draw(seed: int) -> Estimates:
         rng = np.random.default_rng(seed)
-        plan = _plan(definitions, has_calendar=bool(rng.random() < 0.75), has_dates=bool(rng.random() < 0.9))
+        plan = draw_plan(definitions, has_calendar=bool(rng.random() < 0.75), has_dates=bool(rng.random() < 0.9))
         return estimate_counts(count_people(_odd_hospital(rng), plan), plan, run_id="night")
 
     return draw
@@ -70,8 +70,8 @@ def draw_odd_estimates(definitions: Definitions) -> Callable[[int], Estimates]:
 @pytest.fixture(scope="session")
 def draw_growing(definitions: Definitions) -> Callable[[int], Estimates]:
     """Estimates of a hospital of 680 people with every kind of table, before most of its people came."""
-    plan = _plan(definitions)
-    whole = {name: rows.collect().lazy() for name, rows in _growing_hospital().items()}
+    plan = draw_plan(definitions)
+    whole = {name: rows.collect().lazy() for name, rows in growing_hospital().items()}
     drawn: dict[int, Estimates] = {}
 
     def draw(n_people: int) -> Estimates:
@@ -90,7 +90,8 @@ def draw_growing(definitions: Definitions) -> Callable[[int], Estimates]:
     return draw
 
 
-def _growing_hospital() -> dict[str, pl.LazyFrame]:
+def growing_hospital() -> dict[str, pl.LazyFrame]:
+    """680 people with every kind of table."""
     people, days = 680, 50
     return {
         "person": _people(people),
@@ -101,7 +102,8 @@ def _growing_hospital() -> dict[str, pl.LazyFrame]:
     }
 
 
-def _plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: bool = True) -> Plan:
+def draw_plan(definitions: Definitions, *, has_calendar: bool = True, has_dates: bool = True) -> Plan:
+    """What is asked of a drawn hospital."""
     return Plan(
         estimation=definitions.estimation,
         denominators=definitions.denominators,
