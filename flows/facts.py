@@ -7,6 +7,7 @@ from platform import python_version
 from typing import Any
 
 from flows.breaks import find_breaks
+from flows.coarse_facts import coarsen
 from flows.code_version import code_version
 from flows.earlier_night import find_earlier
 from flows.handover import Derived, ReceivedInput, ReleasedNight, RunContext, Validated
@@ -25,7 +26,7 @@ ENGINES = ("polars", "duckdb", "plotly")
 def gather_facts(
     night: ReleasedNight, context: RunContext, nights: Sequence[Mapping[str, Any]], earlier: Earlier | None = None
 ) -> NightFacts:
-    """The facts of this night; `nights` is what each published night said of itself, oldest first."""
+    """The facts of this night as a page tells them; `nights` is what each published night said, oldest first."""
     derived = night.estimated.derived
     validated = derived.validated
     received = validated.received
@@ -37,7 +38,7 @@ def gather_facts(
     alike = [one for one in nights if (one.get("sources"), one.get("channel")) == (sources, channel)]
     tonight = tell_night(context, channel)
     previous = find_earlier(nights, sources=sources, channel=channel, definitions_hash=context.definitions.hash)
-    return NightFacts(
+    facts = NightFacts(
         run_id=context.run_id,
         result_id=received.result_id,
         started_at=context.started_at,
@@ -70,6 +71,7 @@ def gather_facts(
         versions={"python": python_version(), **{name: version(name) for name in ENGINES}, **added_packages()},
         stage_seconds={stage.stage: round(stage.seconds, 1) for stage in context.progress.stages},
     )
+    return coarsen(facts, context.definitions.showing)
 
 
 def tell_night(context: RunContext, channel: str) -> Mapping[str, Any]:

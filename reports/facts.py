@@ -1,7 +1,7 @@
 """What a page may know of a night beside its released numbers: files, rows, checks and dates, and no people.
 
-Every field is plain and small. Row counts are rows of files, never people; text that came with an extract (file
-names, reasons) is shown escaped.
+Every field is plain and small. Row counts are rows of files, never people, and rounded up before a page tells them
+(`flows/coarse_facts.py`); text that came with an extract (file names, reasons) is shown escaped.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ Status = Literal["error", "not_applicable", "failed", "passed"]
 
 @dataclass(frozen=True)
 class InputFact:
-    """One file received."""
+    """One file received; `rows` is None where they are people."""
 
     name: str
     bytes: int
-    rows: int
+    rows: int | None
     sha256: str
     source_format: str
     source_id: str = ""

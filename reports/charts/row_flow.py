@@ -19,8 +19,8 @@ def chart() -> Chart:
         section="quality",
         position=1,
         title="What became of every row",
-        caption="Rows received tonight, by the table they were meant for and what became of them. The parts add to "
-        "the rows received; the ledger below has them by file.",
+        caption="Rows received tonight, by the table they were meant for and what became of them. Rounded up "
+        "to hundreds, without people and observed spans; the ledger below has them by file.",
         table="row_flow",
         question="",
         follows=(),

@@ -1,4 +1,4 @@
-"""When a text of an extract may be shown: shapes of words and names, and how many people must share a word."""
+"""When a text of an extract may be shown: shapes of words and names, how many must share a word; and rows of files."""
 
 import re
 
@@ -11,13 +11,17 @@ class Showing(Definition):
     """Patterns are those of Python and fit the whole text, but for `like_persons`, which may fit any part of it.
 
     `word` and `most_words` (apart by blanks) are for words of cells, `name` and `name_parts` (apart by any mark) for
-    names of files, sheets and tables, `header` for names of columns.
+    names of files, sheets and tables, `header` for names of columns. On a page numbers of rows are rounded up to
+    `rows_rounded_to`, sizes of files to `bytes_rounded_to`; of `tables_of_people` no rows are counted.
     """
 
     rule: str
     least_people: int = Field(ge=2)
     most_files_named: int = Field(ge=1)
     most_words_listed: int = Field(ge=1)
+    rows_rounded_to: int = Field(ge=1)
+    bytes_rounded_to: int = Field(ge=1)
+    tables_of_people: tuple[str, ...]
     word: str
     most_words: int = Field(ge=1)
     like_persons: tuple[str, ...]
