@@ -30,10 +30,9 @@ from flows.sent_reports import is_report, read_report
 from flows.settings import Settings
 from flows.shown_merges import keep_shown, read_shown
 from flows.site import read_summaries
-from flows.stages.release import rule_of
+from flows.stages.release import order_of, rule_of
 from flows.workspace import COUNTS, Workspace, make_private
 from reports.facts import AnswerFact, InputFact, NightFacts, Verdict
-from transforms.cohort_order import order_cohorts
 from transforms.counting import add_counts
 from transforms.estimates import estimate_counts
 from transforms.load import Definitions, load_definitions
@@ -154,7 +153,7 @@ def _release(
     dates = sent[0].sites[0].dates
     plan = plan_of(definitions, has_calendar=dates == "real", has_dates=dates != "none")
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=run_id)
-    rule, order = rule_of(definitions, channel), order_cohorts(definitions.cohorts)
+    rule, order = rule_of(definitions, channel), order_of(definitions)
     named = {"run_id": run_id, "definitions_hash": definitions.hash}
     return Network(tuple(sent), release(estimates, rule, order, earlier=earlier, **named))
 
@@ -165,7 +164,7 @@ def _withhold(sent: Sequence[SentCounts], definitions: Definitions, channel: str
         return None
     dates = sent[0].sites[0].dates
     plan = plan_of(definitions, has_calendar=dates == "real", has_dates=dates != "none")
-    rule, order = rule_of(definitions, channel), order_cohorts(definitions.cohorts)
+    rule, order = rule_of(definitions, channel), order_of(definitions)
     every = [estimate_counts(with_zeros(one.counts, plan), plan, run_id="") for one in sent]
     return find_withheld([show_counts(each, rule, order) for each in every], rule.min_cell)
 

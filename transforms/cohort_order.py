@@ -14,6 +14,7 @@ class CohortOrder:
     """`inside`: (part, whole). `apart`: a whole, and parts of it without people in common. `tested`: cohorts that a
     test lets people into, so that everybody observed in them is tested. `entries`: a cohort that asks for several
     things, how many of them, and the cohort of whoever has so many. `everybody`: the cohort of all who are observed.
+    `given`: a drug, and a cohort of everybody who was given it (`drug_cohorts.py`).
     """
 
     inside: tuple[tuple[str, str], ...] = ()
@@ -21,6 +22,7 @@ class CohortOrder:
     tested: tuple[str, ...] = ()
     entries: tuple[tuple[str, int, str], ...] = ()
     everybody: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
 
 def order_cohorts(cohorts: Sequence[Cohort]) -> CohortOrder:

@@ -1,16 +1,19 @@
 """Which values of the tables of drugs must be hidden: columns `hide_VALUE` beside each table.
 
-A drug that few people were given is left out, name and all. Its people and courses are held to each other and to the
-people of the table of causes: none may be shown beside another that differs from it by a few. A day of a curve needs
-enough people, a quantile some on either side; a ratio goes with the episodes it is made of.
+A drug that few people were given is left out, name and all, and so is one that nearly everybody of a cohort was given:
+the rest have another drug, which is left out because they are few. Its people and courses are held to each other and
+to the people of the table of causes: none may be shown beside another that differs from it by a few. A day of a curve
+needs enough people, a quantile some on either side; a ratio goes with the episodes it is made of.
 """
 
 from collections.abc import Mapping
 
 import polars as pl
 
+from transforms.cohort_order import CohortOrder
 from transforms.hiding import ALL
 from transforms.model.disclosure import DisclosureRule
+from transforms.nested_pairs import OBSERVED
 from transforms.suppression import Nesting, is_held, is_small, limits_tell_people, shown_nested
 
 _OF_PEOPLE = ("n_people", "n_tested", "n_courses")
@@ -19,7 +22,11 @@ _PERCENT = 100
 
 
 def hide_after_drugs(
-    estimates: Mapping[str, pl.DataFrame], cause: pl.DataFrame, rule: DisclosureRule
+    estimates: Mapping[str, pl.DataFrame],
+    cause: pl.DataFrame,
+    people: pl.DataFrame,
+    order: CohortOrder,
+    rule: DisclosureRule,
 ) -> dict[str, pl.DataFrame]:
     """`estimate.drug`, `estimate.drug_day` and `estimate.drug_ratio`; `cause` is what `hide_causes` gave.
 
@@ -28,6 +35,7 @@ def hide_after_drugs(
     drug, days, ratio = (estimates[f"estimate.{name}"] for name in ("drug", "drug_day", "drug_ratio"))
     is_free = ~is_held(drug.columns).any().over("drug")
     known = drug.filter(pl.col("n_people") >= rule.min_cell, pl.lit(rule.shows_agents), is_free)
+    known = known.join(_near_cohort(known, people, order, rule.min_cell), on="drug", how="anti")
     hidden = _hide_courses(known, cause, rule.min_cell)
     given = hidden.select("drug", given="n_people", hide_given="hide_n_people").unique("drug", keep="any")
     return {
@@ -35,6 +43,14 @@ def hide_after_drugs(
         "estimate.drug_day": _hide_days(days.join(given, on="drug"), rule),
         "estimate.drug_ratio": _hide_ratios(ratio.join(given, on="drug"), rule.min_cell),
     }
+
+
+def _near_cohort(drug: pl.DataFrame, people: pl.DataFrame, order: CohortOrder, min_cell: int) -> pl.DataFrame:
+    """Drugs whose people are nearly all of a cohort that shows how many it has."""
+    given = pl.DataFrame(list(order.given), schema={"drug": pl.String, "cohort": pl.String}, orient="row")
+    whole = people.filter(pl.col("interval_unit") == ALL, pl.col("node") == OBSERVED).select("cohort", "n_shown")
+    both = drug.select("drug", "n_people").unique().join(given, on="drug").join(whole, on="cohort")
+    return both.filter(is_small((pl.col("n_shown") - pl.col("n_people")).abs(), min_cell)).select("drug").unique()
 
 
 def _hide_courses(drug: pl.DataFrame, cause: pl.DataFrame, min_cell: int) -> pl.DataFrame:

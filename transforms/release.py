@@ -12,6 +12,7 @@ import polars as pl
 
 from transforms.audit import Finding, find_small_cells
 from transforms.audit_days import find_small_days
+from transforms.calendar_ends import leave_out_ends
 from transforms.closing_episodes import Hidden, close_episodes
 from transforms.cohort_order import CohortOrder
 from transforms.curves import coarsen_curves
@@ -172,6 +173,7 @@ def _show(
     marked = {name: mark_values(name, round_values(name, rows, rule)) for name, rows in sorted(hidden.items())}
     named = {name.replace("estimate.", "released."): rows for name, rows in marked.items()}
     tables, closed = _close(_fit(named, facts), rule)
+    tables = leave_out_ends(tables)
     return _Shown(tables, shown_cells(tables, decided.people), bounds_of_people(decided.people), closed)
 
 
@@ -237,7 +239,7 @@ def _hide(
         "estimate.certainty": hide_certainty(estimates["estimate.certainty"], people, least),
         "estimate.cycle": cycle if rule.shows_agents else cycle.filter(pl.col("regimen") == "all"),
         "estimate.cycle_severe": severe,
-        **hide_after_drugs(estimates, cause, rule),
+        **hide_after_drugs(estimates, cause, people, order, rule),
     }
 
 

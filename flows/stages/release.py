@@ -4,7 +4,8 @@ import polars as pl
 
 from flows.handover import Estimated, ReleasedNight, RunContext
 from flows.shown_before import read_earlier
-from transforms.cohort_order import order_cohorts
+from transforms.cohort_order import CohortOrder, order_cohorts
+from transforms.drug_cohorts import with_drugs
 from transforms.errors import DefinitionError
 from transforms.load import Definitions
 from transforms.model.disclosure import DisclosureRule
@@ -23,12 +24,18 @@ def release(estimated: Estimated, context: RunContext) -> ReleasedNight:
     released = release_estimates(
         estimates,
         rule,
-        order_cohorts(definitions.cohorts),
+        order_of(definitions),
         run_id=context.run_id,
         definitions_hash=definitions.hash,
         earlier=read_earlier(context),
     )
     return ReleasedNight(estimated, released)
+
+
+def order_of(definitions: Definitions) -> CohortOrder:
+    """What a reader of the methods knows of the cohorts and of the drugs that let people into them."""
+    cohorts = definitions.cohorts
+    return with_drugs(order_cohorts(cohorts), cohorts, definitions.codes("drugs"), definitions.drugs.other_use)
 
 
 def rule_of(definitions: Definitions, channel: str) -> DisclosureRule:

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from plotly.offline import get_plotlyjs
 
+from flows.coarse_facts import coarsen
 from flows.earlier_night import read_released
 from flows.handover import Published
 from flows.settings import Settings
@@ -72,7 +73,7 @@ def _as_published(workspace: Path, published: Published) -> tuple[Path, Numbers,
     with duckdb.connect(str(workspace / "warehouse.duckdb"), read_only=True) as connection:
         lines = connection.execute("SELECT * EXCLUDE (run_id) FROM ops.row_ledger WHERE run_id = ?", [published.run_id])
         ledger = tuple(LedgerFact(*line) for line in lines.fetchall())
-    facts = draw_facts(definitions, run_id=published.run_id, ledger=ledger)
+    facts = coarsen(draw_facts(definitions, run_id=published.run_id, ledger=ledger), definitions.showing)
     return published.report, read_numbers(released, facts, definitions), facts
 
 
