@@ -14,7 +14,8 @@ from scipy import special
 
 Numbers = NDArray[np.float64]
 Curve = Callable[[Numbers, Numbers, Numbers], Numbers]
-Slopes = Callable[[Numbers, Numbers, Numbers, NDArray[np.bool_]], Numbers]
+Told = tuple[Numbers, ...]
+Slopes = Callable[[Numbers, Told, bool], Numbers]
 _STEP = 1e-3  # of a central difference in the parameters, which are logarithms
 _LEAST = 1e-300
 
@@ -25,22 +26,28 @@ class Family:
 
     `beyond`: the chance of a longer duration. `below`: the area under the chance of a shorter one from 0 to the time.
     `above`: the area under `beyond` from the time to no end. `quantile`: the duration that a share does not exceed.
-    `slopes`: by (times, place, spread, is_late) `above` where late, else `below`, and how it moves with the parameters:
-    rows are the area, its first differentials (place, spread) and its second ones (place twice, both, spread twice).
+    `told`: what `slopes` needs to know of (place, spread), found once for all times of a group.
+    `slopes`: by (times, told, is_late) `above` if late, else `below`, and how it moves with the parameters: rows are
+    the area, its first differentials (place, spread) and its second ones (place twice, both, spread twice).
     """
 
     beyond: Curve
     below: Curve
     above: Curve
     quantile: Curve
+    told: Callable[[Numbers, Numbers], Told]
     slopes: Slopes
 
 
 def _log_normal() -> Family:
-    def scores(times: Numbers, place: Numbers, spread: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    def told(place: Numbers, spread: Numbers) -> Told:
         sigma = np.exp(spread)
+        return place, sigma, np.exp(place + sigma**2 / 2)
+
+    def scores(times: Numbers, place: Numbers, spread: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        place, sigma, mean = told(place, spread)
         with np.errstate(divide="ignore"):
-            return (np.log(times) - place) / sigma, sigma, np.exp(place + sigma**2 / 2)
+            return (np.log(times) - place) / sigma, sigma, mean
 
     def below(times: Numbers, place: Numbers, spread: Numbers) -> Numbers:
         z, sigma, mean = scores(times, place, spread)
@@ -50,9 +57,10 @@ def _log_normal() -> Family:
         z, sigma, mean = scores(times, place, spread)
         return mean * special.ndtr(sigma - z) - times * special.ndtr(-z)
 
-    def slopes(times: Numbers, place: Numbers, spread: Numbers, is_late: NDArray[np.bool_]) -> Numbers:
-        z, sigma, mean = scores(np.maximum(times, _LEAST), place, spread)
-        side = np.where(is_late, 1.0, -1.0)
+    def slopes(times: Numbers, told: Told, is_late: bool) -> Numbers:
+        place, sigma, mean = told
+        z = (np.log(np.maximum(times, _LEAST)) - place) / sigma
+        side = 1.0 if is_late else -1.0
         part = side * mean * special.ndtr(side * (sigma - z))  # the mean of longer durations, or less that of shorter
         dense = times * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
         both = sigma**2 * part + dense * (sigma + z)
@@ -65,6 +73,7 @@ def _log_normal() -> Family:
         below=below,
         above=above,
         quantile=lambda share, place, spread: np.exp(place + np.exp(spread) * special.ndtri(share)),
+        told=told,
         slopes=slopes,
     )
 
@@ -72,10 +81,12 @@ def _log_normal() -> Family:
 def _differ(below: Curve, above: Curve) -> Slopes:
     """`slopes` by differences, for a family whose differentials have no simple form."""
 
-    def slopes(times: Numbers, place: Numbers, spread: Numbers, is_late: NDArray[np.bool_]) -> Numbers:
+    def slopes(times: Numbers, told: Told, is_late: bool) -> Numbers:
+        place, spread = told
+        curve = above if is_late else below
+
         def area(right: int, wide: int) -> Numbers:
-            at = times, place + right * _STEP, spread + wide * _STEP
-            return np.where(is_late, above(*at), below(*at))
+            return curve(times, place + right * _STEP, spread + wide * _STEP)
 
         here, left, right, narrow, wide = area(0, 0), area(-1, 0), area(1, 0), area(0, -1), area(0, 1)
         first = [(right - left) / (2 * _STEP), (wide - narrow) / (2 * _STEP)]
@@ -104,6 +115,7 @@ def _weibull() -> Family:
         below=below,
         above=above,
         quantile=lambda share, place, spread: np.exp(place) * (-np.log1p(-share)) ** np.exp(-spread),
+        told=lambda place, spread: (place, spread),
         slopes=_differ(below, above),
     )
 
@@ -130,6 +142,7 @@ def _gamma() -> Family:
         below=below,
         above=above,
         quantile=quantile,
+        told=lambda place, spread: (place, spread),
         slopes=_differ(below, above),
     )
 

@@ -17,79 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.duration_families import Family, Numbers
+from transforms.interval_groups import Groups, Places
+from transforms.interval_likelihood import likelihood_of
 
-Places = NDArray[np.int64]
-_TINY = 1e-300
 _EVEN = 1e-9  # heights this close are one height
 _ENOUGH = 1e-3  # a step this small moves a median by a thousandth of it, and leaves a millionth to go
 _NEAR = 0.01  # from such a step on, the rest is for the triples as they are
 _TRIES = 40
 _DAMPING = 1e-4  # at first
-_ROUGH = 0.15  # of the logarithm of a day more than the time
-_BLOCK, _ROWS = 8192, 6
 _WHOLE = 1 - 1e-6  # of the information of a group: what is left is none
 _NARROWEST = np.log(0.02)  # below this all durations are equal as far as the tests can tell, and there is no peak
-
-
-@dataclass(frozen=True)
-class Triples:
-    """Episodes in days: `before` above 0, `inside` at least 0, `after` above 0 or infinite where no end was seen."""
-
-    before: Numbers
-    inside: Numbers
-    after: Numbers
-
-    def __len__(self) -> int:
-        return len(self.before)
-
-    @property
-    def sides(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Its three columns."""
-        return self.before, self.inside, self.after
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Triples that are counted: the group of each and how many there are of it."""
-
-    triples: Triples
-    weights: Numbers
-    group: Places
-    n_groups: int
-
-    def add_up(self, numbers: Numbers) -> Numbers:
-        """The weighted sum over each group of a number of each triple."""
-        return np.bincount(self.group, self.weights * numbers, self.n_groups).astype(np.float64)
-
-    def only(self, chosen: Places) -> tuple["Groups", Places]:
-        """These groups alone, numbered in their order, and where their triples stand among all."""
-        if len(chosen) == self.n_groups:
-            return self, np.arange(len(self.group))
-        number = np.full(self.n_groups, -1)
-        number[chosen] = np.arange(len(chosen))
-        rows = np.flatnonzero(number[self.group] >= 0)
-        triples = Triples(*(side[rows] for side in self.triples.sides))
-        return Groups(triples, self.weights[rows], number[self.group[rows]], len(chosen)), rows
-
-    def once(self) -> tuple["Groups", Places]:
-        """Triples that are the same as the one before them, of one group, as one; and where each stands among these."""
-        sides = (self.group, *self.triples.sides)
-        is_new = np.append(True, np.any([side[1:] != side[:-1] for side in sides], axis=0))[: len(self.group)]
-        place, first = np.cumsum(is_new) - 1, np.flatnonzero(is_new)
-        weights = np.bincount(place, self.weights, len(first)).astype(np.float64)
-        triples = Triples(*(side[first] for side in self.triples.sides))
-        return Groups(triples, weights, self.group[first], self.n_groups), place
-
-    def rounded(self) -> "Groups":
-        """Triples of a group that are nearly the same as one: their means, with the weight of all of them."""
-        key = self.group
-        for side in self.triples.sides:
-            step = np.where(np.isfinite(side), 1 + np.round(np.log1p(side) / _ROUGH), 0).astype(np.int64)
-            key = key * (step.max(initial=0) + 1) + step
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        weights = np.bincount(place, self.weights, len(first)).astype(np.float64)
-        means = (np.bincount(place, self.weights * side, len(first)) / weights for side in self.triples.sides)
-        return Groups(Triples(*means), weights, self.group[first], self.n_groups)
 
 
 @dataclass(frozen=True)
@@ -103,14 +40,6 @@ class Fits:
     place: Numbers
     spread: Numbers
     slopes: Numbers
-
-
-def log_likelihood(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
-    """Of each triple, given that a test met the episode at all."""
-    place, spread = (np.broadcast_to(each, len(triples)) for each in (place, spread))
-    seen, met = _seen(triples, family, place, spread), _met(triples.before, family, place, spread)
-    chance: Numbers = np.log(np.maximum(seen[0], _TINY)) - np.log(np.maximum(met[0], _TINY))
-    return chance
 
 
 def fit_durations(groups: Groups, family: Family) -> Fits:
@@ -128,7 +57,7 @@ def fit_durations(groups: Groups, family: Family) -> Fits:
 
 @dataclass(frozen=True)
 class _Climbed:
-    """Where a climb ended in each group, whether that is a peak, and what `_each` tells of every triple there."""
+    """Where a climb ended in each group, whether that is a peak, and what `Likelihood.at` tells there."""
 
     at: Numbers
     is_found: NDArray[np.bool_]
@@ -140,7 +69,8 @@ def _climb(groups: Groups, family: Family, start: Numbers, enough: float) -> _Cl
 
     A group is done when its step is below `enough`.
     """
-    at, each = start.copy(), _each(groups, family, start)
+    likelihood = likelihood_of(groups, family)
+    at, each = start.copy(), likelihood.at(start)
     height, pull, bend = _sums(groups, each)
     is_done: NDArray[np.bool_] = ~np.isfinite(height)
     damping = np.full(groups.n_groups, _DAMPING)
@@ -148,16 +78,19 @@ def _climb(groups: Groups, family: Family, start: Numbers, enough: float) -> _Cl
         left = np.flatnonzero(~is_done)
         if not len(left):
             break
-        part, rows = groups.only(left)  # the others need not wait for a few
+        part, rows = likelihood.only(left)  # the others need not wait for a few
         step = _step(pull[left], bend[left], damping[left])
-        told = _each(part, family, at[left] + step)
-        found = _sums(part, told)
+        told = part.at(at[left] + step)
+        found = _sums(part.groups, told)
         is_better = found[0] >= height[left] - _EVEN
         better = left[is_better]
         at[better] += step[is_better]
         height[better], pull[better], bend[better] = (numbers[is_better] for numbers in found)
-        is_moved = is_better[part.group]
-        each[:, rows[is_moved]] = told[:, is_moved]
+        if is_better.all():
+            each[:, rows] = told
+        else:
+            is_moved = is_better[part.groups.group]
+            each[:, rows[is_moved]] = told[:, is_moved]
         damping[left] = np.clip(damping[left] * np.where(is_better, 0.1, 10.0), 1e-9, 1e9)
         is_done[left] = is_better & (np.abs(step).max(axis=1) < enough)
     is_peak = (np.linalg.det(bend) > 0) & (bend[:, 0, 0] > 0)
@@ -212,39 +145,6 @@ def chances_of_detection(groups: Groups, days: Numbers) -> Numbers:
     return groups.add_up(chance) / groups.add_up(np.ones(len(chance)))
 
 
-def _seen(triples: Triples, family: Family, place: Numbers, spread: Numbers) -> Numbers:
-    """The mean, over every possible onset, of the chance that the duration ends between the last low and recovery.
-
-    A second difference of areas, and its slopes; from the median on the areas above are used, because those below then
-    differ too little to be told apart.
-    """
-    least, most = triples.inside, triples.inside + triples.before
-    is_late = triples.inside > family.quantile(np.asarray(0.5), place, spread)
-    area = family.slopes(least, place, spread, is_late) - family.slopes(most, place, spread, is_late)
-    ends = np.flatnonzero(np.isfinite(triples.after))
-    after, side = triples.after[ends], (place[ends], spread[ends], is_late[ends])
-    area[:, ends] -= family.slopes(least[ends] + after, *side) - family.slopes(most[ends] + after, *side)
-    area[0] += np.where(~is_late & np.isinf(triples.after), triples.before, 0.0)
-    return area / triples.before
-
-
-def _met(before: Numbers, family: Family, place: Numbers, spread: Numbers) -> Numbers:
-    """The chance that an episode whose onset lies in a gap of this length lasts until the test that ends the gap."""
-    chance = -family.slopes(before, place, spread, np.zeros(len(before), np.bool_)) / before
-    chance[0] += 1
-    return chance
-
-
-def _log(chance: Numbers) -> Numbers:
-    """The logarithm of a chance, with its slopes; flat where nothing is left of the chance."""
-    height = chance[0]
-    is_left = height > _TINY
-    moves = np.where(is_left, chance[1:] / np.where(is_left, height, 1.0), 0.0)
-    right, wide = moves[0], moves[1]
-    bends = moves[2:] - np.stack([right * right, right * wide, wide * wide])
-    return np.concatenate([np.log(np.maximum(height, _TINY))[None], moves[:2], bends])
-
-
 def _start(groups: Groups) -> Numbers:
     """Middles of the bounds of episodes that ended, as if they were the durations; NaN for a group without an end."""
     triples = groups.triples
@@ -255,22 +155,6 @@ def _start(groups: Groups) -> Numbers:
         place = groups.add_up(has_end * middle) / ended
         spread = np.sqrt(groups.add_up(has_end * (middle - place[groups.group]) ** 2) / ended)
     return np.stack([place, np.log(np.maximum(spread, 0.1))], axis=1)
-
-
-def _each(groups: Groups, family: Family, at: Numbers) -> Numbers:
-    """The log likelihood of each triple and its slopes, in rows as `Family.slopes` has them.
-
-    A block of triples at a time, so that what is between stays in the cache.
-    """
-    triples, found = groups.triples, np.empty((_ROWS, len(groups.triples)))
-    for begin in range(0, len(triples), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        part = Triples(triples.before[block], triples.inside[block], triples.after[block])
-        place, spread = (at[groups.group[block], parameter] for parameter in (0, 1))
-        with np.errstate(all="ignore"):
-            seen = _log(_seen(part, family, place, spread))
-            found[:, block] = seen - _log(_met(part.before, family, place, spread))
-    return found
 
 
 def _sums(groups: Groups, each: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -15,7 +15,8 @@ from scipy import special
 
 from transforms.duration_families import FAMILIES, Numbers
 from transforms.durations import HOURS_A_DAY, Incident
-from transforms.interval_durations import Groups, Triples, chances_of_detection, fit_durations, resample
+from transforms.interval_durations import chances_of_detection, fit_durations, resample
+from transforms.interval_groups import Groups, Triples
 from transforms.interval_summaries import Fitted, summarise
 from transforms.model.estimation import Plan
 

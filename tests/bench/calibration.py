@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from tests.bench.calibration_output import print_table, write_figure, write_measured
 from transforms.duration_families import FAMILIES
 from transforms.durations import HOURS_A_DAY
-from transforms.interval_durations import Groups, Triples
 from transforms.interval_estimates import fit_clusters
+from transforms.interval_groups import Groups, Triples
 from transforms.interval_summaries import Fitted, summarise
 from transforms.load import load_definitions
 from transforms.model.estimation import Plan

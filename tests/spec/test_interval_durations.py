@@ -9,15 +9,9 @@ import pytest
 
 from tests.bench.calibration import Cell, draw_hospitals, measure
 from transforms.duration_families import FAMILIES, Family
-from transforms.interval_durations import (
-    Fits,
-    Groups,
-    Triples,
-    chances_of_detection,
-    fit_durations,
-    log_likelihood,
-    resample,
-)
+from transforms.interval_durations import Fits, chances_of_detection, fit_durations, resample
+from transforms.interval_groups import Groups, Triples
+from transforms.interval_likelihood import likelihood_of, log_likelihood
 
 FAMILY_NAMES = pytest.mark.parametrize("name", sorted(FAMILIES))
 
@@ -35,7 +29,7 @@ def of_scipy(name: str, place: float, spread: float) -> Any:
 
 def chance(family: Family, before: float, inside: float, after: float, place: float, spread: float) -> float:
     triples = Triples(np.array([before]), np.array([inside]), np.array([after]))
-    return float(np.exp(log_likelihood(triples, family, np.asarray(place), np.asarray(spread)))[0])
+    return float(np.exp(log_likelihood(triples, family, place, spread))[0])
 
 
 @FAMILY_NAMES
@@ -58,7 +52,7 @@ def test_the_curves_and_areas_of_a_family_are_those_of_scipy(name: str, place: f
 def test_the_chances_of_everything_that_can_be_seen_of_a_detected_episode_add_up_to_one(name: str, gap: float) -> None:
     inside = gap * np.arange(int(3000 / gap))
     gaps = np.full(len(inside), gap)
-    likelihoods = log_likelihood(Triples(gaps, inside, gaps), FAMILIES[name], np.asarray(1.8), np.asarray(-0.3))
+    likelihoods = log_likelihood(Triples(gaps, inside, gaps), FAMILIES[name], 1.8, -0.3)
     assert np.exp(likelihoods).sum() == pytest.approx(1, abs=1e-6)
 
 
@@ -66,7 +60,7 @@ def test_the_chances_of_everything_that_can_be_seen_of_a_detected_episode_add_up
 def test_the_chance_that_no_end_was_seen_is_that_of_all_later_ends(name: str) -> None:
     inside = np.arange(5.0, 3000.0)
     triples = Triples(np.full(len(inside), 3.0), inside, np.ones(len(inside)))
-    later = np.exp(log_likelihood(triples, FAMILIES[name], np.asarray(1.8), np.asarray(-0.3))).sum()
+    later = np.exp(log_likelihood(triples, FAMILIES[name], 1.8, -0.3)).sum()
     assert chance(FAMILIES[name], 3, 5, math.inf, 1.8, -0.3) == pytest.approx(later, abs=1e-6)
 
 
@@ -100,6 +94,24 @@ def test_groups_that_are_fitted_side_by_side_do_not_touch_each_other() -> None:
     assert beside.place[0] > alone.place[0]
 
 
+@FAMILY_NAMES
+def test_an_episode_is_as_likely_alone_as_among_others_that_share_its_times(name: str) -> None:
+    drawn = np.random.default_rng(9)
+    before, inside, after = (drawn.integers(low, 9, 60).astype(float) for low in (1, 0, 1))
+    triples = Triples(before, inside, np.where(after > 6, np.inf, after))
+    group, parameters = drawn.integers(0, 4, 60), np.array([[1.2, -0.3], [0.9, 0.1], [1.9, -0.8], [1.4, 0.0]])
+    likelihood = likelihood_of(Groups(triples, np.ones(60), group, 5), FAMILIES[name])  # nobody is in the last group
+    together = likelihood.at(np.vstack([parameters, [[1.0, 0.0]]]))
+    for row in range(60):
+        alone = log_likelihood(
+            Triples(*(side[[row]] for side in triples.sides)), FAMILIES[name], *parameters[group[row]]
+        )
+        assert together[0, row] == alone[0]
+    some, rows = likelihood.only(np.array([1, 3]))
+    assert set(group[rows]) == {1, 3}
+    np.testing.assert_array_equal(some.at(parameters[[1, 3]]), together[:, rows])
+
+
 def test_the_estimate_stands_at_the_peak_that_scipy_finds_too() -> None:
     from scipy import optimize
 
@@ -107,7 +119,7 @@ def test_the_estimate_stands_at_the_peak_that_scipy_finds_too() -> None:
     triples = Triples(before, inside, after)
 
     def cost(at: np.ndarray) -> float:
-        return -float(log_likelihood(triples, FAMILIES["log_normal"], at[0], at[1]).sum())
+        return -float(log_likelihood(triples, FAMILIES["log_normal"], float(at[0]), float(at[1])).sum())
 
     peak = optimize.minimize(cost, [1.5, 0.0], method="Nelder-Mead", tol=1e-10).x
     found = fit(EPISODES, [1.0] * 5, [0] * 5)
@@ -210,7 +222,7 @@ def test_the_slopes_of_a_family_are_those_of_its_areas(name: str) -> None:
     for is_late in (False, True):
         area = family.above if is_late else family.below
         step = 1e-4
-        slopes = family.slopes(times, place, spread, np.full(4, is_late))
+        slopes = family.slopes(times, family.told(place, spread), is_late)
         np.testing.assert_allclose(slopes[0], area(times, place, spread), rtol=1e-9)
         sides = [(area(times, place + x * step, spread + y * step), x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
         at = {(x, y): value for value, x, y in sides}
