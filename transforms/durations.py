@@ -79,10 +79,28 @@ class Incident:
     rows: pl.DataFrame
 
     def add_up(self, by: Sequence[str], **numbers: pl.Expr) -> pl.DataFrame:
-        """Numbers of episodes in each group, by cause and of all causes together, as sums over `by`."""
-        causes = self.rows.group_by(*_BY, *by).agg(expr.sum().alias(name) for name, expr in numbers.items())
-        renamed = causes.join(self.wholes, on=_BY).with_columns(group="whole").drop("whole")
-        return pl.concat([causes, renamed.group_by(*_BY, *by).agg(pl.col(list(numbers)).sum()).select(causes.columns)])
+        """Numbers of episodes in each group, by cause and of all causes together, as sums over `by`: whole numbers of 0
+        or more. Rows are sorted by group and `by`, what is open (null) last.
+
+        Group and `by` are one number, which is compared faster than several.
+        """
+        most = self.rows.select(pl.col(name).max().fill_null(0) for name in by).row(0) if by else ()
+        room, key = 1, pl.lit(0, pl.Int64)
+        for name, highest in zip(by, most, strict=True):
+            room, key = room * (highest + 2), key * (highest + 2) + pl.col(name).fill_null(highest + 1)
+        of_group = pl.col("group").cast(pl.Int64) * room
+        causes = self.rows.group_by(key=of_group + key).agg(expr.sum().alias(name) for name, expr in numbers.items())
+        wholes = self.wholes.select(pl.col("group", "whole").cast(pl.Int64))
+        renamed = causes.with_columns(group=pl.col("key") // room).join(wholes, on=_BY)
+        moved = renamed.with_columns(key=pl.col("key") + (pl.col("whole") - pl.col("group")) * room)
+        whole = moved.group_by("key").agg(pl.col(list(numbers)).sum())
+        told: dict[str, pl.Expr] = {}
+        rest = pl.col("key")
+        for name, highest in reversed(list(zip(by, most, strict=True))):
+            value = rest % (highest + 2)
+            told[name], rest = pl.when(value <= highest).then(value), rest // (highest + 2)
+        group = rest.cast(self.groups.schema["group"])
+        return pl.concat([causes, whole]).sort("key").select(*numbers, group=group, **told).select(*_BY, *by, *numbers)
 
 
 def incident_of(duration: pl.DataFrame) -> Incident:

@@ -45,7 +45,6 @@ def estimate_by_bounds(incident: Incident, groups: pl.DataFrame, plan: Plan) -> 
         least=pl.col("inside_hours"), most=pl.when("is_event").then(upper)
     )
     counted = Incident(incident.groups, incident.wholes, bounded).add_up(_AT, n_episodes=pl.col("n_episodes"))
-    counted = counted.group_by(*_BY, *_AT).agg(pl.col("n_episodes").sum()).sort(*_BY, *_AT, nulls_last=True)
     numbers = counted.select(pl.col("group").unique().sort()).with_row_index("place")
     place = counted.join(numbers, on=_BY, how="left", maintain_order="left")["place"]
     hours = [counted[name].cast(pl.Float64).fill_null(np.inf).to_numpy() for name in _AT]
