@@ -19,7 +19,7 @@ from transforms.model.estimation import Plan
 from transforms.person_time import Stays
 from transforms.shares import ALL
 
-_CELL = ["cohort", "person_index", "threshold_cells_per_ul", "place"]
+_OF_CELL = ["cohort", "threshold_cells_per_ul", "place"]
 _SUMS = (
     "n_assessed",
     "n_episodes",
@@ -58,7 +58,8 @@ def read_seen(frames: Mapping[str, pl.LazyFrame], plan: Plan) -> Seen:
         **has,
     )
     had = frames["complication"].join(episodes.select("episode_id", "number"), on="episode_id")
-    return Seen(banded.collect(), had.select("number", "complication").collect())
+    named = had.filter(pl.col("complication").is_in(_names(plan).categories.implode()))
+    return Seen(banded.collect(), named.select("number", pl.col("complication").cast(_names(plan))).collect())
 
 
 def count_complications(stays: Stays, seen: Seen, plan: Plan) -> pl.DataFrame:
@@ -69,13 +70,13 @@ def count_complications(stays: Stays, seen: Seen, plan: Plan) -> pl.DataFrame:
         .drop("stay_started", "stay_ended")
     )
     bands = _bands(plan)
-    episodes = _in_bands(begun, bands)
-    had = episodes.select("number", *_CELL).join(seen.complications, on="number")
+    episodes = _with_cells(_in_bands(begun, bands), bands)
+    had = episodes.select("number", "cell").join(seen.complications, on="number")
     of_looks: dict[tuple[Look, ...], list[Complication]] = {}
     for one in plan.complications:
         of_looks.setdefault(one.looks, []).append(one)
     parts = [
-        _sum_people(_by_person(episodes.filter(pl.any_horizontal(looks)), "m"), had, own)
+        _sum_people(episodes.filter(pl.any_horizontal(looks)), had, own, _names(plan))
         for looks, own in sorted(of_looks.items())
     ]
     if not parts:
@@ -100,25 +101,36 @@ def estimate_complications(complication: pl.DataFrame, plan: Plan) -> pl.DataFra
     )
 
 
-def _by_person(episodes: pl.DataFrame, name: str, *more: str) -> pl.DataFrame:
-    """Episodes of each person in each band at each threshold."""
-    return episodes.group_by(*_CELL, *more).agg(pl.len().cast(pl.Int64).alias(name))
+def _names(plan: Plan) -> pl.Enum:
+    """Complications by name, which are compared often."""
+    return pl.Enum([one.id for one in plan.complications])
 
 
-def _sum_people(assessed: pl.DataFrame, had: pl.DataFrame, complications: Sequence[Complication]) -> pl.DataFrame:
+def _with_cells(episodes: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
+    """With `cell`: person, threshold and band in one number. Who is in two cohorts has a person_index in each."""
+    thresholds = pl.col("threshold_cells_per_ul").max() + 1
+    of_person = pl.col("person_index").cast(pl.Int64) * thresholds + pl.col("threshold_cells_per_ul")
+    return episodes.with_columns(cell=of_person * bands.height + pl.col("place"))
+
+
+def _sum_people(
+    looked_at: pl.DataFrame, had: pl.DataFrame, complications: Sequence[Complication], kind: pl.Enum
+) -> pl.DataFrame:
     """Sums over people of the episodes in which each could be seen (m), of those with it (x), and of their products.
 
     Few people have a complication, so what is summed of everybody is summed once for all of these.
     """
-    m, x, by = pl.col("m"), pl.col("x"), ["cohort", "threshold_cells_per_ul", "place"]
+    m, x, by = pl.col("m"), pl.col("x"), _OF_CELL
     names = pl.DataFrame(
         [(one.id, one.kind) for one in complications],
-        schema={"complication": pl.String, "kind": pl.String},
+        schema={"complication": kind, "kind": pl.String},
         orient="row",
     )
+    assessed = looked_at.group_by("cell").agg(pl.col(by).first(), m=pl.len().cast(pl.Int64))
     of_all = assessed.group_by(by).agg(n_assessed=m.sum(), n_people_assessed=pl.len(), n_assessed_squared=(m * m).sum())
-    own = _by_person(had.join(names, on="complication", how="semi"), "x", "complication")
-    both = own.join(assessed.drop("cohort"), on=["person_index", "threshold_cells_per_ul", "place"])
+    some = had.join(names, on="complication", how="semi")
+    own = some.group_by("cell", "complication").agg(x=pl.len().cast(pl.Int64))
+    both = own.join(assessed, on="cell")
     numbers = {
         "n_episodes": x.sum(), "n_people": pl.len(), "n_episodes_squared": (x * x).sum(),
         "n_assessed_episodes": (m * x).sum(),
