@@ -132,8 +132,9 @@ def _of_cohorts(name: str, parts: Sequence[pl.DataFrame], circles: Circles, plan
 
 def _divide(spans: pl.DataFrame) -> list[pl.DataFrame]:
     """Whole circles together as long as they are not too many people at once."""
-    part = (pl.int_range(pl.len()) // _STAYS_AT_ONCE).min().over("cohort")
-    return spans.with_columns(part=part).partition_by("part", maintain_order=True, include_key=False)
+    part = (pl.col("place") // _STAYS_AT_ONCE).min().over("cohort")
+    placed = spans.with_row_index("place").with_columns(part=part).drop("place")
+    return placed.partition_by("part", maintain_order=True, include_key=False)
 
 
 def _count_cohorts(stays: Stays, found: Found, plan: Plan) -> dict[str, pl.DataFrame]:

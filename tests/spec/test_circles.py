@@ -62,6 +62,12 @@ def test_however_many_stays_are_counted_at_once_the_numbers_are_the_same(monkeyp
     assert whole["counts.episode"]["cohort"].n_unique() > 1
 
 
+def test_stays_are_divided_between_circles_and_never_within_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_STAYS_AT_ONCE", 4)
+    spans = pl.DataFrame({"cohort": [0, 0, 0, 1, 1, 1, 2, 3, 3], "stay": range(9)})
+    assert [part["stay"].to_list() for part in counting._divide(spans)] == [[0, 1, 2, 3, 4, 5], [6, 7, 8]]
+
+
 def test_people_with_the_same_days_in_the_same_cohorts_are_one_circle() -> None:
     stays = [("a", 1, 0, 9), ("a", 2, 0, 9), ("b", 1, 0, 9), ("b", 2, 0, 4), ("b", 2, 6, 9), ("c", 2, 0, 4)]
     members = pl.DataFrame(stays, schema=["cohort", "person_index", "started", "ended"], orient="row")
