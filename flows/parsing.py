@@ -64,8 +64,13 @@ def _judge(header: str, kind: str, source_map: SourceMap) -> str:
     )
 
 
+def patterns_of(source_map: SourceMap) -> list[str]:
+    """SQL of the formats of a map that are patterns of text; the others are numbers."""
+    return [literal(form) for form in source_map.datetime_formats if form not in {*SINCE_1970, EXCEL_DAYS}]
+
+
 def _timed(text: str, source_map: SourceMap) -> str:
-    patterns = [literal(form) for form in source_map.datetime_formats if form not in {*SINCE_1970, EXCEL_DAYS}]
+    patterns = patterns_of(source_map)
     ways = [f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN try_cast({text} AS TIMESTAMP) END"]
     ways += [f"try_strptime({text}, [{', '.join(patterns)}])"] if patterns else []
     for form, micros in SINCE_1970.items():

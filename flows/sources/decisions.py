@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.errors import SourceError
-from flows.parsing import SINCE_1970
+from flows.parsing import patterns_of
 from flows.sources.mapped import fold
 from flows.sources.protocol import Recognised, SourceFile, literal, quote
 from flows.sources.shown import show_headers
@@ -56,7 +56,7 @@ def generalise(header: str, kind: str, source_map: SourceMap, oldest_age_years: 
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
         return f"year({column})::VARCHAR"
     text = f"regexp_replace(trim({column}::VARCHAR), '\\.0+$', '')"
-    formats = [literal(form) for form in source_map.datetime_formats if form not in SINCE_1970]
+    formats = patterns_of(source_map)
     parsed = f"year(try_strptime({text}, [{', '.join(formats)}]))::VARCHAR" if formats else "NULL"
     number = f"try_cast(nullif(regexp_extract({text}, {literal(AGE)}, 1), '') AS INTEGER)"
     above = f"CASE WHEN {text}[1] = {literal(ABOVE)} THEN 1 ELSE 0 END"

@@ -40,19 +40,19 @@ CELL = "cell"
 
 def recognise_mapped(files: Sequence[SourceFile], source_map: SourceMap) -> Recognised | None:
     """The files that have the needed columns of a table of the map; None when none has."""
-    alike: dict[object, list[SourceFile]] = {}
+    alike: dict[tuple[object, ...], tuple[tuple[TableMap, ...], list[SourceFile]]] = {}
     unread: list[SourceFile] = []
     for file in files:
         tables = _tables_for(file, source_map)
         if tables:
-            places = tuple(source_map.tables.index(table) for table in tables)
-            alike.setdefault((places, tuple(file.types.items())), []).append(file)
+            places = (source_map.tables.index(table) for table in tables)
+            alike.setdefault((*places, *file.types.items()), (tables, []))[1].append(file)
         else:
             unread.append(file)
     if not alike:
         return None
-    used = {f"file_{place}": tuple(alike_files) for place, alike_files in enumerate(alike.values())}
-    fed = {role: _tables_for(files[0], source_map) for role, files in used.items()}
+    fed = {f"file_{place}": tables for place, (tables, _) in enumerate(alike.values())}
+    used = {f"file_{place}": tuple(own) for place, (_, own) in enumerate(alike.values())}
     needed = {role: _needed(used[role][0], tables) for role, tables in fed.items()}
     return Recognised(
         adapter=ADAPTER.name,
