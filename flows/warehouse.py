@@ -5,7 +5,7 @@ process is `Busy`, not a traceback.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -47,25 +47,53 @@ def open_memory(spill: Path, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyCo
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every schema and table that is not there yet, and add the columns that a table of an older nadir lacks."""
-    tables = load_tables().values()
-    if not _missing(connection, tables):
+    """Create every schema and table that is not there yet, and make those of an older nadir fit for what is written.
+
+    Columns that they lack are added; what was always filled may be empty where it may be now, or is no column any more.
+    """
+    tables = load_tables()
+    found = _find_columns(connection)
+    if not _lacking(tables, found) and not _too_strict(tables, found):
         return
     connection.execute("BEGIN").fetchall()  # each change by itself would be written to the disk by itself
-    for schema in sorted({table.name.split(".")[0] for table in tables}):
+    for schema in sorted({name.split(".")[0] for name in tables}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}").fetchall()
-    for table in tables:
+    for table in tables.values():
         connection.execute(table.create_sql()).fetchall()
-    for table, column in _missing(connection, tables):
+    for table, column in _lacking(tables, _find_columns(connection)):
         connection.execute(table.add_sql(column)).fetchall()
+    for name, column_name in _too_strict(tables, found):
+        connection.execute(f'ALTER TABLE {name} ALTER COLUMN "{column_name}" DROP NOT NULL').fetchall()
     connection.execute("COMMIT").fetchall()
 
 
-def _missing(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> list[tuple[Table, Column]]:
-    """What is not there yet, in one question instead of one for each table."""
-    found = connection.execute("SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns()").fetchall()
-    known = set(found)
-    return [(table, column) for table in tables for column in table.columns if (table.name, column.name) not in known]
+Found = Mapping[tuple[str, str], bool]  # whether the column of the table may be empty
+
+
+def _find_columns(connection: duckdb.DuckDBPyConnection) -> Found:
+    """Every column that is there, by one question instead of one for each table."""
+    rows = connection.execute(
+        "SELECT schema_name || '.' || table_name, column_name, is_nullable FROM duckdb_columns() WHERE NOT internal"
+    ).fetchall()
+    return {(table, column): is_nullable for table, column, is_nullable in rows}
+
+
+def _lacking(tables: Mapping[str, Table], found: Found) -> list[tuple[Table, Column]]:
+    return [
+        (table, column)
+        for table in tables.values()
+        for column in table.columns
+        if (table.name, column.name) not in found
+    ]
+
+
+def _too_strict(tables: Mapping[str, Table], found: Found) -> list[tuple[str, str]]:
+    """Columns of known tables that may not be empty although nothing, or a null, is written to them now."""
+    filled = {
+        (table.name, column.name) for table in tables.values() for column in table.columns if not column.is_nullable
+    }
+    strict = (place for place, is_nullable in found.items() if not is_nullable and place[0] in tables)
+    return sorted(place for place in strict if place not in filled)
 
 
 @contextmanager

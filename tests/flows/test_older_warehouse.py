@@ -34,3 +34,23 @@ def test_every_table_can_lose_any_column_and_get_it_back(tmp_path: Path) -> None
             connection.execute(table.add_sql(column)).fetchall()
             names = {row[0] for row in connection.execute(f"DESCRIBE {table.name}").fetchall()}
             assert names == set(table.column_names)
+
+
+def test_what_an_older_nadir_always_filled_may_be_left_empty_where_it_may_be_now(tmp_path: Path) -> None:
+    """`released.prevalence.status` was never null before it could be hidden. What is no column any more stays empty."""
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for schema in sorted({name.split(".")[0] for name in load_tables()}):
+            connection.execute(f"CREATE SCHEMA {schema}").fetchall()
+        for table in load_tables().values():
+            columns = ", ".join(f'"{column.name}" {column.type} NOT NULL' for column in table.columns)
+            connection.execute(f"CREATE TABLE {table.name} ({columns}, given_up VARCHAR NOT NULL)").fetchall()
+    with open_warehouse(path, memory_limit="1GB") as warehouse:
+        found = warehouse.execute(
+            "SELECT schema_name || '.' || table_name, column_name, is_nullable FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+    allowed = {(name, column): is_nullable for name, column, is_nullable in found}
+    for table in load_tables().values():
+        assert allowed.pop((table.name, "given_up"))
+        assert all(allowed.pop((table.name, column.name)) == column.is_nullable for column in table.columns)
+    assert allowed == {}
