@@ -4,7 +4,6 @@ A user's mistake ends with one clear message and its own exit code; a mistake of
 never with a text that could hold a patient's value.
 """
 
-import signal
 import sys
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ import typer
 from flows.backup_commands import add_backup_commands
 from flows.definition_commands import add_definition_commands
 from flows.errors import IdentifiersFound, UserError, guard_values
+from flows.interruption import end_when_told
 from flows.quarantine_commands import quarantine_app
 from flows.quiet_exit import quieten_exit
 from flows.report_commands import add_report_commands
@@ -259,7 +259,7 @@ def sources(as_json: AsJson = False) -> None:
 def main() -> NoReturn:
     """Run a command; end with its exit code."""
     quieten_exit()
-    signal.signal(signal.SIGTERM, _end)  # so that temporary folders are removed on the way out
+    end_when_told()
     try:
         with guard_values():
             app()
@@ -269,10 +269,6 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
-
-
-def _end(number: int, _frame: object) -> NoReturn:
-    sys.exit(128 + number)
 
 
 def _request(

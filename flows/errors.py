@@ -12,6 +12,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import ClassVar
 
+from flows.interruption import ending_of
 from transforms.errors import DefinitionError, DisclosureStop, UserError
 from transforms.identifiers import ColumnFinding
 
@@ -104,12 +105,14 @@ class Fault(UserError):
 def guard_values() -> Iterator[None]:
     """Let only exceptions pass that are meant for a user, and none with the exception behind it.
 
-    Any other becomes a `Fault`, so that no log, state or chain of causes can repeat a value. With NADIR_SHOW_FAULTS
-    set, for work on made-up data only, everything passes as it is.
+    The wish to end passes too. Any other becomes a `Fault`, so that no log, state or chain of causes can repeat a
+    value. With NADIR_SHOW_FAULTS set, for work on made-up data only, everything passes as it is.
     """
     try:
         yield
     except BaseException as error:
+        if ended := ending_of(error):
+            raise ended from None
         if shows_faults() or not isinstance(error, (Exception, *_panics(error))):
             raise
         raise (error if isinstance(error, UserError) else _passing_or_damaged(error) or Fault.of(error)) from None

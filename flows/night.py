@@ -17,6 +17,7 @@ from flows.checker import Worker
 from flows.errors import IdentifiersFound, UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.housekeeping import back_up_night, keep_house
+from flows.interruption import ending_of
 from flows.journal import Journal
 from flows.lock import hold_workspace
 from flows.own_crew import gather_crew
@@ -131,7 +132,7 @@ def name_workspace(workspace: Workspace) -> str:
 def _close_failed(night: Night, error: BaseException) -> None:
     is_stop = isinstance(error, ValidationStop)
     message = error.what if isinstance(error, UserError) else f"Unexpected {type(error).__name__}."
-    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+    if ending_of(error):
         message = "The process was told to end before the run did."
     found = error.findings if isinstance(error, IdentifiersFound) else ()
     state = "stopped" if is_stop else "failed"
