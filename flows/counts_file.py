@@ -86,6 +86,12 @@ def write_counts(
 
 def read_counts(path: Path, definitions: Definitions) -> SentCounts:
     """The counts of a file. SourceError when it is none, DefinitionError when it was made with other definitions."""
+    if not path.is_file():
+        raise SourceError(
+            f"There is no file {path.name}.",
+            details=[f"looked for in a folder called {path.resolve().parent.name}"],
+            repair=f"Name the {COUNTS} that the site's last night has written; a nadir that writes none is too old.",
+        )
     try:
         content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

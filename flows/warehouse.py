@@ -23,11 +23,20 @@ PATIENCE_SECONDS, LOOK_AGAIN_SECONDS = 10, 0.1
 
 @contextmanager
 def open_warehouse(path: Path, *, memory_limit: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the warehouse, closed at the end; tables exist afterwards unless `read_only`."""
-    with _open(path, memory_limit, read_only=read_only) as connection:
+    """A connection to the warehouse, closed at the end; every table and column of this nadir is there.
+
+    That of an older nadir is made so even by who only reads it, and would miss a column.
+    """
+    with ExitStack() as opened:
+        connection = opened.enter_context(_open(path, memory_limit, read_only=read_only))
         if not read_only:
             make_private(path)
             create_tables(connection)
+        elif _lacking(load_tables(), _find_columns(connection)):
+            opened.close()
+            with open_warehouse(path, memory_limit=memory_limit):
+                pass
+            connection = opened.enter_context(_open(path, memory_limit, read_only=True))
         yield connection
 
 

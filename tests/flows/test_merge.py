@@ -258,6 +258,14 @@ def test_a_file_that_holds_no_counts_is_refused(tmp_path: Path, nadir: Callable[
     assert "letter.zip is not a file of counts." in ended.stderr
 
 
+def test_a_file_of_counts_that_is_not_there_is_said_to_be_missing(
+    tmp_path: Path, nadir: Callable[..., CompletedProcess[str]]
+) -> None:
+    ended = nadir("merge", tmp_path / "sent" / "counts.zip", "--out", tmp_path / "network")
+    assert ended.returncode == 11
+    assert "There is no file counts.zip.\n  - looked for in a folder called sent" in ended.stderr
+
+
 def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, halves: Sequence[Path]) -> None:
     hospital = Workspace(tmp_path / "workspace").create()
     hospital.warehouse.touch()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from flows.warehouse import open_warehouse
 from transforms.schemas import load_tables
@@ -21,6 +22,18 @@ def test_a_column_that_is_missing_is_added_with_an_empty_value(tmp_path: Path) -
     with open_warehouse(path, memory_limit="1GB") as warehouse:
         assert warehouse.execute("SELECT run_id, message, finished_at FROM ops.run").fetchall() == [("r", None, None)]
         assert warehouse.execute("SELECT column_number FROM canonical.lab").fetchall() == []
+
+
+def test_who_only_reads_an_older_warehouse_misses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with open_warehouse(path, memory_limit="1GB") as warehouse:
+        warehouse.execute("ALTER TABLE canonical.lab DROP COLUMN column_number").fetchall()
+        warehouse.execute("DROP TABLE derived.cycle").fetchall()
+    with open_warehouse(path, memory_limit="1GB", read_only=True) as warehouse:
+        assert warehouse.execute("SELECT column_number FROM canonical.lab").fetchall() == []
+        assert warehouse.execute("SELECT * FROM derived.cycle").fetchall() == []
+        with pytest.raises(duckdb.Error):
+            warehouse.execute("DROP TABLE derived.cycle").fetchall()
 
 
 def test_every_table_can_lose_any_column_and_get_it_back(tmp_path: Path) -> None:
