@@ -57,8 +57,8 @@ def _hide_weighted(
 ) -> pl.DataFrame:
     """A weighted share goes with the share of people of its cell, and is hidden when few with a weight are low or not.
 
-    Its counts are hidden as well where few people of the cell have no weight. The interval goes with the number of
-    people, which may be read from it: the effective number of people is at most that.
+    Its counts are hidden as well where few people of the cell have no weight, and then it goes with them: where weights
+    are alike it is one count divided by the other, and tells which. Nobody low is 0 % of however many.
     """
     nodes = {name: weighted_node(kind) for name, kind in _WEIGHTED_NODES.items()}
     rows = with_hidden(weighted, people, nodes)
@@ -66,12 +66,13 @@ def _hide_weighted(
     rows = rows.join(of_cell, on=_CELL, how="left", nulls_equal=True, maintain_order="left")
     rest = pl.col("n_population") - pl.col("n_low")
     is_few = is_small(pl.col("n_low"), min_cell) | is_small(rest, min_cell) | is_small(pl.col("n_population"), min_cell)
+    is_quotient = pl.col("hide_n_low") | (pl.col("hide_n_population") & (pl.col("n_low") > 0))
     share = pl.col("is_hidden").fill_null(value=True) | is_few
-    interval = share | pl.col("hide_n_population")
+    interval = share | is_quotient | pl.col("hide_n_population")
     low = share | pl.col("hide_n_low")
     is_near = pl.col("n_low_possible") - pl.col("n_low") < min_cell
     return rows.with_columns(
-        hide_prevalence=share,
+        hide_prevalence=share | is_quotient,
         **{f"hide_{name}": interval for name in _made_of_share() if name != "prevalence"},
         hide_n_low=low,
         hide_n_low_possible=share | pl.col("hide_n_low_possible") | (low & is_near),

