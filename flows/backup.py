@@ -24,6 +24,7 @@ from flows.history import list_runs
 from flows.lock import hold_workspace
 from flows.recovery import recover
 from flows.settings import Settings
+from flows.shown_before import remember_shown
 from flows.warehouse import open_warehouse
 from flows.workspace import Workspace, make_private, private_files
 
@@ -34,13 +35,17 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Kept:
-    """A backup made or restored. `n_erased_since`: people whom the workspace had erased and this backup still holds."""
+    """A backup made or restored. `n_erased_since`: people whom the workspace had erased and this backup still holds.
+
+    `is_told` is false where what reports had shown until a restore is not known any more.
+    """
 
     path: Path
     n_files: int
     n_bytes: int
     before: Path | None = None
     n_erased_since: int = 0
+    is_told: bool = True
 
     def as_dict(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -53,6 +58,10 @@ class Kept:
             lines.append(f"What was there before is kept as {self.before}")
         if self.n_erased_since:
             lines.append(f"{self.n_erased_since} erased since then are back: erase them again with `nadir erase`.")
+        if not self.is_told:
+            lines.append(
+                "What reports showed since is not known any more: beside them the next may tell of few people."
+            )
         return "\n".join(lines)
 
 
@@ -104,9 +113,10 @@ def restore(archive: Path, settings: Settings) -> Kept:
     before = workspace.root.with_name(f"{workspace.root.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     with hold_workspace(workspace):
         n_erased = max(0, _count_erased(workspace, settings) - _count_erased(Workspace(aside), settings))
+        is_told = remember_shown(workspace, Workspace(aside), settings.memory_limit)
         workspace.root.rename(before)
         aside.rename(workspace.root)
-    return Kept(archive, len(sums), n_bytes, before, n_erased)
+    return Kept(archive, len(sums), n_bytes, before, n_erased, is_told)
 
 
 def _write(workspace: Workspace, path: Path) -> tuple[int, int]:

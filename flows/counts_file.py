@@ -1,7 +1,8 @@
 """The counts of a hospital, or of several, as one small file to send: a table a CSV, and what they mean, zipped.
 
-No row of it is of a person, but small counts are not hidden: it goes to whoever merges and to nobody else. The same
-counts give the same bytes. A file is read only where its tables and definitions are those of this nadir.
+No row of it is of a person, but small counts are not hidden: it goes to whoever merges and to nobody else. Beside the
+counts it has what reports have shown of them, because who reads those subtracts. The same counts give the same bytes. A
+file is read only where its tables and definitions are those of this nadir.
 """
 
 import csv
@@ -10,7 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -22,10 +23,12 @@ from flows.handover import Answer, DatePolicy
 from flows.workspace import COUNTS, private_files
 from transforms.frames import fit_in_turn, polars_schema
 from transforms.load import SUITES, Definitions
+from transforms.renewal import no_counts
 from transforms.schemas import load_tables, schema_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+TOLD = "told.parquet"
 NULL = "NULL"
 MOST_BYTES = 2_000_000_000
 ROWS_OF_A_SHORT_FILE = 5_000_000  # a file of more rows may be longer than the usual form of a ZIP can say
@@ -50,13 +53,14 @@ class Site:
 
 @dataclass(frozen=True)
 class SentCounts:
-    """A counts file as it was read; `name` is what its sender called it."""
+    """A counts file as it was read; `name` is what its sender called it, `told` what its reports showed (`Earlier`)."""
 
     name: str
     bytes: int
     sha256: str
     sites: tuple[Site, ...]
     counts: Mapping[str, pl.DataFrame]
+    told: pl.DataFrame = field(default_factory=no_counts)
 
     @property
     def n_rows(self) -> int:
@@ -65,9 +69,13 @@ class SentCounts:
 
 
 def write_counts(
-    path: Path, counts: Mapping[str, pl.DataFrame], sites: Sequence[Site], definitions: Definitions
+    path: Path,
+    counts: Mapping[str, pl.DataFrame],
+    sites: Sequence[Site],
+    definitions: Definitions,
+    told: pl.DataFrame | None = None,
 ) -> None:
-    """Write `counts.*` tables of everybody, for the owner only."""
+    """Write `counts.*` tables of everybody, and what was `told` of them until now, for the owner only."""
     known = sorted(sites, key=lambda site: site.workspace)
     manifest = {
         "about": ABOUT,
@@ -82,6 +90,10 @@ def write_counts(
         archive.writestr(_entry(MANIFEST), about.encode(), compresslevel=PACKING)
         for name, rows in sorted(counts.items()):
             _add_rows(archive, name, rows)
+        if told is not None and not told.is_empty():
+            content = io.BytesIO()
+            told.sort(told.columns).write_parquet(content)
+            archive.writestr(_entry(TOLD), content.getvalue(), zipfile.ZIP_STORED)
 
 
 def read_counts(path: Path, definitions: Definitions) -> SentCounts:
@@ -111,11 +123,12 @@ def read_counts(path: Path, definitions: Definitions) -> SentCounts:
     try:
         sites = tuple(map(_site, manifest["sites"]))
         counts = {name: _read_table(name, files[f"{name}.csv"]) for name in _tables()}
+        told = pl.read_parquet(files[TOLD]).match_to_schema(no_counts().schema) if TOLD in files else no_counts()
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise SourceError(
             f"{path.name} is damaged: its tables are not what it says of them.", repair="Ask the site to send it again."
         ) from error
-    return SentCounts(_label(path), len(content), hashlib.sha256(content).hexdigest(), sites, counts)
+    return SentCounts(_label(path), len(content), hashlib.sha256(content).hexdigest(), sites, counts, told)
 
 
 def _label(path: Path) -> str:

@@ -39,10 +39,8 @@ from transforms.load import Definitions, load_definitions
 from transforms.parties import find_withheld
 from transforms.plan import plan_of
 from transforms.release import Released, release, show_counts
-from transforms.renewal import NO_REPORTS, Earlier
+from transforms.renewal import Earlier
 from transforms.zeros import with_zeros, without_zeros
-
-_SEVERAL = 2
 
 
 @dataclass(frozen=True)
@@ -77,20 +75,19 @@ def merge_counts(paths: Sequence[Path], settings: Settings, out: Path, *, is_poo
         reports = [read_report(path, definitions) for path in ordered if is_report(path)]
         sent = tuple(read_counts(path, definitions) for path in ordered if not is_report(path))
         _refuse_what_cannot_be_added(sent)
+        earlier = read_shown(workspace, settings.channel)
+        if not is_pooled:
+            earlier = replace(earlier, withheld=_withhold(sent, definitions, settings.channel))
         if reports:
-            return write_ranges(
-                reports, _release_counts(sent, definitions, settings.channel, is_pooled=is_pooled), definitions, out
-            )
+            counted = _release_counts(sent, definitions, settings.channel, earlier) if sent else None
+            return write_ranges(reports, counted, earlier, definitions, out)
         started_at = datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         workspace.create()
         work = workspace.work(run_id)
         make_private(work)
         try:
-            counts = add_up(sent, definitions, work / COUNTS)
-            earlier = read_shown(workspace, settings.channel)
-            if not is_pooled:
-                earlier = replace(earlier, withheld=_withhold(sent, definitions, settings.channel))
+            counts = add_up(sent, definitions, work / COUNTS, earlier.counts)
             network = _release(sent, counts, definitions, settings.channel, run_id, earlier)
             facts = _tell(network, workspace, definitions, run_id, started_at)
             numbers = write_pages(network.released, facts, definitions, work / "site")
@@ -122,23 +119,22 @@ def _refuse_what_cannot_be_added(sent: Sequence[SentCounts]) -> None:
         )
 
 
-def _release_counts(
-    sent: Sequence[SentCounts], definitions: Definitions, channel: str, *, is_pooled: bool
-) -> Released | None:
-    """What the hospitals that sent counts show together; None when none did."""
-    if not sent:
-        return None
+def _release_counts(sent: Sequence[SentCounts], definitions: Definitions, channel: str, earlier: Earlier) -> Released:
+    """What the hospitals that sent counts show together."""
     with tempfile.TemporaryDirectory() as folder:
         counts = add_up(sent, definitions, Path(folder) / COUNTS)
-    earlier = NO_REPORTS if is_pooled else Earlier(withheld=_withhold(sent, definitions, channel))
     return _release(sent, counts, definitions, channel, "counts", earlier).released
 
 
-def add_up(sent: Sequence[SentCounts], definitions: Definitions, path: Path) -> Mapping[str, pl.DataFrame]:
-    """The counts of all hospitals together; `path` is the file of them, which can be merged again."""
+def add_up(
+    sent: Sequence[SentCounts], definitions: Definitions, path: Path, told: pl.DataFrame | None = None
+) -> Mapping[str, pl.DataFrame]:
+    """The counts of all hospitals together; `path` is the file of them, with what was `told` of the sum until now. It
+    can be merged again.
+    """
     names = sorted(sent[0].counts)
     counts = without_zeros({name: add_counts(name, [one.counts[name] for one in sent]) for name in names})
-    write_counts(path, counts, [site for one in sent for site in one.sites], definitions)
+    write_counts(path, counts, [site for one in sent for site in one.sites], definitions, told)
     return counts
 
 
@@ -159,14 +155,17 @@ def _release(
 
 
 def _withhold(sent: Sequence[SentCounts], definitions: Definitions, channel: str) -> pl.DataFrame | None:
-    """What the report of one of several hospitals would tell beside that of all; None where there is but one."""
-    if len(sent) < _SEVERAL:
+    """What the report of a hospital would tell beside that of all, or beside another report of it alone."""
+    if not sent or (len(sent) == 1 and sent[0].told.is_empty()):
         return None
     dates = sent[0].sites[0].dates
     plan = plan_of(definitions, has_calendar=dates == "real", has_dates=dates != "none")
     rule, order = rule_of(definitions, channel), order_of(definitions)
-    every = [estimate_counts(with_zeros(one.counts, plan), plan, run_id="") for one in sent]
-    return find_withheld([show_counts(each, rule, order) for each in every], rule.min_cell)
+    parties = []
+    for one in sent:
+        estimates = estimate_counts(with_zeros(one.counts, plan), plan, run_id="")
+        parties.append(show_counts(estimates, rule, order, Earlier(counts=one.told)))
+    return find_withheld(parties, rule.min_cell)
 
 
 def _tell(

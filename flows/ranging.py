@@ -17,6 +17,7 @@ import polars as pl
 from flows.errors import SourceError
 from flows.handover import Published
 from flows.sent_reports import SentReport
+from flows.shown_merges import keep_shown
 from flows.site import write_aside
 from flows.stages.release import rule_of
 from flows.workspace import Workspace, make_private
@@ -25,15 +26,18 @@ from reports.ranges import key_ranges, render_ranges
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions
 from transforms.release import Released
+from transforms.renewal import Earlier
 from transforms.totals import add_reports
 
 PAGE, TABLE = "ranges.html", "ranges"
 
 
 def write_ranges(
-    reports: Sequence[SentReport], counted: Released | None, definitions: Definitions, out: Path
+    reports: Sequence[SentReport], counted: Released | None, earlier: Earlier, definitions: Definitions, out: Path
 ) -> Published:
-    """Write the page of ranges and its table below `out`; `counted` is what the hospitals that sent counts show."""
+    """Write the page of ranges and its table below `out`; `counted` is what the hospitals that sent counts show, after
+    what the folder has shown `earlier`, and is remembered there as well.
+    """
     _refuse_the_same(reports)
     ordered = sorted(reports, key=lambda report: (report.name, report.sha256))
     parts = [(report.tables, report.channel) for report in ordered]
@@ -55,8 +59,11 @@ def write_ranges(
     work = workspace.work(run_id)
     make_private(work)
     try:
-        write_aside(work, [(PAGE, page.encode()), *_tables(totals, definitions)])
-        for path in sorted(work.iterdir()):
+        pages = work / "pages"
+        write_aside(pages, [(PAGE, page.encode()), *_tables(totals, definitions)])
+        if counted is not None:
+            keep_shown(counted, earlier, workspace, work)
+        for path in sorted(pages.iterdir()):
             path.replace(workspace.root / path.name)
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)

@@ -11,19 +11,20 @@ import polars as pl
 from flows.workspace import Workspace, make_private, private_files
 from transforms.frames import empty, shape
 from transforms.release import Released
-from transforms.renewal import Earlier
+from transforms.renewal import Earlier, no_counts
 from transforms.schemas import load_tables, schema_of
 
 COUNTS = "shown_count"
 
 
 def read_shown(workspace: Workspace, channel: str) -> Earlier:
-    """The last report of this channel and every count that one has renewed; nothing before the first."""
+    """The last report of this channel and every count that one of any channel has renewed; nothing before the first."""
     folder = _folder(workspace, channel)
+    every = [pl.read_parquet(path) for path in sorted(folder.parent.glob(f"*/{COUNTS}.parquet"))]
+    counts = pl.concat([no_counts(), *every]).unique().sort("place", "node", "epoch", "n")
     if not folder.is_dir():
-        return Earlier()
-    frames = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-    counts = frames.pop(COUNTS)
+        return Earlier(counts=counts)
+    frames = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet")) if path.stem != COUNTS}
     released = [name for name in load_tables() if name.startswith("released.")]
     return Earlier({name: _as_now(frames.get(name, empty(name)), name) for name in released}, counts)
 

@@ -14,14 +14,18 @@ from transforms.suppression import is_small
 
 COUNT = ["place", "node"]
 _MANY = 2**40
+_SEVERAL = 2
 
 
 def find_withheld(parties: Sequence[pl.DataFrame], min_cell: int) -> pl.DataFrame:
     """place, node, is_withheld (by the network) and least (as hospitals show it, and one for each that hides its own).
 
-    Each of `parties` has place, node, n, is_shown, least and most (null where nothing bounds it) of every count of one
-    hospital (`release.show_counts`); a count that it lacks is nobody there.
+    Each of `parties` has place, node, n, is_shown, least, most (null where nothing bounds it) and last of every count
+    of one hospital (`release.show_counts`); a count that it lacks is nobody there. Of one hospital alone a second
+    report withholds what the first one shows no longer as it is.
     """
+    if len(parties) < _SEVERAL:
+        return _no_longer_shown(parties)
     n, is_hidden = pl.col("n"), ~pl.col("is_shown") & (pl.col("n") > 0)
     every = pl.concat(parties).with_columns(
         least=pl.when(is_hidden).then(pl.max_horizontal("least", 1)).otherwise(n),
@@ -42,3 +46,15 @@ def find_withheld(parties: Sequence[pl.DataFrame], min_cell: int) -> pl.DataFram
     return (
         told.filter(pl.col("is_withheld") | (pl.col("n_hidden") > 0)).select(*COUNT, "is_withheld", "least").sort(COUNT)
     )
+
+
+def _no_longer_shown(parties: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """What a hospital holds, or hides, of counts that it has shown."""
+    none = {"place": pl.String, "node": pl.String, "is_withheld": pl.Boolean, "least": pl.Int64}
+    found = [
+        each.filter(~pl.col("is_shown"), pl.col("n") > 0, pl.col("last").is_not_null())
+        .select(*COUNT, is_withheld=pl.lit(value=True), least=pl.min_horizontal("last", "n").cast(pl.Int64))
+        .sort(COUNT)
+        for each in parties
+    ]
+    return pl.concat([pl.DataFrame(schema=none), *found])

@@ -44,7 +44,7 @@ from transforms.holding import Holding, bounds_of_people, hold_back, shown_cells
 from transforms.marks import HIDDEN, mark_values, round_values
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import DEFAULT_WINDOW
-from transforms.renewal import NO_REPORTS, Earlier, renew_counts
+from transforms.renewal import NO_REPORTS, Earlier, last_counts, renew_counts
 from transforms.rounding import round_counts
 from transforms.schemas import schema_of
 
@@ -112,14 +112,26 @@ def release(
     return Released(tables, rule.channel, utility, shown.closed, renew_counts(cells, earlier), door=_DOOR)
 
 
-def show_counts(estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder) -> pl.DataFrame:
-    """place, node, n, is_shown, least and most of every count of a hospital, as its first report by `rule` tells it."""
-    holding = hold_back(estimates, order, rule, NO_REPORTS)
+def show_counts(
+    estimates: Mapping[str, pl.DataFrame], rule: DisclosureRule, order: CohortOrder, earlier: Earlier = NO_REPORTS
+) -> pl.DataFrame:
+    """place, node, n, is_shown, least, most and last (shown of it) of every count of a hospital, as a report by `rule`
+    after those of `earlier` tells it.
+
+    A count that is held is known to be near what was shown last.
+    """
+    holding = hold_back(estimates, order, rule, earlier)
     facts = {"run_id": "", "definitions_hash": "", "channel": rule.channel}
     shown = _show(estimates, holding, rule, order, facts)
     known = holding.cells.join(shown.cells.with_columns(is_shown=pl.lit(value=True)), on=["place", "node"], how="left")
     known = known.join(shown.bounds, on=["place", "node"], how="left")
-    return known.with_columns(pl.col("is_shown").fill_null(value=False))
+    known = known.join(last_counts(earlier), on=["place", "node"], how="left")
+    near, was_shown = rule.min_cell - 1, pl.when(pl.col("last").is_not_null())
+    return known.with_columns(
+        pl.col("is_shown").fill_null(value=False),
+        least=pl.max_horizontal("least", was_shown.then(pl.min_horizontal(pl.col("last") - near, "n"))),
+        most=pl.min_horizontal("most", was_shown.then(pl.max_horizontal(pl.col("last") + near, "n"))),
+    )
 
 
 def reopen(tables: Mapping[str, pl.DataFrame], channel: str) -> Released:

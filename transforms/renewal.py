@@ -20,21 +20,23 @@ _COUNT = ["place", "node"]
 _STANDS = 2**62  # the last version of a count has not been replaced
 
 
-def _no_counts() -> pl.DataFrame:
+def no_counts() -> pl.DataFrame:
+    """`Earlier.counts` before the first report."""
     return pl.DataFrame(schema={"place": pl.String, "node": pl.String, "epoch": pl.Int64, "n": pl.Int64})
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a channel has shown until now, and what those show who report beside it.
+    """What reports have shown until now, and what those show who report beside them.
 
-    `tables` are the released tables of its last report. `counts` has each count that a report renewed: place (a table
-    and its key), node (which count), epoch (rising from report to report) and n. `withheld` has the
-    counts that reports of single hospitals beside that of their network would tell, or narrow (`parties.py`).
+    `tables` are the released tables of the last report of the channel. `counts` has each count that a report of any
+    channel renewed: place (a table and its key), node (which count), epoch (rising from report to report) and n.
+    `withheld` has the counts that reports of single hospitals beside that of their network would tell, or narrow
+    (`parties.py`).
     """
 
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    counts: pl.DataFrame = field(default_factory=_no_counts)
+    counts: pl.DataFrame = field(default_factory=no_counts)
     withheld: pl.DataFrame | None = None
 
     @property
@@ -73,6 +75,12 @@ def renew_counts(shown: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
     last = _versions(earlier.counts).filter(pl.col("until") == _STANDS).select(*_COUNT, "n")
     moved = shown.select(*_COUNT, "n").unique().join(last, on=[*_COUNT, "n"], how="anti")
     return moved.select(*_COUNT, epoch=pl.lit(earlier.next_epoch, pl.Int64), n="n").sort(_COUNT)
+
+
+def last_counts(earlier: Earlier) -> pl.DataFrame:
+    """place, node and last of every count that a report has shown."""
+    known = _versions(earlier.counts).filter(pl.col("until") == _STANDS)
+    return known.select(*_COUNT, last="n").unique(_COUNT, keep="last", maintain_order=True)
 
 
 def nested_people(people: pl.DataFrame, related: Mapping[str, frozenset[str]], order: CohortOrder) -> pl.DataFrame:

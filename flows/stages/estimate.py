@@ -13,6 +13,7 @@ from flows.handover import Derived, Estimated, RunContext
 from flows.history import list_runs
 from flows.own_crew import crew_of
 from flows.part import STANDING
+from flows.shown_before import read_told
 from flows.workspace import COUNTS
 from transforms.estimates import estimate_counts
 from transforms.plan import plan_of
@@ -33,7 +34,8 @@ def estimate(derived: Derived, context: RunContext) -> Estimated:
         counts = {name: table.rows for name, table in replaced.items()}
         written = {name: table.came for name, table in replaced.items()}
         gone = {name: _write(context.work, f"gone.{name}", table.gone) for name, table in replaced.items()}
-    write_counts(context.work / COUNTS, counts, [_site(derived, context)], context.definitions)
+    told = read_told(context)
+    write_counts(context.work / COUNTS, counts, [_site(derived, context)], context.definitions, told)
     estimates = estimate_counts(with_zeros(counts, plan), plan, run_id=context.run_id)
     tables = {name: _write(context.work, name, rows) for name, rows in (written | estimates).items()}
     return Estimated(derived, tables, gone)

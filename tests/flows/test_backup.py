@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from flows.backup import back_up, restore
@@ -26,7 +27,22 @@ def test_a_damaged_warehouse_is_brought_back_and_what_was_there_is_kept(
     assert broken_links(workspace_copy / "site") == []
     assert workspace_copy.stat().st_mode & 0o077 == 0
     assert restored.before is not None
+    assert "is not known any more" in restored.as_text()
     assert (restored.before / "warehouse.duckdb").read_bytes() == b"\xff" * 8192
+
+
+def test_what_reports_showed_since_the_backup_is_remembered(workspace_copy: Path, tmp_path: Path) -> None:
+    """Else the next night tells by how few its counts differ from those of a report that readers have."""
+    settings = Settings(workspace=workspace_copy)
+    kept = back_up(tmp_path / "safe", settings, keep=0)
+    with duckdb.connect(str(workspace_copy / "warehouse.duckdb")) as connection:
+        connection.execute("INSERT INTO ops.shown_count VALUES ('internal', 'people|everyone|all|', 'tested', 7, 31)")
+        told = connection.execute("FROM ops.shown_count ORDER BY ALL").fetchall()
+    restored = restore(kept.path, settings)
+    assert restored.is_told
+    assert "not known any more" not in restored.as_text()
+    with duckdb.connect(str(workspace_copy / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("FROM ops.shown_count ORDER BY ALL").fetchall() == told
 
 
 def test_a_backup_that_was_changed_or_cut_short_is_refused_and_nothing_changes(

@@ -3,17 +3,23 @@
 import gzip
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from flows.counts_file import read_counts
 from flows.erase import erase_person
 from flows.errors import SourceError, WrongUse
-from flows.handover import Published, Request
+from flows.handover import Published, Request, RunContext
 from flows.made_again import LINKS, make_again
+from flows.progress import Progress
 from flows.settings import Settings
+from flows.shown_before import read_earlier
+from flows.workspace import Workspace
 from tests.plain_checker import PlainChecker
+from transforms.load import load_definitions
 
 Run = Callable[..., Published]
 HELD = """SELECT count(*), count(*) FILTER (t.n_tests <> f.n_tests) FROM released.testing t
@@ -52,6 +58,28 @@ def test_a_night_with_five_more_tests_shows_their_number_as_it_was(
     assert n_moved == 0
     assert epochs[0] == 0
     assert "held" in (other.report.parent / "downloads" / "testing.csv").read_text()
+
+
+def test_what_was_shown_is_known_to_a_report_of_another_channel_and_goes_with_the_counts(
+    nights: tuple[Path, Path, Published, Published], tmp_path: Path
+) -> None:
+    """Whoever reads the site reads both channels, and a network is read beside them; what somebody's erasure moves is
+    told by neither.
+    """
+    copy = tmp_path / "workspace"
+    shutil.copytree(nights[0], copy)
+    settings, definitions = Settings(workspace=copy, channel="public"), load_definitions(Settings().definitions)
+    told = read_counts(copy / "counts.zip", definitions).told
+    assert told["epoch"].unique().to_list() == [0]  # those of the second night are the counts themselves
+    night = RunContext("run", datetime.now(UTC), Workspace(copy), settings, definitions, Progress(is_quiet=True))
+    earlier = read_earlier(night)
+    assert earlier.tables == {}
+    assert earlier.counts["epoch"].max() == 1
+    with duckdb.connect(str(copy / "warehouse.duckdb"), read_only=True) as connection:
+        person = connection.execute("SELECT min(person_id) FROM derived.episode WHERE is_confirmed").fetchall()[0][0]
+    erase_person(person, "", settings)
+    told = read_counts(copy / "counts.zip", definitions).told
+    assert told.sort(told.columns).equals(earlier.counts.sort(told.columns))
 
 
 def test_the_first_screen_says_which_of_its_numbers_are_of_an_earlier_night(

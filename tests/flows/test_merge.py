@@ -183,7 +183,9 @@ def test_what_a_network_has_shown_is_kept_for_its_next_report_and_its_owner_only
     prevalence = shown.tables["released.prevalence"]
     assert prevalence.drop("run_id").equals(_released(network[1].report)["prevalence"].select(prevalence.columns[1:]))
     assert (workspace.root / "shown").stat().st_mode & 0o077 == 0
-    assert read_shown(workspace, "public").tables == {}
+    public = read_shown(workspace, "public")
+    assert public.tables == {}
+    assert public.counts.equals(shown.counts)
 
 
 def test_counts_are_one_small_file_outside_the_site_that_only_its_owner_reads(
