@@ -14,7 +14,7 @@ from transforms.cohort_order import CohortOrder
 from transforms.frames import settle
 from transforms.model.disclosure import DisclosureRule
 from transforms.nested import INTERVAL, people_nodes, related_nodes
-from transforms.renewal import Earlier, find_held, nested_columns, nested_people
+from transforms.renewal import Earlier, find_held, find_replacing, gone_counts, nested_columns, nested_people
 from transforms.schemas import load_tables
 
 _RULE = ("cohort", "rule", "threshold_cells_per_ul")
@@ -87,10 +87,12 @@ class Holding:
 def hold_back(estimates: Estimates, order: CohortOrder, rule: DisclosureRule, earlier: Earlier) -> Holding:
     """What earlier reports showed of every count tonight, and what must be held back."""
     people = _place(people_nodes(estimates), "people", INTERVAL)
-    ranked, related = related_nodes(people, estimates)
+    gone = gone_counts(people, earlier)
+    ranked, related = related_nodes(pl.concat([people.select("node"), gone.select("node")]), estimates)
     rank = pl.DataFrame({"node": ranked, "rank": range(len(ranked))}, schema={"node": pl.String, "rank": pl.Int64})
     cells = people.select(*_COUNT, n="n_people").join(rank, on="node")
     held = find_held(cells, nested_people(people, related, order), earlier, rule.min_cell)
+    held = pl.concat([held, find_replacing(cells, gone, related, earlier, rule.min_cell)])
     held = _with_withheld(held, cells, earlier.withheld)
     found = people.select(*INTERVAL, *_COUNT).join(held, on=_COUNT).drop("place")
     rows = dict(estimates)

@@ -83,6 +83,27 @@ def last_counts(earlier: Earlier) -> pl.DataFrame:
     return known.select(*_COUNT, last="n").unique(_COUNT, keep="last", maintain_order=True)
 
 
+def gone_counts(cells: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
+    """place, node and last of counts that were shown in a place of tonight's `cells` and are not made any more."""
+    here = last_counts(earlier).join(cells.select("place").unique(), on="place", how="semi")
+    return here.join(cells.select(_COUNT), on=_COUNT, how="anti")
+
+
+def find_replacing(
+    cells: pl.DataFrame, gone: pl.DataFrame, related: Mapping[str, frozenset[str]], earlier: Earlier, min_cell: int
+) -> pl.DataFrame:
+    """As `find_held`, of counts that no report has shown: those a few people from one that is `gone` and lies in them,
+    or they in it. So a threshold that takes the place of another does not tell who is between the two.
+    """
+    named = [(node, other) for node in gone["node"].unique().sort() for other in sorted(related.get(node, ()))]
+    beside = pl.DataFrame(named, schema={"gone": pl.String, "node": pl.String}, orient="row")
+    pairs = gone.rename({"node": "gone"}).join(beside, on="gone").join(cells, on=_COUNT)
+    new = pairs.join(earlier.counts, on=_COUNT, how="anti")
+    near = new.filter(is_small((pl.col("n") - pl.col("last")).abs(), min_cell), pl.col("n") > 0)
+    held = near.select(_COUNT).unique().sort(_COUNT)
+    return held.select(*_COUNT, last=pl.lit(None, pl.Int64), is_held=pl.lit(value=True))
+
+
 def nested_people(people: pl.DataFrame, related: Mapping[str, frozenset[str]], order: CohortOrder) -> pl.DataFrame:
     """Pairs for `find_held` of counts of people: nodes of a place that are related, and a cohort in one that holds it.
 

@@ -18,13 +18,14 @@ from tests.disclosure.reading_site import read_downloads
 from tests.disclosure.test_nights import fresh
 from transforms.cohort_order import CohortOrder, order_cohorts
 from transforms.counting import add_counts
+from transforms.holding import hold_back
 from transforms.load import Definitions, load_definitions
 from transforms.model.disclosure import DisclosureRule
 from transforms.model.estimation import Plan
 from transforms.parties import find_withheld
 from transforms.plan import plan_of
 from transforms.release import Released, release, show_counts
-from transforms.renewal import Earlier
+from transforms.renewal import INTERVAL, Earlier
 from transforms.schemas import schema_of
 from transforms.totals import WHAT
 from transforms.zeros import without_zeros
@@ -182,3 +183,20 @@ def test_two_pages_of_ranges_tell_no_change_of_the_counts_in_them(
     assert both.height > 10
     assert both.filter(moved.is_between(1, 10)).is_empty()
     assert (tmp_path / "network" / "shown").stat().st_mode & 0o077 == 0
+
+
+def test_a_limit_that_takes_the_place_of_another_does_not_tell_who_is_between_them(
+    counts: Sequence[Mapping[str, pl.DataFrame]], shelf: Definitions, order: CohortOrder, told: Released
+) -> None:
+    """40 below 5,001 in one report and 37 below 5,000 in the next, of the same people, were 3 people between them."""
+    now, count = estimate_hospital(counts[0], _plan(shelf)), ["place", "node"]
+    is_bin = pl.col("node").str.starts_with("bin|")
+    below, rest = told.renewed.filter(is_bin, pl.col("n") > 0), told.renewed.filter(~is_bin)
+    assert below.height > 3
+    columns = [pl.col(name).cast(pl.String).fill_null("") for name in INTERVAL]
+    place = pl.concat_str([pl.lit("people"), *columns], separator="|")
+    for n_between, is_told in ((FEW, True), (1000, False)):
+        other = below.with_columns(pl.col("node") + "1", n=pl.col("n") + n_between)
+        held = hold_back(now, order, _rule(shelf, "internal"), Earlier(counts=pl.concat([rest, other]))).people
+        found = below.join(held.filter("is_held").select("node", place=place), on=count, how="semi")
+        assert found.height == (below.height if is_told else 0)
