@@ -2,8 +2,9 @@
 
 A drug that few people were given is left out, name and all, and so is one that nearly everybody of a cohort was given:
 the rest have another drug, which is left out because they are few. Its people and courses are held to each other and
-to the people of the table of causes: none may be shown beside another that differs from it by a few. A day of a curve
-needs enough people, a quantile some on either side; a ratio goes with the episodes it is made of.
+to the people of the table of causes: none may be shown beside another that differs from it by a few. Everybody has a
+course, so as many courses as people would tell the people. A day of a curve needs enough people, a quantile some on
+either side; a ratio goes with the episodes it is made of.
 """
 
 from collections.abc import Mapping
@@ -64,7 +65,7 @@ def _hide_courses(drug: pl.DataFrame, cause: pl.DataFrame, min_cell: int) -> pl.
         wide = wide.join(own, on="drug", how="left", maintain_order="left")
     order = (*_OF_PEOPLE, *affected)
     blamed, wide = _with_blamed(wide, cause)
-    related = {name: frozenset((*order, *(blamed if name == "n_people" else ()))) - {name} for name in order}
+    related = {name: frozenset((*order, *(blamed if name in _OF_PEOPLE else ()))) - {name} for name in order}
     shown = shown_nested(wide, Nesting(order, related), min_cell)
     rows = drug
     for name in _OF_PEOPLE:

@@ -8,6 +8,9 @@ import pytest
 
 from flows.stages.release import order_of
 from tests.disclosure.test_release import ORDER
+from transforms.cohort_order import CohortOrder
+from transforms.frames import empty
+from transforms.hiding_drugs import hide_after_drugs
 from transforms.load import Definitions
 from transforms.release import release
 
@@ -44,3 +47,27 @@ def test_a_drug_is_left_out_where_1_to_10_of_its_cohort_have_another(
     assert tables["released.testing"].filter(pl.col("interval_unit") == "all")["n_observed"].count() > 0
     assert (drug in set(tables["released.drug"]["drug"])) == is_shown
     assert is_shown or all(drug not in set(tables[name]["drug"]) for name in OF_DRUGS)
+
+
+@pytest.mark.parametrize(("n_blameless", "is_shown"), [(0, True), (1, False), (7, False), (10, False), (11, True)])
+def test_courses_do_not_tell_how_few_of_those_given_a_drug_have_no_episode_by_it(
+    n_blameless: int, *, is_shown: bool, definitions: Definitions
+) -> None:
+    """22 courses, and 22 people on the day of the dose, were 22 people; 15 have an episode that it is blamed for."""
+    n_given = 15 + n_blameless
+    given = {"n_people": n_given, "n_courses": n_given, "n_tested": n_given, "n_affected": n_given}
+    drug = pl.DataFrame([{"drug": "cyclophosphamide", "threshold_cells_per_ul": 1500, **given}])
+    blamed = {
+        "agent": "cyclophosphamide",
+        "n_people": 15,
+        "hide_n_people": False,
+        "cohort": "everyone",
+        "rule": "clinical",
+    }
+    cause = pl.DataFrame([{**blamed, "threshold_cells_per_ul": 1500, "cause_group": "chemotherapy"}])
+    rule = next(rule for rule in definitions.disclosure if rule.channel == "internal")
+    estimates = {"estimate.drug": drug, **{name: empty(name) for name in ("estimate.drug_day", "estimate.drug_ratio")}}
+    people = pl.DataFrame(schema=dict.fromkeys(("interval_unit", "node", "cohort"), pl.String) | {"n_shown": pl.Int64})
+    hidden = hide_after_drugs(estimates, cause, people, CohortOrder(), rule)["estimate.drug"]
+    told = hidden.select("hide_n_people", "hide_n_courses", "hide_n_tested").row(0)
+    assert told == (not is_shown,) * 3
