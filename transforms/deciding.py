@@ -56,12 +56,18 @@ def decide_people(counts: Counts, held: pl.DataFrame, order: CohortOrder, min_ce
 def hold_told(holding: Holding, people: pl.DataFrame, episode: pl.DataFrame) -> Holding | None:
     """`holding` with those numbers of people with an episode that are shown as people, but hidden beside the episodes.
 
-    Shown under one name and hidden under another, such a number is known; None where there is none.
+    Shown under one name and hidden under another, such a number is known; so it is where as many people have a first
+    episode whose start was seen. None where there is none.
     """
     of_all = episode.filter(pl.col("ended_as") == _ALL, pl.col("hide_n_people"))
-    named = of_all.select("cohort", node=episode_node(), interval_unit=pl.lit(_ALL)).unique()
+    new = pl.format("new|{}|{}", "rule", "threshold_cells_per_ul")
+    confirmed = of_all.filter("is_confirmed")
+    named = pl.concat(
+        rows.select("cohort", "n_people", node=node, interval_unit=pl.lit(_ALL))
+        for rows, node in ((of_all, episode_node()), (confirmed, new))
+    ).unique()
     is_shown = pl.col("n_shown").is_not_null() & pl.col("interval_start").is_null()
-    told = people.filter(is_shown).join(named, on=["cohort", "interval_unit", "node"], how="semi")
+    told = people.filter(is_shown).join(named, on=["cohort", "interval_unit", "node", "n_people"], how="semi")
     if told.is_empty():
         return None
     nothing_more = told.clear().select(*INTERVAL, "node", "least")

@@ -8,7 +8,9 @@ import pytest
 from tests.disclosure.conftest import draw_plan, growing_hospital
 from tests.disclosure.test_release import ORDER
 from transforms.counting import count_people
+from transforms.deciding import hold_told
 from transforms.estimates import estimate_counts
+from transforms.holding import Holding
 from transforms.load import Definitions
 from transforms.release import release
 from transforms.schemas import schema_of
@@ -92,3 +94,18 @@ def test_a_hidden_number_is_not_said_to_be_enough_to_standardise_or_not(
     assert hidden.height > 0
     assert hidden["status"].count() == 0
     assert rows.filter(pl.col(count).is_not_null())["status"].null_count() == 0
+
+
+@pytest.mark.parametrize(("n_new", "is_held"), [(36, True), (20, False)])
+def test_people_with_an_episode_are_not_told_by_as_many_with_a_first_one(n_new: int, *, is_held: bool) -> None:
+    """36 first episodes of a cohort, and 36 people of everybody whose episodes have its cause, told the 36 hidden."""
+    place = {"cohort": "chemotherapy", "interval_unit": "all", "interval_start": None, "node": "new|clinical|1500"}
+    known = {"cohort": pl.String, "interval_unit": pl.String, "interval_start": pl.Date, "node": pl.String}
+    numbers = dict.fromkeys(("n_people", "n_shown", "least", "most"), pl.Int64)
+    people = pl.DataFrame([{**place, "n_people": n_new, "n_shown": n_new}], schema=known | numbers)
+    rule = {"cohort": "chemotherapy", "rule": "clinical", "threshold_cells_per_ul": 1500, "is_confirmed": True}
+    episode = pl.DataFrame([{**rule, "ended_as": "all", "n_people": 36, "hide_n_people": True}])
+    before = Holding(pl.DataFrame(schema=known | {"last": pl.Int64, "is_held": pl.Boolean}), {}, pl.DataFrame())
+    after = hold_told(before, people, episode)
+    assert (after is not None) is is_held
+    assert after is None or after.people.select("node", "is_held").rows() == [(place["node"], True)]
