@@ -2,7 +2,8 @@
 
 Quantities are integers in millionths of their unit (cells/uL, %), so that products are exact. A quantity known
 exactly has equal bounds. Two results of one quantity in one specimen are settled by method, status and value, or
-averaged where only the day is known; different ones mark the specimen as conflicting. Obeys `definitions/anc`.
+averaged where only the day is known; different ones mark the specimen as conflicting, unless they are other parts.
+Obeys `definitions/anc`.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str])
     `present_inputs`. `other_parts_pct` is the sum of the shares that are no neutrophils, null when none is listed.
     Sorted by SPECIMEN.
     """
-    found = pl.concat([_gather(lab.filter(people), routes, names) for people in share_out(lab, _AT_A_TIME)])
+    has_two = _has_parts_by_two_methods(lab, routes)
+    found = pl.concat([_gather(lab.filter(people), routes, names, has_two) for people in share_out(lab, _AT_A_TIME)])
     absent = {
         f"{name}_{bound}": pl.lit(None, dtype=pl.Int64)
         for name, _ in routes.named_inputs
@@ -39,11 +41,14 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str])
     return found.lazy().with_columns(**absent)
 
 
-def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.DataFrame:
+def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str], has_two_methods: bool) -> pl.DataFrame:
     results = _read_results(lab, routes)
     # Collected, because the rows of doubled specimens are read again only if there are any.
     single = _pivot(results, names, LIMIT).with_columns(is_conflicting=pl.lit(False)).collect()
     is_doubled = pl.col("n_results") > _n_inputs(names)
+    if has_two_methods:
+        single = single.join(_doubled_parts(results), on=SPECIMEN, how="left", nulls_equal=True)
+        is_doubled |= pl.col("has_doubled_parts").is_not_null()
     doubled = single.filter(is_doubled).select(*SPECIMEN, LIMIT)
     if doubled.height:
         settled = _settle(results.join(doubled.lazy(), on=SPECIMEN, how="semi", nulls_equal=True))
@@ -51,8 +56,21 @@ def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.Da
         again = _pivot(settled, names)
         for known in (conflicts, doubled.lazy()):
             again = again.join(known, on=SPECIMEN, nulls_equal=True)
-        single = pl.concat([single.filter(~is_doubled), again.select(single.columns).collect()])
-    return single.drop("n_results").sort(SPECIMEN)
+        single = pl.concat([single.filter(~is_doubled), again.collect()], how="diagonal")
+    return single.drop("n_results", "has_doubled_parts", strict=False).sort(SPECIMEN)
+
+
+def _has_parts_by_two_methods(lab: pl.LazyFrame, routes: AncRoutes) -> bool:
+    """Whether this extract has another part of the differential by machine and by hand; few have, and it costs."""
+    parts = lab.filter(pl.col("analyte").is_in(routes.other_parts_pct)).select("analyte", "method").unique()
+    return bool(parts.collect()["analyte"].is_duplicated().any())
+
+
+def _doubled_parts(results: pl.LazyFrame) -> pl.DataFrame:
+    """SPECIMEN with has_doubled_parts: those of which one other part was told more than once."""
+    parts = results.filter(pl.col("input") == _OTHER_PART).group_by(*SPECIMEN, "analyte").len()
+    found = parts.filter(pl.col("len") > 1).select(SPECIMEN).unique()
+    return found.with_columns(has_doubled_parts=pl.lit(True)).collect()
 
 
 def present_inputs(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
@@ -81,6 +99,7 @@ def _read_results(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     return lab.select(
         *SPECIMEN,
         "time_precision",
+        "analyte",
         ((limit + MILLION - 1) // MILLION).alias(LIMIT),
         input=_input_of(routes),
         method_rank=_rank("method", routes.method_order),
@@ -136,21 +155,34 @@ def _pivot(results: pl.LazyFrame, names: Sequence[str], *highest: str) -> pl.Laz
 
 
 def _settle(results: pl.LazyFrame) -> pl.LazyFrame:
-    """One result per specimen and input of specimens that have several; other parts pass unchanged."""
+    """One result per specimen and input of specimens that have several, and one of each other part.
+
+    Of the other parts those by hand are taken first, as the share of the neutrophils by hand is.
+    """
     is_other = pl.col("input") == _OTHER_PART
+    columns = [*SPECIMEN, "input", "time_precision", "is_conflicting", "lower", "upper"]
+    order = ["method_rank", "status_rank", "lower", "upper"]
     keys = [*SPECIMEN, "input"]
+    ordered = results.filter(~is_other).sort(*keys, *order, nulls_last=True)
+    settled = ordered.group_by(keys, maintain_order=True).agg(
+        is_conflicting=(pl.col("lower").n_unique() > 1) | (pl.col("upper").n_unique() > 1), **_taken()
+    )
+    keys = [*keys, "analyte"]
+    by_hand_first = -pl.col("method_rank").cast(pl.Int16)
+    parts = results.filter(is_other).with_columns(method_rank=by_hand_first).sort(*keys, *order, nulls_last=True)
+    others = parts.group_by(keys, maintain_order=True).agg(is_conflicting=pl.lit(False), **_taken())
+    return pl.concat([settled.select(columns), others.select(columns)])
+
+
+def _taken() -> dict[str, pl.Expr]:
+    """Of results in order the first, or the mean of those by its method where only the day is known."""
     best = pl.col("method_rank") == pl.col("method_rank").min()
     is_day = pl.col("time_precision").min() == "day"
-    ordered = results.filter(~is_other).sort(*keys, "method_rank", "status_rank", "lower", "upper", nulls_last=True)
-    settled = ordered.group_by(keys, maintain_order=True).agg(
-        pl.col("time_precision").min(),
-        is_conflicting=(pl.col("lower").n_unique() > 1) | (pl.col("upper").n_unique() > 1),
-        lower=pl.when(is_day).then(_mean(pl.col("lower").filter(best))).otherwise(pl.col("lower").first()),
-        upper=pl.when(is_day).then(_mean(pl.col("upper").filter(best))).otherwise(pl.col("upper").first()),
-    )
-    others = results.filter(is_other).with_columns(is_conflicting=pl.lit(False))
-    columns = [*keys, "time_precision", "is_conflicting", "lower", "upper"]
-    return pl.concat([settled.select(columns), others.select(columns)])
+    bounds = {
+        bound: pl.when(is_day).then(_mean(pl.col(bound).filter(best))).otherwise(pl.col(bound).first())
+        for bound in ("lower", "upper")
+    }
+    return {"time_precision": pl.col("time_precision").min(), **bounds}
 
 
 def _mean(values: pl.Expr) -> pl.Expr:

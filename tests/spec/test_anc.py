@@ -227,3 +227,20 @@ def test_red_cells_among_uncorrected_white_ones_are_flagged_and_bounded_but_not_
     assert (corrected["anc_cells_per_ul"], corrected["possible_lower_cells_per_ul"]) == (1200, 1200)
     (reported,) = anc_of(specimen({**counts, "anc_direct auto": 1800, "nrbc_per_100wbc auto": 50}))
     assert (reported["possible_lower_cells_per_ul"], reported["has_uncorrected_nrbc"]) == (1800, False)
+
+
+def test_the_shares_beside_bands_are_those_of_the_differential_by_hand_where_both_were_done(
+    specimen: Any, anc_of: Any
+) -> None:
+    """By hand 50 + 40 + 10 is whole with 10 bands inside; with the machine's 62 + 8 as well it would seem to be 170."""
+    by_machine = specimen({"neut_pct auto": 30, "lymph_pct auto": 62, "mono_pct auto": 8})
+    by_hand = specimen({"neut_pct manual": 50, "bands_pct manual": 10, "lymph_pct manual": 40, "mono_pct manual": 10})
+    (row,) = anc_of(specimen({"wbc auto": 2000}) + by_machine + by_hand)
+    assert (row["anc_cells_per_ul"], row["route"]) == (1000, "neut_pct")
+
+
+def test_where_only_days_are_known_the_shares_of_two_differentials_are_not_added_up(specimen: Any, anc_of: Any) -> None:
+    shares = {"wbc auto": 2000, "neut_pct auto": 60, "bands_pct manual": 10, "lymph_pct auto": 40}
+    twice = specimen(shares, time_precision="day") + specimen(shares, time_precision="day")
+    (row,) = anc_of(twice)
+    assert (row["anc_cells_per_ul"], row["route"]) == (1200, "neut_pct")

@@ -89,3 +89,15 @@ def test_the_anchors_of_episode_rules_are_drugs_of_the_lists() -> None:
 def test_every_channel_knows_which_causes_name_no_suspect() -> None:
     fallbacks = {cause.id for cause in DEFINITIONS.causes if cause.fallback}
     assert [set(rule.causes_without_suspect) for rule in DEFINITIONS.disclosure] == [fallbacks] * 5
+
+
+def test_every_laboratory_code_has_the_check_digit_of_a_loinc_code() -> None:
+    """Mod 10: of every second digit from the right the double, its digits added up; a mistyped code matches nothing."""
+    codes = [code for code in DEFINITIONS.codes("labs")["loinc"].to_list() if code]
+    assert [code for code in codes if code[-1] != str(_mod_10(code[:-2]))] == []
+    assert len(codes) == len(set(codes))
+
+
+def _mod_10(digits: str) -> int:
+    doubled = "".join(str(int(digit) * (2 - place % 2)) for place, digit in enumerate(reversed(digits)))
+    return -sum(map(int, doubled)) % 10
