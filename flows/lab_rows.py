@@ -14,7 +14,17 @@ import duckdb
 import polars as pl
 
 from flows.errors import SourceError
-from flows.parsing import LONG, STORED, decimal_point, is_grouped, number_parts, one_of, person_key, short_number
+from flows.parsing import (
+    LONG,
+    STORED,
+    decimal_point,
+    is_grouped,
+    number_parts,
+    one_of,
+    person_key,
+    short_number,
+    ungrouped,
+)
 from flows.said_twice import BAR, CODE_SYSTEMS, agree_on_unit, find_test, first_part
 from flows.sources.protocol import constant, literal
 from flows.unknown_words import count_words
@@ -204,6 +214,7 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
     number, reference = decimal_point("value", decimal), decimal_point("reference_low", decimal)
     plain = "CASE WHEN short IS NOT NULL THEN {'comparator': NULL::VARCHAR, 'number': number_text} ELSE parts END"
     has_date = laboratory.source_map.dates != "none"
+    is_cells = f"whole = 1 AND meant_unit = {literal(CELLS)}"
     return f"""
         WITH raw AS ({raw}),
         texts AS (
@@ -215,15 +226,19 @@ def judge_labs(raw: str, laboratory: Laboratory, source_id: str, input_id: str, 
             FROM texts
         ),
         joined AS (
-            SELECT n.*, m.* EXCLUDE (code, unit, specimen, status, combination),
-                CASE WHEN short IS NULL THEN {number_parts("number_text", receiving)} END AS parts
+            SELECT n.* EXCLUDE (number_text), m.* EXCLUDE (code, unit, specimen, status, combination),
+                CASE WHEN short IS NULL THEN {ungrouped("number_text", decimal, is_cells)} ELSE number_text END
+                    AS number_text
             FROM (SELECT *, {COMBINATION} AS combination FROM numbers) n LEFT JOIN meaning m USING (combination)
         ),
+        parsed AS (
+            SELECT *, CASE WHEN short IS NULL THEN {number_parts("number_text", receiving)} END AS parts FROM joined
+        ),
         scaled AS (
-            SELECT joined.*, parts.comparator AS sign,
+            SELECT parsed.*, parts.comparator AS sign,
                 CASE WHEN short IS NOT NULL AND whole IS NOT NULL THEN (short * whole)::{STORED}
                      ELSE try(((({plain}).number)::{LONG} * factor)::{STORED}) END AS amount
-            FROM joined
+            FROM parsed
         )
         SELECT person AS person_id, {constant(source_id)} AS source_id,
             coalesce(specimen_id, strftime(collected_at, '%Y-%m-%d %H:%M:%S'), 'undated') AS specimen_id, specimen_type,

@@ -16,6 +16,8 @@ STORED = "DECIMAL(18,6)"
 SINCE_1970 = {"unix_seconds": 1_000_000, "unix_milliseconds": 1_000}  # formats that are numbers, in microseconds
 EXCEL_DAYS = "excel_days"  # how a workbook keeps a time, and gives it where the cell has no format of one
 BEFORE_EXCEL = "TIMESTAMP '1899-12-30'"  # day 0 for all days from March 1900 on
+EQUAL = "="  # a comparator that leaves the number what it is
+GROUP_MARKS = " \u00a0\u2009\u202f'\u2019"  # blanks of four widths, apostrophes of two shapes
 RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
@@ -121,6 +123,25 @@ def is_grouped(column: str) -> str:
     )
 
 
+def ungrouped(column: str, decimal: str, is_cells: str) -> str:
+    """The text of `decimal_point` without marks between thousands, where they can be nothing else.
+
+    A blank or an apostrophe is never a decimal mark, nor is a comma before a point. Where the map says that the comma
+    is the decimal mark, a point divides thousands in a number of cells (`is_cells`), of which there are no thousandths.
+    """
+    first, point = "^[^0-9]*[0-9]{1,3}", r"\.[0-9]+"
+    by_blank = f"{first}([{GROUP_MARKS}][0-9]{{3}})+({point})?$"
+    by_comma = f"{first}(,[0-9]{{3}})+{point}$"
+    by_point = "^[^0-9]*[1-9][0-9]{0,2}(,[0-9]{3})+$"  # decimal_point has made a comma of it
+    divides = f"regexp_matches({column}, {literal(by_comma)})"
+    if decimal == ",":
+        divides += f" OR ({is_cells} AND regexp_matches({column}, {literal(by_point)}))"
+    return (
+        f"CASE WHEN {divides} THEN replace({column}, ',', '') WHEN regexp_matches({column}, {literal(by_blank)}) "
+        f"THEN regexp_replace({column}, {literal(f'([0-9])[{GROUP_MARKS}]([0-9])')}, '\\1\\2', 'g') ELSE {column} END"
+    )
+
+
 def short_number(column: str) -> str:
     """The number of a short plain text: at most six decimals, so the cast is exact; null for any other text."""
     is_short = f"length({column}) <= 7 AND NOT contains({column}, 'e') AND NOT contains({column}, 'E')"
@@ -136,7 +157,7 @@ def comparator_pattern(receiving: Receiving) -> str:
 def number_parts(column: str, receiving: Receiving) -> str:
     """A struct of `comparator` and `number` (text); number null when the text is no number with or without one."""
     spelled = [(word, sign) for sign, words in receiving.comparators.items() for word in words]
-    pairs = ", ".join(f"{literal(word)}: {literal(sign)}" for word, sign in spelled)
+    pairs = ", ".join(f"{literal(word)}: {'NULL' if sign == EQUAL else literal(sign)}" for word, sign in spelled)
     found = f"regexp_extract(lower({column}), {literal(comparator_pattern(receiving))}, ['word', 'number'])"
     return (
         f"CASE WHEN {column} IS NULL THEN NULL "

@@ -170,7 +170,8 @@ def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap, n
         given[name] = moment_of("f", header) if is_time else _translated(text_of("f", header), name, table)
     comparator, value = given.pop("comparator", None), given.get("value")
     if isinstance(comparator, str) and isinstance(value, str):
-        given["value"] = f"CASE WHEN {comparator} IN ('=', '') THEN {value} ELSE concat({comparator}, {value}) END"
+        is_plain = f"{value} IS NULL OR {comparator} IN ('=', '') OR left({value}, 1) IN ('<', '>', '≤', '≥')"
+        given["value"] = f"CASE WHEN {is_plain} THEN {value} ELSE concat({comparator}, {value}) END"
     wide = _wide(file, table)
     source, place = f"{{{role}}} f", "0"
     if wide:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.errors import SourceError
 from transforms.load import load_definitions
 from transforms.units import normalise_unit, read_units
 
@@ -117,3 +118,71 @@ def test_two_counts_of_one_day_are_both_kept_when_only_the_date_is_known(
     night = hospital.receive_text(HEADER + rows, name="labs.tsv")
     assert accepted(night, "value, time_precision") == [(2000, "day"), (3000, "day")]
     assert night.ledger[0].n_duplicate == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "cells"),
+    [
+        ("4.500", "/µl", 4500),
+        ("150.000", "/µl", 150_000),
+        ("<1.200", "/µl", 1200),
+        ("1.234,5", "/µl", Decimal("1234.5")),
+        ("4 500", "/µl", 4500),
+        ("4\u202f500,5", "/µl", Decimal("4500.5")),
+        ("12'400", "/µl", 12_400),
+        ("0,45", "G/l", 450),
+        ("4.500", "G/l", None),
+        ("4.5", "/µl", None),
+        ("0.500", "/µl", None),
+    ],
+)
+def test_marks_between_thousands_are_read_where_they_can_be_nothing_else(
+    hospital: Any, accepted: Callable[..., Any], value: str, unit: str, cells: object
+) -> None:
+    """With a decimal comma declared, a point before three digits divides thousands of cells, and nothing else."""
+    hospital.write("source.yaml", GERMAN)
+    lines = ["pat;zeit;test;wert;einheit", *(f"P{i};2024-03-01 08:00;751-8;1,5;G/l" for i in range(9))]
+    path = hospital.write("labs.csv", "\n".join([*lines, f"P9;2024-03-01 08:00;751-8;{value};{unit}\n"]))
+    night = hospital.receive(path.parent)
+    found = [upper for person, upper in accepted(night, "person_id, upper_bound") if person == "P9"]
+    assert found == ([cells] if cells else [])
+
+
+GERMAN = """
+id: ours
+decimal: ","
+tables:
+  - table: lab
+    columns: {person_id: pat, collected_at: zeit, code: test, value: wert, unit: einheit}
+"""
+
+
+@pytest.mark.parametrize(
+    ("comparator", "value", "expected"),
+    [
+        ("LT", "0.1", ("<", 100)),
+        ("EQ", "0.1", (None, 100)),
+        ("NI", "0.1", (None, 100)),
+        ("<", "0.1", ("<", 100)),
+        ("<", "<0.1", ("<", 100)),
+        ("", "0.1", (None, 100)),
+        ("LT", "", None),
+        ("whatever", "0.1", None),
+    ],
+)
+def test_a_column_of_comparators_is_read_by_its_words(
+    hospital: Any, accepted: Callable[..., Any], comparator: str, value: str, expected: object
+) -> None:
+    """As PCORnet sends it (RESULT_MODIFIER), and beside a value that has the sign already."""
+    rows = "".join(f"P{i}\t2024-03-01\t751-8\t3\tK/uL\t=\n" for i in range(9))
+    header = HEADER.replace("specimen", "comparator")
+    rows += f"P9\t2024-03-01\t751-8\t{value}\tK/uL\t{comparator}\n"
+    night = hospital.receive_text(header + rows, name="labs.tsv")
+    found = accepted(night, "person_id, comparator, upper_bound::INTEGER")
+    assert [tuple(rest) for person, *rest in found if person == "P9"] == ([expected] if expected else [])
+
+
+def test_results_that_are_mostly_no_numbers_stop_the_night_with_what_to_set(hospital: Any) -> None:
+    rows = "".join(f"P{i}\t2024-03-01\t751-8\thigh\tK/uL\t\n" for i in range(30))
+    with pytest.raises(SourceError, match="not a number"):
+        hospital.receive_text(HEADER + rows, name="labs.tsv")
