@@ -78,7 +78,10 @@ def write_backup(workspace: Workspace, folder: Path, memory_limit: str, *, keep:
     """The same for who holds the workspace, with no night under way in it."""
     if folder.resolve().is_relative_to(workspace.root):
         raise WrongUse("A backup inside the workspace is lost with it.", repair="Name a folder on another disk.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise WrongUse(f"{folder}: backups go into a folder, and there is a file.", repair="Name a folder.") from error
     with private_files():
         with open_warehouse(workspace.warehouse, memory_limit=memory_limit) as connection:
             connection.execute("CHECKPOINT").fetchall()
@@ -96,6 +99,8 @@ def write_backup(workspace: Workspace, folder: Path, memory_limit: str, *, keep:
 
 def restore(archive: Path, settings: Settings) -> Kept:
     """Put a backup in the place of the workspace; SourceError, with nothing changed, when it is not whole."""
+    if not archive.is_file():
+        raise SourceError(f"{archive}: there is no such backup.", repair="Check the path; backups are nadir-TIME.tar.")
     workspace = Workspace(settings.workspace.resolve())
     aside = workspace.root.with_name(f".{workspace.root.name}.restoring")
     shutil.rmtree(aside, ignore_errors=True)

@@ -6,7 +6,7 @@ never with a text that could hold a patient's value.
 
 import sys
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -277,7 +277,15 @@ def _request(
     from flows.handover import Request
 
     paths = tuple(path.resolve() for path in extracts)
-    return Request(paths, _resolve_source(source), extract_date.date() if extract_date else None, is_snapshot)
+    day = extract_date.date() if extract_date else None
+    if day and day > datetime.now(UTC).date() + timedelta(days=1):  # it may be tomorrow where the extract was made
+        from flows.errors import WrongUse
+
+        raise WrongUse(
+            f"--extract-date {day} is still to come: every later extract would count as older than this one.",
+            repair="Name the day on which the extract was made, also where the dates in it are shifted.",
+        )
+    return Request(paths, _resolve_source(source), day, is_snapshot)
 
 
 def _run(request: "Request", settings: "Settings", *, direct: bool, as_json: bool) -> None:

@@ -40,11 +40,12 @@ class RecognisedWord:
 
 @dataclass(frozen=True)
 class RecognisedWords:
-    """Words by frequency, and how many (and of how many rows) may not be told."""
+    """Words by frequency, and how many (and of how many rows) may not be told, and how many of those no list knows."""
 
     words: Sequence[RecognisedWord] = ()
     n_untold: int = 0
     n_untold_rows: int = 0
+    n_untold_unknown: int = 0
 
     def unknown(self, kind: str) -> Sequence[RecognisedWord]:
         """Those of a kind that no list knows, most rows first."""
@@ -69,7 +70,10 @@ class RecognisedWords:
         """All that no list knows, and how much is not told."""
         if not (self.words or self.n_untold):
             return "The workspace holds no drug and no diagnosis."
-        untold = f"{self.n_untold:,} more in {self.n_untold_rows:,} rows are not told: too few people share them."
+        untold = (
+            f"{self.n_untold:,} more in {self.n_untold_rows:,} rows are not told, because too few people share them; "
+            f"{self.n_untold_unknown:,} of these are on no list."
+        )
         return "\n".join([*self.lines(), *([untold] if self.n_untold else [])])
 
 
@@ -121,4 +125,5 @@ def list_recognised(folder: Path, definitions: Definitions) -> RecognisedWords:
     )
     words = [RecognisedWord(*row) for row in told.drop("n_people").iter_rows()]
     untold = int(listed["n_rows"].sum() or 0) - int(told["n_rows"].sum() or 0)
-    return RecognisedWords(words, listed.height - told.height, untold)
+    unknown, told_unknown = (int((each["recognised"] == UNKNOWN).sum()) for each in (listed, told))
+    return RecognisedWords(words, listed.height - told.height, untold, unknown - told_unknown)

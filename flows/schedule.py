@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.errors import SourceError, TryAgainLater, WrongUse
 from flows.handover import Request
@@ -34,8 +35,9 @@ def serve_by_cron(request: Request, settings: Settings, *, cron: str, timezone: 
     from pydantic import ValidationError
 
     try:
+        ZoneInfo(timezone)  # Prefect looks for it only after it has begun to serve
         schedule = Cron(cron, timezone=timezone)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise WrongUse(
             f"The schedule {cron!r} in time zone {timezone!r} is not valid.",
             repair="Write cron as five fields, such as '0 2 * * *', and the zone as in 'Europe/Berlin'.",

@@ -22,14 +22,20 @@ class Workspace:
     def create(self) -> "Workspace":
         """Make the folder, readable by its owner only. One that is there keeps its mode; staged rows stay private.
 
-        WrongUse when DuckDB would take its path for a pattern.
+        WrongUse when DuckDB would take its path for a pattern, or a file is in its place.
         """
         if any(mark in str(self.root) for mark in "*?["):
             raise WrongUse(
                 f"{self.root}: a workspace cannot lie in a folder with *, ? or [ in its name.",
                 repair="Name another folder after --workspace.",
             )
-        self.root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise WrongUse(
+                f"{self.root}: a workspace is a folder, and there is a file.",
+                repair="Name another folder after --workspace.",
+            ) from error
         make_private(self.root / "staged")
         return self
 

@@ -71,6 +71,12 @@ def test_a_backup_inside_the_workspace_is_refused(workspace_copy: Path) -> None:
         back_up(workspace_copy / "backups", Settings(workspace=workspace_copy), keep=0)
 
 
+def test_a_file_in_the_place_of_the_folder_of_backups_is_told(workspace_copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "safe").write_text("")
+    with pytest.raises(WrongUse, match="there is a file"):
+        back_up(tmp_path / "safe", Settings(workspace=workspace_copy), keep=0)
+
+
 def test_backup_and_restore_are_commands(nadir: Callable[..., object], workspace_copy: Path, tmp_path: Path) -> None:
     made = nadir("backup", tmp_path / "safe", "--json", "--workspace", workspace_copy)
     path = json.loads(made.stdout)["path"]  # type: ignore[attr-defined]

@@ -188,3 +188,24 @@ def test_a_workspace_without_a_warehouse_is_told_and_not_taken_for_a_quiet_one(
     assert ended.returncode == 2
     assert "There is no warehouse in this workspace." in ended.stderr
     assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "said"),
+    [
+        (("run", "{here}", "--direct", "--workspace", "{file}"), 2, "a workspace is a folder, and there is a file"),
+        (("run", "{here}", "--direct", "--extract-date", "2999-01-01"), 2, "2999-01-01 is still to come"),
+        (("restore", "{here}/gone.tar"), 11, "there is no such backup"),
+        (("merge", "{here}/gone.zip"), 11, "There is no file gone.zip"),
+        (("schedule", "{here}", "--timezone", "Mars/Phobos"), 2, "time zone 'Mars/Phobos' is not valid"),
+        (("schedule", "{here}", "--timezone", "../zones"), 2, "time zone '../zones' is not valid"),
+    ],
+    ids=["a_file_for_a_workspace", "a_day_to_come", "no_backup", "no_counts", "no_time_zone", "a_path_for_a_time_zone"],
+)
+def test_what_was_mistyped_is_told_and_no_mistake_of_ours(
+    nadir: Call, tmp_path: Path, call: tuple[str, ...], code: int, said: str
+) -> None:
+    file = tmp_path / "labs.csv"
+    file.write_text("patient_id,collection_time,loinc,result,units\n")
+    done = nadir(*(part.format(here=tmp_path, file=file) for part in call))
+    assert (done.returncode, said in " ".join(done.stderr.split())) == (code, True), done.stderr

@@ -63,7 +63,17 @@ def test_what_ten_people_share_is_counted_and_not_told(tmp_path: Path) -> None:
     _diagnoses().write_parquet(tmp_path / "diagnosis.parquet")
     told = list_recognised(tmp_path, DEFINITIONS)
     assert [(word.text, word.n_rows) for word in told.words] == [("insulin", 11)]
-    assert (told.n_untold, told.n_untold_rows) == (2, 30)
+    assert (told.n_untold, told.n_untold_rows, told.n_untold_unknown) == (2, 30, 2)
+
+
+def test_what_few_people_share_is_told_apart_by_whether_a_list_knows_it(tmp_path: Path) -> None:
+    doses = [(0, "clozapine", None), (1, "a study drug", None), (2, "filgrastim", None)]
+    _exposures(*doses).write_parquet(tmp_path / "exposure.parquet")
+    _diagnoses().write_parquet(tmp_path / "diagnosis.parquet")
+    said = list_recognised(tmp_path, DEFINITIONS).as_text()
+    assert said.splitlines()[-1] == (
+        "3 more in 3 rows are not told, because too few people share them; 1 of these are on no list."
+    )
 
 
 def test_the_report_counts_names_and_codes_and_the_rows_of_them_that_a_list_knows() -> None:
