@@ -113,7 +113,7 @@ def courses(recognised: pl.LazyFrame) -> pl.LazyFrame:
 
 def match_exposures(keys: pl.LazyFrame, drugs: pl.DataFrame, rules: ExposureRules) -> pl.LazyFrame:
     """For distinct (agent, atc, rxnorm, route, status), nulls as empty text: the drugs each one counts as."""
-    by_name = match_names(keys.select("agent").unique(), drugs, rules.strength_units)
+    by_name = match_names(keys.select("agent").unique(), drugs, rules)
     by_atc = _match_atc(keys.select("atc").unique(), drugs)
     by_rxnorm = drugs.lazy().select("drug", pl.col("rxnorm").alias("ingredient")).explode("ingredient")
     ingredient = pl.col("rxnorm").str.replace(r"\.0+$", "").alias("ingredient")

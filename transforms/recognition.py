@@ -49,7 +49,7 @@ def count_words(
 def _tell_names(counts: pl.LazyFrame, keys: pl.LazyFrame, drugs: pl.DataFrame, rules: ExposureRules) -> pl.LazyFrame:
     """`counts` by agent with kind, text, recognised and listed_as; `keys` are the distinct KEY of them."""
     counted = match_exposures(keys, drugs, rules).select("agent", "drug")
-    named = match_names(keys.select("agent").unique(), drugs, rules.strength_units)
+    named = match_names(keys.select("agent").unique(), drugs, rules)
     as_drugs = [
         found.group_by("agent").agg(pl.col("drug").unique().sort().str.join(", ").alias(name))
         for name, found in ((COUNTED, counted), (LEFT_OUT, named))

@@ -47,7 +47,7 @@ def matched() -> dict[str, set[str]]:
     ).select(pl.col("agent").str.to_lowercase().str.strip_chars())
     definitions = load_definitions()
     sent = names.drop_nulls().unique().lazy()
-    found = match_names(sent, read_drugs(definitions), definitions.exposures.strength_units)
+    found = match_names(sent, read_drugs(definitions), definitions.exposures)
     told = sent.join(found, on="agent", how="left").group_by("agent").agg(pl.col("drug").drop_nulls()).collect()
     return {agent: set(drugs) for agent, drugs in told.rows()}
 

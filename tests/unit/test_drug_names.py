@@ -11,7 +11,7 @@ from transforms.errors import DefinitionError
 from transforms.load import load_definitions
 
 DEFINITIONS = load_definitions()
-DRUGS, UNITS = read_drugs(DEFINITIONS), DEFINITIONS.exposures.strength_units
+DRUGS, RULES = read_drugs(DEFINITIONS), DEFINITIONS.exposures
 UNSAFE = sorted({word for words in DRUGS["unsafe_abbreviations"].to_list() for word in words if word})
 SURROUNDINGS = [
     "{}",
@@ -27,7 +27,7 @@ SURROUNDINGS = [
 
 def _match(*names: str) -> dict[str, list[str]]:
     sent = pl.LazyFrame({"agent": names}, schema={"agent": pl.String}).unique()
-    found = match_names(sent, DRUGS, UNITS).sort("agent", "drug").collect()
+    found = match_names(sent, DRUGS, RULES).sort("agent", "drug").collect()
     told: dict[str, list[str]] = {name: [] for name in names}
     for agent, drug in found.rows():
         told[agent].append(drug)
@@ -60,6 +60,16 @@ def _match(*names: str) -> dict[str, list[str]]:
         ("5-FU bolus", ["fluorouracil"]),
         ("5-FC", ["flucytosine"]),
         ("Azathioprine", ["azathioprine"]),
+        ("Cyclophosphamid", ["cyclophosphamide"]),
+        ("CICLOFOSFAMIDA 1 g vial", ["cyclophosphamide"]),
+        ("Karboplatyna", ["carboplatin"]),
+        ("Citarabina 100mg", ["cytarabine"]),
+        ("Metotrexato", ["methotrexate"]),
+        ("Doxorubicine/Étoposide", ["doxorubicin", "etoposide"]),
+        ("Thiamazol", ["thiamazole"]),
+        ("Novaminsulfon Lichtenstein 500 mg Tabletten", ["metamizole sodium"]),
+        ("Cotrimoxazol forte", ["sulfamethoxazole and trimethoprim"]),
+        ("Chlorprothixen", []),
         ("Syringe (Chemo)", []),
         ("cefotaximedocetaxelx", []),
         ("Trimethobenzamide", []),
@@ -70,6 +80,12 @@ def _match(*names: str) -> dict[str, list[str]]:
 )
 def test_a_name_as_sent_is_the_drugs_it_names(sent: str, drugs: list[str]) -> None:
     assert _match(sent) == {sent: drugs}
+
+
+def test_no_name_of_a_language_is_a_name_that_a_list_has_for_another_drug() -> None:
+    """What all spellings have in common tells as many drugs apart as the names themselves do."""
+    names = _match(*DRUGS["drug"].to_list(), *DRUGS["drug"].str.replace("e$", "a").to_list())
+    assert [name for name, drugs in names.items() if len(drugs) > 1] == []
 
 
 @pytest.mark.parametrize("surrounding", SURROUNDINGS)
@@ -110,7 +126,7 @@ def test_a_synonym_that_is_an_unsafe_abbreviation_of_another_drug_is_not_matched
     only_one = own.with_columns(
         pl.when(pl.col("drug") == "azacitidine").then("synonyms").otherwise(pl.lit([""])).alias("synonyms")
     )
-    found = match_names(pl.LazyFrame({"agent": ["epi 2 mg", "vidaza"]}), only_one, UNITS).collect()
+    found = match_names(pl.LazyFrame({"agent": ["epi 2 mg", "vidaza"]}), only_one, RULES).collect()
     assert found.rows() == [("vidaza", "azacitidine")]
 
 
@@ -119,4 +135,4 @@ def test_one_name_for_two_drugs_is_refused() -> None:
         pl.when(pl.col("drug") == "clozapine").then(pl.lit(["Taxol"])).otherwise("synonyms").alias("synonyms")
     )
     with pytest.raises(DefinitionError, match="one name for two drugs"):
-        match_names(pl.LazyFrame({"agent": ["x"]}), doubled, UNITS)
+        match_names(pl.LazyFrame({"agent": ["x"]}), doubled, RULES)

@@ -98,6 +98,9 @@ def test_a_dose_that_was_given_or_an_order_that_ended_is_an_exposure(status: str
 @pytest.mark.parametrize(
     ("agent", "route"),
     [
+        ("Fluorouracil 5% Creme", None),
+        ("Cloramfenicol colirio", None),
+        ("Dexamethason Augentropfen", None),
         ("fluorouracil 5% cream", None),
         ("mitomycin", "Intravesical"),
         ("methotrexate", "Intravitreal"),

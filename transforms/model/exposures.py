@@ -44,6 +44,16 @@ class Malignancy(Part):
     lookahead_days: int = Field(ge=0)
 
 
+class Spellings(Part):
+    """How languages write one drug name: what is put for what in each word, in order, before names are held together.
+
+    Only names with as many letters afterwards are, so that short words of another meaning are none.
+    """
+
+    fewest_letters: int = Field(ge=1)
+    each_word: tuple[tuple[str, str], ...]
+
+
 class ExposureRules(Definition):
     """One set of rules for all exposures; `evidence_order` has the best evidence first.
 
@@ -54,6 +64,7 @@ class ExposureRules(Definition):
     evidence_order: tuple[str, ...]
     course_gap_days: int = Field(ge=0)
     strength_units: tuple[str, ...]
+    spellings: Spellings
     never_causes: tuple[str, ...]
     growth_factor_subgroups: tuple[str, ...]
     raising_drugs: Mapping[Literal["steroid", "lithium"], tuple[str, ...]]
