@@ -18,6 +18,11 @@ EXCEL_DAYS = "excel_days"  # how a workbook keeps a time, and gives it where the
 BEFORE_EXCEL = "TIMESTAMP '1899-12-30'"  # day 0 for all days from March 1900 on
 EQUAL = "="  # a comparator that leaves the number what it is
 GROUP_MARKS = " \u00a0\u2009\u202f'\u2019"  # blanks of four widths, apostrophes of two shapes
+# Of a time of day; a workbook gives it as the time of its first day.
+CLOCKS = [
+    *("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%Hh%M", "%H.%M", "%H:%M Uhr", "%H%M%S", "%H%M"),
+    "%Y-%m-%d %H:%M:%S",
+]
 RELATIVE_ANCHOR = "TIMESTAMP '2000-01-01'"
 
 
@@ -88,6 +93,11 @@ def _relative(column: str, source_map: SourceMap) -> str:
     micros = f"({SHORT_TEXT.format(column)} * 1000000)::BIGINT"
     steps = {"minutes": "60", "hours": "3600", "days": "86400", "weeks": "604800"}[source_map.relative_unit]
     return f"try({RELATIVE_ANCHOR} + to_microseconds({micros} * {steps}))"
+
+
+def time_of_day(text: str) -> str:
+    """The time of day that a text is, null for any other text."""
+    return f"try_strptime({text}, [{', '.join(map(literal, CLOCKS))}])::TIME"
 
 
 SHORT_TEXT = "try_cast({} AS DECIMAL(30,6))"

@@ -23,7 +23,7 @@ NUMBER_PATTERNS = {
     "n_points": r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?",
     "n_commas": r"[+-]?[0-9.]*,[0-9]+",
     "n_groups": r"[1-9][0-9]{0,2},[0-9]{3}",
-    "n_clock": r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?",
+    "n_clock": r"[0-2]?[0-9][:h][0-5][0-9](:[0-5][0-9])?( ?[AaPp][Mm]| Uhr)?",
     "n_compared": r"(<|>|<=|>=|≤|≥)\s*[0-9][0-9.,]*",
 }
 # Digits alone, or digits with two marks between, or with the name of a month: nothing else is tried as a time.

@@ -1,7 +1,7 @@
 """One file of an export becomes tables of a source map: results, else people, drugs, diagnoses and the like."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
@@ -39,8 +39,7 @@ class TableProposer:
         claimed = claimed or self.labs.read_wide(looked, decimal, proposal)
         if claimed:
             if clocks := find_clocks(looked.looks, claimed.values()):
-                said = "a time of day apart from its date is not read, so results are known by the day."
-                proposal.unsure.append(f"{', '.join(clocks)}: {said}")
+                self._take_clocks(clocks, claimed, proposal)
             self._share_person(looked, list(claimed.values()), claimed[PERSON], proposal)
             return proposal
         others = [guess for guess in guesses if guess.table != "lab"]
@@ -52,6 +51,17 @@ class TableProposer:
                 f"it may hold results: {long.columns['code']} has {proposal.n_other_codes:,} codes, {said}"
             )
         return proposal
+
+    def _take_clocks(self, clocks: Sequence[str], claimed: Mapping[str, str], proposal: FileProposal) -> None:
+        """The one time of day is that of the collection; of several somebody who knows must say which."""
+        if len(clocks) == 1 and "collected_at" in claimed:
+            proposal.tables[-1]["clocks"] = {"collected_at": clocks[0]}
+            said = f"is taken as the time of day of {claimed['collected_at']}, as far as that is a date only."
+        else:
+            said = (
+                "times of day; write clocks: {collected_at: HEADER} into the table, else results are known by the day."
+            )
+        proposal.unsure.append(f"{', '.join(clocks)}: {said}")
 
     def _share_person(self, looked: Looked, claimed: Sequence[str], person: str, proposal: FileProposal) -> None:
         found = find_shared_person(looked.looks, claimed, self.proposing, self.sexes)

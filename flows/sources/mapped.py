@@ -7,10 +7,12 @@ diagnoses. A wide file has one column per test: each of its rows gives one raw r
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from typing import Literal
 
 from flows.errors import SourceError
+from flows.parsing import time_of_day
 from flows.sources.protocol import (
     RAW,
     Adapter,
@@ -76,12 +78,14 @@ def meanings_of(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, st
     for table in tables:
         meanings = {**{header: name for name, header in _found(file, table).items()}, **meanings}
         meanings = {**dict.fromkeys(_wide(file, table), "value"), **meanings}
+        meanings = {**{header: name for name, header in _clocks(file, table).items()}, **meanings}
     return meanings
 
 
 def known_headers(source_map: SourceMap) -> frozenset[str]:
     """Every header that the map knows, folded."""
-    spellings = (word for table in source_map.tables for words in table.columns.values() for word in words)
+    named = (part for table in source_map.tables for part in (table.columns, table.clocks))
+    spellings = (word for part in named for words in part.values() for word in words)
     return frozenset(fold(word) for word in spellings)
 
 
@@ -133,6 +137,20 @@ def _found(file: SourceFile, table: TableMap) -> dict[str, str]:
     return found
 
 
+def _clocks(file: SourceFile, table: TableMap) -> dict[str, str]:
+    """The header of the time of day of each column that has one."""
+    headers = _by_fold(file)
+    found = {n: next((headers[fold(s)] for s in words if fold(s) in headers), "") for n, words in table.clocks.items()}
+    return {name: header for name, header in found.items() if header}
+
+
+def _at_time_of_day(moment: Moment, text: str) -> Moment:
+    """A date with the time of day beside it; what is no time of day leaves it a date."""
+    is_timed = f"({moment.is_day} AND {time_of_day(text)} IS NOT NULL)"
+    value = f"CASE WHEN {is_timed} THEN {moment.value}::DATE + {time_of_day(text)} ELSE {moment.value} END"
+    return replace(moment, value=value, is_day=f"({moment.is_day} AND NOT {is_timed})")
+
+
 def _wide(file: SourceFile, table: TableMap) -> dict[str, tuple[int, WideColumn]]:
     """Columns of the file that are tests, each with its place in the map (from 1) and its meaning."""
     headers = _by_fold(file)
@@ -151,6 +169,8 @@ def _needed(file: SourceFile, tables: Sequence[TableMap]) -> Mapping[str, Kind]:
         for name, header in _found(file, table).items():
             if kinds.get(name) == "time" or header not in needed:
                 needed[header] = kinds.get(name, "text")
+        for header in _clocks(file, table).values():
+            needed.setdefault(header, "text")
         for header, (_, column) in _wide(file, table).items():
             needed[header] = "text"
             if column.unit_column:
@@ -168,6 +188,9 @@ def _feed(role: str, file: SourceFile, table: TableMap, source_map: SourceMap, n
     for name, header in found.items():
         is_time = RAW[table.table].get(name) == "time"
         given[name] = moment_of("f", header) if is_time else _translated(text_of("f", header), name, table)
+    for name, header in _clocks(file, table).items():
+        if isinstance(moment := given.get(name), Moment):
+            given[name] = _at_time_of_day(moment, text_of("f", header))
     comparator, value = given.pop("comparator", None), given.get("value")
     if isinstance(comparator, str) and isinstance(value, str):
         is_plain = f"{value} IS NULL OR {comparator} IN ('=', '') OR left({value}, 1) IN ('<', '>', '≤', '≥')"

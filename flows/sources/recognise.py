@@ -214,7 +214,7 @@ def _unread_columns(source_map: SourceMap) -> Iterator[tuple[Place, str, Sequenc
     """Where a map names a column of ours that there is not: what it points to would not be read, and nobody told."""
     for number, table in enumerate(source_map.tables):
         columns = [*RAW[table.table], *(BESIDE_RAW if table.table == "lab" else ())]
-        for key in ("columns", "constants", "value_spellings"):
+        for key in ("columns", "clocks", "constants", "value_spellings"):
             for name in getattr(table, key):
                 if name not in columns:
                     yield ("tables", number, key, name), table.table, columns

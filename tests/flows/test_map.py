@@ -486,12 +486,13 @@ def test_parts_of_a_table_are_judged_as_one(round_trip: Callable[..., Trip]) -> 
     assert trip.counts("anc_direct") == truth(lambda visit: visit.anc)
 
 
-def test_a_time_of_day_in_a_column_of_its_own_is_said_to_be_lost(tmp_path: Path) -> None:
+def test_a_time_of_day_in_a_column_of_its_own_is_proposed_and_said(tmp_path: Path) -> None:
     rows: list[list[object]] = [["Patient", "Abnahmedatum", "Abnahmezeit", "Test", "Wert", "Einheit"]]
     rows += [[v.person, v.at.strftime("%d.%m.%Y"), v.at.strftime("%H:%M"), "ANC", v.anc, "/uL"] for v in visits()]
     (tmp_path / "labor.csv").write_text(text(rows, ";"))
     proposal = propose(tmp_path / "labor.csv")
     assert proposal.content["tables"][0]["columns"]["collected_at"] == "Abnahmedatum"
+    assert proposal.content["tables"][0]["clocks"] == {"collected_at": "Abnahmezeit"}
     assert any("Abnahmezeit" in said for said in proposal.unsure)
 
 
@@ -639,3 +640,18 @@ def test_an_umlaut_far_down_a_file_decides_its_encoding(tmp_path: Path) -> None:
     rows += [["P1", "2023-01-01", "ANC", "2000", "/uL", "Süd"]]
     (tmp_path / "labs.csv").write_bytes(text(rows).encode("cp1252"))
     assert propose(tmp_path / "labs.csv").content["encoding"] == "cp1252"
+
+
+def test_a_time_of_day_in_a_column_of_its_own_is_taken_with_its_date(round_trip: Callable[..., Trip]) -> None:
+    header = "Patientennummer;Entnahmedatum;Uhrzeit;Analyt;Ergebnis;Einheit"
+    rows = [
+        f"{p};{day}.3.2024;0{day}h{p + 10};{test};{value};Gpt/L"
+        for p in range(30)
+        for day in range(1, 7)
+        for test, value in (("Leukozyten", f"{4 + p % 3},{day}"), ("Neutrophile absolut", f"{2 + p % 2},{day}"))
+    ]
+    trip = round_trip(("werte.csv", "\n".join([header, *rows, ""])))
+    assert any("Uhrzeit: is taken as the time of day of Entnahmedatum" in said for said in trip.proposal.unsure)
+    files = [str(path) for path in trip.received.staged["canonical.lab"]]
+    found = duckdb.sql(f"SELECT time_precision, min(collected_at)::VARCHAR FROM read_parquet({files}) GROUP BY 1")
+    assert found.fetchall() == [("minute", "2024-03-01 01:10:00")]

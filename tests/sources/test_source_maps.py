@@ -229,3 +229,39 @@ def test_a_map_that_names_a_test_that_no_list_has_is_told_where(hospital: Any) -
 def test_an_encoding_that_does_not_exist_is_told_with_the_file(hospital: Any) -> None:
     with pytest.raises(SourceError, match=r"^export\.csv: the source map names an encoding that does not exist"):
         with_map(hospital, GERMAN, encoding="latin-17", delimiter=";")
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [
+        ("08:05", ("2024-03-01 08:05:00", "minute")),
+        ("8h05", ("2024-03-01 08:05:00", "minute")),
+        ("1:05 PM", ("2024-03-01 13:05:00", "minute")),
+        ("12:05:30 AM", ("2024-03-01 00:05:30", "minute")),
+        ("0805", ("2024-03-01 08:05:00", "minute")),
+        ("1899-12-30 08:05:00", ("2024-03-01 08:05:00", "minute")),
+        ("", ("2024-03-01 00:00:00", "day")),
+        ("morning", ("2024-03-01 00:00:00", "day")),
+    ],
+)
+def test_a_time_of_day_in_a_column_of_its_own_belongs_to_the_date_that_the_map_says(
+    hospital: Any, accepted: Callable[..., Any], clock: str, expected: tuple[str, str]
+) -> None:
+    rows = f"Patient;Abnahme;Uhrzeit;Test;Wert;Einheit;Material\n7;01.03.2024;{clock};NEUT;3,5;Gpt/l;Blut\n"
+    tables = [{**LOCAL["tables"][0], "clocks": {"collected_at": "Uhrzeit"}}]
+    night = with_map(hospital, rows, **{**GERMAN_MAP, "tables": tables, "datetime_formats": ["%d.%m.%Y"]})
+    assert accepted(night, "collected_at::VARCHAR, time_precision") == [expected]
+
+
+def test_a_time_of_day_beside_a_whole_time_changes_nothing(hospital: Any, accepted: Callable[..., Any]) -> None:
+    rows = "Patient;Abnahme;Uhrzeit;Test;Wert;Einheit\n7;01.03.2024 08:05;23:59;NEUT;3,5;Gpt/l\n"
+    tables = [{**LOCAL["tables"][0], "clocks": {"collected_at": ["Zeit", "Uhrzeit"]}}]
+    night = with_map(hospital, rows, **{**GERMAN_MAP, "tables": tables})
+    assert accepted(night, "collected_at::VARCHAR") == [("2024-03-01 08:05:00",)]
+
+
+def test_a_clock_of_a_column_that_no_table_has_is_told(hospital: Any) -> None:
+    tables = [{**LOCAL["tables"][0], "clocks": {"colected_at": "Uhrzeit"}}]
+    with pytest.raises(SourceError) as told:
+        with_map(hospital, GERMAN, **{**GERMAN_MAP, "tables": tables})
+    assert "colected_at" in str(told.value.details)

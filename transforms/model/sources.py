@@ -49,6 +49,7 @@ class TableMap(Part):
 
     A file is taken for this table when every name in `needs` finds a header, and its name fits `files` if that is
     given. `columns` lists the accepted headers of each column; upper and lower case and blanks make no difference.
+    `clocks` lists those of the time of day that belongs to a column which holds only its date.
     `wide` gives the columns of a lab table with one column per test: a file needs one of them. With `is_shared` the
     file may feed other tables as well. The first of `unit_rules` that fits a row decides its unit.
     """
@@ -58,6 +59,7 @@ class TableMap(Part):
     wide: dict[str, WideColumn] = Field({})
     is_shared: bool = False
     columns: dict[str, Spellings]
+    clocks: dict[str, Spellings] = Field({})
     needs: tuple[str, ...] = ()
     files: str = ""
     constants: dict[str, str] = Field({})
