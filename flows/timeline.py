@@ -171,6 +171,8 @@ def _candidates(explained: Explained) -> Table:
         "others",
     )
     table = _table("Who is suspected", *headings)
+    words = [word for row in explained.causes for word in (row["agent"] or NONE).split()]
+    table.columns[headings.index("drug or condition")].min_width = max(map(len, words), default=0)
     for row in explained.causes:
         rank = f"{row['rank']}{' (primary)' if row['is_primary'] else ''}"
         days = _days(row["days_from_exposure"])

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -96,6 +97,14 @@ def test_doses_and_suspects_are_listed_and_drugs_that_are_not_suspected_too(line
     assert "carboplatin" in suspect
     assert "expected" in suspect
     assert "11.0" in suspect
+
+
+def test_the_name_of_a_drug_is_not_broken_in_a_narrow_terminal(workspace: Path, episode: str) -> None:
+    explained = explain_episode(episode, Settings(workspace=workspace))
+    suspects = [{**row, "agent": "cyclophosphamide and sulfamethoxazole"} for row in explained.causes]
+    told = write_timeline(replace(explained, causes=suspects), width=90)
+    assert "cyclophosphamide" in told
+    assert "sulfamethoxazole" in told
 
 
 def test_nothing_of_another_person_is_shown(lines: list[str]) -> None:
