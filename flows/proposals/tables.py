@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import duckdb
 
@@ -53,14 +54,15 @@ class TableProposer:
         return proposal
 
     def _take_clocks(self, clocks: Sequence[str], claimed: Mapping[str, str], proposal: FileProposal) -> None:
-        """The one time of day is that of the collection; of several somebody who knows must say which."""
-        if len(clocks) == 1 and "collected_at" in claimed:
-            proposal.tables[-1]["clocks"] = {"collected_at": clocks[0]}
-            said = f"is taken as the time of day of {claimed['collected_at']}, as far as that is a date only."
-        else:
-            said = (
-                "times of day; write clocks: {collected_at: HEADER} into the table, else results are known by the day."
-            )
+        """One time of day is that of the collection, of several the one that is called most like its date."""
+        date = claimed.get("collected_at", "")
+        likeness = {clock: _n_alike(clock, date) for clock in clocks}
+        alike = [clock for clock in clocks if likeness[clock] == max(likeness.values())]
+        if date and len(alike) == 1:
+            proposal.tables[-1]["clocks"] = {"collected_at": alike[0]}
+            proposal.unsure.append(f"{alike[0]}: is taken as the time of day of {date}, as far as that is a date only.")
+            return
+        said = "times of day; write clocks: {collected_at: HEADER} into the table, else results are known by the day."
         proposal.unsure.append(f"{', '.join(clocks)}: {said}")
 
     def _share_person(self, looked: Looked, claimed: Sequence[str], person: str, proposal: FileProposal) -> None:
@@ -114,3 +116,8 @@ class TableProposer:
             "write constants: {code_system: ...} into this table."
         )
         return {}
+
+
+def _n_alike(one: str, other: str) -> int:
+    """How many letters two headers begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -655,3 +655,20 @@ def test_a_time_of_day_in_a_column_of_its_own_is_taken_with_its_date(round_trip:
     files = [str(path) for path in trip.received.staged["canonical.lab"]]
     found = duckdb.sql(f"SELECT time_precision, min(collected_at)::VARCHAR FROM read_parquet({files}) GROUP BY 1")
     assert found.fetchall() == [("minute", "2024-03-01 01:10:00")]
+
+
+def test_results_of_pcornet_are_proposed_with_their_comparators_and_times(round_trip: Callable[..., Trip]) -> None:
+    header = (
+        "PATID|LAB_LOINC|SPECIMEN_DATE|SPECIMEN_TIME|RESULT_DATE|RESULT_TIME|RESULT_NUM|RESULT_MODIFIER|RESULT_UNIT"
+    )
+    rows = [
+        f"p{p}|751-8|2024-03-0{day}|08:{p + 10}|2024-03-0{day}|09:{p + 10}|{value}|10*3/uL"
+        for p in range(30)
+        for day, value in ((1, "3.1|EQ"), (2, "0.1|LT"), (3, "2.4|NI"))
+    ]
+    trip = round_trip(("LAB_RESULT_CM.csv", "\n".join([header, *rows, ""])))
+    assert trip.proposal.content["tables"][0]["clocks"] == {"collected_at": "SPECIMEN_TIME"}
+    files = [str(path) for path in trip.received.staged["canonical.lab"]]
+    columns = "comparator, max(upper_bound)::INTEGER, min(collected_at)::VARCHAR, count(*)"
+    found = duckdb.sql(f"SELECT {columns} FROM read_parquet({files}) GROUP BY 1 ORDER BY 1 NULLS LAST").fetchall()
+    assert found == [("<", 100, "2024-03-02 08:10:00", 30), (None, 3100, "2024-03-01 08:10:00", 60)]
