@@ -14,6 +14,7 @@ from flows.errors import WrongUse
 from flows.settings import Settings
 from flows.startable import Startable
 from transforms.kinds import SHELF
+from transforms.load import SHIPPED, SUITES
 
 TEMPLATES = Path(__file__).parent / "starting"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -69,11 +70,23 @@ def start(kind: Startable, name: str, settings: Settings) -> Started:
     targets = {folder / place.replace("NAME", name): TEMPLATES / file for file, place in TARGETS[kind].items()}
     if there := [str(path) for path in targets if path.exists()]:
         raise WrongUse("That is there already.", details=there, repair="Choose another name, or change what is there.")
+    if shipped := [str(path) for path in _shipped(kind, name) if path.exists()]:
+        raise WrongUse(
+            f"nadir has a {kind.value} called {name!r}, which a starting file of that name would replace.",
+            details=shipped,
+            repair="Choose another name; to change the shipped one, copy its file there and raise its version.",
+        )
     package = folder / PACKAGE.replace("NAME", name)
     for path, template in targets.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_fill(template, path, name, folder, package), encoding="utf-8")
     return Started(tuple(targets), tuple(_next_steps(kind, name, folder, package)))
+
+
+def _shipped(kind: Startable, name: str) -> list[Path]:
+    """Where a definition of that name would be, if nadir had one."""
+    places = [place.replace("NAME", name).rpartition("definitions/")[2] for place in TARGETS[kind].values()]
+    return [SUITES / f"{name}.yaml"] if kind is Startable.CHECK else [SHIPPED / place for place in places]
 
 
 def _fill(template: Path, path: Path, name: str, folder: Path, package: Path) -> str:

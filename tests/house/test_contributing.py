@@ -136,6 +136,17 @@ def test_what_is_written_names_its_schema_and_does_not_overwrite(followed: tuple
     assert "there already" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("cohort", "everyone"), ("cause", "infection"), ("rule", "clinical"), ("check", "lab")]
+)
+def test_nothing_is_started_under_the_name_of_what_nadir_has_and_would_be_replaced(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, ["new", kind, name, "--definitions", str(tmp_path)])
+    assert f"nadir has a {kind} called {name!r}" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_chart_that_names_what_is_not_there_is_told_before_the_night_begins() -> None:
     shipped = next(chart for chart in load_charts() if chart.id == "testing-by-cohort")
     refuse_wrong_chart(shipped, shipped.id)
