@@ -4,6 +4,7 @@ When no Prefect server is configured, one is started on this machine for as long
 nobody has to have started anything.
 """
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "nadir"
 START_SECONDS = 120
+LAST_SECONDS = 20
 
 
 def serve_by_cron(request: Request, settings: Settings, *, cron: str, timezone: str, port: int) -> None:
@@ -51,7 +53,11 @@ def serve_nightly(request: Request, settings: Settings, schedule: "Schedule", *,
     configure_prefect(settings, log_level="INFO")
     with _server(port) as url:
         os.environ["PREFECT_API_URL"] = url
+        from prefect.context import refresh_global_settings_context
+
         from flows.nightly import NightParameters, nightly
+
+        refresh_global_settings_context()  # else Prefect, which was imported for the cron line, starts a second server
 
         parameters = NightParameters(
             extracts=[path.absolute() for path in request.extracts],
@@ -62,13 +68,27 @@ def serve_nightly(request: Request, settings: Settings, schedule: "Schedule", *,
             definitions=settings.definitions.resolve() if settings.definitions else None,
         )
         _say(url, when)
-        nightly.serve(
-            name=DEPLOYMENT,
-            schedule=schedule,
-            parameters={"parameters": parameters.model_dump(mode="json")},
-            limit=1,
-            print_starting_message=False,
-        )
+        try:
+            nightly.serve(
+                name=DEPLOYMENT,
+                schedule=schedule,
+                parameters={"parameters": parameters.model_dump(mode="json")},
+                limit=1,
+                print_starting_message=False,
+            )
+        finally:
+            _end_nights()
+
+
+def _end_nights() -> None:
+    """End a night under way with who serves it: the next one begins anew, and without the server it could not tell."""
+    nights = multiprocessing.active_children()
+    for night in nights:
+        night.terminate()
+    for night in nights:
+        night.join(LAST_SECONDS)
+        if night.is_alive():
+            night.kill()
 
 
 def _say(url: str, when: str) -> None:
@@ -101,7 +121,7 @@ def _server(port: int) -> Iterator[str]:
     finally:
         server.terminate()
         try:
-            server.wait(timeout=20)
+            server.wait(timeout=LAST_SECONDS)
         except subprocess.TimeoutExpired:
             server.kill()
 

@@ -1,9 +1,12 @@
 """One night a day, by the clock of the hospital, also on the two days of the year on which that clock is changed."""
 
 import asyncio
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -72,3 +75,43 @@ def test_the_timer_of_systemd_has_one_night_a_day() -> None:
     here = ZoneInfo(when.split()[-1])
     days = [datetime.fromisoformat(f"{night}+00:00").astimezone(here).date() for night in nights]
     assert days == YEAR
+
+
+SERVED = """
+import multiprocessing, sys, time
+from contextlib import contextmanager
+from pathlib import Path
+
+import flows.schedule
+from flows.handover import Request
+from flows.settings import Settings
+
+@contextmanager
+def server(port):
+    yield f"http://127.0.0.1:{port}/api"
+
+def serve(*_, **__):
+    from prefect.settings import PREFECT_API_URL
+    print("asks", PREFECT_API_URL.value())
+    night = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+    night.start()
+    nights.append(night)
+
+nights, folder = [], Path(sys.argv[1])
+flows.schedule._server = server
+from prefect import Flow
+Flow.serve = serve
+flows.schedule.serve_by_cron(
+    Request((folder,)), Settings(workspace=folder / "workspace"), cron="0 2 * * *", timezone="UTC", port=4321
+)
+print("ended", -nights[0].exitcode)
+"""
+
+
+def test_who_serves_nights_asks_its_own_server_and_ends_a_night_under_way_with_itself(tmp_path: Path) -> None:
+    """Prefect had been imported for the cron line before the server was known, and started a second one."""
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    command = [sys.executable, "-c", SERVED, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=unset, capture_output=True, text=True, timeout=120, check=False)
+    assert "asks http://127.0.0.1:4321/api" in done.stdout, done.stderr
+    assert f"ended {signal.SIGTERM:d}" in done.stdout
