@@ -30,8 +30,7 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str])
     `present_inputs`. `other_parts_pct` is the sum of the shares that are no neutrophils, null when none is listed.
     Sorted by SPECIMEN.
     """
-    has_two = _has_parts_by_two_methods(lab, routes)
-    found = pl.concat([_gather(lab.filter(people), routes, names, has_two) for people in share_out(lab, _AT_A_TIME)])
+    found = pl.concat([_gather(lab.filter(people), routes, names) for people in share_out(lab, _AT_A_TIME)])
     absent = {
         f"{name}_{bound}": pl.lit(None, dtype=pl.Int64)
         for name, _ in routes.named_inputs
@@ -41,14 +40,11 @@ def gather_specimens(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str])
     return found.lazy().with_columns(**absent)
 
 
-def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str], has_two_methods: bool) -> pl.DataFrame:
+def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str]) -> pl.DataFrame:
     results = _read_results(lab, routes)
     # Collected, because the rows of doubled specimens are read again only if there are any.
     single = _pivot(results, names, LIMIT).with_columns(is_conflicting=pl.lit(False)).collect()
-    is_doubled = pl.col("n_results") > _n_inputs(names)
-    if has_two_methods:
-        single = single.join(_doubled_parts(results), on=SPECIMEN, how="left", nulls_equal=True)
-        is_doubled |= pl.col("has_doubled_parts").is_not_null()
+    is_doubled = (pl.col("n_results") > _n_inputs(names)) | pl.col("has_doubled_parts")
     doubled = single.filter(is_doubled).select(*SPECIMEN, LIMIT)
     if doubled.height:
         settled = _settle(results.join(doubled.lazy(), on=SPECIMEN, how="semi", nulls_equal=True))
@@ -56,21 +52,8 @@ def _gather(lab: pl.LazyFrame, routes: AncRoutes, names: Sequence[str], has_two_
         again = _pivot(settled, names)
         for known in (conflicts, doubled.lazy()):
             again = again.join(known, on=SPECIMEN, nulls_equal=True)
-        single = pl.concat([single.filter(~is_doubled), again.collect()], how="diagonal")
-    return single.drop("n_results", "has_doubled_parts", strict=False).sort(SPECIMEN)
-
-
-def _has_parts_by_two_methods(lab: pl.LazyFrame, routes: AncRoutes) -> bool:
-    """Whether this extract has another part of the differential by machine and by hand; few have, and it costs."""
-    parts = lab.filter(pl.col("analyte").is_in(routes.other_parts_pct)).select("analyte", "method").unique()
-    return bool(parts.collect()["analyte"].is_duplicated().any())
-
-
-def _doubled_parts(results: pl.LazyFrame) -> pl.DataFrame:
-    """SPECIMEN with has_doubled_parts: those of which one other part was told more than once."""
-    parts = results.filter(pl.col("input") == _OTHER_PART).group_by(*SPECIMEN, "analyte").len()
-    found = parts.filter(pl.col("len") > 1).select(SPECIMEN).unique()
-    return found.with_columns(has_doubled_parts=pl.lit(True)).collect()
+        single = pl.concat([single.filter(~is_doubled), again.select(single.columns).collect()])
+    return single.drop("n_results", "has_doubled_parts").sort(SPECIMEN)
 
 
 def present_inputs(lab: pl.LazyFrame, routes: AncRoutes) -> list[str]:
@@ -99,9 +82,9 @@ def _read_results(lab: pl.LazyFrame, routes: AncRoutes) -> pl.LazyFrame:
     return lab.select(
         *SPECIMEN,
         "time_precision",
-        "analyte",
         ((limit + MILLION - 1) // MILLION).alias(LIMIT),
         input=_input_of(routes),
+        part=_part_of(routes),
         method_rank=_rank("method", routes.method_order),
         status_rank=_rank("status", routes.status_order),
         lower=(lower + above.cast(pl.Int64)) * factor,
@@ -124,6 +107,12 @@ def _input_of(routes: AncRoutes) -> pl.Expr:
     return chosen
 
 
+def _part_of(routes: AncRoutes) -> pl.Expr:
+    """A power of two for each other part, else 0. A sum of them has as many ones as terms where none is there twice."""
+    powers = {analyte: 1 << place for place, analyte in enumerate(routes.other_parts_pct)}
+    return pl.col("analyte").replace_strict(powers, default=0, return_dtype=pl.Int64)
+
+
 def _rank(column: str, order: tuple[str, ...]) -> pl.Expr:
     ranks = {word: rank for rank, word in enumerate(order)}
     return pl.col(column).replace_strict(ranks, default=len(order), return_dtype=pl.UInt8)
@@ -144,13 +133,15 @@ def _pivot(results: pl.LazyFrame, names: Sequence[str], *highest: str) -> pl.Laz
             *(pl.col(name).max() for name in highest),
             n_results=(~is_other).sum(),
             n_other_parts=is_other.sum(),
+            parts=pl.when(is_other).then("part").sum(),
             other_parts_pct=pl.when(is_other).then("lower").sum(),
         )
         .with_columns(
             pl.col("time_precision").cat.to(_PRECISIONS).cast(pl.String),
             other_parts_pct=pl.when(pl.col("n_other_parts") > 0).then("other_parts_pct"),
+            has_doubled_parts=pl.col("parts").bitwise_count_ones() != pl.col("n_other_parts"),
         )
-        .drop("n_other_parts")
+        .drop("n_other_parts", "parts")
     )
 
 
@@ -160,14 +151,13 @@ def _settle(results: pl.LazyFrame) -> pl.LazyFrame:
     Of the other parts those by hand are taken first, as the share of the neutrophils by hand is.
     """
     is_other = pl.col("input") == _OTHER_PART
-    columns = [*SPECIMEN, "input", "time_precision", "is_conflicting", "lower", "upper"]
+    columns = [*SPECIMEN, "input", "part", "time_precision", "is_conflicting", "lower", "upper"]
     order = ["method_rank", "status_rank", "lower", "upper"]
-    keys = [*SPECIMEN, "input"]
+    keys = [*SPECIMEN, "input", "part"]
     ordered = results.filter(~is_other).sort(*keys, *order, nulls_last=True)
     settled = ordered.group_by(keys, maintain_order=True).agg(
         is_conflicting=(pl.col("lower").n_unique() > 1) | (pl.col("upper").n_unique() > 1), **_taken()
     )
-    keys = [*keys, "analyte"]
     by_hand_first = -pl.col("method_rank").cast(pl.Int16)
     parts = results.filter(is_other).with_columns(method_rank=by_hand_first).sort(*keys, *order, nulls_last=True)
     others = parts.group_by(keys, maintain_order=True).agg(is_conflicting=pl.lit(False), **_taken())

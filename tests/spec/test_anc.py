@@ -244,3 +244,14 @@ def test_where_only_days_are_known_the_shares_of_two_differentials_are_not_added
     twice = specimen(shares, time_precision="day") + specimen(shares, time_precision="day")
     (row,) = anc_of(twice)
     assert (row["anc_cells_per_ul"], row["route"]) == (1200, "neut_pct")
+
+
+def test_what_two_results_of_a_share_mean_does_not_depend_on_how_others_are_counted(specimen: Any, anc_of: Any) -> None:
+    """Somebody else's differential was done by machine and by hand; which decided whether these are added up."""
+    own = specimen({"wbc auto": 2000, "neut_pct auto": 60, "bands_pct manual": 10, "lymph_pct auto": 40})
+    own += specimen({"lymph_pct auto": 40})
+    others = specimen({"wbc auto": 9000, "lymph_pct auto": 30, "lymph_pct manual": 31}, person_index=2)
+    (alone,) = anc_of(own)
+    beside = [row for row in anc_of(own + others) if row["person_index"] == alone["person_index"]]
+    assert beside == [alone]
+    assert (alone["anc_cells_per_ul"], alone["route"]) == (1200, "neut_pct")
