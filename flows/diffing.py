@@ -14,7 +14,7 @@ from flows.workspace import Workspace
 from reports.chart_list import load_charts
 from reports.charts.spec import Chart
 from reports.facts import Earlier
-from reports.moves import STATES, Move, Moves, compare_nights, interval_of, say_row
+from reports.moves import Move, Moves, compare_nights, interval_of, say_row
 from reports.numbers import read_tables
 from reports.wording import Wording
 from transforms.load import load_definitions
@@ -57,8 +57,7 @@ class RunsCompared:
         yield "Key numbers"
         for line in self._key_numbers():
             yield f"  {line['title']}: {line['before'] or 'none'} -> {line['now'] or 'none'}"
-        totals = {state: sum(move.state == state for move in self.moves.all) for state in STATES}
-        yield "Numbers: " + ", ".join(f"{totals[state]:,} {state}" for state in STATES)
+        yield "Numbers: " + ", ".join(f"{number:,} {state}" for state, number in self.moves.count_all().items())
         yield f"Left the interval that the earlier run gave: {len(self.moves.outstanding):,}"
         for move in self.moves.outstanding[:SHOWN]:
             line = self._line(move)

@@ -1,5 +1,6 @@
 """What changed since the last night of the same sources, and what to look at first: said from numbers and checks."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +35,7 @@ def tell_changes(charts: Sequence[Chart], numbers: Numbers, facts: NightFacts) -
         "checks_moved": checks,
         "look_first": first[:FIRST],
         "n_more": len(first) - FIRST,
-        "n_moved": {state: sum(move.state == state for move in moves.all) for state in STATES},
+        "n_moved": moves.count_all(),
     }
 
 
@@ -51,7 +52,7 @@ def _movers(facts: NightFacts, wording: Wording) -> str:
 
 def _by_figure(charts: Sequence[Chart], moves: Moves) -> list[tuple[str, str, list[int]]]:
     counted = [(chart, moves.count(chart)) for chart in charts]
-    out = {chart.id: sum(move.chart.id == chart.id for move in moves.outstanding) for chart in charts}
+    out = Counter(move.chart.id for move in moves.outstanding)
     return [
         (f"chart-{chart.id}", chart.title, [*(counts.get(state, 0) for state in STATES), out[chart.id]])
         for chart, counts in counted

@@ -6,18 +6,21 @@ chosen for that: the interval says how far chance alone would move it. Both nigh
 here that is not in their own pages.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
+from typing import Any
 
 from reports.charts.spec import Chart, TableColumn
 from reports.rows import Cell, Row, is_number, table_behind
-from reports.view import BOTH, DIMENSIONS, Choices, is_of_chart
+from reports.view import BOTH, DIMENSIONS, Choices, rows_of_chart
 from reports.wording import Wording
 from transforms.schemas import schema_of
 
 Tables = Mapping[str, Sequence[Row]]
+Place = Any  # the values of a key, or its only one
 ENDS = ("_lo", "_hi")
 RANGES = ("range", "days_range", "ratio_range")
 UNFINISHED = "is_complete"
@@ -57,25 +60,39 @@ class Moves:
         found = [move for move in self.all if move.size is not None]
         return tuple(sorted(found, key=lambda move: -(move.size or 0)))  # stable: of one size in the order of the page
 
+    @cached_property
+    def _states(self) -> Mapping[str, Counter[str]]:
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for move in self.all:
+            found[move.chart.id][move.state] += 1
+        return found
+
     def count(self, chart: Chart) -> Mapping[str, int]:
         """How many numbers of a figure are in each state."""
-        return Counter(move.state for move in self.all if move.chart.id == chart.id)
+        return self._states.get(chart.id, Counter())
+
+    def count_all(self) -> Mapping[str, int]:
+        """How many numbers there are in each state, by every state."""
+        return {state: sum(counts[state] for counts in self._states.values()) for state in STATES}
 
 
 def compare_nights(charts: Sequence[Chart], before: Tables, now: Tables) -> Moves:
     """Every number of every figure once, where a table of the earlier night has rows at all."""
     found: list[Move] = []
-    seen: set[tuple[str, str, tuple[Cell, ...]]] = set()
+    seen: defaultdict[tuple[str, str], set[Place]] = defaultdict(set)
     for chart in charts:
         table = table_behind(chart.table)
         if not before.get(chart.table) or not table:
             continue
         key = [name for name in schema_of(f"released.{table}").key if name in before[chart.table][0]]
         old, new = (_by_key(chart, tables.get(chart.table, ()), key) for tables in (before, now))
+        told, move_of = seen[table, chart.alt.value], _mover(chart)
         for place in (*old, *(place for place in new if place not in old)):
-            if (table, chart.alt.value, place) not in seen:
-                seen.add((table, chart.alt.value, place))
-                found += _move(chart, old.get(place), new.get(place))
+            if place not in told:
+                told.add(place)
+                move = move_of(old.get(place), new.get(place))
+                if move is not None:
+                    found.append(move)
     return Moves(tuple(found))
 
 
@@ -110,27 +127,30 @@ def view_of(move: Move, choices: Choices) -> Mapping[str, str]:
     return {name: value for name, value in found.items() if value != choices.default.get(name)}
 
 
-def _by_key(chart: Chart, rows: Sequence[Row], key: Sequence[str]) -> Mapping[tuple[Cell, ...], Row]:
-    return {tuple(row.get(name) for name in key): row for row in rows if is_of_chart(chart, row)}
+def _by_key(chart: Chart, rows: Sequence[Row], key: Sequence[str]) -> Mapping[Place, Row]:
+    kept = rows_of_chart(chart, rows)
+    return dict(zip(map(itemgetter(*key), kept), kept, strict=True))
 
 
-def _move(chart: Chart, before: Row | None, now: Row | None) -> Iterator[Move]:
-    old, new = (None if row is None else row.get(chart.alt.value) for row in (before, now))
-    if not is_number(old) and not is_number(new):
-        return
-    if not is_number(old):
-        yield Move(chart, before, now, "new")
-    elif not is_number(new):
-        yield Move(chart, before, now, "gone")
-    elif old == new:
-        yield Move(chart, before, now, "same")
-    else:
-        yield Move(chart, before, now, "changed", _size(chart, before or {}, now or {}))
+def _mover(chart: Chart) -> Callable[[Row | None, Row | None], Move | None]:
+    """How numbers of the figure are compared; None of two that are both no number."""
+    value, interval = chart.alt.value, interval_of(chart)
+
+    def move_of(before: Row | None, now: Row | None) -> Move | None:
+        old, new = (None if row is None else row.get(value) for row in (before, now))
+        if not is_number(old):
+            return Move(chart, before, now, "new") if is_number(new) else None
+        if not is_number(new):
+            return Move(chart, before, now, "gone")
+        if old == new:
+            return Move(chart, before, now, "same")
+        return Move(chart, before, now, "changed", _size(chart, interval, before or {}, now or {}))
+
+    return move_of
 
 
-def _size(chart: Chart, before: Row, now: Row) -> float | None:
+def _size(chart: Chart, interval: TableColumn | None, before: Row, now: Row) -> float | None:
     """Half-widths of the earlier interval; None inside of it, without one, and of a month that was not over."""
-    interval = interval_of(chart)
     is_of_chance = not any(before.get(name) == value for name, value in chart.no_chance.items())
     if interval is None or not is_of_chance or before.get(UNFINISHED) is False:
         return None

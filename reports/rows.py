@@ -143,8 +143,12 @@ def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
     facts = _facts(frame[name])
     if not is_value:
         return facts
-    marks = frame[f"{name}_mark"].to_list() if f"{name}_mark" in frame.columns else [None] * frame.height
-    return [_value(fact, mark) for fact, mark in zip(facts, marks, strict=True)]
+    mark = pl.col(f"{name}_mark") if f"{name}_mark" in frame.columns else pl.lit(None, pl.String)
+    marked = frame.select(pl.col(name).is_null().alias("is_null"), mark.alias("mark"))
+    told = marked.with_row_index("place").filter(pl.col("is_null") | pl.col("mark").is_not_null())
+    for place, word in zip(told["place"], told["mark"], strict=True):  # most numbers have no mark
+        facts[place] = _value(facts[place], word)
+    return facts
 
 
 def _value(fact: Cell, mark: str | None) -> Cell:
