@@ -79,6 +79,29 @@ def attack(puzzle: Puzzle, targets: Sequence[Key], width: int) -> Attack:
     return tried
 
 
+def find_needless(puzzle: Puzzle, truth: Mapping[Key, float], targets: Sequence[Key], width: int) -> list[Key]:
+    """Hidden counts that could be shown, each by itself: no single sum would then narrow another below `width`.
+
+    So many are at most needless: sums together may narrow what each of them leaves alone, and one that is shown may
+    bind the next.
+    """
+    found: list[Key] = []
+    wanted = set(targets)
+    for part in map(_tighten, _parts(puzzle)):
+        is_secret = np.array([key in puzzle.hidden for key in part.keys])
+        for place, key in enumerate(part.keys):
+            if key in wanted:
+                ends = part.lower.copy(), part.upper.copy()
+                for end in ends:
+                    end[place] = truth[key]
+                told = _tighten(replace(part, lower=ends[0], upper=ends[1]))
+                is_narrow = (told.upper - told.lower < width - SLACK) & (told.upper > 1 - SLACK) & is_secret
+                is_narrow[place] = False
+                if not is_narrow.any():
+                    found.append(key)
+    return found
+
+
 def is_possible(puzzle: Puzzle, truth: Mapping[Key, float]) -> list[str]:
     """What the truth contradicts; an attacker who believes that would only seem to narrow a count."""
     wrong = [str(key) for key, value in puzzle.shown.items() if key in truth and truth[key] != value]

@@ -16,7 +16,7 @@ import transforms.release
 from tests.disclosure.attacking import WIDTH, read_counts, read_steps, true_counts
 from tests.disclosure.drawn_hospital import count_hospital, draw_hospital, estimate_hospital, plan_hospital
 from tests.disclosure.puzzle import Key
-from tests.disclosure.solving import attack, find_narrowed, is_possible
+from tests.disclosure.solving import attack, find_narrowed, find_needless, is_possible
 from tests.numbers.telling import MOVED, find_moved
 from transforms.cohort_order import order_cohorts
 from transforms.load import Definitions
@@ -25,6 +25,7 @@ from transforms.release import release
 IS_WHOLE = os.environ.get("NADIR_ATTACK") == "all"
 PEOPLE, DAYS = (1500, 365) if IS_WHOLE else (260, 85)
 SEED = 1
+SMALL = 10
 TARGETS = None if IS_WHOLE else 150  # of thousands; single sums are looked at for all of them
 Tables = Mapping[str, pl.DataFrame]
 
@@ -85,8 +86,29 @@ def test_hospitals_of_other_sizes_are_not_narrowed_by_one_sum_after_the_other(
 
 def test_at_most_two_counts_are_lost_for_each_small_one(tables: Tables, truth: dict[Key, float]) -> None:
     hidden = [truth[key] for key in read_counts(tables).hidden if key in truth]
-    n_small = sum(1 <= count <= 10 for count in hidden)
+    n_small = sum(1 <= count <= SMALL for count in hidden)
     assert 0 < n_small < len(hidden) <= 2 * n_small
+
+
+@pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
+@pytest.mark.parametrize(
+    ("people", "most_hidden", "most_needless"), [(800, 1.5, 0.7), (1500, 2, 0.7), (5000, 2.4, 0.15), (20_000, 3.6, 0.3)]
+)
+def test_in_larger_hospitals_most_of_what_goes_beside_small_counts_could_not_be_shown(
+    people: int, most_hidden: float, most_needless: float, definitions: Definitions
+) -> None:
+    """There numbers of people that lie inside each other are often a small number apart, which is no small count."""
+    plan = plan_hospital(definitions)
+    estimates = estimate_hospital(count_hospital(draw_hospital(SEED, n_people=people, n_days=365), plan), plan)
+    truth, puzzle = true_counts(estimates), read_counts(_release(estimates, definitions))
+    hidden = sorted((key for key in puzzle.hidden if key in truth), key=str)
+    beside = [key for key in hidden if truth[key] > SMALL]
+    drawn = beside[:: len(beside) // 200]
+    needless = len(find_needless(puzzle, truth, drawn, WIDTH)) / len(drawn)
+    n_hidden = len(hidden) / sum(1 <= truth[key] <= SMALL for key in hidden)
+    print(f"{people:,} people: {n_hidden:.2f} hidden for each small one; {needless:.0%} of the rest could be shown")
+    assert n_hidden <= most_hidden
+    assert needless <= most_needless
 
 
 def test_an_attack_finds_people_where_cohorts_are_not_held_against_each_other(
