@@ -8,6 +8,7 @@ does not tell it. `held_rows.py` then shows the row as the last report did.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 
 import polars as pl
@@ -17,6 +18,7 @@ from transforms.suppression import is_small
 
 INTERVAL = ["cohort", "interval_unit", "interval_start"]
 _COUNT = ["place", "node"]
+_KIND = pl.col("place").str.extract(r"^([^|]*)")  # the table whose counts they are
 _STANDS = 2**62  # the last version of a count has not been replaced
 
 
@@ -45,6 +47,30 @@ class Earlier:
         last = self.counts["epoch"].max()
         return int(last) + 1 if isinstance(last, int) else 0
 
+    @cached_property
+    def versions(self) -> pl.DataFrame:
+        """`counts` with the last epoch `until` which reports showed each; years of nights are sorted once."""
+        ordered = self.counts.sort(*_COUNT, "epoch", "n")
+        is_last = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in _COUNT)
+        until = pl.when(is_last).then(_STANDS).otherwise(pl.col("epoch").shift(-1) - 1)
+        return ordered.with_columns(until=until, kind=_KIND)
+
+    @cached_property
+    def standing(self) -> pl.DataFrame:
+        """place, node and n of every count as it was shown last."""
+        return self.versions.filter(pl.col("until") == _STANDS).select(*_COUNT, "n")
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, pl.DataFrame]:
+        parts = self.versions.partition_by("kind", include_key=False, as_dict=True)
+        return {str(kind): part for (kind,), part in parts.items()}
+
+    def versions_of(self, places: pl.Series) -> pl.DataFrame:
+        """The `versions` of counts in the tables of these places."""
+        kinds = places.to_frame("place").select(_KIND).to_series().unique().sort()
+        found = [self._kinds[kind] for kind in kinds if kind in self._kinds]
+        return pl.concat(found) if found else self.versions.drop("kind").clear()
+
 
 NO_REPORTS = Earlier()
 
@@ -59,7 +85,7 @@ def find_held(cells: pl.DataFrame, nested: pl.DataFrame, earlier: Earlier, min_c
     if cells.is_empty() or earlier.counts.is_empty():
         return cells.select(*_COUNT, last="n", is_held=pl.lit(value=False)).clear()
     numbered = cells.sort(pl.col("n") > 0, "rank", *_COUNT).with_row_index("cell")  # of two the later gives way
-    known = _versions(earlier.counts).join(numbered, on=_COUNT, suffix="_now")
+    known = earlier.versions_of(cells["place"]).join(numbered, on=_COUNT, suffix="_now")
     known = known.select("cell", *_COUNT, "epoch", "until", then="n", n="n_now")
     alone = known.filter(is_small((pl.col("n") - pl.col("then")).abs(), min_cell)).select("cell").unique()
     free = known.join(alone, on="cell", how="anti")
@@ -72,15 +98,13 @@ def find_held(cells: pl.DataFrame, nested: pl.DataFrame, earlier: Earlier, min_c
 
 def renew_counts(shown: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
     """Rows to add to `Earlier.counts`: place, node, epoch and n of the counts `shown` tonight that have moved."""
-    last = _versions(earlier.counts).filter(pl.col("until") == _STANDS).select(*_COUNT, "n")
-    moved = shown.select(*_COUNT, "n").unique().join(last, on=[*_COUNT, "n"], how="anti")
+    moved = shown.select(*_COUNT, "n").unique().join(earlier.standing, on=[*_COUNT, "n"], how="anti")
     return moved.select(*_COUNT, epoch=pl.lit(earlier.next_epoch, pl.Int64), n="n").sort(_COUNT)
 
 
 def last_counts(earlier: Earlier) -> pl.DataFrame:
     """place, node and last of every count that a report has shown."""
-    known = _versions(earlier.counts).filter(pl.col("until") == _STANDS)
-    return known.select(*_COUNT, last="n").unique(_COUNT, keep="last", maintain_order=True)
+    return earlier.standing.rename({"n": "last"})
 
 
 def gone_counts(cells: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
@@ -127,12 +151,6 @@ def nested_columns(cells: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     return cells.join(named, on="node").select(*_COUNT, other_place="place", other_node="other_node")
 
 
-def _versions(counts: pl.DataFrame) -> pl.DataFrame:
-    """Each count with the last epoch `until` which its reports showed it."""
-    ordered = counts.sort(*_COUNT, "epoch")
-    return ordered.with_columns(until=(pl.col("epoch").shift(-1).over(_COUNT) - 1).fill_null(_STANDS))
-
-
 def _pairs(free: pl.DataFrame, nested: pl.DataFrame) -> pl.DataFrame:
     """Cells `one` and `other` of pairs of which both were shown and at least one has moved."""
     last = free.filter(pl.col("until") == _STANDS).select("cell", *_COUNT, is_moved=pl.col("n") != pl.col("then"))
@@ -152,12 +170,12 @@ def _pairs(free: pl.DataFrame, nested: pl.DataFrame) -> pl.DataFrame:
 def _lose_of_pairs(pairs: pl.DataFrame, free: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Cells that give way in pairs whose difference has moved by a few since both were shown."""
     facts = free.select("cell", "epoch", "until", "then", "n")
-    one = facts.rename({name: f"{name}_one" for name in facts.columns if name != "cell"})
-    both = pairs.join(one, left_on="one", right_on="cell").join(facts.rename({"cell": "other"}), on="other")
-    stand = (pl.col("until") == _STANDS) | (pl.col("until_one") == _STANDS)
+    stands = facts.filter(pl.col("until") == _STANDS)
+    # One of both is as it was shown last: all versions of one with all of the other would be a square of the nights.
+    both = pl.concat([_versions_of_pairs(pairs, stands, facts), _versions_of_pairs(pairs, facts, stands)])
     met = (pl.col("epoch") <= pl.col("until_one")) & (pl.col("epoch_one") <= pl.col("until"))
     step = (pl.col("n_one") - pl.col("n")) - (pl.col("then_one") - pl.col("then"))
-    found = both.filter(stand & met & is_small(step.abs(), min_cell))
+    found = both.filter(met & is_small(step.abs(), min_cell))
     edges = found.select(keep=pl.min_horizontal("one", "other"), cell=pl.max_horizontal("one", "other")).unique()
     lost = edges.select("cell").clear()
     while edges.height:
@@ -165,3 +183,8 @@ def _lose_of_pairs(pairs: pl.DataFrame, free: pl.DataFrame, min_cell: int) -> pl
         lost = pl.concat([lost, losing])
         edges = edges.join(losing, on="cell", how="anti").join(losing.rename({"cell": "keep"}), on="keep", how="anti")
     return lost
+
+
+def _versions_of_pairs(pairs: pl.DataFrame, ones: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    one = ones.rename({name: f"{name}_one" for name in ones.columns if name != "cell"})
+    return pairs.join(one, left_on="one", right_on="cell").join(others.rename({"cell": "other"}), on="other")
