@@ -96,7 +96,7 @@ def read_tables(released: Released, wording: Wording) -> dict[str, tuple[Row, ..
     tables["severity"] = with_rest([_with_line(row, wording) for row in tables["severity"]])
     tables["rule"] = tuple(_with_limit(row, wording) for row in tables["rule"])
     tables["duration"] = with_longest_mean(tables["duration"])
-    tables["duration_curve"] = tuple(_steps(tables["duration_curve"]))
+    tables["duration_curve"] = tuple(_without_repeated_gaps(tables["duration_curve"]))
     return tables
 
 
@@ -236,17 +236,16 @@ def _with_left_out(rows: Sequence[Row], wording: Wording) -> list[Row]:
     return found
 
 
-def _steps(rows: Sequence[Row]) -> list[Row]:
-    """The days of each curve on which something changes; the days between repeat the one before."""
+def _without_repeated_gaps(rows: Sequence[Row]) -> list[Row]:
+    """Every day of each curve that tells a number; of days that tell none one after the other, the first."""
+
+    def is_gap(row: Row) -> bool:
+        return not any(is_number(row[name]) for name in ("still_low", "n_at_risk"))
+
     found: list[Row] = []
     for place, row in enumerate(rows):
-        before = rows[place - 1] if place and row["day"] else None
         is_last = place + 1 == len(rows) or not rows[place + 1]["day"]
-        is_quiet = row["n_recovered"] == 0 and row["n_censored"] == 0
-        gap = ("still_low", "n_at_risk")
-        is_same_gap = before is not None and not any(is_number(one[name]) for one in (row, before) for name in gap)
-        is_told = is_number(row["n_at_risk"]) and found and row["n_at_risk"] != found[-1]["n_at_risk"]
-        if before is None or is_last or is_told or not (is_quiet or is_same_gap):
+        if is_last or not (place and row["day"] and is_gap(row) and is_gap(rows[place - 1])):
             found.append(row)
     return found
 

@@ -93,7 +93,8 @@ function drawnBy(trace, row) {
 function oneTrace(trace, rows, draw, value) {
   const drawn = withUnit(trace.figure);
   if (drawn.mode?.includes("markers")) drawn.cliponaxis = false; // a point on the axis is as whole as any
-  for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => bound(bind, row, draw)));
+  const isBreak = (row) => trace.breaks && !isNumber(row[trace.needs]);
+  for (const [path, bind] of Object.entries(trace.bind)) setAt(drawn, path, rows.map((row) => (isBreak(row) ? null : bound(bind, row, draw))));
   if (drawn.mode === "text") setAt(drawn, "textfont.color", colourOf(trace.lacks ? "--quiet" : "--ink"));
   if (value === undefined) return drawn;
   const kind = trace.split[1];
@@ -107,6 +108,7 @@ function oneTrace(trace, rows, draw, value) {
     setAt(drawn, "line.color", colour);
     setAt(drawn, "line.dash", styleOf(kind, value, "dash"));
     if (value === "all") Object.assign(drawn.line, { color: colourOf("--ink"), width: 3.2, dash: "solid" });
+    if (drawn.marker) drawn.marker.color = drawn.line.color;
   }
   return drawn;
 }
@@ -125,7 +127,8 @@ function tracesOf(trace, rows, draw) {
   const order = Object.keys(page.styles[trace.split[1]] ?? {});
   const rank = (value) => (order.includes(value) ? order.indexOf(value) : order.length);
   const values = [...new Set(drawn.map((row) => row[trace.split[0]]))].sort((one, two) => rank(one) - rank(two));
-  return values.map((value) => oneTrace(trace, drawn.filter((row) => row[trace.split[0]] === value), draw, value));
+  const kept = trace.breaks ? rows.filter((row) => drawnBy({ ...trace, needs: "" }, row)) : drawn;
+  return values.map((value) => oneTrace(trace, kept.filter((row) => row[trace.split[0]] === value), draw, value));
 }
 
 function categoryRank(axis, row) {

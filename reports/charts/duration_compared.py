@@ -1,5 +1,6 @@
 """How long episodes last, the estimate that knows of tests beside the curve that does not, with those still open."""
 
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,7 +14,7 @@ BAND = "rgba(0, 114, 178, 0.25)"  # the first colour, so pale that lines stay on
 
 
 def chart() -> Chart:
-    """A smooth curve with its band, and a step curve."""
+    """A smooth curve with its band, and the naive one on the days that are told."""
     return Chart(
         id="duration-compared",
         section="duration",
@@ -21,8 +22,8 @@ def chart() -> Chart:
         title="Time to recovery, with and without regard to when tests were done",
         caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered ({rule}). "
         "Smooth, with its band: days since the onset, both ends of an episode taken as the intervals between two tests "
-        "that they are, and death competing. Steps: naive Kaplan-Meier, from the first low value to the first "
-        "recovered one.",
+        "that they are, and death competing. Points: naive Kaplan-Meier, from the first low value to the first "
+        "recovered one, on the days that are told; lines only join them, and stop where a number between is hidden.",
         note="The smooth curve is fitted, and left out where tests are too far apart for it or where it would tell a "
         "hidden number of deaths. Where the two differ, believe the smooth one, within what the methods say about it.",
         table="duration_curve",
@@ -30,7 +31,7 @@ def chart() -> Chart:
         where={"cause_group": "all"},
         follows=("cohort", "rule", "threshold"),
         sorts={"value": (("name:estimator", "asc"), ("day", "asc"))},
-        traces=(_limit("still_low_lo"), _limit("still_low_hi", fill="tonexty"), _curve(HONEST), _curve(NAIVE, "hv")),
+        traces=(_limit("still_low_lo"), _limit("still_low_hi", fill="tonexty"), _curve(HONEST), _points(NAIVE)),
         columns=(
             ESTIMATOR,
             DAY,
@@ -48,12 +49,18 @@ def chart() -> Chart:
     )
 
 
-def _curve(where: dict[str, Any], shape: str = "spline") -> Trace:
-    figure = go.Scatter(
-        mode="lines",
-        line={"shape": shape, "width": 2.4},
-        hovertemplate="<b>%{customdata[0]}</b>, day %{customdata[1]}<br>%{customdata[2]} still low (%{customdata[3]})"
-        "<extra></extra>",
+def _curve(where: dict[str, Any]) -> Trace:
+    return _through(where, go.Scatter(mode="lines", line={"shape": "spline", "width": 2.4}))
+
+
+def _points(where: dict[str, Any]) -> Trace:
+    figure = go.Scatter(mode="lines+markers", line={"width": 2.4}, marker={"size": 7}, connectgaps=False)
+    return replace(_through(where, figure), breaks=True)
+
+
+def _through(where: dict[str, Any], figure: go.Scatter) -> Trace:
+    figure.hovertemplate = (
+        "<b>%{customdata[0]}</b>, day %{customdata[1]}<br>%{customdata[2]} still low (%{customdata[3]})<extra></extra>"
     )
     cells = [["name:estimator", "estimator"], ["count", "day"], ["percent", "still_low"]]
     bind: dict[str, Bind] = {

@@ -9,17 +9,17 @@ DAY = TableColumn("Day", "count", ("day",))
 
 
 def chart() -> Chart:
-    """Step curves, one a cause."""
+    """Curves through the days that are told, one a cause."""
     return Chart(
         id="duration-curves",
         section="duration",
         position=1,
         title="Time to recovery by suspected cause, naive",
         caption="{cohort}: share of confirmed incident episodes below {threshold} not yet recovered, by days since the "
-        "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen.",
+        "first low value ({rule}). Naive Kaplan-Meier: recovery counts from the day it was seen. Points: the days that "
+        "are told; lines only join them, and stop where a number between is hidden.",
         note="Naive: a recovery between two tests is only seen at the second one, so these curves are too long where "
-        "tests are sparse. Read them with the median gap between tests, in the table of medians below. A curve ends "
-        "where its numbers are hidden.",
+        "tests are sparse. Read them with the median gap between tests, in the table of medians below.",
         table="duration_curve",
         question="duration",
         where={"estimator": "kaplan_meier_naive"},
@@ -47,8 +47,10 @@ def chart() -> Chart:
 
 def _traces() -> tuple[Trace, ...]:
     figure = go.Scatter(
-        mode="lines",
-        line={"shape": "hv", "width": 2.4},
+        mode="lines+markers",
+        line={"width": 2.4},
+        marker={"size": 7},
+        connectgaps=False,
         hovertemplate="<b>%{customdata[0]}</b>, day %{customdata[1]}<br>%{customdata[2]} still low (%{customdata[3]})"
         "<br>still open: %{customdata[4]}<extra></extra>",
     )
@@ -65,4 +67,4 @@ def _traces() -> tuple[Trace, ...]:
             ]
         },
     }
-    return (Trace(figure.to_plotly_json(), bind, needs="still_low", split=("cause_group", "cause_group")),)
+    return (Trace(figure.to_plotly_json(), bind, needs="still_low", split=("cause_group", "cause_group"), breaks=True),)

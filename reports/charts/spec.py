@@ -25,7 +25,7 @@ class Trace:
     """One Plotly trace, or one for each value of `split` (column, kind of name).
 
     `needs` is the value that must be a number for a row to be drawn; `lacks` draws the rows where it is not one (as a
-    text: one for each category that has nothing else to show).
+    text: one for each category that has nothing else to show). A line that `breaks` is interrupted where it is not one.
     """
 
     figure: Mapping[str, Any]
@@ -35,6 +35,7 @@ class Trace:
     where: Mapping[str, Any] = field(default_factory=dict)
     above: tuple[str, int] | None = None
     split: tuple[str, str] | None = None
+    breaks: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ class View:
     words: Words
     points: Mapping[str, Sequence[float]]
     labelled: Mapping[str, Mapping[str, bool]]
+    curves: Sequence[Mapping[str, Any]]
     address: str
 
 
@@ -106,7 +107,11 @@ def views(opened: Opened, charts: Sequence[Chart]) -> Mapping[str, View]:
             opened.page.select_option(f"select[name={name}]", value)
         opened.wait_for(changes)
         found[view] = View(
-            shown(opened, charts), points_of(opened, charts), labels_of(opened), opened.page.evaluate("location.hash")
+            shown(opened, charts),
+            points_of(opened, charts),
+            labels_of(opened),
+            json.loads(opened.drawn("duration-curves")),
+            opened.page.evaluate("location.hash"),
         )
     return found
 
@@ -220,6 +225,21 @@ def test_sentence_and_key_numbers_are_those_of_the_released_tables(opened: Opene
             if value is not None:
                 assert float(value) == pytest.approx(row["prevalence"], abs=1e-6)
                 assert tile.text_content().startswith(f"{round(row['prevalence'] * 100, 1)}")
+
+
+@pytest.mark.parametrize("view", CHANGES)
+def test_a_curve_has_a_point_on_each_day_told_and_passes_over_no_hidden_one(
+    views: Mapping[str, View], view: str
+) -> None:
+    rows = views[view].words["duration-curves"][1]
+    told = {(name, int(day)): share for name, day, *_, share, _ in rows}
+    for trace in views[view].curves:
+        assert trace["line"].get("shape", "linear") == "linear", "between two days nothing is told, not a step either"
+        assert "markers" in trace["mode"]
+        days = sorted(day for name, day in told if name == trace["name"])
+        shown = [day if told[trace["name"], day] != "hidden" else None for day in days]
+        assert trace["x"] == shown
+    assert any(None in trace["x"] for view in views.values() for trace in view.curves)
 
 
 def test_the_episodes_at_risk_follow_the_legend(opened: Opened) -> None:
