@@ -32,7 +32,7 @@ from reports.wording import HOLDABLE, Wording, plain
 from transforms.load import Definitions
 from transforms.release import Released
 
-SCRIPTS = ("words.js", "rows.js", "figure.js", "table.js", "page.js")
+SCRIPTS = ("words.js", "rows.js", "figure.js", "table.js", "saving.js", "page.js")
 
 
 def render_report(

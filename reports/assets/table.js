@@ -1,4 +1,4 @@
-/* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching, saving as CSV. */
+/* Tables: the twin of every figure, episodes at risk under a curve, sorting, searching. */
 const NUMERIC = ["count", "percent", "days", "range", "days_range", "ratio", "ratio_range", "step", "cells"];
 const isNumericKind = (kind) => NUMERIC.includes(kind);
 
@@ -17,6 +17,7 @@ function fillTable(chart, rows) {
   });
   body.replaceChildren(...rows.map((row) => {
     const line = element("tr");
+    line.released = row;
     chart.columns.forEach((column, place) => {
       const cell = element(place ? "td" : "th", cellText(row, column.kind, column.keys));
       if (!place) cell.scope = "row";
@@ -111,26 +112,4 @@ function makeSortable(table) {
     });
     heading.replaceChildren(button);
   }
-}
-
-const csvCell = (text) => `"${(/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-
-function saveTable(id) {
-  const table = document.getElementById(`table-${id}`);
-  const lines = [...table.rows].filter((row) => !row.hidden).map((row, place) => {
-    const cells = [...row.cells].map((cell) => cell.textContent.trim());
-    return [...cells, ...(place ? [page.run_id, page.definitions_hash] : ["run_id", "definitions_hash"])];
-  });
-  const text = lines.map((cells) => cells.map(csvCell).join(",")).join("\r\n");
-  const link = element("a");
-  link.href = URL.createObjectURL(new Blob(["\ufeff", text, "\r\n"], { type: "text/csv" }));
-  link.download = `${page.run_id}-${id}.csv`;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
-function saveFigure(id, format) {
-  const place = document.getElementById(`plot-${id}`);
-  const size = { width: Math.max(place.clientWidth, 900), height: place.clientHeight };
-  Plotly.downloadImage(place, { format, filename: `${page.run_id}-${id}`, scale: format === "png" ? 2 : 1, ...size });
 }

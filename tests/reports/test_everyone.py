@@ -1,5 +1,6 @@
 """The report for everyone: judged by axe-core, worked by keyboard, printed whole, and proof against hostile text."""
 
+import csv
 import io
 import re
 from collections import Counter
@@ -99,19 +100,56 @@ def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: O
     assert "\u202e" not in page.locator("body").inner_text()
 
 
-def test_a_saved_table_runs_no_formula_and_says_which_night_it_is_of(report: Opened, facts: NightFacts) -> None:
+def save(report: Opened, kind: str, chart: str) -> Any:
     with report.page.expect_download() as saving:
-        report.page.click("[data-save=csv][data-of=prevalence-by-cohort]")
-    text = Path(saving.value.path()).read_text(encoding="utf-8-sig")
+        report.page.click(f"[data-save={kind}][data-of={chart}]")
+    return saving.value
+
+
+def test_a_saved_table_says_what_was_selected_in_its_rows_and_its_name(report: Opened) -> None:
+    report.select("threshold", "500")
+    saved = save(report, "csv", "prevalence-by-cohort")
+    report.page.click("#reset")
+    report.wait_for_start()
+    rows = list(csv.DictReader(Path(saved.path()).read_text(encoding="utf-8-sig").splitlines()))
+    assert {row["threshold_cells_per_ul"] for row in rows} == {"500"}
+    assert {row["denominator_name"] for row in rows} == {"tested", "observed"}
+    assert "-500" in saved.suggested_filename
+    sizes = [row["People"] for row in rows if row["People"] != "hidden"]
+    assert max(map(int, sizes)) > 999, "a comma between thousands is a decimal sign to some spreadsheets"
+
+
+def test_a_saved_figure_is_dark_on_white_and_says_what_it_shows_whatever_the_colours_of_the_page(
+    report: Opened,
+) -> None:
+    report.page.click("#theme")
+    report.wait()
+    page_before = report.drawn("prevalence-over-time")
+    text = Path(save(report, "svg", "prevalence-over-time").path()).read_text()
+    assert report.drawn("prevalence-over-time") == page_before
+    assert report.page.get_attribute("html", "data-theme") == "dark"
+    report.page.click("#theme")
+    report.wait()
+    assert "rgb(255, 255, 255)" in text[:600]
+    fills = {tuple(map(int, found)) for found in re.findall(r"<text[^>]*fill: rgb\((\d+), (\d+), (\d+)\)", text)}
+    assert fills
+    assert max(max(fill) for fill in fills) < 128, "letters are dark"
+    told = re.sub(r"<[^>]+>", "", text)
+    assert "Prevalence over time" in told
+    assert "below 1,500" in told
+    assert "Everyone" in told
+
+
+def test_a_saved_table_runs_no_formula_and_says_which_night_it_is_of(report: Opened, facts: NightFacts) -> None:
+    text = Path(save(report, "csv", "prevalence-by-cohort").path()).read_text(encoding="utf-8-sig")
     assert not re.search(r'(^|,)"?[=+@-]', text, re.MULTILINE)
     assert "'=HYPERLINK" in text
     lines = text.strip().splitlines()
     assert all(facts.run_id in line and facts.definitions_hash in line for line in lines[1:])
     for kind, start in (("svg", b"<svg"), ("png", b"\x89PNG")):
-        with report.page.expect_download() as saving:
-            report.page.click(f"[data-save={kind}][data-of=prevalence-by-cohort]")
-        assert Path(saving.value.path()).read_bytes().startswith(start)
-        assert facts.run_id in saving.value.suggested_filename
+        saved = save(report, kind, "prevalence-by-cohort")
+        assert Path(saved.path()).read_bytes().startswith(start)
+        assert facts.run_id in saved.suggested_filename
 
 
 def test_keyboard_alone_reaches_everything_and_focus_is_seen(report: Opened) -> None:
