@@ -34,7 +34,7 @@ def chart() -> Chart:
         alt=Alt("share", "percent", (COHORT, CAUSE)),
         categories=(
             Categories("yaxis", "name:cohort", ("cohort",), wrap=26),
-            Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False, wrap=12),
+            Categories("xaxis", "name:cause_group", ("cause_group",), reverse=False, wrap=12, by="word"),
         ),
         height=96,
         row_height=30,
