@@ -154,7 +154,7 @@ def _cells(frame: pl.DataFrame, name: str, *, is_value: bool) -> list[Cell]:
 def _value(fact: Cell, mark: str | None) -> Cell:
     if mark == "zero":
         return fact if fact is not None else 0
-    if mark == HELD and fact is not None:
+    if mark == HELD and fact:  # nobody of an earlier night says nothing of tonight, and reads as nobody
         return fact
     if mark is not None:
         return mark

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -158,3 +159,26 @@ def test_what_changes_compare_with_is_said_and_so_is_that_there_is_nothing(facts
     assert "run-7" in comparison(replace(facts, n_earlier_runs=3, previous_run_id="run-7"))
     assert comparison(replace(facts, n_earlier_runs=3)).startswith("No comparable run")
     assert comparison(facts).startswith("The first published run")
+
+
+def test_nobody_of_an_earlier_night_that_is_held_is_not_told_as_nobody_of_tonight(
+    released: Released, facts: NightFacts, definitions: Definitions
+) -> None:
+    held = {
+        "released.testing": ["n_tested"],
+        "released.prevalence": ["n_population", "n_low", "prevalence", "prevalence_lo"],
+    }
+    tables = {
+        name: released.tables[name].with_columns(
+            *(pl.lit(0).cast(released.tables[name].schema[value]).alias(value) for value in values),
+            *(pl.lit("held").alias(f"{value}_mark") for value in values),
+        )
+        for name, values in held.items()
+    }
+    night = copy(released)  # nothing but a release makes one
+    object.__setattr__(night, "tables", {**released.tables, **tables})
+    told = {number.id: number for number in key_numbers(night, facts, definitions)}
+    assert (told["tested"].shown, told["tested"].value) == ("held back", None)
+    sentence = answer_sentence(read_numbers(night, facts, definitions), facts)
+    assert sentence.startswith("How many people were tested in September 2026")
+    assert "held back" in sentence
