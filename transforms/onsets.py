@@ -5,6 +5,8 @@ the washout of incidence and they are in the cohort. It ends with the first new 
 with death, or with being followed no longer. Low values that do not become an episode end nothing. Times are counted
 in steps of days, each at its end, so that counts of hospitals stay small. Obeys `definitions/estimation`.
 
+Before anybody has had one the upper limit is the exact one of none among those who are still followed.
+
 Source: Aalen and Johansen 1978 (`competing.py`); who dies without an episode will never have one.
 """
 
@@ -21,6 +23,11 @@ EPISODE, DIED, LEFT = "episode", "died", "left"
 _WHOM = ["person_index", "threshold_cells_per_ul"]
 _DAYS = 2**40  # more than there are days between the ends of any two stays
 _GROUP = ["cohort", "rule", "threshold_cells_per_ul"]
+_REACHED = {
+    "cumulative_share": "not_recovered",
+    "cumulative_lo": "not_recovered_hi",
+    "cumulative_hi": "not_recovered_lo",
+}
 
 
 def count_onsets(stays: Stays, time: RiskTime, deaths: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -84,8 +91,11 @@ def estimate_onsets(onset: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     left = pl.col("n_people") - pl.sum_horizontal(counts)
     is_over = pl.col("still").fill_null(1.0) <= 0  # nobody is left who could have one
     is_known = (left > 0) | is_over | (pl.col("longest") >= pl.col("day"))
-    reached = {"cumulative_share": "not_recovered", "cumulative_lo": "not_recovered_hi",
-               "cumulative_hi": "not_recovered_lo"}  # fmt: skip
+    is_none = counts[0] == 0
+    tail = (1 - plan.estimation.confidence_level) / 2
+    exact = pl.when(left > 0).then(1 - (pl.lit(tail).log() / left).exp())
+    shares = {name: 1 - pl.col(of).fill_null(1.0) for name, of in _REACHED.items()}
+    shares["cumulative_hi"] = pl.when(is_none).then(exact).otherwise(shares["cumulative_hi"])
     return at.select(
         *_GROUP,
         "day",
@@ -93,7 +103,7 @@ def estimate_onsets(onset: pl.DataFrame, plan: Plan) -> pl.DataFrame:
         n_episodes=counts[0],
         n_died=counts[1],
         n_followed=left,
-        **{name: pl.when(is_known).then(1 - pl.col(of).fill_null(1.0)) for name, of in reached.items()},
+        **{name: pl.when(is_known).then(share) for name, share in shares.items()},
     ).sort(*_GROUP, "day")
 
 

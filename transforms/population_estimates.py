@@ -1,7 +1,8 @@
 """Shares of populations of different names, with the testing behind each: functions of `counts.population` alone.
 
-Where nobody of a population was tested and nobody is low nothing is known, and no share is given. An interval is
-complete when it lies inside the observed time; the latest complete one of each unit is marked.
+Where nobody of a population was tested and nobody is low nothing is known, and no share is given. Nor is one of those
+in an episode on the first day of the extract, before which no test could begin it. An interval is complete when it lies
+inside the observed time; the latest complete one of each unit is marked.
 """
 
 import polars as pl
@@ -9,11 +10,15 @@ import polars as pl
 from transforms.calendar_units import ALL, last_day_of
 from transforms.intervals import share_intervals
 from transforms.model.estimation import Plan
+from transforms.populations import POINT
 
 
 def estimate_populations(counted: pl.DataFrame, observed_time: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.population` without its run."""
-    is_known = (pl.col("n_tested") > 0) | (pl.col("n_low") > 0)
+    has_no_before = (pl.col("measure") == POINT) & (pl.col("interval_start") <= _first_month(observed_time)).fill_null(
+        value=False
+    )
+    is_known = ((pl.col("n_tested") > 0) | (pl.col("n_low") > 0)) & ~has_no_before
     known = counted.select(pl.when(is_known).then("n_population").otherwise(0)).to_series()
     intervals = share_intervals(
         counted["n_low"].to_numpy(),
@@ -35,10 +40,15 @@ def estimate_populations(counted: pl.DataFrame, observed_time: pl.DataFrame, pla
     return rows.with_columns(is_latest=is_latest.fill_null(value=False))
 
 
+def _first_month(observed_time: pl.DataFrame) -> pl.Expr:
+    """The first day of the first whole month that was seen; null without one."""
+    return pl.lit(observed_time.filter(pl.col("edge") == "from")["interval_start"].min(), pl.Date)
+
+
 def _is_complete(observed_time: pl.DataFrame) -> pl.Expr:
     """The interval begins no earlier than the first whole month that was seen, and ends no later than the last."""
-    since, until = (observed_time.filter(pl.col("edge") == edge)["interval_start"] for edge in ("from", "until"))
+    until = observed_time.filter(pl.col("edge") == "until")["interval_start"]
     start = pl.col("interval_start")
     last = last_day_of(start, pl.col("interval_unit"))
-    is_whole = (start >= pl.lit(since.min(), pl.Date)) & (last <= pl.lit(until.max(), pl.Date).dt.month_end())
+    is_whole = (start >= _first_month(observed_time)) & (last <= pl.lit(until.max(), pl.Date).dt.month_end())
     return (pl.col("interval_unit") == ALL) | is_whole.fill_null(value=False)

@@ -91,6 +91,14 @@ def test_nothing_is_said_of_days_to_which_nobody_was_followed() -> None:
     assert rows["n_followed"].to_list() == [1, *[0] * (rows.height - 1)]
 
 
+def test_none_of_few_people_is_not_told_as_certainly_none() -> None:
+    """0 of 20: the exact limits of Clopper and Pearson are 0 and 16.8 %."""
+    rows = estimate_onsets(_count([(person, 1, 400) for person in range(20)]), PLAN)
+    assert rows["cumulative_share"].to_list() == [0.0] * rows.height
+    assert rows["cumulative_lo"].to_list() == [0.0] * rows.height
+    assert rows["cumulative_hi"].to_list() == pytest.approx([0.1684] * rows.height, abs=1e-4)
+
+
 def test_counts_of_hospitals_add_up_to_those_of_all_their_people() -> None:
     runs, new = [(person, 1, 100 + person) for person in range(6)], [(1, 30), (4, 50)]
     whole = _count(runs, new=new)
