@@ -39,6 +39,19 @@ async function drawAll(turn) {
   root.classList.add("whole");
   if (turn !== lastTurn) return; // drawn for a selection that is not the latest
   root.dataset.drawn = JSON.stringify(view);
+  sayView();
+}
+
+/* Who does not see the page change hears of it. */
+const hear = (text) => { document.getElementById("heard").textContent = text; };
+let heard = "";
+
+function sayView() {
+  const chosen = [...(controls?.querySelectorAll("select") ?? [])].filter((select) => view[select.name] !== page.default[select.name]);
+  const words = chosen.map((select) => `${select.previousElementSibling.textContent} ${select.selectedOptions[0].text}`);
+  const text = `Figures and tables show: ${words.join("; ") || "what the page opens with"}.`;
+  if (heard && heard !== text) hear(text);
+  heard = text;
 }
 
 /* Plotly keeps the width that a figure had on paper. */
@@ -121,7 +134,11 @@ function followTables() {
   for (const table of document.querySelectorAll("table.data")) {
     makeSortable(table);
     const field = table.closest(".table-holder")?.querySelector("input[type=search]");
-    field?.addEventListener("input", () => applySearch(table));
+    field?.addEventListener("input", () => {
+      applySearch(table);
+      const rows = [...table.tBodies[0].rows];
+      hear(`${count(rows.filter((row) => !row.hidden).length)} of ${count(rows.length)} rows.`);
+    });
   }
   for (const fold of document.querySelectorAll("details.twin")) fold.open = !canDraw;
 }

@@ -24,7 +24,8 @@ def chart() -> Chart:
         title="Complications of one cohort",
         caption="{cohort}: share of the confirmed episodes below {threshold} (default rule) that came with the "
         "complication, of those in which it could be seen: with a temperature for fever, with coded diagnoses for the "
-        "rest; whiskers: 95 % interval, people as clusters. Definitions of fever overlap, so bars do not add up.",
+        "rest. Lines: the interval, which takes episodes of one person together. Definitions of fever overlap, so bars "
+        "do not add up.",
         table="complication",
         question="complications",
         where={"band_kind": "all"},

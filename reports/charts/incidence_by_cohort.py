@@ -10,7 +10,7 @@ from reports.charts.spec import Alt, Categories, Chart, TableColumn, Trace
 from reports.charts.style import OBSERVED, TESTED
 
 ONSET = TableColumn("Counted", "name:onset", ("onset",))
-RATE = TableColumn("For 1,000 years at risk", "days", ("rate_per_1000_py",))
+RATE = TableColumn("Per 1,000 person-years", "days", ("rate_per_1000_py",))
 LIMITS = TableColumn("Interval", "days_range", ("rate_lo", "rate_hi"))
 
 
@@ -21,10 +21,10 @@ def chart() -> Chart:
         section="prevalence",
         position=4,
         title="New episodes for time at risk",
-        caption="Confirmed episodes ({rule}) below {threshold} that begin on a day at risk, for 1,000 years at risk, "
-        "over the whole extract. At risk: the last value was not low, lies no further back than the washout, and no "
-        "episode is open. Filled: the first new episode of a person. Open: every new episode. Lines: the interval. The "
-        "axis goes by factors of ten if nothing on it is 0.",
+        caption="Confirmed episodes ({rule}) below {threshold} that begin on a day at risk, per 1,000 person-years at "
+        "risk, over the whole extract. At risk: the last value was not low, lies no further back than the washout, and "
+        "no episode is open. Filled: the first new episode of a person. Open: every new episode. Lines: the interval. "
+        "The axis goes by factors of ten if nothing on it is 0.",
         note="Who is tested often is at risk for more days, and an episode is more likely to be seen.",
         table="incidence",
         question="duration",
@@ -54,7 +54,7 @@ def chart() -> Chart:
         height=120,
         row_height=38,
         is_optional=True,
-        layout=axes("Episodes for 1,000 years at risk", type="log", dtick="D2"),
+        layout=axes("Episodes per 1,000 person-years at risk", type="log", dtick="D2"),
     )
 
 
@@ -77,7 +77,7 @@ def rates(name: str, symbol: str, colour: str, where: dict[str, str]) -> Trace:
         offsetgroup=name,
         marker={"size": 10, "color": colour, "symbol": symbol, "line": {"width": 2 if symbol != "circle" else 0}},
         error_x=whiskers(),
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]}) for 1,000 years at risk"
+        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} (%{customdata[2]}) per 1,000 person-years at risk"
         "<br>%{customdata[3]} episodes in %{customdata[4]} days<br>%{customdata[5]}<extra></extra>",
     )
     return Trace(

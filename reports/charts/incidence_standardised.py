@@ -15,7 +15,7 @@ def chart() -> Chart:
         section="prevalence",
         position=6,
         title="New episodes, standardised by age and sex",
-        caption="First new episodes ({rule}) below {threshold} for 1,000 years at risk, whole extract. Filled: "
+        caption="First new episodes ({rule}) below {threshold} per 1,000 person-years at risk, whole extract. Filled: "
         "as counted. Open: with the ages and sexes of each standard population, so that hospitals with other people "
         "can be compared. Lines: the interval. The axis goes by factors of ten if nothing on it is 0.",
         note="With too few episodes in all nothing is standardised. A standardised rate is of people of known age and "
@@ -49,5 +49,5 @@ def chart() -> Chart:
         height=120,
         row_height=38,
         is_optional=True,
-        layout=axes("First episodes for 1,000 years at risk", type="log", dtick="D2"),
+        layout=axes("First episodes per 1,000 person-years at risk", type="log", dtick="D2"),
     )

@@ -7,7 +7,7 @@ from reports.charts.style import COLOURS
 from reports.rows import POPULATION_TREND
 
 FIRST_DAY = TableColumn("First day", "text", ("interval_start",))
-UNIT = TableColumn("Interval", "name:interval_unit", ("interval_unit",))
+UNIT = TableColumn("Length", "name:interval_unit", ("interval_unit",))
 LOOKS = {"week": (4, "dot", COLOURS[5]), "quarter": (8, "dash", COLOURS[2]), "year": (10, "solid", COLOURS[1])}
 
 
@@ -19,9 +19,9 @@ def chart() -> Chart:
         position=3,
         title="The same trend by week, quarter and year",
         caption="{cohort}: people with at least one value certainly below {threshold}, as a share of the people tested "
-        "in the same week, quarter or year. Hollow: not wholly inside the observed time.",
+        "in the same week, quarter or year. Hollow: not wholly inside the whole months that were observed.",
         note="Of a week the tested are mostly people who are tested often, of a year they are everybody tested: lines "
-        "of different intervals are not comparable in height. Hidden intervals leave gaps.",
+        "of different lengths are not comparable in height. What is hidden leaves a gap.",
         table=POPULATION_TREND,
         question="calendar_trend",
         follows=("cohort", "threshold"),
@@ -33,7 +33,7 @@ def chart() -> Chart:
             TableColumn("People low", "count", ("n_low",)),
             TableColumn("People tested", "count", ("n_population",)),
             TableColumn("Prevalence", "percent", ("prevalence",)),
-            TableColumn("Confidence", "range", ("prevalence_lo", "prevalence_hi")),
+            TableColumn("Interval", "range", ("prevalence_lo", "prevalence_hi")),
             TableColumn("Whole", "yes", ("is_complete",)),
         ),
         alt=Alt("prevalence", "percent", (UNIT, FIRST_DAY)),

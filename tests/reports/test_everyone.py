@@ -152,6 +152,33 @@ def test_a_saved_table_runs_no_formula_and_says_which_night_it_is_of(report: Ope
         assert facts.run_id in saved.suggested_filename
 
 
+def test_a_table_without_a_figure_keeps_its_caption_and_can_be_saved(report: Opened) -> None:
+    report.page.select_option("select[name=cohort]", FORMULA)
+    report.until("JSON.parse(document.documentElement.dataset.drawn ?? '{}').cohort?.startsWith('=')")
+    undrawn = report.page.locator(".undrawn:has(.nothing:visible)")
+    assert undrawn.count() > 0
+    assert undrawn.locator("figcaption:visible").count() == undrawn.count()
+    assert undrawn.locator("[data-save=csv]:visible").count() == undrawn.count()
+    assert undrawn.locator("[data-save=png]:visible").count() == 0
+    report.page.click("#reset")
+    report.wait_for_start()
+
+
+def test_who_does_not_see_the_page_change_hears_what_it_shows_now(report: Opened) -> None:
+    status = report.page.get_by_role("status")
+    report.select("threshold", "500")
+    report.until("document.getElementById('heard').textContent.includes('Threshold 500')")
+    report.page.click("#reset")
+    report.wait_for_start()
+    report.until("document.getElementById('heard').textContent.includes('what the page opens with')")
+    report.page.locator("#chart-prevalence-by-cohort summary").click()
+    field = report.page.locator("#chart-prevalence-by-cohort input[type=search]")
+    field.fill("chemo")
+    assert re.fullmatch(r"\d+ of \d+ rows\.", status.text_content() or "")
+    field.fill("")
+    report.page.locator("#chart-prevalence-by-cohort summary").click()
+
+
 def test_keyboard_alone_reaches_everything_and_focus_is_seen(report: Opened) -> None:
     page = report.page
     page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
