@@ -86,7 +86,7 @@ def _columns_of(chart: Chart) -> Iterable[str]:
 
 def _bound(bind: Mapping[str, Any]) -> Iterator[str]:
     for key, value in bind.items():
-        if key in {"col", "minus", "or", "mark", "when"}:
+        if key in {"col", "minus", "or", "beyond", "mark", "when"}:
             yield str(value)
         elif isinstance(value, Mapping):
             yield from _bound(value)

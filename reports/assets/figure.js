@@ -70,6 +70,7 @@ function bound(bind, row, draw) {
   if ("const" in bind) return bind.const;
   if ("name" in bind) return label(draw.chart, row, `name:${bind.name}`, [bind.col], draw.view, draw.width);
   if ("or" in bind && !isNumber(row[bind.col])) return scaled(row, bind.or, scale);
+  if ("beyond" in bind) return Math.max(...[bind.col, bind.beyond].map((name) => scaled(row, name, scale)));
   if ("minus" in bind) return difference(row, bind, scale);
   if ("mark" in bind) return ` ${figureText(numberText(row[bind.mark], "count"))}`;
   if ("short_mark" in bind) return figureText(numberText(row[bind.short_mark], "count"));
@@ -252,6 +253,14 @@ function withoutLogOfZero(layout, data) {
   delete layout.xaxis.dtick; // of factors: a line with it has thousands of ticks
 }
 
+/* Where all counts are 0 an axis has no 1 that is written three times. */
+function withoutPartsOfOne(layout, data) {
+  for (const axis of ["x", "y"]) {
+    const own = layout[`${axis}axis`];
+    if (own.tickformat === ",d" && !data.some((trace) => trace[axis].some((cell) => isNumber(cell) && cell > 0))) Object.assign(own, { range: [0, 1], dtick: 1 });
+  }
+}
+
 /* Calendar time: where another source, or other definitions, may break a trend; the letters are told below. One in a
    month after the last would make room for nothing. */
 function breakLines(layout, data) {
@@ -297,6 +306,11 @@ function figureOf(chart, allRows, view, width) {
   if (layout.xaxis.type === "date") breakLines(layout, data);
   withoutEmptyStrip(layout, data);
   withoutLogOfZero(layout, data);
+  withoutPartsOfOne(layout, data);
+  if (chart.reference !== null) {
+    const line = { color: colourOf("--quiet"), width: 1.2, dash: "dash" };
+    layout.shapes.push({ type: "line", xref: "x", yref: "paper", x0: chart.reference, x1: chart.reference, y0: 0, y1: 1, line });
+  }
   return { data, layout };
 }
 

@@ -18,7 +18,8 @@ def chart() -> Chart:
         title="Self-controlled ratio",
         caption="Rate of first episodes for each tested week in a fixed window from the start of a drug, over that in "
         "other weeks of the same people, with the rate shortly before or around the start as a check. Whole extract; "
-        "cytotoxics are left out, because counts decide their next dose.",
+        "cytotoxics are left out, because counts decide their next dose. Dashed: 1, as often as in other weeks. Lines: "
+        "the interval. The axis goes by factors of ten if nothing on it is 0.",
         note="A ratio above 1 makes a drug suspected, no more. Where the rate was raised before the drug can have "
         "lowered the count, the drug may only travel with illness. Not raised is no proof: the check misses drugs that "
         "few of their people were given for an illness. The disproportion is for screening only. Many drugs are looked "
@@ -46,10 +47,11 @@ def chart() -> Chart:
         alt=Alt("ratio", "ratio", (DRUG,)),
         categories=(Categories("yaxis", "name:drug", ("drug",)),),
         top=20,
+        reference=1,
         height=130,
         row_height=28,
         layout=go.Layout(
-            xaxis={"title": {"text": "Ratio of rates"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": "Ratio of rates"}, "rangemode": "tozero", "type": "log", "dtick": "D2"},
             yaxis={"type": "category"},
         ).to_plotly_json(),
     )

@@ -168,7 +168,11 @@ def _labels() -> Trace:
     figure = go.Scatter(mode="text", textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False)
     return Trace(
         figure.to_plotly_json(),
-        {"x": {"col": "median_upper_days"}, "y": NAME, "text": {"beside": ["days", "median_days"]}},
+        {
+            "x": {"col": "median_upper_days", "beyond": "median_hi"},
+            "y": NAME,
+            "text": {"beside": ["days", "median_days"]},
+        },
         needs="median_days",
         where=HONEST,
     )

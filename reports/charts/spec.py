@@ -5,6 +5,7 @@ draw it again for any selection from the same rows. A binding is one of:
 
 - `{"col": name, "scale": factor}`, optionally `"minus": other`: a number of the row;
   with `"unit": "cells"` in the unit of counts that is selected; with `"or": other` that one where it is not shown;
+  with `"beyond": other` the larger of the two;
 - `{"name": kind, "col": name}`: the name of an id; `{"mark": name}`: the words of a mark; `{"const": value}`;
 - `{"when": column, "yes": a, "no": b}`; `{"style": kind, "col": name, "part": "colour" | "symbol"}`;
 - `{"beside": [kind, column, ...]}`: a text written as in the table, set a little apart from its point;
@@ -81,8 +82,9 @@ class Chart:
     the page's sort selector to orders; the first is the default. `caption` may use {cohort}, {threshold}, {rule},
     {measure}, {measure_long}, {denominator_long} and {scale}; it, headings, and
     texts of a figure may use {cells} for the unit of counts. A figure of `min_width` pixels scrolls on a
-    narrower page. The interval of rows with
-    the values of `no_chance` is not one of chance. An `is_optional` one is left out of a page that has no row for it.
+    narrower page. `reference` is a
+    value of the horizontal axis at which nothing differs, drawn as a line. The interval of rows with the values of
+    `no_chance` is not one of chance. An `is_optional` one is left out of a page that has no row for it.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Chart:
     threshold_lines: str = ""
     top: int = 0
     note: str = ""
+    reference: float | None = None
     no_chance: Mapping[str, Any] = field(default_factory=dict)
     is_optional: bool = False
 

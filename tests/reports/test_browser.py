@@ -184,6 +184,27 @@ def test_rates_go_by_factors_of_ten_unless_one_of_them_is_0(opened: Opened) -> N
         assert opened.page.evaluate(f"{plot}.querySelectorAll('.xtick').length") < 15
 
 
+def test_ratios_go_by_factors_and_have_a_line_at_no_difference(opened: Opened) -> None:
+    plot = "document.getElementById('plot-drug-ratios')"
+    lowest = opened.page.evaluate(f"Math.min(...{plot}.data.flatMap((one) => one.x))")
+    kind, line, span = opened.page.evaluate(
+        f"[{plot}._fullLayout.xaxis.type, {plot}._fullLayout.shapes.map((one) => one.x0), "
+        f"{plot}.querySelector('.shapelayer path').getBBox().x - {plot}._fullLayout._size.l]"
+    )
+    assert (kind, line) == ("log", [1])
+    place = opened.page.evaluate(f"{plot}._fullLayout.xaxis.d2p(1)")
+    assert span == pytest.approx(place, abs=1), "the line stands at 1, not at ten to the power of 1"
+    assert lowest > 0
+
+
+def test_no_axis_has_the_same_number_twice(opened: Opened) -> None:
+    name = "tick.parentNode.className.baseVal + tick.textContent"
+    ticks_of = f"(plot) => [...plot.querySelectorAll('.ytick, .xtick')].map((tick) => {name})"
+    script = f"[...document.querySelectorAll('.plot:has(.main-svg)')].map({ticks_of})"
+    for ticks in opened.page.evaluate(script):
+        assert len(set(ticks)) == len(ticks)
+
+
 def test_back_shows_the_view_before_the_last_selection(opened: Opened, views: Mapping[str, View]) -> None:
     opened.page.go_back()
     opened.wait_for({"unit": "per_ul"})
