@@ -2,7 +2,9 @@
 
 Only people of known age and sex take part. Bands without people are joined to the next older band that has some, and
 the last ones to the band before; where one sex has nobody at all, the other stands for both. With too few events
-nothing is given. Obeys `definitions/standards` and `standardisation` of `definitions/estimation`.
+nothing is given. The variance of a share takes one person more of each kind in every stratum: else a stratum of few
+people who are all low, or all not, would be known for certain, and a standard may give it much weight. Obeys
+`definitions/standards` and `standardisation` of `definitions/estimation`.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,8 @@ def standardise(
     """`by`, standard, n_events, n_base, adjusted, variance, largest and status, one row a group and standard.
 
     `counts` has `by`, age_from_years, sex, n_events and n_base (people, or days). `variance` is of a share (binomial
-    within strata), `variance_of_rate` of a rate (Poisson); `largest` is the largest weight / base.
+    within strata, with one person more of each kind), `variance_of_rate` of a rate (Poisson); `largest` is the largest
+    weight / base.
     """
     parts = [_standardise_to(counts, list(by), standard, wanted) for standard in standards]
     return pl.concat(parts).sort([*by, "standard"], nulls_last=True)
@@ -62,13 +65,14 @@ def _standardise_to(counts: pl.DataFrame, by: list[str], standard: Standard, wan
     strata = _collapse(_with_weights(summed.lazy(), by, standard, wanted), by)
     share = pl.col("n_events") / pl.col("n_base")
     weight, base = pl.col("weight"), pl.col("n_base")
+    likely = (pl.col("n_events") + 1) / (base + 2)
     made = (
         strata.sort([*by, "sex", "joined"])
         .group_by(by, maintain_order=True)
         .agg(
             pl.col("n_events", "n_base").sum(),
             adjusted=(weight * share).sum() / weight.sum(),
-            variance=(weight**2 * share * (1 - share) / base).sum() / weight.sum() ** 2,
+            variance=(weight**2 * likely * (1 - likely) / base).sum() / weight.sum() ** 2,
             variance_of_rate=((weight / base) ** 2 * pl.col("n_events")).sum() / weight.sum() ** 2,
             largest=(weight / base).max() / weight.sum(),
         )
