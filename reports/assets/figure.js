@@ -37,10 +37,15 @@ function styleOf(kind, value, part) {
 
 const NARROW_LINE = 15;
 const NARROW_WRAP = 20; // of names that are broken at any width
+const WIDE_LINE = 48;
+const LONG_WORD = 24;
+const MOST_LINES = { short: 5, long: 3 }; // of a name; the whole one stands in the table and where the pointer is
 
+/* Words that no line can hold are broken anywhere. */
 function linesOf(text, letters) {
   const lines = [""];
-  for (const word of text.split(" ")) {
+  const longest = Math.max(letters, LONG_WORD);
+  for (const word of text.split(" ").flatMap((whole) => whole.match(new RegExp(`.{1,${longest}}`, "gsu")) ?? [""])) {
     const line = lines.at(-1);
     if (line && line.length + word.length > letters) lines.push(word);
     else lines[lines.length - 1] = line ? `${line} ${word}` : word;
@@ -49,18 +54,26 @@ function linesOf(text, letters) {
 }
 
 /* As few lines as fit, and those about equally long: no word is left alone in the last one. */
-function wrapped(text, width, wrap) {
+function wrapped(text, width, wrap, most) {
   const isNarrow = width < NARROW;
-  const letters = wrap ? Math.min(wrap, isNarrow ? NARROW_WRAP : wrap) : isNarrow && NARROW_LINE;
-  if (!letters) return figureText(text);
+  const letters = wrap ? Math.min(wrap, isNarrow ? NARROW_WRAP : wrap) : isNarrow ? NARROW_LINE : WIDE_LINE;
   const widest = linesOf(text, letters);
+  if (widest.length > most) return cutShort(text, widest.slice(0, most));
   const even = linesOf(text, Math.ceil(text.length / widest.length));
   return (even.length > widest.length ? widest : even).map(figureText).join("<br>");
 }
 
+/* Two names that begin alike are still two: each has its own number of letters without a width behind it. */
+const cutNames = new Map();
+
+function cutShort(text, lines) {
+  if (!cutNames.has(text)) cutNames.set(text, cutNames.size);
+  return `${lines.map(figureText).join("<br>")}\u2026${"\u200b".repeat(cutNames.get(text))}`;
+}
+
 function label(chart, row, kind, keys, view, width) {
   const wrap = chart.categories.find((axis) => axis.kind === kind)?.wrap;
-  const text = wrapped(cellText(row, kind, keys), width, wrap);
+  const text = wrapped(cellText(row, kind, keys), width, wrap, kind.startsWith("name:") ? MOST_LINES[wrap || width < NARROW ? "short" : "long"] : Infinity);
   const isChosen = kind === "name:cohort" && row.cohort === view.cohort && !chart.follows.includes("cohort");
   return isChosen ? `<b>${text}</b>` : text;
 }

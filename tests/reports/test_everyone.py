@@ -29,6 +29,7 @@ MARKUP = "<img src=x onerror=alert(1)><script>alert('2')</script>\"'& \u202eevil
 FORMULA = '=HYPERLINK("a")'
 SHOWN = MARKUP.replace("\u202e", "\ufffd")
 COHORTS = {"everyone": 5200, "chemotherapy": 900, MARKUP: 1200, FORMULA: 210}
+LONG = " ".join(["Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk", *["and all that belongs to it"] * 6])
 WITHOUT_COLOURS = {"color-contrast": {"enabled": False}}
 # Colours are those of the style sheet: one of each kind has them all, and axe takes its time for each letter.
 ALIKE = (
@@ -93,11 +94,27 @@ def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: O
     assert FORMULA in {cell for row in report.table("drug-ratios") for cell in row}
     assert page.evaluate("document.getElementById('plot-incidence-by-cohort')._fullLayout.xaxis.type") == "log"
     names = page.locator("#plot-prevalence-by-cohort .ytick").all_text_contents()
-    assert {SHOWN, FORMULA} <= set(names)
+    assert {SHOWN.replace(" ", ""), FORMULA} <= {name.replace(" ", "") for name in names}
     for table in ("refused", "inputs", "outstanding", "definitions-moved"):
         assert SHOWN in page.locator(f"#table-{table}").text_content()
     assert SHOWN in page.locator(".first").text_content()
     assert "\u202e" not in page.locator("body").inner_text()
+
+
+def test_very_long_names_are_cut_in_a_figure_are_still_two_and_stand_whole_in_the_table(
+    chromium: Any, tmp_path: Path, facts: NightFacts, definitions: Definitions
+) -> None:
+    names = {"everyone": 5200, f"{LONG} one": 2600, f"{LONG} two": 2600}
+    released = released_of(draw_estimates(cohorts=names))
+    (tmp_path / "page.html").write_text(render_report(released, facts, definitions, plotly="inline"))
+    report = Opened(chromium, tmp_path / "page.html")
+    wide = "document.getElementById('plot-testing-by-cohort')._fullLayout"
+    assert report.page.evaluate(f"{wide}._size.w / {wide}.width") > 0.4, "the figure keeps its room"
+    shown = report.page.locator("#plot-testing-by-cohort .ytick").all_text_contents()
+    assert len([name for name in shown if "\u2026" in name]) == 2
+    assert len(set(shown)) == len(shown) == len(names)
+    assert {f"{LONG} one", f"{LONG} two"} <= {row[0] for row in report.table("testing-by-cohort")}
+    report.context.close()
 
 
 def save(report: Opened, kind: str, chart: str) -> Any:
