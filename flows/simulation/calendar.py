@@ -1,6 +1,7 @@
 """When people come: by the schedule of their group, sooner after an observed low count, not at all after recovery.
 
-Nothing here knows the true count. People in hospital are counted every day.
+Nothing here knows the true count. People whom a low count brought into hospital are counted every day, others as often
+as the reason for their stay asks for, and every day while their count is low.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,11 @@ from flows.simulation.chemotherapy import Courses
 from flows.simulation.parameters import Parameters
 from flows.simulation.people import Illnesses, People
 from flows.simulation.reporting import Regime, Visits
+from flows.simulation.stays import NO_FEVER, DrawnStays
 
 NEVER_COMES = 1 << 30
+NOON = 0.5
+MINUTES_PER_DAY = 1440
 
 
 @dataclass
@@ -34,14 +38,41 @@ class Calendar:
     is_concerned: Bools  # the last count was low, or the visit is about one that was
     n_low: Ints
     is_inpatient: Bools
-    admitted_on: Ints
+    admitted_at: Floats
+    held_until: Ints  # a drawn stay lasts at least until this day
+    counted_every: Ints  # days, while in hospital
+    count_on: Ints
+    last_seen: Floats  # cells/uL; infinite: nothing that would keep somebody in hospital
+    fever_until: Ints
     ill_person: Ints
     ill_seen_on: Ints
-    stays: list[tuple[Ints, Ints, int]] = field(default_factory=list)
+    drawn: DrawnStays
+    stays: list[tuple[Ints, Floats, int]] = field(default_factory=list)  # whose, since when, until noon of which day
+
+    def admit(self, day: int, is_present: Bools) -> None:
+        """Take in those whose drawn stay begins today, when the first people come; who is inside stays on."""
+        stays = self.drawn.beginning(day)
+        is_here = is_present[self.drawn.person[stays]]
+        person, until, every, fever = (
+            column[stays][is_here]
+            for column in (self.drawn.person, self.drawn.until_day, self.drawn.every_days, self.drawn.fever_until)
+        )
+        is_new = ~self.is_inpatient[person]
+        self.admitted_at[person[is_new]] = day + self.visits.first_minute / MINUTES_PER_DAY
+        self.counted_every[person[is_new]] = every[is_new]
+        self.is_inpatient[person] = True
+        self.count_on[person] = day
+        self.counted_every[person] = np.minimum(self.counted_every[person], every)
+        self.held_until[person] = np.maximum(self.held_until[person], until)
+        self.fever_until[person] = np.maximum(self.fever_until[person], fever)
+
+    def is_febrile(self, day: int) -> Bools:
+        """Whose drawn stay is one with a fever today."""
+        return self.is_inpatient & (day <= self.fever_until)
 
     def due(self, day: int) -> Bools:
         """Who comes today."""
-        is_due = (self.next_on <= day) | self.is_inpatient
+        is_due = (self.next_on <= day) | (self.is_inpatient & (self.count_on <= day))
         is_due[self.ill_person[self.ill_seen_on == day]] = True
         return is_due
 
@@ -73,7 +104,11 @@ class Calendar:
         soon = np.where(rechecked, recheck_days, soon)
         self.next_on[person] = day + np.minimum(gap, soon).astype(np.int64)
         self.is_concerned[person] = is_low
-        self._admit(rng, day, person, observed)
+        self.last_seen[person] = observed
+        self.count_on[person] = day + np.where(is_low, 1, self.counted_every[person])
+        was_inside = self.is_inpatient[person]
+        self._discharge(day)
+        self._admit_low(rng, day, person[~was_inside], observed[~was_inside])
 
     def plan_cycles(self, rng: np.random.Generator, day: int, courses: Courses) -> None:
         """After a dose, most are counted once in the middle of the cycle; others come back for the next dose."""
@@ -104,23 +139,30 @@ class Calendar:
     def _lead(self, rng: np.random.Generator, n_people: int) -> Ints:
         return rng.integers(self.visits.baseline_visit_days[0], self.visits.baseline_visit_days[1] + 1, n_people)
 
-    def _admit(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
+    def _discharge(self, day: int) -> None:
+        """Let out at noon who was held long enough and whose last count allows it, or lets nobody wait any longer."""
         rules = self.visits.admission
-        inside = self.is_inpatient[person]
-        too_long = day - self.admitted_on[person] >= rules.most_days
-        leaves = person[inside & ((observed >= rules.leave_at) | too_long)]
-        self.stays.append((leaves, self.admitted_on[leaves], day))
+        too_long = day - np.floor(self.admitted_at) >= rules.most_days
+        is_over = (self.held_until <= day) & ((self.last_seen >= rules.leave_at) | too_long)
+        leaves = np.flatnonzero(self.is_inpatient & is_over)
+        self.stays.append((leaves, self.admitted_at[leaves], day))
         self.is_inpatient[leaves] = False
-        enters = person[~inside & (observed < rules.below) & (rng.random(len(person)) < rules.share)]
+
+    def _admit_low(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
+        rules = self.visits.admission
+        enters = person[(observed < rules.below) & (rng.random(len(person)) < rules.share)]
         enters = enters[self.n_low[enters] <= self.visits.patience]
         self.is_inpatient[enters] = True
-        self.admitted_on[enters] = day
+        self.admitted_at[enters] = day + NOON
+        self.held_until[enters] = day
+        self.counted_every[enters] = 1
 
 
 def draw_calendar(
-    rng: np.random.Generator, people: People, illnesses: Illnesses, parameters: Parameters, visits: str
+    rng: np.random.Generator, whose: tuple[People, Illnesses, DrawnStays], parameters: Parameters, visits: str
 ) -> Calendar:
     """The first visit of everyone; later ones are planned as they come."""
+    people, illnesses, drawn = whose
     rules = parameters.visits
     names = list(rules.schedules)
     n_phases = max(len(schedule.phases) for schedule in rules.schedules.values())
@@ -150,7 +192,13 @@ def draw_calendar(
         is_concerned=np.zeros(people.n, dtype=bool),
         n_low=np.zeros(people.n, dtype=np.int64),
         is_inpatient=np.zeros(people.n, dtype=bool),
-        admitted_on=np.zeros(people.n, dtype=np.int64),
+        admitted_at=np.zeros(people.n),
+        held_until=np.zeros(people.n, dtype=np.int64),
+        counted_every=np.ones(people.n, dtype=np.int64),
+        count_on=np.zeros(people.n, dtype=np.int64),
+        last_seen=np.full(people.n, np.inf),
+        fever_until=np.full(people.n, NO_FEVER),
         ill_person=illnesses.person[seen],
         ill_seen_on=illnesses.seen_on[seen],
+        drawn=drawn,
     )

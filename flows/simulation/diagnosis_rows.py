@@ -1,4 +1,4 @@
-"""Coded diagnoses of a chunk: why people come, what is found after an observed low count, and viral illness.
+"""Coded diagnoses of a chunk: why people come or are in hospital, what is found after a low count, and viral illness.
 
 A cause is coded only after somebody saw a low count; truth never leaks into a code. Times are days since the start of
 the hospital, as decimals.
@@ -17,7 +17,7 @@ ON_ARRIVAL, AT_ILLNESS, AFTER_COUNT = 0.4, 0.45, 0.6  # hours of the day, as sha
 
 def diagnosis_rows(ward: Ward) -> pl.DataFrame:
     """All diagnoses (person, code, on), unsorted and not yet cut to the time of observation."""
-    rows = [*_reasons(ward), *_found(ward), *_viral(ward)]
+    rows = [*_reasons(ward), *_found(ward), *_viral(ward), *_stays(ward)]
     schema = {"person": pl.Int64, "code": pl.String, "on": pl.Float64}
     return pl.concat(
         [pl.DataFrame({"person": who, "code": [code] * len(who), "on": on}, schema) for who, code, on in rows]
@@ -64,3 +64,11 @@ def _viral(ward: Ward) -> list[tuple[Ints, str, Floats]]:
         is_coded = ill.code == index
         rows.append((ill.person[is_coded], code, ill.seen_on[is_coded] + AT_ILLNESS))
     return rows
+
+
+def _stays(ward: Ward) -> list[tuple[Ints, str, Floats]]:
+    stays = ward.calendar.drawn
+    return [
+        (stays.person[stays.code == code], str(code), stays.from_day[stays.code == code] + ON_ARRIVAL)
+        for code in np.unique(stays.code)
+    ]

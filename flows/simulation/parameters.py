@@ -12,6 +12,7 @@ from flows.simulation.layout_parts import Fhir, Layouts, Omop
 from flows.simulation.part import Part
 from flows.simulation.population import Groups, Hospital
 from flows.simulation.reporting import Laboratories, Mimic, Visits
+from flows.simulation.stay_parts import Stays
 from flows.simulation.treatment import Causes, Regimens
 
 HERE = Path(__file__).parent
@@ -25,6 +26,7 @@ class Parameters(Part):
     regimens: Regimens
     causes: Causes
     visits: Visits
+    stays: Stays
     laboratories: Laboratories
     layouts: Layouts
     mimic_iv: Mimic

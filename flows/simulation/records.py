@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from flows.simulation.calendar import MINUTES_PER_DAY
 from flows.simulation.diagnosis_rows import diagnosis_rows
 from flows.simulation.drug_rows import exposure_rows
 from flows.simulation.lab_rows import lab_rows
 from flows.simulation.people import choose
-from flows.simulation.ward import MINUTES_PER_DAY, Ward
+from flows.simulation.ward import Ward
 
 TABLES = ("labs", "persons", "observations", "encounters", "exposures", "diagnoses", "vitals")
 CODE_SYSTEM = "icd10cm"
@@ -123,16 +124,16 @@ def _observations(ward: Ward, keys: Keys) -> pl.DataFrame:
 
 
 def _encounters(ward: Ward, specimens: pl.DataFrame, keys: Keys) -> pl.DataFrame:
-    """One outpatient visit a specimen drawn outside a stay; stays from noon of the first to noon of the last day."""
+    """One outpatient visit a specimen drawn outside a stay; stays last until noon of their last day."""
     hour = timedelta(hours=1)
     visits = specimens.filter(~pl.col("is_inpatient")).select(
         "person_id", started_at=pl.col("at"), ended_at=pl.col("at") + hour, setting=pl.lit("outpatient")
     )
     stays = [(people, since, np.full(len(people), until)) for people, since, until in ward.calendar.stays]
     inside = np.flatnonzero(ward.calendar.is_inpatient)
-    stays.append((inside, ward.calendar.admitted_on[inside], ward.ends_on[inside]))
+    stays.append((inside, ward.calendar.admitted_at[inside], ward.ends_on[inside]))
     person, since, until = (np.concatenate(column) for column in zip(*stays, strict=True))
-    beds = pl.DataFrame({"person": person, "from": since + 0.5, "to": np.minimum(until, ward.ends_on[person]) + 0.5})
+    beds = pl.DataFrame({"person": person, "from": since, "to": np.minimum(until, ward.ends_on[person]) + 0.5})
     beds = beds.filter(pl.col("from") <= pl.col("to")).select(
         person_id=person_id(keys),
         started_at=day_moment("from", keys),

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.simulation.arrays import Floats, Ints
-from flows.simulation.calendar import Calendar, draw_calendar
+from flows.simulation.calendar import MINUTES_PER_DAY, Calendar, draw_calendar
 from flows.simulation.chemotherapy import Courses, draw_courses
 from flows.simulation.events import Events, draw_events
 from flows.simulation.measurement import CELLS_PER_UNIT, Count, count_cells, count_exactly, draw_blood
 from flows.simulation.parameters import Parameters
 from flows.simulation.people import Illnesses, People, choose, draw_background, draw_people
+from flows.simulation.stays import DrawnStays, draw_stays, no_stays
 
-MINUTES_PER_DAY = 1440
 HOURS_PER_DAY = 24
 NATURAL, VIRAL, CHEMOTHERAPY, EVENT = range(4)
 
@@ -92,6 +92,9 @@ def _open(rng: np.random.Generator, n_people: int, setting: Setting) -> Ward:
     courses = draw_courses(rng, people, shares, parameters.regimens)
     course_of = np.full(n_people, -1)
     course_of[courses.person] = np.arange(courses.n)
+    regimen = np.full(n_people, "", dtype=object)
+    regimen[courses.person] = np.array(names, dtype=object)[courses.regimen]
+    drawn = _draw_stays(rng, people, regimen.astype(np.str_), path, setting)
     ward = Ward(
         setting=setting,
         rng=rng,
@@ -101,7 +104,7 @@ def _open(rng: np.random.Generator, n_people: int, setting: Setting) -> Ward:
         driver=np.where(is_viral, VIRAL, NATURAL).astype(np.int8),
         events=draw_events(rng, people, parameters),
         courses=courses,
-        calendar=draw_calendar(rng, people, illnesses, parameters, setting.visits),
+        calendar=draw_calendar(rng, (people, illnesses, drawn), parameters, setting.visits),
         course_of=course_of,
         died_on=np.full(n_people, setting.n_days),
         detected_on=np.full(n_people, -1),
@@ -109,6 +112,18 @@ def _open(rng: np.random.Generator, n_people: int, setting: Setting) -> Ward:
     eventful = np.flatnonzero(ward.events.has_event)
     ward.path[0, eventful] += ward.events.log_ratio(eventful, 0.0).astype(np.float32)
     return ward
+
+
+def _draw_stays(
+    rng: np.random.Generator, people: People, regimen: NDArray[np.str_], path: NDArray[np.float32], setting: Setting
+) -> DrawnStays:
+    """Stays that no low count brings about, where doctors react at all; what raises counts around them lifts `path`."""
+    if not setting.parameters.visits.regimes[setting.visits].reacts:
+        return no_stays()
+    (own,) = rng.spawn(1)  # takes nothing from the stream of everything else
+    drawn, rises = draw_stays(own, people, regimen, (path.shape[0], path.shape[1]), setting.parameters)
+    path += rises
+    return drawn
 
 
 def _move(ward: Ward, day: int, *, is_morning: bool) -> None:
@@ -139,6 +154,7 @@ def _see(ward: Ward, day: int) -> tuple[Ints, Floats]:
     """Take blood from all who come today; returns who and the count that doctors act on, cells/uL."""
     setting, rng, calendar = ward.setting, ward.rng, ward.calendar
     present = (ward.people.entered_on <= day) & (day <= ward.people.leaves_on) & (ward.died_on >= day)
+    calendar.admit(day, present)
     is_due = calendar.due(day) & present
     is_due[ward.courses.person[ward.courses.checked_on(day)]] = True
     fever = _feverish(ward, day)
@@ -152,7 +168,7 @@ def _see(ward: Ward, day: int) -> tuple[Ints, Floats]:
     count, laboratory = _measure(ward, day, person, true_anc)
     observed = np.where(np.isnan(count.anc), np.where(count.wbc < CELLS_PER_UNIT, count.wbc, np.inf), count.anc)
     temperature = setting.parameters.hospital.temperature
-    has_fever = fever[person]
+    has_fever = (fever | calendar.is_febrile(day))[person]
     is_measured = has_fever | calendar.is_inpatient[person] | (rng.random(len(person)) < temperature.share_of_visits)
     mean, sd = (temperature.mean, temperature.sd), (temperature.fever_mean, temperature.fever_sd)
     centre, width = np.where(has_fever, sd[0], mean[0]), np.where(has_fever, sd[1], mean[1])
