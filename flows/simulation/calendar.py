@@ -106,9 +106,9 @@ class Calendar:
         self.is_concerned[person] = is_low
         self.last_seen[person] = observed
         self.count_on[person] = day + np.where(is_low, 1, self.counted_every[person])
-        was_inside = self.is_inpatient[person]
+        was_outside = ~self.is_inpatient[person]
         self._discharge(day)
-        self._admit_low(rng, day, person[~was_inside], observed[~was_inside])
+        self._admit_low(rng, day, person, was_outside & (observed < self.visits.admission.below))
 
     def plan_cycles(self, rng: np.random.Generator, day: int, courses: Courses) -> None:
         """After a dose, most are counted once in the middle of the cycle; others come back for the next dose."""
@@ -148,9 +148,8 @@ class Calendar:
         self.stays.append((leaves, self.admitted_at[leaves], day))
         self.is_inpatient[leaves] = False
 
-    def _admit_low(self, rng: np.random.Generator, day: int, person: Ints, observed: Floats) -> None:
-        rules = self.visits.admission
-        enters = person[(observed < rules.below) & (rng.random(len(person)) < rules.share)]
+    def _admit_low(self, rng: np.random.Generator, day: int, person: Ints, may_enter: Bools) -> None:
+        enters = person[may_enter & (rng.random(len(person)) < self.visits.admission.share)]
         enters = enters[self.n_low[enters] <= self.visits.patience]
         self.is_inpatient[enters] = True
         self.admitted_at[enters] = day + NOON
