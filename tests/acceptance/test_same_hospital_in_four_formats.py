@@ -27,7 +27,7 @@ from flows.workspace import Workspace
 from tests.plain_checker import PlainChecker
 from transforms.load import load_definitions
 
-PEOPLE, DAYS, SEED = 100, 400, 7
+PEOPLE, DAYS, SEED = 100, 440, 7
 STARTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 FORMATS: tuple[Format, ...] = ("delimited", "parquet", "mimic_iv", "omop", "fhir", "fhir_bundles")
 OTHERS = FORMATS[1:]
