@@ -76,7 +76,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 @app.command()
 def demo(
-    people: Annotated[int, typer.Option(min=50, help="People of the simulated hospital.")] = 3000,
+    people: Annotated[int, typer.Option(min=50, help="People of the simulated hospital.")] = 4000,
     days: Annotated[int, typer.Option(min=60, help="Days that it is watched.")] = 730,
     seed: Annotated[int, typer.Option(help="The same seed gives the same hospital.")] = 1,
     agreement: Annotated[bool, typer.Option("--agreement", help="And a page of rules against the truth.")] = False,

@@ -122,7 +122,7 @@ function oneTrace(trace, rows, draw, value) {
     setAt(drawn, "line.color", colour);
     setAt(drawn, "line.dash", styleOf(kind, value, "dash"));
     if (value === "all") Object.assign(drawn.line, { color: colourOf("--ink"), width: 3.2, dash: "solid" });
-    if (drawn.marker) drawn.marker.color = drawn.line.color;
+    if (drawn.marker) Object.assign(drawn.marker, { color: drawn.line.color, symbol: page.styles[kind]?.[value]?.symbol ?? "circle" });
   }
   return drawn;
 }

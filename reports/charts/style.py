@@ -36,5 +36,5 @@ def _style(index: int) -> Style:
         "colour": COLOURS[index % len(COLOURS)],
         "symbol": SYMBOLS[lap % len(SYMBOLS)],
         "pattern": PATTERNS[index % len(PATTERNS)],
-        "dash": DASHES[index % len(DASHES)],
+        "dash": DASHES[(index + lap) % len(DASHES)],  # where colours begin again no line is drawn as one before
     }
