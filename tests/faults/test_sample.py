@@ -90,7 +90,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_read_another_time(
 ) -> None:
     extract = tmp_path / "extract"
     shutil.copytree(small_extract, extract)
-    labs = max((path for path in extract.iterdir() if path.is_file()), key=lambda path: path.stat().st_size)
+    labs = max(extract.glob("*.csv"), key=lambda path: path.stat().st_size)
     with labs.open("a") as handle:
         handle.write(labs.read_text().splitlines()[-1] + "\n")
     before, whole = read_results(workspace_copy), labs.read_bytes()
