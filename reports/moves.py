@@ -7,7 +7,7 @@ here that is not in their own pages.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -86,11 +86,11 @@ def compare_nights(charts: Sequence[Chart], before: Tables, now: Tables) -> Move
             continue
         key = [name for name in schema_of(f"released.{table}").key if name in before[chart.table][0]]
         old, new = (_by_key(chart, tables.get(chart.table, ()), key) for tables in (before, now))
-        told, move_of = seen[table, chart.alt.value], _mover(chart)
+        told, interval = seen[table, chart.alt.value], interval_of(chart)
         for place in (*old, *(place for place in new if place not in old)):
             if place not in told:
                 told.add(place)
-                move = move_of(old.get(place), new.get(place))
+                move = _move(chart, interval, old.get(place), new.get(place))
                 if move is not None:
                     found.append(move)
     return Moves(tuple(found))
@@ -132,21 +132,16 @@ def _by_key(chart: Chart, rows: Sequence[Row], key: Sequence[str]) -> Mapping[Pl
     return dict(zip(map(itemgetter(*key), kept), kept, strict=True))
 
 
-def _mover(chart: Chart) -> Callable[[Row | None, Row | None], Move | None]:
-    """How numbers of the figure are compared; None of two that are both no number."""
-    value, interval = chart.alt.value, interval_of(chart)
-
-    def move_of(before: Row | None, now: Row | None) -> Move | None:
-        old, new = (None if row is None else row.get(value) for row in (before, now))
-        if not is_number(old):
-            return Move(chart, before, now, "new") if is_number(new) else None
-        if not is_number(new):
-            return Move(chart, before, now, "gone")
-        if old == new:
-            return Move(chart, before, now, "same")
-        return Move(chart, before, now, "changed", _size(chart, interval, before or {}, now or {}))
-
-    return move_of
+def _move(chart: Chart, interval: TableColumn | None, before: Row | None, now: Row | None) -> Move | None:
+    """One number of the figure before and now; None where it is no number in either night."""
+    old, new = (None if row is None else row.get(chart.alt.value) for row in (before, now))
+    if not is_number(old):
+        return Move(chart, before, now, "new") if is_number(new) else None
+    if not is_number(new):
+        return Move(chart, before, now, "gone")
+    if old == new:
+        return Move(chart, before, now, "same")
+    return Move(chart, before, now, "changed", _size(chart, interval, before or {}, now or {}))
 
 
 def _size(chart: Chart, interval: TableColumn | None, before: Row, now: Row) -> float | None:

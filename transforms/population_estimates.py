@@ -15,10 +15,8 @@ from transforms.populations import POINT
 
 def estimate_populations(counted: pl.DataFrame, observed_time: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """`estimate.population` without its run."""
-    has_no_before = (pl.col("measure") == POINT) & (pl.col("interval_start") <= _first_month(observed_time)).fill_null(
-        value=False
-    )
-    is_known = ((pl.col("n_tested") > 0) | (pl.col("n_low") > 0)) & ~has_no_before
+    is_first = (pl.col("interval_start") <= _first_month(counted)).fill_null(value=False)
+    is_known = ((pl.col("n_tested") > 0) | (pl.col("n_low") > 0)) & ~(is_first & (pl.col("measure") == POINT))
     known = counted.select(pl.when(is_known).then("n_population").otherwise(0)).to_series()
     intervals = share_intervals(
         counted["n_low"].to_numpy(),
@@ -40,15 +38,16 @@ def estimate_populations(counted: pl.DataFrame, observed_time: pl.DataFrame, pla
     return rows.with_columns(is_latest=is_latest.fill_null(value=False))
 
 
-def _first_month(observed_time: pl.DataFrame) -> pl.Expr:
-    """The first day of the first whole month that was seen; null without one."""
-    return pl.lit(observed_time.filter(pl.col("edge") == "from")["interval_start"].min(), pl.Date)
+def _first_month(counted: pl.DataFrame) -> pl.Expr:
+    """The first day of the month in which anybody was seen first, also within it; null without one."""
+    months = counted.filter(pl.col("interval_unit") == "month", pl.col("n_population") > 0)
+    return pl.lit(months["interval_start"].min(), pl.Date)
 
 
 def _is_complete(observed_time: pl.DataFrame) -> pl.Expr:
     """The interval begins no earlier than the first whole month that was seen, and ends no later than the last."""
-    until = observed_time.filter(pl.col("edge") == "until")["interval_start"]
+    since, until = (observed_time.filter(pl.col("edge") == edge)["interval_start"] for edge in ("from", "until"))
     start = pl.col("interval_start")
     last = last_day_of(start, pl.col("interval_unit"))
-    is_whole = (start >= _first_month(observed_time)) & (last <= pl.lit(until.max(), pl.Date).dt.month_end())
+    is_whole = (start >= pl.lit(since.min(), pl.Date)) & (last <= pl.lit(until.max(), pl.Date).dt.month_end())
     return (pl.col("interval_unit") == ALL) | is_whole.fill_null(value=False)

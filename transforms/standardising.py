@@ -5,6 +5,8 @@ the last ones to the band before; where one sex has nobody at all, the other sta
 nothing is given. The variance of a share takes one person more of each kind in every stratum: else a stratum of few
 people who are all low, or all not, would be known for certain, and a standard may give it much weight. Obeys
 `definitions/standards` and `standardisation` of `definitions/estimation`.
+
+Source of one more of each kind: Agresti and Caffo 2000, who add them to each of two samples.
 """
 
 from collections.abc import Sequence

@@ -120,6 +120,16 @@ def test_on_the_first_day_of_an_extract_no_episode_could_be_open_so_none_is_told
     assert (shares["2025-01-01"], shares["2025-02-01"]) == (None, 0.5)
 
 
+def test_of_an_extract_that_begins_within_a_month_the_first_day_of_the_next_one_is_told() -> None:
+    stays, lows = [(1, "01-15", "03-31"), (2, "01-15", "03-31")], [(1, "01-20", "02-10")]
+    counts = count_people(_frames([(1, "01-20", 400), (2, "01-21", 4000)], stays, lows), PLAN)
+    rows = estimate_populations(counts[TABLE], counts["counts.observed_time"], PLAN).filter(
+        pl.col("interval_unit") == "month", pl.col("measure") == "point", pl.col("threshold_cells_per_ul") == 1500
+    )
+    shares = {str(row["interval_start"]): row["prevalence"] for row in rows.iter_rows(named=True)}
+    assert shares["2025-02-01"] == 0.5
+
+
 @st.composite
 def _hospitals(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Low]]:
     """Stays that never touch, tests in and out of them, episodes."""
