@@ -22,6 +22,7 @@ from flows.errors import DefinitionError, SourceError
 from flows.handover import Answer, DatePolicy
 from flows.workspace import COUNTS, private_files
 from transforms.frames import fit_in_turn, polars_schema
+from transforms.kinds import is_counted_by
 from transforms.load import SUITES, Definitions
 from transforms.renewal import no_counts
 from transforms.schemas import load_tables, schema_of
@@ -162,10 +163,13 @@ def _refuse_other_tables(path: Path, form: int, manifest: Mapping[str, Any]) -> 
 def _refuse_other_definitions(path: Path, manifest: Mapping[str, Any], definitions: Definitions) -> None:
     if manifest.get("definitions_hash") == definitions.hash:
         return
-    ours, theirs = _hash_files(definitions), dict(manifest.get("definitions", {}))
+    sides = _hash_files(definitions), dict(manifest.get("definitions", {}))
+    ours, theirs = ({name: digest for name, digest in side.items() if is_counted_by(name)} for side in sides)
     differs = [f"{name}: only at the site" for name in sorted(theirs.keys() - ours.keys())]
     differs += [f"{name}: not at the site" for name in sorted(ours.keys() - theirs.keys())]
     differs += [f"{name}: not the same" for name in sorted(ours.keys() & theirs.keys()) if ours[name] != theirs[name]]
+    if theirs and not differs:
+        return
     raise DefinitionError(
         f"{path.name} was counted by other definitions than the ones here; the numbers would not mean the same.",
         details=[f"hash {manifest.get('definitions_hash')} there, {definitions.hash} here", *differs],

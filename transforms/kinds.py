@@ -54,11 +54,15 @@ SHELF, GLOSSARY, ANSWERS = "shelf.yaml", "glossary.yaml", "answers.yaml"
 
 @dataclass(frozen=True)
 class Kind:
-    """The model that judges a file, those of its examples, and the column of the tables in which its id stands."""
+    """The model that judges a file, those of its examples, and the column of the tables in which its id stands.
+
+    What `is_local` says how one hospital's files are read or watched: where it differs, counts mean the same.
+    """
 
     model: type[Part]
     examples: tuple[type[Part], ...] = ()
     column: str = ""
+    is_local: bool = False
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a file of this kind, its examples included."""
@@ -79,7 +83,7 @@ KINDS: Mapping[str, Kind] = {
     "anc": Kind(AncRoutes, (AncExample,)),
     "causality": Kind(Naranjo, (ScoreExample,)),
     "causes": Kind(Cause, (CauseExample,), "cause_group"),
-    "changes": Kind(Changes, (ChangeExample,)),
+    "changes": Kind(Changes, (ChangeExample,), is_local=True),
     "chronic": Kind(EpisodeRule, (EpisodeExample,), "rule"),
     "codelists": Kind(Codelist, (CodeExample, UnitExample, LabExample, NameExample)),
     "cohorts": Kind(Cohort, (CohortExample,), "cohort"),
@@ -90,16 +94,22 @@ KINDS: Mapping[str, Kind] = {
     "episodes": Kind(EpisodeRule, (EpisodeExample,), "rule"),
     "estimation": Kind(Estimation, (ShareExample,)),
     "exposures": Kind(ExposureRules, (NameExample,)),
-    "identifiers/checks": Kind(CheckDigits, (CheckExample,)),
-    "identifiers/classes": Kind(IdentifierClass, (IdentifierExample,), "identifier_class"),
-    "identifiers/scanning": Kind(Scanning, (IdentifierExample,)),
-    "mapping": Kind(Proposing, (ProposingExample,)),
+    "identifiers/checks": Kind(CheckDigits, (CheckExample,), is_local=True),
+    "identifiers/classes": Kind(IdentifierClass, (IdentifierExample,), "identifier_class", is_local=True),
+    "identifiers/scanning": Kind(Scanning, (IdentifierExample,), is_local=True),
+    "mapping": Kind(Proposing, (ProposingExample,), is_local=True),
     "person_days": Kind(PersonDaysRule, (PersonDaysExample,)),
     "receiving": Kind(Receiving, (ReceivingExample,)),
     "regimens": Kind(RegimenList, (RegimenExample,)),
     "scales": Kind(Scale, (ScaleExample,), "scale"),
     "showing": Kind(Showing, (ShowingExample,)),
-    "source_maps": Kind(SourceMap, (MapExample,)),
+    "source_maps": Kind(SourceMap, (MapExample,), is_local=True),
     "standards": Kind(Standard, (StandardExample,), "standard"),
     "survey": Kind(SurveyRule, (SurveyExample,)),
 }
+
+
+def is_counted_by(name: str) -> bool:
+    """Whether counts mean something else where the definition file of this name does; not so of words."""
+    folders = [place for place in KINDS if name.startswith(f"{place}/")]
+    return name not in {GLOSSARY, ANSWERS} and not any(KINDS[place].is_local for place in folders)

@@ -1,6 +1,7 @@
 """Counts of hospitals are added into one report, as if their people had been in one extract."""
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -225,6 +226,22 @@ def test_counts_by_other_definitions_are_refused_by_the_name_of_the_file_that_di
     assert "--definitions" in refused.value.repair
     assert refused.value.exit_code == 10
     assert not (tmp_path / "network").exists()
+
+
+def test_hospitals_with_words_and_a_source_map_of_their_own_are_added(tmp_path: Path, halves: Sequence[Path]) -> None:
+    own = tmp_path / "own"
+    (own / "source_maps").mkdir(parents=True)
+    shutil.copy(DEFINITIONS.files["shelf.yaml"], own)
+    shipped = DEFINITIONS.files["source_maps/long.yaml"].read_text()
+    (own / "source_maps" / "ours.yaml").write_text(re.sub(r"(?m)^id: .*", "id: ours", shipped))
+    words = DEFINITIONS.files["glossary.yaml"].read_text()
+    (own / "glossary.yaml").write_text(words.replace("Everyone", "Everybody"))
+    sent = read_counts(halves[1], DEFINITIONS)
+    other = tmp_path / "other.zip"
+    write_counts(other, sent.counts, sent.sites, load_definitions(own))
+    merge_counts(halves, Settings(), tmp_path / "same")
+    merge_counts([halves[0], other], Settings(), tmp_path / "network")
+    assert (tmp_path / "network" / "counts.zip").read_bytes() == (tmp_path / "same" / "counts.zip").read_bytes()
 
 
 def test_counts_in_other_tables_are_refused_by_the_name_of_the_column(tmp_path: Path, halves: Sequence[Path]) -> None:
