@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from flows.interruption import interruptible
+
 MOST_IDLE = 2
 MOST_BYTES = 16 * 1024**2
 
@@ -44,7 +46,8 @@ def lend_engine(memory_limit: str, spill: Path) -> Iterator[duckdb.DuckDBPyConne
         try:
             connection.execute("SET enable_progress_bar=false").fetchall()
             connection.execute("SET TimeZone='UTC'").fetchall()
-            yield connection
+            with interruptible(connection):
+                yield connection
         finally:
             connection.close()
         is_whole = _is_clean(engine) and not _has_spilled(spill)

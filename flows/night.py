@@ -17,7 +17,7 @@ from flows.checker import Worker
 from flows.errors import IdentifiersFound, UserError, ValidationStop, guard_values
 from flows.handover import Published, Received, Request, RunContext, Validated
 from flows.housekeeping import back_up_night, keep_house
-from flows.interruption import ending_of
+from flows.interruption import ending_of, interrupting_when_told
 from flows.journal import Journal
 from flows.lock import hold_workspace
 from flows.own_crew import gather_crew
@@ -96,7 +96,7 @@ def refuse_stopped(validated: Validated) -> None:
 def open_night(settings: Settings, progress: Progress, worker: Worker | None = None) -> Iterator[Night]:
     """Hold the workspace, mend what a killed run left, put the attempt on record, and close it however it ends."""
     workspace = Workspace(settings.workspace.resolve()).create()
-    with worker or warm_up() as checking, hold_workspace(workspace):
+    with interrupting_when_told(), worker or warm_up() as checking, hold_workspace(workspace):
         definitions = load_definitions(settings.definitions)
         refuse_unknown_names(definitions)
         refuse_wrong_packages()
