@@ -28,7 +28,7 @@ def share_intervals(
     exact_lo, exact_hi = clopper_pearson(x, n, level=level)
     names = np.where(is_empty, NONE, np.where(is_exact, method.exact, method.usual))
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = x / n
+        share = np.where(is_empty, np.nan, x / n)
     columns = {
         "share": share,
         "share_lo": np.where(is_exact, exact_lo, usual_lo),
