@@ -123,7 +123,9 @@ def test_on_the_first_day_of_an_extract_no_episode_could_be_open_so_none_is_told
 def test_whoever_is_low_on_the_first_day_itself_is_counted_and_the_share_is_still_not_told() -> None:
     stays, lows = [(1, "01-01", "03-31"), (2, "01-01", "03-31")], [(1, "01-01", "02-10")]
     counts = count_people(_frames([(1, "01-01", 400), (2, "01-20", 4000)], stays, lows), PLAN)
-    rows = estimate_populations(counts[TABLE], counts["counts.observed_time"], PLAN).filter(pl.col("measure") == "point")
+    rows = estimate_populations(counts[TABLE], counts["counts.observed_time"], PLAN).filter(
+        pl.col("measure") == "point"
+    )
     first = rows.filter(pl.col("interval_start").cast(pl.String) == "2025-01-01", pl.col("n_low") == 1)
     assert first.height > 0
     assert first.select("prevalence", "prevalence_lo", "prevalence_hi").null_count().row(0) == (first.height,) * 3
