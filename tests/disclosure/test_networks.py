@@ -88,6 +88,38 @@ def test_what_reports_of_two_hospitals_come_to_is_what_was_told(definitions: Def
     assert find_moved("network", told) == [], MOVED
 
 
+def test_an_episode_of_a_lower_threshold_may_be_open_in_a_month_after_that_of_a_higher_one_is_lost_sight_of(
+    definitions: Definitions,
+) -> None:
+    """A value between the two ends the one, and is not seen to end the other, which counts as open to its last low."""
+    rule = next(rule for rule in definitions.disclosure if rule.id == "internal")
+    order, plan = order_cohorts(definitions.cohorts), plan_hospital(definitions)
+    estimates = estimate_hospital(count_hospital(draw_hospital(60, n_people=60, n_days=20), plan), plan)
+    tables = dict(release(estimates, rule, order, run_id="night", definitions_hash="0" * 16).tables)
+    prevalence = tables["released.prevalence"]
+    is_there = (pl.col("interval_unit") == "month") & (pl.col("measure") == "confirmed")
+    month = pl.col("interval_start") == prevalence.filter(is_there)["interval_start"].max()
+    cut = pl.col("threshold_cells_per_ul")
+    lost = is_there & month & (cut == 1500)
+    is_open = is_there & month & (cut == 1000) & (pl.col("cohort") == "everyone")
+    prevalence = prevalence.with_columns(
+        n_low=pl.when(lost).then(0).when(is_open).then(None).otherwise("n_low"),
+        n_low_mark=pl.when(lost).then(pl.lit("zero")).when(is_open).then(pl.lit("hidden")).otherwise("n_low_mark"),
+        n_low_possible=pl.when(is_open).then(None).otherwise("n_low_possible"),
+        n_low_possible_mark=pl.when(is_open).then(pl.lit("hidden")).otherwise("n_low_possible_mark"),
+    )
+    tables["released.prevalence"] = prevalence
+    added = add_reports([(tables, rule.round_to)], order).filter(
+        pl.col("counted") == "prevalence.n_low",
+        pl.col("cohort") == "everyone",
+        month,
+        cut.is_in([1500, 1000]),
+        pl.col("category") == "confirmed",
+    )
+    least = added.group_by("threshold_cells_per_ul").agg(pl.col("n_least").max(), pl.col("n_most").max())
+    assert sorted(least.select("threshold_cells_per_ul", "n_least").rows()) == [(1000, 1), (1500, 0)]
+
+
 @pytest.mark.skipif(not IS_WHOLE, reason="the long version is `make attack`")
 @pytest.mark.parametrize("is_pooled", [False, True], ids=["beside reports", "as one extract"])
 def test_programs_over_the_reports_of_hospitals_and_network_together_narrow_nothing(
