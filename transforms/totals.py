@@ -16,7 +16,7 @@ from transforms.cohort_order import CohortOrder
 from transforms.held_rows import HELD
 from transforms.marks import HIDDEN
 from transforms.nested import INTERVAL, is_for_all, low_node, possible_node
-from transforms.nested_pairs import OBSERVED, TESTED, pairs_of, pairs_of_confirmed, threshold_of
+from transforms.nested_pairs import OBSERVED, TESTED, pairs_of, threshold_of
 
 Tables = Mapping[str, pl.DataFrame]
 ALL = "all"
@@ -137,13 +137,10 @@ def _relate(cells: pl.DataFrame, order: CohortOrder) -> tuple[pl.DataFrame, pl.D
     """Entries and sums for `bound_counts`: counts that lie in others, and parts that add up to a whole."""
     nodes = cells["node"].unique().sort().to_list()
     whole = cells.filter(pl.col("interval_unit") == ALL)
-    people, of_whole = _pairs_of_people(nodes)
     inside = pl.concat(
         [
-            _nested(cells, [*people, (TESTED, _TESTS)]),
-            _nested(
-                whole, [*of_whole, *pairs_of_confirmed(nodes), *_pairs_of_episodes(nodes), *_pairs_of_steps(nodes)]
-            ),
+            _nested(cells, [*_pairs_of_people(nodes), (TESTED, _TESTS)]),
+            _nested(whole, [*_pairs_of_episodes(nodes), *_pairs_of_steps(nodes)]),
             _months(cells),
             _cohorts(cells, order),
         ]
@@ -171,22 +168,21 @@ def _relate(cells: pl.DataFrame, order: CohortOrder) -> tuple[pl.DataFrame, pl.D
     return entries, sums
 
 
-def _pairs_of_people(nodes: Sequence[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of every interval, and those of the whole extract alone.
+def _pairs_of_people(nodes: Sequence[str]) -> list[tuple[str, str]]:
+    """All but those of confirmed episodes with a threshold beside another, or with a low value.
 
     A value that may be low at one threshold and is at the next confirms no episode by itself. A value between two
-    thresholds ends an episode of the lower one, and not that of the higher one, which may end with its last low value
-    when the person is lost sight of: open in a month are then people of the lower one alone.
+    thresholds ends an episode of the lower one; that of the higher one ends with its last low value where the person is
+    lost sight of, so that people may be open at the lower one alone. And who joins a cohort with an open episode need
+    have no low value in it.
     """
-    pairs = pairs_of(list(nodes))
-    certain = [pair for pair in pairs if not all(node.startswith("possible|confirmed|") for node in pair)]
-    of_whole = [pair for pair in certain if _are_open_episodes(*pair)]
-    return [pair for pair in certain if not _are_open_episodes(*pair)], of_whole
+    return [pair for pair in pairs_of(list(nodes)) if not _are_open_episodes(*pair)]
 
 
 def _are_open_episodes(part: str, whole: str) -> bool:
+    is_possible = all(node.startswith("possible|confirmed|") for node in (part, whole))
     is_confirmed = all(node.startswith("low|confirmed|") for node in (part, whole))
-    return is_confirmed and threshold_of(part) != threshold_of(whole)
+    return is_possible or (is_confirmed and threshold_of(part) != threshold_of(whole))
 
 
 def _nested(cells: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
