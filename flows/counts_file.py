@@ -2,7 +2,7 @@
 
 No row of it is of a person, but small counts are not hidden: it goes to whoever merges and to nobody else. Beside the
 counts it has what reports have shown of them, because who reads those subtracts. The same counts give the same bytes. A
-file is read only where its tables and definitions are those of this nadir.
+file is read only where its tables, and the definitions that counts get their meaning from, are those of this nadir.
 """
 
 import csv

@@ -80,7 +80,8 @@ def interruptible(connection: Interruptible) -> Iterator[None]:
     try:
         yield
     finally:
-        _asked.remove(connection)
+        with _deciding:  # one that is closed cannot be interrupted
+            _asked.remove(connection)
 
 
 def ending_of(error: BaseException) -> BaseException | None:
