@@ -19,11 +19,12 @@ from transforms.load import Definitions
 from transforms.schemas import schema_of
 
 MOST_BYTES = 2_000_000_000
+PLACE = ("site", "runs", "downloads")  # of an archive below its workspace, each in the next but for the run
 
 
 @dataclass(frozen=True)
 class SentReport:
-    """A report as it was read; `name` is what its sender called it."""
+    """A report as it was read; `name` is what its sender called the file, or the folder that it lies in."""
 
     name: str
     sha256: str
@@ -70,8 +71,15 @@ def read_report(path: Path, definitions: Definitions) -> SentReport:
             details=[f"hash {used} there, {definitions.hash} here"],
             repair="Give the site's definitions with --definitions, or let the site run its night with those of here.",
         )
-    name = path.resolve().parent.name if path.name == ARCHIVE else path.stem
-    return SentReport(name, hashlib.sha256(content).hexdigest(), run_id, channel, tables)
+    return SentReport(_name_of(path), hashlib.sha256(content).hexdigest(), run_id, channel, tables)
+
+
+def _name_of(path: Path) -> str:
+    """What tells this report from others: all archives have one name, and so have the folders they are published in."""
+    if path.name != ARCHIVE:
+        return path.stem
+    *_, workspace, site, runs, _, downloads = ("",) * 5 + path.resolve().parent.parts
+    return workspace if (site, runs, downloads) == PLACE else downloads
 
 
 def _refuse_other_columns(path: Path, tables: Mapping[str, pl.DataFrame]) -> None:

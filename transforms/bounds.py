@@ -1,7 +1,7 @@
 """The least and the most that unknown counts can be, where sums of them are known: linear programs, solved by HiGHS.
 
-Single sums are followed first, one after the other; what they leave is narrowed by programs over all sums together. One
-solution often holds many counts at their ends, so few programs are needed. Ends are whole numbers.
+Single sums are followed first, one after the other; what they leave is narrowed by programs over all sums together that
+can bind. One solution often holds many counts at their ends, so few programs are needed. Ends are whole numbers.
 
 Source: linear programming as in the audit of tables with hidden cells, Hundepool et al., Statistical Disclosure Control
 (2012), chapter 4.
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_array, vstack
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
+
+from transforms.programs import Program
 
 Floats = NDArray[np.float64]
-_SLACK, _ROUNDS, _SEED, _TRIES = 1e-6, 200, 1, 8
-_INFEASIBLE = 2  # of linprog
+_SLACK, _ROUNDS, _SEED = 1e-6, 200, 1
+_TRIES, _WORTH = 32, 8  # programs over all open ends at once, as long as each closes so many
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,9 @@ def bound_counts(lower: Floats, upper: Floats, entries: pl.DataFrame, sums: pl.D
     least, most = _follow(known, lower.astype(np.float64), upper.astype(np.float64))
     if (least > most + _SLACK).any():
         raise ValueError("no counts fulfil these sums")
-    size = abs(matrix)
-    _, part = connected_components(size.T @ size, directed=False)
-    open_cells = np.flatnonzero(most - least > _SLACK)
-    for number in np.unique(part[open_cells]):
-        cells = np.flatnonzero(part == number)
-        rows = np.unique(matrix[:, cells].nonzero()[0])
-        inside = Sums(csr_array(matrix[rows][:, cells]), known.least[rows], known.most[rows])
-        least[cells], most[cells] = _narrow(inside, least[cells], most[cells])
+    binding = _bind(known, least, most)
+    if binding.matrix.shape[0]:
+        least, most = _narrow(binding, least, most)
     return np.ceil(least - _SLACK), np.floor(most + _SLACK)
 
 
@@ -88,35 +83,69 @@ def _rest(row: NDArray[Any], ends: Floats, n_rows: int) -> Floats:
     return np.where(n_open > 0, np.where(sign < 0, -np.inf, np.inf), finite)
 
 
-def _narrow(sums: Sums, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Ends by programs; a count that some solution holds at the end that single sums leave it is not asked for."""
-    rows: Any = vstack([sums.matrix, -sums.matrix]).tocsr()
-    limits = np.concatenate([sums.most, -sums.least])
-    is_limit = np.isfinite(limits)
-    rows, limits = rows[is_limit], limits[is_limit]
-    bounds = [(low, None if np.isinf(high) else high) for low, high in zip(lower, upper, strict=True)]
-    lowest, highest = np.full(len(lower), np.inf), np.full(len(lower), -np.inf)
+def _bind(sums: Sums, lower: Floats, upper: Floats) -> Sums:
+    """The sums that some counts within their ends would break."""
+    cells = sums.matrix.tocoo()
+    (row, column), factor = cells.coords, cells.data
+    lows = np.where(factor > 0, factor * lower[column], factor * upper[column])
+    highs = np.where(factor > 0, factor * upper[column], factor * lower[column])
+    n_rows = sums.matrix.shape[0]
+    is_kept = (np.bincount(row, lows, n_rows) < sums.least - _SLACK) | (
+        np.bincount(row, highs, n_rows) > sums.most + _SLACK
+    )
+    return Sums(csr_array(sums.matrix[is_kept]), sums.least[is_kept], sums.most[is_kept])
 
-    def solve(costs: Floats) -> bool:
-        found = linprog(costs, rows, limits, bounds=bounds, method="highs")
-        if found.status == _INFEASIBLE:
-            raise ValueError("no counts fulfil these sums")
-        if found.x is None:
+
+class _Seen:
+    """The least and the most of each count in the solutions that were seen."""
+
+    def __init__(self, sums: Sums, lower: Floats, upper: Floats) -> None:
+        """No solution was seen yet."""
+        self._lower, self._upper = lower, upper
+        self.lowest, self.highest = np.full(len(lower), np.inf), np.full(len(lower), -np.inf)
+        self._program = Program(sums.matrix, sums.least, sums.most, lower, upper)
+
+    def see(self, costs: Floats) -> bool:
+        """See the solution of the least cost; False when there is none. ValueError when there can be none."""
+        values = self._program.solve(costs)
+        if values is None:
             return False
-        np.minimum(lowest, found.x, out=lowest)
-        np.maximum(highest, found.x, out=highest)
+        np.minimum(self.lowest, values, out=self.lowest)
+        np.maximum(self.highest, values, out=self.highest)
+        self._program.use(primal=True, presolve=False)  # few steps lead from one solution to the next
         return True
 
+    @property
+    def is_open(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which counts no solution has yet held at the lower, and which at the upper end."""
+        is_far = self.highest < self._upper - _SLACK
+        return self.lowest > self._lower + _SLACK, is_far & np.isfinite(self._upper)
+
+
+def _narrow(sums: Sums, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Ends by programs; a count that some solution holds at the end that single sums leave it is not asked for."""
+    seen = _Seen(sums, lower, upper)
+    _try_at_once(seen, len(lower))
+    lowest, highest = lower.copy(), upper.copy()
+    for side, (sign, ends, found) in enumerate(((1.0, lowest, seen.lowest), (-1.0, highest, seen.highest))):
+        for place in np.flatnonzero(seen.is_open[side]).tolist():
+            if seen.is_open[side][place]:
+                costs = np.zeros(len(lower))
+                costs[place] = sign
+                if seen.see(costs):
+                    ends[place] = found[place]
+    return lowest, highest
+
+
+def _try_at_once(seen: _Seen, n_counts: int) -> None:
+    """Solutions that hold as many of the open ends as they can, until another one holds few more."""
     chance = np.random.default_rng(_SEED)
+    n_open = 2 * n_counts + _WORTH
     for turn in range(_TRIES):
-        weights = np.ones(len(lower)) if turn == 0 else chance.random(len(lower))
-        solve(np.where(lowest > lower + _SLACK, weights, 0.0))
-        solve(-np.where((highest < upper - _SLACK) & np.isfinite(upper), weights, 0.0))
-    for place in range(len(lower)):
-        open_ends = {1.0: lowest[place] > lower[place] + _SLACK, -1.0: highest[place] < upper[place] - _SLACK}
-        for sign in (sign for sign, is_open in open_ends.items() if is_open):
-            costs = np.zeros(len(lower))
-            costs[place] = sign
-            if not solve(costs):
-                (lowest if sign > 0 else highest)[place] = (lower if sign > 0 else upper)[place]  # nothing narrower
-    return np.maximum(lowest, lower), np.minimum(highest, upper)
+        weights = np.ones(n_counts) if turn == 0 else chance.random(n_counts)
+        for sign, is_open in zip((1.0, -1.0), seen.is_open, strict=True):
+            if is_open.any():
+                seen.see(np.where(is_open, sign * weights, 0.0))
+        n_before, n_open = n_open, sum(int(is_open.sum()) for is_open in seen.is_open)
+        if n_before - n_open < _WORTH:
+            break

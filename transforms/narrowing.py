@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csc_array, csr_array, vstack
+from scipy.sparse import coo_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
+from transforms.programs import Program
+
 if TYPE_CHECKING:
-    from highspy import Highs as _Highs
-    from highspy import HighsBasis, HighsLp
+    from highspy import HighsBasis
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,7 +26,6 @@ _SLACK, _MOST = 1e-6, 1e7
 _SEED, _TRIES, _WORTH = 1, 64, 32
 _AT_ONCE = 16  # what is hidden for these makes room for most of the others
 _KEPT = 96  # parts, of less than a megabyte each
-_DUAL, _PRIMAL = 1, 4  # how HiGHS names them
 _SUSPECT = 4  # single sums must leave less than so many times the width before they are looked at together
 
 
@@ -45,72 +45,48 @@ class Unknowns:
 
 
 class _Solver:
-    """One part of the unknowns, and how far apart solutions have held each of them.
-
-    A program of one part differs from the next in its costs alone, so HiGHS keeps all the rest.
-    """
+    """One part of the unknowns, and how far apart solutions have held each of them."""
 
     def __init__(self, part: Unknowns) -> None:
         """Nothing is solved yet: `true` is the one solution that was seen."""
-        from highspy import Highs  # most commands hide nothing, and need not wait for it
-
         self._is_exact = part.is_exact
-        self._costs = np.zeros(len(part.true))
         self.lowest, self.highest = part.true.copy(), part.true.copy()
-        self._highs: _Highs = Highs()  # type: ignore[no-untyped-call]  # the one method without types
-        self._highs.setOptionValue("output_flag", False)
-        self._highs.setOptionValue("threads", 1)
-        self._highs.setOptionValue("solver", "simplex")
-        self._highs.setOptionValue("presolve", "off")  # takes longer than solving: programs are small and many
-        self._highs.passModel(_program(part))
+        self._program = _program(part)
+        self._program.use(presolve=False)  # takes longer than solving: programs are small and many
         self._start: HighsBasis | None = None
 
-    def widen(self, costs: Floats) -> None:
-        """See one more solution, that of the least cost, from where the last one ended."""
-        self._solve(costs)
+    def widen(self, costs: Floats) -> bool:
+        """See one more solution, that of the least cost, from where the last one ended; False when there is none."""
+        values = self._program.solve(costs)
+        if values is None:
+            return False
+        np.minimum(self.lowest, values, out=self.lowest)
+        np.maximum(self.highest, values, out=self.highest)
+        return True
 
     def bind(self, place: int, width: int) -> Whole:
         """The sums that bind the least and the most of one; which of several reasons are told hangs on nothing else.
 
         They count for nothing where a range of `width` is seen on the way.
         """
-        start = self._find_start()
-        self._highs.setOptionValue("simplex_strategy", _PRIMAL)
+        if self._start is None:  # a few steps lead from there to the least of any count
+            self._program.start_from(None)
+            self.widen(np.zeros_like(self.lowest))
+            self._start = self._program.basis
+        self._program.use(primal=True)
         binding = np.zeros(0)
         for sign in (1.0, -1.0):
-            costs = np.zeros_like(self._costs)
+            costs = np.zeros_like(self.lowest)
             costs[place] = sign
-            self._highs.clearSolver()
-            self._highs.setBasis(start)
-            if self._solve(costs):
+            self._program.start_from(self._start)
+            if self.widen(costs):
                 if self.ranges[place] >= width - _SLACK:
                     break
-                marginals = np.abs(self._highs.getSolution().row_dual)
+                marginals = self._program.marginals
                 binding = np.maximum(binding, marginals) if binding.size else marginals
-        self._highs.setOptionValue("simplex_strategy", _DUAL)
+        self._program.use(primal=False)
         every = np.concatenate([np.arange(len(self._is_exact)), np.flatnonzero(self._is_exact)])
         return np.unique(every[np.flatnonzero(binding > _SLACK)])
-
-    def _find_start(self) -> "HighsBasis":
-        """A basis of one solution, found once without costs: a few steps lead from there to the least of any count."""
-        if self._start is None:
-            self._highs.clearSolver()
-            self._solve(np.zeros_like(self._costs))
-            self._start = self._highs.getBasis()
-        return self._start
-
-    def _solve(self, costs: Floats) -> bool:
-        from highspy import HighsModelStatus
-
-        every = np.arange(len(costs), dtype=np.int32)
-        self._highs.changeColsCost(len(costs), every, costs)
-        self._highs.run()
-        if self._highs.getModelStatus() != HighsModelStatus.kOptimal:
-            return False
-        values = np.array(self._highs.getSolution().col_value)
-        np.minimum(self.lowest, values, out=self.lowest)
-        np.maximum(self.highest, values, out=self.highest)
-        return True
 
     @property
     def ranges(self) -> Floats:
@@ -118,22 +94,11 @@ class _Solver:
         return self.highest - self.lowest
 
 
-def _program(part: Unknowns) -> "HighsLp":
-    """The sums as a program without costs: all of them, and once more those that are exact, the other way round."""
-    from highspy import HighsLp, MatrixFormat
-
-    rows = csc_array(vstack([-part.matrix, part.matrix[part.is_exact]]))
+def _program(part: Unknowns) -> Program:
+    """The sums as one program: all of them, and once more those that are exact, the other way round."""
+    rows = vstack([-part.matrix, part.matrix[part.is_exact]])
     most = np.concatenate([-part.least, part.least[part.is_exact]])
-    program = HighsLp()
-    program.num_row_, program.num_col_ = rows.shape
-    program.col_cost_ = np.zeros(rows.shape[1])
-    program.col_lower_, program.col_upper_ = part.lower, np.full_like(part.lower, _MOST)
-    program.row_lower_, program.row_upper_ = np.full_like(most, -np.inf), most
-    program.a_matrix_.format_ = MatrixFormat.kColwise
-    program.a_matrix_.num_row_, program.a_matrix_.num_col_ = rows.shape
-    program.a_matrix_.start_, program.a_matrix_.index_ = rows.indptr, rows.indices
-    program.a_matrix_.value_ = rows.data
-    return program
+    return Program(rows, np.full_like(most, -np.inf), most, part.lower, np.full_like(part.lower, _MOST))
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,7 @@ def half_hidden(
 ) -> Path:
     """What `merge` makes of the counts of one site and of the released numbers of the other."""
     report = next((network[0] / "site_1" / "site" / "runs").glob("*/downloads/nadir-released.zip"))
-    sent = Path(shutil.copy(report, tmp_path_factory.mktemp("sent") / "hospital_1.zip"))
-    return merge_counts([halves[0], sent], Settings(), tmp_path_factory.mktemp("ranges") / "network").report.parent
+    return merge_counts([halves[0], report], Settings(), tmp_path_factory.mktemp("ranges") / "network").report.parent
 
 
 def test_a_hospital_that_sends_released_numbers_leaves_ranges_that_hold_the_pooled_counts(
@@ -119,6 +118,10 @@ def test_the_page_of_ranges_has_no_median_and_no_curve_and_says_why(half_hidden:
     header = (half_hidden / "ranges.csv").read_text().splitlines()[0]
     assert header.startswith("counted,cohort,interval_unit,interval_start,rule")
     assert set(json.loads((half_hidden / "ranges.json").read_text())["columns"]) == set(header.split(","))
+
+
+def test_a_report_is_called_by_the_workspace_of_its_hospital(half_hidden: Path) -> None:
+    assert "Reports: site_1, and the hospitals that sent counts" in (half_hidden / "ranges.html").read_text()
 
 
 def test_the_same_report_twice_is_refused(network: tuple[Path, Published], tmp_path: Path) -> None:
