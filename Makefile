@@ -4,14 +4,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test coverage fuzz fuzz-readers canary test-faults dask scaling month oracle mutate numbers check fix bench truth causes calibrate pictures clean install
+.PHONY: demo test test-slow coverage fuzz fuzz-readers canary test-faults dask scaling month oracle mutate numbers check fix bench truth causes calibrate pictures clean install
 
 demo: $(STAMP)            ## install, simulate a hospital, run the whole night on it, print the report's path (DEMO="--people 300")
 	@$(BIN)/python -m flows.cli demo $(DEMO)
 
 # Tests start a hundred processes, which need not compile everything each time wherever Python is told to keep nothing.
-test: $(STAMP)            ## install, run every test, in three processes of one thread each: on two cores one waits for a server or a disk
-	@PYTHONDONTWRITEBYTECODE= POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# In three processes of one thread each: on two cores one waits for a server or a disk.
+PYTEST = PYTHONDONTWRITEBYTECODE= POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test: $(STAMP)            ## install, run every test but the slow ones
+	@$(PYTEST) -m "not slow"
+
+test-slow: $(STAMP)       ## the slow tests: whole walks through README and CONTRIBUTING, many nights against one load, a server that fails
+	@$(PYTEST) -m slow
 
 coverage: $(STAMP)        ## every test, and which lines and branches none of them reached
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered

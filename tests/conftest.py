@@ -98,6 +98,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.config.getoption("markexpr") == "not slow":
+        terminalreporter.write_line("Slow tests were left out: make test-slow runs them.")
     skipped = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr}
     if any("no chromium" in reason for reason in skipped):
         terminalreporter.write_line("Browser tests were skipped: chromium is not installed.")

@@ -186,6 +186,7 @@ function sayUnshown(chart, rows) {
 }
 
 const LABEL_HEIGHT = 14;
+const TOOLS_HEIGHT = 28; // of the tools above a figure, which would lie on its first row
 const CLOSE = 800; // pixels of a figure in which labels of neighbouring bins would touch
 
 function thresholdLines(chart, rows, view, layout, width) {
@@ -314,7 +315,7 @@ function figureOf(chart, allRows, view, width) {
   else if (chart.threshold_lines) thresholdLines(chart, rows, view, layout, width);
   const data = chart.traces.flatMap((trace) => tracesOf(trace, rows, draw));
   layout.showlegend = data.some((trace) => trace.showlegend !== false && trace.name);
-  if (!layout.showlegend) layout.margin.t = chart.threshold_lines && chart.threshold_lines !== "yaxis" ? 28 + (width < CLOSE ? LABEL_HEIGHT : 0) : 8;
+  if (!layout.showlegend) layout.margin.t = TOOLS_HEIGHT + (chart.threshold_lines && chart.threshold_lines !== "yaxis" && width < CLOSE ? LABEL_HEIGHT : 0);
   if (layout.xaxis.side === "top") layout.margin.b = 8;
   if (layout.xaxis.type === "date") breakLines(layout, data);
   withoutEmptyStrip(layout, data);

@@ -71,6 +71,9 @@ class Outcome:
     carried: frozenset[str]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Outcome]:
     base = tmp_path_factory.mktemp("formats")

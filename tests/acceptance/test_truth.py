@@ -64,6 +64,7 @@ def test_suspects_are_mostly_what_began_the_episode(without_noise: tuple[Path, P
     assert judged["is_right"].mean() > 0.85
 
 
+@pytest.mark.slow
 def test_unexplained_is_mostly_so_where_counts_have_noise(tmp_path: Path) -> None:
     """Without noise few counts are low for no reason, and what is left is illness that nobody wrote down."""
     judged = judge(*simulate_and_run(tmp_path, 1000, is_noise_free=False))

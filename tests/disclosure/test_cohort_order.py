@@ -159,6 +159,7 @@ def test_cohorts_of_a_site_by_sex_and_age_narrow_no_hidden_count(
         assert attack(puzzle, hidden[:: len(hidden) // targets], WIDTH).narrower_than(WIDTH) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100) if IS_WHOLE else [45])
 def test_whatever_cohorts_a_site_chooses_narrow_no_hidden_count_by_single_sums(
     seed: int, definitions: Definitions

@@ -70,6 +70,7 @@ def test_what_a_network_withholds_is_known_to_be_what_hospitals_show_and_one_for
     assert found.select("is_withheld", "least").rows() == [(True, 22)]
 
 
+@pytest.mark.slow
 def test_what_reports_of_two_hospitals_come_to_is_what_was_told(definitions: Definitions) -> None:
     """In the first, somebody's only low value is undecided at 500 and low at 1,000: there it confirms no episode."""
     rules = {rule.id: rule for rule in definitions.disclosure}

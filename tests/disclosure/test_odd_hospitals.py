@@ -22,9 +22,10 @@ Estimates = Mapping[str, pl.DataFrame]
 
 
 TOLD = 4
+N_SEEDS = 25 if os.environ.get("NADIR_ATTACK") == "all" else TOLD
 
 
-@pytest.mark.parametrize("seed", range(25 if os.environ.get("NADIR_ATTACK") == "all" else TOLD))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, N_SEEDS))])
 def test_the_night_of_an_odd_hospital_is_released_as_was_told_and_the_last_look_finds_nothing(
     seed: int,
     draw_odd_estimates: Callable[[int], Estimates],

@@ -56,7 +56,7 @@ def _counts(table: str) -> list[str]:
     return [value for value in schema_of(table).values if value.startswith("n_")]
 
 
-@pytest.mark.parametrize("seed", [*range(4), WITH_INFUSIONS])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 4)), WITH_INFUSIONS])
 def test_what_is_shown_of_a_hospital_is_what_was_told(seed: int, draw_released: Callable[[int], Released]) -> None:
     assert find_moved(f"hospital_{seed}", draw_released(seed).tables) == [], MOVED
 

@@ -118,6 +118,7 @@ def _find_differences(whole: Tables, parts: Sequence[Tables], few: range = range
     return found
 
 
+@pytest.mark.slow
 def test_a_network_tells_no_change_of_a_hospital_that_holds_it_back(
     counts: Sequence[Mapping[str, pl.DataFrame]], shelf: Definitions, order: CohortOrder
 ) -> None:

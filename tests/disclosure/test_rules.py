@@ -93,6 +93,7 @@ def test_the_last_look_of_a_rule_would_find_what_a_lower_limit_shows(released: d
     assert find_small_cells(released["ohdsi"].tables, 11)
 
 
+@pytest.mark.slow
 def test_no_count_of_people_or_episodes_hidden_by_the_limit_of_ohdsi_can_be_narrowed_below_1_to_4(
     definitions: Definitions,
 ) -> None:

@@ -113,7 +113,13 @@ def test_an_extract_that_is_not_spoiled_goes_and_all_of_it_is_taken_in(hospital:
     assert sum(line.n_quarantined for line in validated.ledger) == 0
 
 
-@pytest.mark.parametrize(("place", "spoil"), list(enumerate(in_all_forms())), ids=map(sent, in_all_forms()))
+ONE_BY_ONE = [
+    pytest.param(place, spoil, id=sent(spoil), marks=[pytest.mark.slow] if place >= len(SPOILS) else [])
+    for place, spoil in enumerate(in_all_forms())
+]
+
+
+@pytest.mark.parametrize(("place", "spoil"), ONE_BY_ONE)
 def test_what_is_spoiled_is_caught_by_its_check_and_the_verdict_follows_from_its_severity(
     hospital: Hospital, place: int, spoil: Spoil
 ) -> None:

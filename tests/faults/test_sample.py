@@ -40,6 +40,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_first_night_killed_twice_and_started_twice_ends_as_an_undisturbed_one(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_read_another_time(
     assert broken_links(workspace_copy / "site") == []
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_and_too_little_memory_change_nothing_because_the_disk_helps(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
 ) -> None:

@@ -60,6 +60,7 @@ def _counts(workspace: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if name.endswith(".csv")}
 
 
+@pytest.mark.slow
 def test_parts_that_travel_through_another_file_system_end_in_the_same_bytes_and_leave_nothing_there(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:

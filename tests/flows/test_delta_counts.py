@@ -196,6 +196,7 @@ def _count(hospital: Mapping[int, Person], dates: str) -> dict[str, pl.DataFrame
     return without_zeros(count_people(_frames(hospital), PLANS[dates]))
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(HOSPITALS, HOSPITALS, st.sets(st.integers(0, 9)), st.sampled_from(sorted(PLANS)))
 def test_counts_by_difference_are_those_of_everybody(

@@ -84,6 +84,7 @@ def test_what_is_kept_of_the_person_is_a_hash_whose_key_only_the_owner_reads(
     assert (workspace / "erased.key").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_the_next_night_is_as_if_the_person_had_never_been_there(
     erased: tuple[Path, str, dict[str, object]], small_extract: Path, tmp_path: Path, count_directly: Count
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_key_of_two_sources_needs_the_source(workspace_copy: Path) -> None:
     assert _query(workspace_copy, f"SELECT count(*) FROM canonical.person WHERE person_id = '{person}'") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_person_erased_after_a_first_night_that_was_stopped_is_not_in_the_next_one(
     tmp_path: Path, count_directly: Count
 ) -> None:

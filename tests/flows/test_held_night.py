@@ -98,6 +98,7 @@ def _first_screen(page: Path) -> str:
     return page.read_text(encoding="utf-8").partition('<section id="answer"')[2].partition("</section>")[0]
 
 
+@pytest.mark.slow
 def test_an_old_result_is_made_again_from_files_that_lie_elsewhere_now(
     nights: tuple[Path, Path, Published, Published], small_extract: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_an_old_result_is_made_again_from_files_that_lie_elsewhere_now(
     assert not (tmp_path / "again" / LINKS).exists()
 
 
+@pytest.mark.slow
 def test_who_was_erased_since_stays_erased_and_the_comparison_tells(
     nights: tuple[Path, Path, Published, Published], tmp_path: Path
 ) -> None:

@@ -33,7 +33,9 @@ main()
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_night_that_is_told_to_end_in_the_middle_of_a_query_ends_at_once_and_says_so(
     number: signal.Signals, code: int, tmp_path: Path, small_extract: Path
 ) -> None:

@@ -231,6 +231,7 @@ def test_counts_by_other_definitions_are_refused_by_the_name_of_the_file_that_di
     assert not (tmp_path / "network").exists()
 
 
+@pytest.mark.slow
 def test_hospitals_with_words_and_a_source_map_of_their_own_are_added(tmp_path: Path, halves: Sequence[Path]) -> None:
     own = tmp_path / "own"
     (own / "source_maps").mkdir(parents=True)
@@ -295,6 +296,7 @@ def test_the_workspace_of_a_hospital_is_not_taken_for_a_network(tmp_path: Path, 
         merge_counts(halves, Settings(), hospital.root)
 
 
+@pytest.mark.slow
 def test_a_load_of_the_hospital_is_told_how_its_night_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second night has a check that nothing passes."""
     from flows.examples.after_load import after_load

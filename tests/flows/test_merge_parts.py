@@ -63,6 +63,7 @@ def _add(parts: Sequence[Counts]) -> Counts:
     return without_zeros({name: add_counts(name, [part[name] for part in parts]) for name in parts[0]})
 
 
+@pytest.mark.slow
 @given(of_person=PARTS)
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 def test_hospitals_that_count_their_own_people_add_up_to_the_pooled_extract(

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from flows.handover import Request
 from flows.night import run_night
@@ -31,6 +32,7 @@ examples:
 """
 
 
+@pytest.mark.slow
 def test_one_file_adds_a_cause_to_a_whole_night(tmp_path: Path, small_extract: Path) -> None:
     own = tmp_path / "definitions" / "causes" / "breast_cancer.yaml"
     own.parent.mkdir(parents=True)

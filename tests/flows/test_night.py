@@ -143,6 +143,7 @@ def two_nights(
     return workspace, run_directly(workspace, first), run_directly(workspace, second)
 
 
+@pytest.mark.slow
 def test_a_night_in_two_parts_ends_in_the_same_tables_as_one(
     two_nights: tuple[Path, Published, Published], published_night: tuple[Path, Published]
 ) -> None:

@@ -120,6 +120,7 @@ def test_drugs_without_dates_are_counted_and_the_question_is_refused_with_the_re
     assert "no dates" in refused["cause_by_drug"]
 
 
+@pytest.mark.slow
 def test_a_survey_that_comes_in_two_nights_ends_in_the_same_counts_as_in_one(
     night: tuple[Path, Published], tmp_path: Path, count_directly: Callable[..., None]
 ) -> None:
@@ -173,6 +174,7 @@ def test_the_headline_is_weighted_and_the_tiles_show_both(night: tuple[Path, Pub
     assert "; weighted to the population of the survey: " in night[1].report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_weights_without_strata_and_sampling_units_give_no_weighted_share_and_the_reason(
     tmp_path: Path, run_directly: Callable[..., Published]
 ) -> None:

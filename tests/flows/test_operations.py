@@ -118,6 +118,7 @@ def test_the_container_file_copies_what_there_is_and_installs_what_make_installs
         assert any(options <= set(line.split()) for line in make.split("@") if "pip install" in line), install
 
 
+@pytest.mark.slow
 def test_an_export_of_a_database_lands_whole_and_the_night_reads_it(machine: Path, tmp_path: Path) -> None:
     lab, tools = tmp_path / "lab.duckdb", tmp_path / "tools"
     with duckdb.connect(str(lab)) as connection:

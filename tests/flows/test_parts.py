@@ -42,6 +42,7 @@ def test_a_first_night_in_parts_is_that_of_one_part(
     assert differences(tmp_path, published_night[0]) == []
 
 
+@pytest.mark.slow
 def test_a_night_that_touches_a_few_people_in_parts_is_that_of_one_part(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published]
 ) -> None:

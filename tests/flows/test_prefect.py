@@ -26,7 +26,7 @@ from tests.flows.ports import free_port
 ROOT = Path(__file__).parents[2]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
-pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+pytestmark = pytest.mark.prefect
 
 # A server looks for late runs, and a worker for new ones, more often than in a hospital, else the test would wait; and
 # fewer runs of each schedule are made in advance.
@@ -132,6 +132,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@pytest.mark.slow
 def test_a_late_night_is_told_and_one_that_broke_down_is_told_mended_and_run_again(site: Site) -> None:
     """No worker is there at first, then no file; both reach the webhook, and the same run ends with a report."""
     run_id = site.trigger("nightly", {"extracts": ["landing"], "workspace": "workspace"})

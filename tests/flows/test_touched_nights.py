@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from flows.handover import Published
 from transforms.schemas import load_tables, schema_of
@@ -26,6 +27,7 @@ def _differing_rows(one: Path, other: Path, table: str) -> int:
         )
 
 
+@pytest.mark.slow
 def test_the_first_drugs_of_all_may_be_suspected_in_everybody(
     tmp_path: Path, small_extract: Path, published_night: tuple[Path, Published], count_directly: Run
 ) -> None:

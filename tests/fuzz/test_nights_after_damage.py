@@ -98,6 +98,7 @@ def next_extract(tmp_path: Path, small_extract: Path) -> Path:
     return extract
 
 
+@pytest.mark.slow
 def test_a_good_night_after_damaged_ones_is_as_it_would_have_been(
     tmp_path: Path,
     workspace_copy: Path,

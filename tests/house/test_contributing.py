@@ -90,16 +90,19 @@ def test_a_cohort_is_counted_and_the_others_are_not(followed: tuple[Path, dict[s
     assert "ok: a woman of 30" in said["nadir definitions show young_women --definitions mine"]
 
 
+@pytest.mark.slow
 def test_a_cause_is_among_the_suspects_that_the_report_explains(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     assert "suspected Sarcoidosis" in _report(folder)
 
 
+@pytest.mark.slow
 def test_an_episode_rule_stands_beside_the_others(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     assert {"clinical", "two_recovered"} <= _column(folder, "rule", "compared_rule")
 
 
+@pytest.mark.slow
 def test_a_check_was_made_that_night(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     with duckdb.connect(str(folder / "trial" / "warehouse.duckdb"), read_only=True) as warehouse:
@@ -107,6 +110,7 @@ def test_a_check_was_made_that_night(followed: tuple[Path, dict[str, str]]) -> N
     assert found == [("passed",)]
 
 
+@pytest.mark.slow
 def test_an_adapter_of_a_package_recognises_its_file_with_its_own_map(followed: tuple[Path, dict[str, str]]) -> None:
     _, said = followed
     assert "our_lab: Our lab" in said["nadir sources"]
@@ -114,12 +118,14 @@ def test_an_adapter_of_a_package_recognises_its_file_with_its_own_map(followed: 
     assert "3" in said["nadir check extract"]
 
 
+@pytest.mark.slow
 def test_a_chart_of_a_package_is_a_figure_of_the_report(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     assert "tests_a_person" in _report(folder)
     assert "Tests a person" in _report(folder)
 
 
+@pytest.mark.slow
 def test_the_report_says_what_the_site_laid_over_and_installed(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     page = _report(folder)
@@ -127,6 +133,7 @@ def test_the_report_says_what_the_site_laid_over_and_installed(followed: tuple[P
         assert name in page, name
 
 
+@pytest.mark.slow
 def test_what_is_written_names_its_schema_and_does_not_overwrite(followed: tuple[Path, dict[str, str]]) -> None:
     folder, _ = followed
     written = folder / "mine" / "cohorts" / "young_women.yaml"

@@ -75,6 +75,7 @@ def test_a_refused_night_is_on_record_by_columns_and_counts_alone(
     assert not any(name.encode() in written for name in SURNAMES)
 
 
+@pytest.mark.slow
 def test_a_whole_night_after_the_map_decides_has_years_and_lists_what_was_done(
     hospital: Hospital, tmp_path: Path, run_directly: Run
 ) -> None:

@@ -6,12 +6,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from flows.errors import SourceError, ValidationStop
 from flows.handover import Published
 from tests.faults.judging import read_results
 from tests.month.nights import SHORT, Night, make_month
 
 
+@pytest.mark.slow
 def test_nights_of_every_kind_end_right_and_together_as_one_load(
     tmp_path: Path, run_directly: Callable[..., Published], count_directly: Callable[..., None]
 ) -> None:

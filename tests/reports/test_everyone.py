@@ -101,6 +101,7 @@ def test_hostile_text_is_shown_as_text_in_every_place_and_runs_nowhere(report: O
     assert "\u202e" not in page.locator("body").inner_text()
 
 
+@pytest.mark.slow
 def test_very_long_names_are_cut_in_a_figure_are_still_two_and_stand_whole_in_the_table(
     chromium: Any, tmp_path: Path, facts: NightFacts, definitions: Definitions
 ) -> None:
@@ -270,6 +271,7 @@ def test_keyboard_alone_works_selectors_figures_tables_and_folds_whatever_they_a
         page.keyboard.press("Backspace")
 
 
+@pytest.mark.slow
 def test_printing_gives_a_file_with_every_row_of_every_table(report: Opened) -> None:
     page = report.page
     page.evaluate("document.querySelector('#chart-prevalence-by-cohort details').open = true")

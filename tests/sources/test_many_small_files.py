@@ -186,6 +186,7 @@ def write_odd_ones(hospital: Any) -> Path:
     return Path(hospital.folder / "extract")
 
 
+@pytest.mark.slow
 def test_files_read_together_give_what_each_gives_alone(
     make_hospital: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +259,7 @@ def test_files_that_came_before_are_not_read_again_with_new_ones(hospital: Any) 
     assert sum(line.n_duplicate for line in old) == sum(line.n_received for line in first.ledger)
 
 
+@pytest.mark.slow
 def test_an_erased_person_stays_away_when_given_among_many(hospital: Any) -> None:
     hospital.take(write_people(hospital))
     erase_person("p3", "", Settings(workspace=hospital.workspace.root))

@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -120,6 +121,7 @@ def test_an_extract_that_is_split_shuffled_and_doubled_ends_as_it_was_sent_whole
     assert_same(once, apart, CANONICAL)
 
 
+@pytest.mark.slow
 @given(extracts=st.lists(extract, min_size=2, max_size=3), data=st.data())
 @sample(1)
 def test_what_is_derived_and_counted_ends_the_same_too(

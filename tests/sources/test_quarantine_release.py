@@ -119,6 +119,7 @@ def test_a_repaired_map_takes_in_what_it_repairs_and_nothing_else(
     assert accepted(night, "person_id, analyte") == [*others, own[rule]]
 
 
+@pytest.mark.slow
 def test_what_is_derived_and_counted_is_as_of_one_load(hospital: Any, make_hospital: Callable[[], Any]) -> None:
     hospital.live(hospital.write("labs.csv", LABS), source=write_map(hospital, "old.yaml"))
     repairs = {name: value for repair in REPAIRS.values() for name, value in repair.items()}

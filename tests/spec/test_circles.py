@@ -28,6 +28,7 @@ def _members(stays: list[Stay], memberships: list[tuple[int, int]]) -> pl.DataFr
     return spans.drop("cohort").join(links, on="stay").drop("stay").sort("person_index", "cohort", "started_on")
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(hospitals(), st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), max_size=40))
 def test_a_cohort_counted_with_others_has_the_numbers_of_it_alone(

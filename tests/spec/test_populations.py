@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -223,6 +224,7 @@ def _plain(values: list[Any], stays: list[Any], lows: list[Low], interval: set[d
 WINTER_AND_SUMMER = ([], [(1, "01-01", "01-02"), (2, "01-01", "01-02"), (4, "06-21", "07-12")], [])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=5)
 @given(_hospitals(), st.integers(2, 4).flatmap(lambda n_parts: st.permutations(range(n_parts))))
 @example(WINTER_AND_SUMMER, [2, 0, 1, 3])
