@@ -140,7 +140,6 @@ def test_as_few_results_as_that_pass_on_a_saturday(hospital: Hospital) -> None:
     assert hospital.night("saturday", a_day(MONDAY + timedelta(days=5), 36)).verdict == "go"
 
 
-@pytest.mark.slow
 def test_a_unit_that_is_switched_stops_until_it_is_accepted_and_is_quiet_after(hospital: Hospital) -> None:
     tuesday, wednesday = (MONDAY + timedelta(days=n) for n in (1, 2))
     before = hospital.state()
