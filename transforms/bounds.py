@@ -106,9 +106,11 @@ class _Seen:
         self._program = Program(sums.matrix, sums.least, sums.most, lower, upper)
 
     def see(self, costs: Floats) -> bool:
-        """See the solution of the least cost; False when there is none. ValueError when there can be none."""
+        """See the solution of the least cost; False when none is found. ValueError when there can be none."""
         values = self._program.solve(costs)
         if values is None:
+            if self._program.is_impossible:
+                raise ValueError("no counts fulfil these sums")
             return False
         np.minimum(self.lowest, values, out=self.lowest)
         np.maximum(self.highest, values, out=self.highest)

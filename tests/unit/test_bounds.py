@@ -44,6 +44,14 @@ def test_numbers_that_contradict_each_other_are_no_report() -> None:
         _bound([1] * 3, [50] * 3, [([1, 1, 0], 9, 9), ([0, 1, 1], 11, 11), ([1, 0, 1], 10, 10), ([1, 1, 1], 40, 40)])
 
 
+def test_numbers_that_contradict_each_other_only_together_are_no_report() -> None:
+    """Rows of a million and columns that are one short: each sum alone narrows by one at a time, and never comes to an end."""
+    table: Rows = [([1, 1, 0, 0], 10**6, 10**6), ([0, 0, 1, 1], 10**6, 10**6)]
+    table += [([1, 0, 1, 0], 10**6, 10**6), ([0, 1, 0, 1], 10**6 - 1, 10**6 - 1)]
+    with pytest.raises(ValueError, match="no counts fulfil"):
+        _bound([0] * 4, [np.inf] * 4, table)
+
+
 @given(
     truth=st.lists(st.integers(0, 12), min_size=3, max_size=6),
     hidden=st.sets(st.integers(0, 5), min_size=1),
