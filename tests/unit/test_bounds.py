@@ -45,7 +45,7 @@ def test_numbers_that_contradict_each_other_are_no_report() -> None:
 
 
 def test_numbers_that_contradict_each_other_only_together_are_no_report() -> None:
-    """Rows of a million and columns that are one short: each sum alone narrows by one at a time, and never comes to an end."""
+    """Rows of a million, and columns one short of it: each sum alone narrows by one at a time, and comes to no end."""
     table: Rows = [([1, 1, 0, 0], 10**6, 10**6), ([0, 0, 1, 1], 10**6, 10**6)]
     table += [([1, 0, 1, 0], 10**6, 10**6), ([0, 1, 0, 1], 10**6 - 1, 10**6 - 1)]
     with pytest.raises(ValueError, match="no counts fulfil"):
