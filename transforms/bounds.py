@@ -114,7 +114,8 @@ class _Seen:
             return False
         np.minimum(self.lowest, values, out=self.lowest)
         np.maximum(self.highest, values, out=self.highest)
-        self._program.use(primal=True, presolve=False)  # few steps lead from one solution to the next
+        self._program.solve_as_given()
+        self._program.go_by(primal=True)  # few steps lead from one solution to the next
         return True
 
     @property

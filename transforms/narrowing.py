@@ -52,7 +52,7 @@ class _Solver:
         self._is_exact = part.is_exact
         self.lowest, self.highest = part.true.copy(), part.true.copy()
         self._program = _program(part)
-        self._program.use(presolve=False)  # takes longer than solving: programs are small and many
+        self._program.solve_as_given()  # takes longer than solving: programs are small and many
         self._start: HighsBasis | None = None
 
     def widen(self, costs: Floats) -> bool:
@@ -73,7 +73,7 @@ class _Solver:
             self._program.start_from(None)
             self.widen(np.zeros_like(self.lowest))
             self._start = self._program.basis
-        self._program.use(primal=True)
+        self._program.go_by(primal=True)
         binding = np.zeros(0)
         for sign in (1.0, -1.0):
             costs = np.zeros_like(self.lowest)
@@ -84,7 +84,7 @@ class _Solver:
                     break
                 marginals = self._program.marginals
                 binding = np.maximum(binding, marginals) if binding.size else marginals
-        self._program.use(primal=False)
+        self._program.go_by(primal=False)
         every = np.concatenate([np.arange(len(self._is_exact)), np.flatnonzero(self._is_exact)])
         return np.unique(every[np.flatnonzero(binding > _SLACK)])
 

@@ -40,12 +40,13 @@ class Program:
         self._highs.setOptionValue("solver", "simplex")
         self._highs.passModel(model)
 
-    def use(self, *, primal: bool | None = None, presolve: bool | None = None) -> None:
-        """Choose the method of what is solved next, and whether the program is made smaller first."""
-        if primal is not None:
-            self._highs.setOptionValue("simplex_strategy", _PRIMAL if primal else _DUAL)
-        if presolve is not None:
-            self._highs.setOptionValue("presolve", "choose" if presolve else "off")
+    def solve_as_given(self) -> None:
+        """Make no program smaller before it is solved."""
+        self._highs.setOptionValue("presolve", "off")
+
+    def go_by(self, *, primal: bool) -> None:
+        """Choose the method of what is solved next: from one solution to the next by the primal, else by the dual."""
+        self._highs.setOptionValue("simplex_strategy", _PRIMAL if primal else _DUAL)
 
     def solve(self, costs: Floats) -> Floats | None:
         """The counts of the least cost; None where no end is found."""
